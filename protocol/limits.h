@@ -1,0 +1,37 @@
+/* Every size and count of Penstock Link version 1, for both ends. protocol/README.md is the specification. */
+#ifndef PENSTOCK_PROTOCOL_LIMITS_H
+#define PENSTOCK_PROTOCOL_LIMITS_H
+
+#include <stdint.h>
+
+enum {
+    LINK_VERSION = 1,
+    LINK_PORT = 7411,
+    LINK_FRAME_HEAD = 8,
+    LINK_BODY_MAX_HELLO = 4096, /* before WELCOME */
+    LINK_BODY_MAX = 256 * 1024, /* default of WELCOME's max_frame */
+    LINK_BODY_MAX_HARD = 1024 * 1024,
+    LINK_EPOCHS_MAX = 16,  /* in HELLO */
+    LINK_DICTS_MAX = 64,   /* per epoch */
+    LINK_TAGS_MAX = 10000, /* per gateway */
+    LINK_ALIAS_MAX = 1 << 20,
+    LINK_SAMPLES_MAX = 65536, /* per frame */
+    LINK_ACK_RANGES_MAX = 64,
+    LINK_NAME_MAX = 200,
+    LINK_UNIT_MAX = 16,
+    LINK_TEXT_MAX = 512,
+    LINK_STRING_MAX = 4096,
+    LINK_WINDOW_BYTES = 1024 * 1024, /* default: unacknowledged bytes and frames in flight */
+    LINK_WINDOW_FRAMES = 256,
+    LINK_HEARTBEAT_MS = 10000,
+    LINK_DEAD_MS = 30000,
+};
+
+#define LINK_ALPN       "penstock-link/1"
+#define LINK_URI_PREFIX "urn:penstock:gateway:"
+
+_Static_assert(LINK_BODY_MAX <= LINK_BODY_MAX_HARD, "the default must not exceed the hard limit");
+_Static_assert(LINK_BODY_MAX_HELLO < LINK_BODY_MAX, "a greeting is smaller than data");
+_Static_assert(LINK_STRING_MAX < LINK_BODY_MAX_HELLO + 1, "a string value fits a frame");
+
+#endif

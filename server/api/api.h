@@ -1,0 +1,83 @@
+/* The interface to people and programs: HTTPS, REST and live WebSockets, by libwebsockets on the caller's
+ * loop. It exchanges values only: requests go out through host->request and are answered by api_reply; what
+ * is shown is read from a const core. It changes nothing by itself. api.openapi.json is the contract of REST;
+ * live.h describes the socket. One thread: the loop's (password hashing runs on uv's pool). */
+#ifndef PENSTOCK_API_API_H
+#define PENSTOCK_API_API_H
+
+#include "server/config/config.h"
+#include "server/core/core.h"
+#include "server/core/request.h"
+
+#include <uv.h>
+
+struct api;
+
+struct api_gateway {
+    bool up;
+    int64_t since_us;
+    const char *peer;
+    const char *software;
+    uint64_t records;
+    uint64_t duplicates;
+    uint64_t quarantined;
+    uint64_t unknown_tags;
+    uint64_t backlog_bytes;
+    int64_t oldest_sample_us;
+    uint64_t dropped_total;
+    int64_t clock_offset_us;
+    int64_t last_seen_us;
+    const char *fault;
+};
+
+struct api_health {
+    const char *store;      /* "ok", "slow", "away" */
+    const char *store_text; /* why, when it is not ok */
+    int64_t store_lag_us;
+    int64_t started_us;
+    int64_t loop_lag_us; /* worst turn in the last 10 s */
+    uint64_t journal_seq;
+    uint64_t journaled_seq; /* durable */
+};
+
+struct api_host {
+    void *ctx;
+    /* Answered exactly once, by api_reply with the same token, later in this turn or in another. */
+    void (*request)(void *ctx, uint64_t token, const struct request *r);
+    /* Texts are valid until the next loop turn. */
+    void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
+    void (*health)(void *ctx, struct api_health *ret);
+};
+
+struct api_config {
+    uv_loop_t *loop;
+    const char *address;   /* numeric */
+    uint16_t port;         /* 0: any free one, see api_port */
+    const char *cert_file; /* PEM chain; TLS always */
+    const char *key_file;
+    const char *web_dir;   /* built HMI: index.html, assets/…, with .gz beside */
+    const char *origins;   /* comma-separated list of allowed origins beside https://ADDRESS:PORT and
+                              https://localhost:PORT */
+    const char *build;     /* version text, told to browsers */
+    uint32_t password_mib; /* memory of Argon2id; 0: the default, 64 */
+};
+
+MUSTCHECK enum status api_new(const struct api_config *cfg, const struct api_host *host, struct api **ret,
+                              struct error *err);
+uint16_t api_port(const struct api *a);
+/* What is shown from now on (borrowed until the next call). NULL core: starting, all but health answers 503.
+ */
+void api_set_view(struct api *a, const struct core *core, const struct config_set *config);
+void api_reply(struct api *a, uint64_t token, const struct reply *r);
+/* Tags that changed (from core_take_changed); marks them dirty for each client that looks at them. */
+void api_tags_changed(struct api *a, const uint32_t *tags, uint32_t n);
+/* A record for the alarm stream, in order of seq, each once. */
+void api_alarm(struct api *a, const struct alarm_record *r);
+/* Links or the state of storing changed. */
+void api_status_changed(struct api *a);
+/* Once per loop turn: asks for writability of clients that are due, closes what is over its deadline. */
+void api_turn_end(struct api *a, int64_t now_us, int64_t now_mono_us);
+void api_stop(struct api *a, void (*on_stopped)(void *ctx), void *ctx);
+void api_free(struct api **a);
+
+#endif

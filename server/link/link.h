@@ -1,0 +1,129 @@
+/* The gateway link, server side: listens, speaks mutual TLS 1.3 (memory BIOs on uv_tcp), runs one session
+ * machine a gateway (protocol/README.md), decodes records, and turns them into calls on its host. It never
+ * talks to the store or the core: the host (server/app) does. Acknowledgements leave only for what
+ * link_committed named. One thread: the loop's. */
+#ifndef PENSTOCK_LINK_LINK_H
+#define PENSTOCK_LINK_LINK_H
+
+#include "protocol/msg.h"
+#include "server/core/core.h"
+
+#include <uv.h>
+
+struct link;
+
+/* A journaled record as received, to be stored. All is valid during the call only. */
+struct link_record {
+    uint32_t gateway; /* index in the present model */
+    int64_t gateway_key;
+    uint64_t epoch;
+    uint64_t seq;
+    uint64_t dict;
+    uint8_t type;
+    uint16_t flags;
+    uint32_t crc;      /* CRC-32C of body */
+    struct slice body; /* frame body as received, with its prefix */
+    int64_t received_us;
+    enum lane lane; /* LANE_LIVE or LANE_BACKLOG */
+    const struct sample
+        *samples; /* of a good DATA record: those whose tags the configuration knows; values as sent */
+    uint32_t n_samples;
+    uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
+    const char *fault_text; /* "" without fault */
+    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag */
+};
+
+/* What the database knows of a gateway, as answer to host->settle. */
+struct link_settled {
+    enum status
+        status; /* OK; ERR_NOT_FOUND, ERR_DENIED (disabled): refuse; ERR_UNAVAILABLE: ask to come again */
+    struct error error;
+    int64_t gateway_key;
+    uint64_t session;  /* grows with every answer, from a database sequence */
+    uint32_t n_epochs; /* as asked, with the committed ranges */
+    const struct msg_epoch *epochs;
+    uint32_t n_dicts; /* bodies of the DICT records of these epochs, in order of (epoch, dict, part) */
+    const struct link_dict {
+        uint64_t epoch;
+        uint64_t dict;
+        struct slice body;
+    } * dicts;
+};
+
+struct link_host {
+    void *ctx;
+    /* A gateway said HELLO. Wait until all its former records are committed or rolled back, then answer by
+     * link_settled with the same token. epochs are those of HELLO. */
+    void (*settle)(void *ctx, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
+                   uint32_t n_epochs);
+    /* Store this. ERR_FULL: no room now; the session stops reading and offers it again later. */
+    enum status (*record)(void *ctx, const struct link_record *r);
+    /* What is true now, not to be stored. Values as sent (not normalised). */
+    void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
+    /* A session is up (after WELCOME) or gone. reason for people: "connection closed by gateway", … */
+    void (*state)(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason);
+    /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol
+     * errors. */
+    void (*incident)(void *ctx, const char *action, const char *peer, const char *object, const char *detail);
+};
+
+struct link_config {
+    uv_loop_t *loop;
+    const char *address;   /* numeric */
+    uint16_t port;         /* 0: any free one, see link_port */
+    const char *ca_file;   /* PEM: who may sign gateways */
+    const char *cert_file; /* PEM chain of the server */
+    const char *key_file;
+    const char *crl_file; /* NULL: none */
+    uint32_t sessions_max;
+    uint32_t heartbeat_ms; /* 0: the default of limits.h, as for the following */
+    uint32_t dead_ms;
+    uint32_t handshake_ms;
+    uint32_t hello_ms;
+    uint32_t frame_ms;
+    uint32_t backlog_rate;
+    bool mutant_ack_before_commit; /* tests only: acknowledges what it received, to prove that the fault test
+                                      notices */
+};
+
+struct link_status {
+    bool up;
+    int64_t since_us; /* of the present state */
+    char peer[64];
+    char software[64];
+    uint64_t session;
+    uint64_t records; /* received in this session */
+    uint64_t duplicates;
+    uint64_t quarantined;
+    uint64_t unknown_tags;
+    uint64_t backlog_bytes; /* as the gateway last said */
+    int64_t oldest_sample_us;
+    uint64_t dropped_total;
+    int64_t clock_offset_us; /* gateway minus server, as measured */
+    int64_t last_seen_us;
+    char fault[256]; /* last reason for being down or of trouble; "" */
+};
+
+/* Listens at once; sessions are refused with BYE RETRY until the first link_set_model. */
+MUSTCHECK enum status link_new(const struct link_config *cfg, const struct link_host *host, struct link **ret,
+                               struct error *err);
+uint16_t link_port(const struct link *l);
+/* The present model (borrowed until the next call): closes sessions of gateways that are gone or disabled,
+ * resolves names anew. */
+void link_set_model(struct link *l, const struct model *m);
+void link_settled(struct link *l, uint64_t token, const struct link_settled *s);
+/* This record is durable. Its ACK goes out in link_turn_end. Unknown ones are ignored. */
+void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* There is room again after ERR_FULL. */
+void link_resume(struct link *l);
+/* State of storing, told to gateways in ACK and PONG. */
+void link_set_store(struct link *l, enum server_state state, uint64_t commit_lag_ms);
+/* Once per loop turn: sends grouped ACKs, frees what was closed. */
+void link_turn_end(struct link *l);
+/* False if the gateway index is out of range. */
+bool link_get_status(const struct link *l, uint32_t gateway, struct link_status *ret);
+/* Says BYE RESTART to all, closes; on_stopped is called when every handle is gone, after that link_free. */
+void link_stop(struct link *l, void (*on_stopped)(void *ctx), void *ctx);
+void link_free(struct link **l);
+
+#endif

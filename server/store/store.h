@@ -1,0 +1,118 @@
+/* The store: PostgreSQL, asynchronously, on the loop. Three connections: one for the gateways' records
+ * (ingest), one for events (alarm journal, audit, sessions, configuration: samples never delay them), one for
+ * queries. Each is re-established by itself; what was handed over is kept until it is committed, and
+ * submitted again after an unknown outcome: every statement is idempotent. Memory is bounded: beyond the
+ * limits, calls say ERR_FULL. The store never calls back from inside a call of its own. */
+#ifndef PENSTOCK_STORE_STORE_H
+#define PENSTOCK_STORE_STORE_H
+
+#include "protocol/msg.h"
+#include "server/config/config.h"
+#include "server/core/request.h"
+#include "server/core/sample.h"
+
+#include <uv.h>
+
+struct store;
+
+/* A record with what history keeps of it; copied. */
+struct store_record {
+    int64_t gateway_key;
+    uint64_t epoch;
+    uint64_t seq;
+    uint64_t dict;
+    uint8_t type;
+    uint16_t flags;
+    uint32_t crc;
+    struct slice body;
+    int64_t received_us;
+    uint16_t fault; /* enum link_code; not 0: quarantine */
+    const char *fault_text;
+    const struct stored_sample *samples;
+    uint32_t n_samples;
+};
+
+struct store_key {
+    int64_t gateway_key;
+    uint64_t epoch;
+    uint64_t seq;
+};
+
+struct store_dict {
+    uint64_t epoch;
+    uint64_t dict;
+    struct slice body;
+};
+
+struct store_settled {
+    enum status status; /* ERR_NOT_FOUND: no such gateway; ERR_UNAVAILABLE: no database */
+    struct error error;
+    int64_t gateway_key;
+    uint64_t session;
+    uint32_t n_epochs;
+    const struct msg_epoch *epochs;
+    uint32_t n_dicts;
+    const struct store_dict *dicts;
+};
+
+/* All that a start needs. Valid during the call. */
+struct store_boot {
+    struct config_set *config;          /* the receiver's from now on */
+    int64_t revision;                   /* 0: nothing configured yet */
+    const struct alarm_record *records; /* the newest of each alarm (alarm index not set) */
+    size_t n_records;
+    uint64_t journal_seq;
+    uint32_t users; /* how many accounts exist */
+};
+
+enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
+
+struct store_host {
+    void *ctx;
+    /* Once, when the database is there, its schema is right and nobody else serves it. */
+    void (*loaded)(void *ctx, struct store_boot *boot);
+    /* lag_us: age of the oldest thing that waits for its commit. error says why it is away. */
+    void (*state)(void *ctx, enum store_state state, int64_t lag_us, const struct error *error);
+    void (*ingested)(void *ctx, const struct store_key *v, uint32_t n);
+    /* There is room again after an ERR_FULL of store_ingest. */
+    void (*room)(void *ctx);
+    /* Alarm records up to seq are durable. */
+    void (*journaled)(void *ctx, uint64_t seq);
+    void (*settled)(void *ctx, uint64_t token, const struct store_settled *s);
+    void (*reply)(void *ctx, uint64_t token, const struct reply *r);
+    /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
+     * server stops. */
+    void (*fatal)(void *ctx, const struct error *error);
+};
+
+struct store_config {
+    uv_loop_t *loop;
+    const char *conninfo;       /* libpq; several hosts allowed */
+    const char *migrations_dir; /* to know which schema this program needs */
+    uint32_t commit_every_ms;   /* longest wait of a record for company; 0: the default, 20 ms */
+    size_t pending_bytes_max;   /* of records; 0: the default, 256 MiB */
+};
+
+MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,
+                                struct store **ret, struct error *err);
+MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
+/* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. */
+MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *r);
+void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
+                 const char *detail);
+/* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
+void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
+                  uint32_t n_epochs);
+/* Any request but REQ_ACK. Answered always, by host->reply. REQ_CONFIG_CHANGE is stored as given: the caller
+ * has checked it; the reply has the revision; keys of new items follow by store_keys. Two servers or
+ * sessions: ERR_CONFLICT when an expected revision is not the present one. */
+void store_request(struct store *s, uint64_t token, const struct request *r);
+/* Key of a stored item, known from the last boot or config change; 0 if none. */
+int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);
+/* Once per loop turn: submits what waits. */
+void store_turn_end(struct store *s);
+/* Commits what waits (at most timeout_ms), closes; then on_stopped, then store_free. */
+void store_stop(struct store *s, uint32_t timeout_ms, void (*on_stopped)(void *ctx), void *ctx);
+void store_free(struct store **s);
+
+#endif
