@@ -46,7 +46,7 @@ const char *status_name(enum status code) {
         [ERR_NOT_FOUND] = "not_found",
         [ERR_EXISTS] = "exists",
         [ERR_CONFLICT] = "conflict",
-        [ERR_STATE] = "state",
+        [ERR_WRONG_STATE] = "wrong_state",
         [ERR_DENIED] = "denied",
         [ERR_UNSUPPORTED] = "unsupported",
         [ERR_NOMEM] = "no_memory",

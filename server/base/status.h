@@ -15,7 +15,7 @@ enum status {
     ERR_NOT_FOUND,
     ERR_EXISTS,
     ERR_CONFLICT,    /* somebody changed it meanwhile */
-    ERR_STATE,       /* not in this state */
+    ERR_WRONG_STATE, /* not in this state */
     ERR_DENIED,      /* known who, not allowed */
     ERR_UNSUPPORTED, /* from a newer version, or switched off */
     ERR_NOMEM,

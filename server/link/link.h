@@ -122,6 +122,8 @@ void link_set_store(struct link *l, enum server_state state, uint64_t commit_lag
 void link_turn_end(struct link *l);
 /* False if the gateway index is out of range. */
 bool link_get_status(const struct link *l, uint32_t gateway, struct link_status *ret);
+/* The same, lent until the next loop turn; NULL if out of range. */
+const struct link_status *link_borrow_status(const struct link *l, uint32_t gateway);
 /* Says BYE RESTART to all, closes; on_stopped is called when every handle is gone, after that link_free. */
 void link_stop(struct link *l, void (*on_stopped)(void *ctx), void *ctx);
 void link_free(struct link **l);

@@ -30,6 +30,7 @@ struct store_record {
     const char *fault_text;
     const struct stored_sample *samples;
     uint32_t n_samples;
+    uint64_t after_seq; /* alarm journal: this record is submitted only when that is durable; 0: at once */
 };
 
 struct store_key {
@@ -95,6 +96,8 @@ struct store_config {
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,
                                 struct store **ret, struct error *err);
+/* Would store_ingest take it now? If not, host->room tells when to ask again. */
+bool store_has_room(struct store *s, const struct store_record *r);
 MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
 /* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. */
 MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *r);

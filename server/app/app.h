@@ -1,0 +1,108 @@
+/* penstockd: the wiring of adapters and core. turn.c is the page to read first. What comes from outside
+ * arrives in route.c as events for the core or requests for the store; what the core decides leaves once per
+ * loop turn in turn_end(). */
+#ifndef PENSTOCK_APP_APP_H
+#define PENSTOCK_APP_APP_H
+
+#include "server/api/api.h"
+#include "server/app/now.h"
+#include "server/app/opts.h"
+#include "server/config/config.h"
+#include "server/core/core.h"
+#include "server/link/link.h"
+#include "server/store/store.h"
+
+#include <uv.h>
+
+enum {
+    APP_RECORDS_MAX = 1000000,  /* alarm records between the core and the store */
+    APP_ACKS_MAX = 1024,        /* acknowledgement requests that wait for their commit */
+    APP_SAMPLES_MAX = 65536,    /* of one message */
+    APP_ACK_WAIT_US = 10000000, /* then the operator is told that the database is late */
+    APP_CHANGED_MAX = 4096,     /* tags handed to the interface at once */
+};
+
+/* A request of an operator whose records are on their way to the database. */
+struct app_ack {
+    uint64_t token;
+    uint64_t seq; /* answered when the journal is durable up to here */
+    int64_t deadline_mono_us;
+    uint32_t n;
+    struct ack_answer *v; /* owned */
+};
+
+struct app {
+    struct opts opts;
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t wake;
+    uv_timer_t tick; /* 10 a second: deadlines and the loop's lag do not wait for traffic */
+    uv_signal_t sigterm;
+    uv_signal_t sigint;
+    struct store *store;
+    struct link *link;
+    struct api *api;
+    struct config_set *config;
+    struct model *model;
+    struct core *core;
+    struct now now;
+    struct alarm_record *records; /* emitted in this turn, in order */
+    uint32_t n_records;
+    uint32_t cap_records;
+    struct app_ack acks[APP_ACKS_MAX];
+    uint32_t n_acks;
+    struct app_ack *collecting; /* whose EVENT_ACKs are being applied */
+    struct {
+        bool busy; /* one change of configuration at a time */
+        uint64_t token;
+        struct config_set *next;
+        struct model *model;
+    } change;
+    struct sample *samples; /* scratch, APP_SAMPLES_MAX */
+    struct stored_sample *stored;
+    enum store_state store_state;
+    struct error store_error;
+    int64_t store_lag_us;
+    uint64_t journaled_seq;
+    int64_t started_us;
+    int64_t turn_mono_us; /* when the present turn began */
+    int64_t lag_worst_us; /* worst turn of the present 10 s */
+    int64_t lag_shown_us;
+    int64_t lag_since_mono_us;
+    bool stopping;
+    int stopped; /* adapters that are done */
+    int exit_code;
+};
+
+/* Builds everything and listens. On failure err says what; what was built is taken down by app_done. */
+MUSTCHECK enum status app_init(struct app *a, const struct opts *opts, struct error *err);
+/* Runs until a signal or a fatal error; returns the exit code. */
+int app_run(struct app *a);
+void app_done(struct app *a);
+/* Starts an orderly stop: no new input, commit what waits, close. */
+void app_stop(struct app *a, int exit_code);
+
+/* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
+void app_apply(struct app *a, const struct event *event);
+int64_t app_now_us(struct app *a);
+void turn_end(struct app *a);
+struct effect_sink app_sink(struct app *a);
+
+/* route.c: what the adapters call. */
+struct link_host route_link_host(struct app *a);
+struct store_host route_store_host(struct app *a);
+struct api_host route_api_host(struct app *a);
+
+/* acks.c: acknowledgements by operators, answered when durable. */
+void acks_request(struct app *a, uint64_t token, const struct request *r);
+void acks_effect(struct app *a, const struct effect *e);
+void acks_journaled(struct app *a);
+void acks_overdue(struct app *a, int64_t mono_us);
+
+/* reload.c: a new configuration, between two events. */
+MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);
+void reload_request(struct app *a, uint64_t token, const struct request *r);
+void reload_reply(struct app *a, uint64_t token, const struct reply *r);
+
+#endif

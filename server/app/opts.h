@@ -1,0 +1,46 @@
+/* What penstockd is told at its start: a JSON file, checked field by field. Owns its texts. */
+#ifndef PENSTOCK_APP_OPTS_H
+#define PENSTOCK_APP_OPTS_H
+
+#include "server/base/log.h"
+#include "server/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { OPTS_TEXT_SIZE = 1024 };
+
+struct opts {
+    char db[OPTS_TEXT_SIZE];         /* libpq connection string */
+    char migrations[OPTS_TEXT_SIZE]; /* directory with the migrations that this program was built with */
+    struct {
+        char address[OPTS_TEXT_SIZE];
+        uint16_t port;
+        char ca[OPTS_TEXT_SIZE];
+        char cert[OPTS_TEXT_SIZE];
+        char key[OPTS_TEXT_SIZE];
+        char crl[OPTS_TEXT_SIZE]; /* "" for none */
+        uint32_t sessions_max;
+        uint32_t backlog_rate; /* bytes a second that each gateway may use for its backlog */
+    } link;
+    struct {
+        char address[OPTS_TEXT_SIZE];
+        uint16_t port;
+        char cert[OPTS_TEXT_SIZE];
+        char key[OPTS_TEXT_SIZE];
+        char dir[OPTS_TEXT_SIZE];
+        char origins[OPTS_TEXT_SIZE];
+        uint32_t password_mib;
+    } web;
+    char ports_file[OPTS_TEXT_SIZE]; /* where the ports that were really taken are written, as JSON; "" for
+                                        nowhere */
+    enum log_level log_level;
+    bool mutant_ack_before_commit; /* only in builds with PENSTOCK_MUTANTS: proves that the fault tests notice
+                                    */
+};
+
+/* Reads the file. ERR_IO if it cannot be read; ERR_INVALID with a JSON Pointer in err->where: unknown fields,
+ * wrong types, missing ones. */
+MUSTCHECK enum status opts_read(const char *file, struct opts *ret, struct error *err);
+
+#endif

@@ -1,0 +1,265 @@
+#include "server/app/app.h"
+#include "server/base/check.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+
+#include <string.h>
+
+/* --- from the gateways
+ * ------------------------------------------------------------------------------------------------- */
+
+static void on_link_settle(void *ctx, uint64_t token, struct slice gateway, const struct msg_epoch *epochs,
+                           uint32_t n_epochs) {
+    struct app *a = ctx;
+    store_settle(a->store, token, gateway, epochs, n_epochs);
+}
+
+/* The walk of a sample: what is true goes to the core at once, the record as received to the store behind the
+ * alarm records that it caused (after_seq), so that a crash between the two cannot keep the sample and lose
+ * the alarm. */
+static enum status on_link_record(void *ctx, const struct link_record *r) {
+    struct app *a = ctx;
+    CHECK(r->n_samples <= APP_SAMPLES_MAX);
+    if (a->core == NULL || a->n_records >= APP_RECORDS_MAX) {
+        return ERR_FULL;
+    }
+    if (r->n_samples > 0) {
+        memcpy(a->samples, r->samples, r->n_samples * sizeof *r->samples);
+    }
+    sample_normalise(a->model, a->samples, r->n_samples);
+    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, a->stored);
+    struct store_record record = {.gateway_key = r->gateway_key,
+                                  .epoch = r->epoch,
+                                  .seq = r->seq,
+                                  .dict = r->dict,
+                                  .type = r->type,
+                                  .flags = r->flags,
+                                  .crc = r->crc,
+                                  .body = r->body,
+                                  .received_us = r->received_us,
+                                  .fault = r->fault,
+                                  .fault_text = r->fault_text,
+                                  .samples = a->stored,
+                                  .n_samples = r->n_samples};
+    if (!store_has_room(a->store, &record)) {
+        return ERR_FULL;
+    }
+    if (r->n_samples > 0 && r->fault == 0) {
+        uint64_t before = core_journal_seq(a->core);
+        app_apply(
+            a, &(struct event){
+                   .kind = EVENT_SAMPLES,
+                   .samples = {.gateway = r->gateway, .lane = r->lane, .n = r->n_samples, .v = a->samples}});
+        record.after_seq = core_journal_seq(a->core) > before ? core_journal_seq(a->core) : 0;
+    }
+    return store_ingest(a->store, &record);
+}
+
+static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n,
+                             int64_t received_us) {
+    (void)received_us;
+    struct app *a = ctx;
+    CHECK(n <= APP_SAMPLES_MAX);
+    if (a->core == NULL || a->n_records >= APP_RECORDS_MAX || n == 0) {
+        return;
+    }
+    memcpy(a->samples, v, n * sizeof *v);
+    sample_normalise(a->model, a->samples, n);
+    app_apply(
+        a, &(struct event){.kind = EVENT_SAMPLES,
+                           .samples = {.gateway = gateway, .lane = LANE_SNAPSHOT, .n = n, .v = a->samples}});
+}
+
+static void on_link_state(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason) {
+    (void)peer;
+    (void)reason; /* link logs both; what people see is read with link_get_status */
+    struct app *a = ctx;
+    if (a->core != NULL) {
+        app_apply(a, &(struct event){.kind = EVENT_LINK, .link = {.gateway = gateway, .up = up}});
+    }
+    api_status_changed(a->api);
+}
+
+static void on_link_incident(void *ctx, const char *action, const char *peer, const char *object,
+                             const char *detail) {
+    struct app *a = ctx;
+    struct actor actor = {.name = "gateway link"};
+    (void)snprintf(actor.peer, sizeof actor.peer, "%s", peer);
+    store_audit(a->store, &actor, action, object, detail);
+}
+
+struct link_host route_link_host(struct app *a) {
+    return (struct link_host){.ctx = a,
+                              .settle = on_link_settle,
+                              .record = on_link_record,
+                              .snapshot = on_link_snapshot,
+                              .state = on_link_state,
+                              .incident = on_link_incident};
+}
+
+/* --- from the database
+ * ------------------------------------------------------------------------------------------------- */
+
+static void on_store_loaded(void *ctx, struct store_boot *boot) {
+    struct app *a = ctx;
+    struct error err;
+    if (boot->users == 0) {
+        log_event(LOG_WARN, "setup.needed",
+                  "text=\"no account exists\" run=\"penstock user add NAME --role admin\"");
+    }
+    if (reload_boot(a, boot, &err) != OK) {
+        log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
+                  LOG_Q(slice_str(err.text)));
+        app_stop(a, 1);
+    }
+}
+
+static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, const struct error *error) {
+    static const enum server_state told[] = {
+        [STORE_OK] = SERVER_STORING, [STORE_SLOW] = SERVER_SLOW, [STORE_AWAY] = SERVER_NOT_STORING};
+    struct app *a = ctx;
+    bool changed = a->store_state != state;
+    a->store_state = state;
+    a->store_lag_us = lag_us;
+    a->store_error = error != NULL ? *error : (struct error){0};
+    link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
+    if (changed) {
+        api_status_changed(a->api);
+    }
+}
+
+static void on_store_ingested(void *ctx, const struct store_key *v, uint32_t n) {
+    struct app *a = ctx;
+    for (uint32_t i = 0; i < n; i++) {
+        link_committed(a->link, v[i].gateway_key, v[i].epoch, v[i].seq);
+    }
+}
+
+static void on_store_room(void *ctx) {
+    struct app *a = ctx;
+    link_resume(a->link);
+}
+
+static void on_store_journaled(void *ctx, uint64_t seq) {
+    struct app *a = ctx;
+    a->journaled_seq = seq;
+    acks_journaled(a);
+}
+
+static void on_store_settled(void *ctx, uint64_t token, const struct store_settled *s) {
+    struct app *a = ctx;
+    enum { DICTS_MAX = LINK_EPOCHS_MAX * LINK_DICTS_MAX };
+    _Static_assert(sizeof(struct link_dict) == sizeof(struct store_dict), "the same three fields");
+    struct link_dict dicts[DICTS_MAX];
+    uint32_t n = s->n_dicts < DICTS_MAX ? s->n_dicts : DICTS_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        dicts[i] = (struct link_dict){
+            .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
+    }
+    struct link_settled settled = {.status = s->status,
+                                   .error = s->error,
+                                   .gateway_key = s->gateway_key,
+                                   .session = s->session,
+                                   .n_epochs = s->n_epochs,
+                                   .epochs = s->epochs,
+                                   .n_dicts = n,
+                                   .dicts = dicts};
+    link_settled(a->link, token, &settled);
+}
+
+static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
+    struct app *a = ctx;
+    if (r->kind == REQ_CONFIG_CHANGE) {
+        reload_reply(a, token, r);
+    } else {
+        api_reply(a->api, token, r);
+    }
+}
+
+static void on_store_fatal(void *ctx, const struct error *error) {
+    log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
+              LOG_Q(slice_str(error->text)));
+    app_stop(ctx, 1);
+}
+
+struct store_host route_store_host(struct app *a) {
+    return (struct store_host){.ctx = a,
+                               .loaded = on_store_loaded,
+                               .state = on_store_state,
+                               .ingested = on_store_ingested,
+                               .room = on_store_room,
+                               .journaled = on_store_journaled,
+                               .settled = on_store_settled,
+                               .reply = on_store_reply,
+                               .fatal = on_store_fatal};
+}
+
+/* --- from people
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
+    struct app *a = ctx;
+    switch (r->kind) {
+    case REQ_ACK:
+        acks_request(a, token, r);
+        return;
+    case REQ_CONFIG_CHANGE:
+        reload_request(a, token, r);
+        return;
+    case REQ_USER_FIND:
+    case REQ_LOGIN_CODE:
+    case REQ_SESSION_OPEN:
+    case REQ_SESSION_FIND:
+    case REQ_SESSION_CLOSE:
+    case REQ_PASSWORD_SET:
+    case REQ_AUDIT:
+    case REQ_ALARM_HISTORY:
+    case REQ_SAMPLES:
+    case REQ_CONFIG_HISTORY:
+    case REQ_AUDIT_LIST:
+        store_request(a->store, token, r);
+        return;
+    }
+}
+
+static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret) {
+    struct app *a = ctx;
+    /* The texts are lent until the next turn: they live in the link's own status. */
+    const struct link_status *s = link_borrow_status(a->link, gateway);
+    if (s == NULL) {
+        *ret = (struct api_gateway){.peer = "", .software = "", .fault = ""};
+        return;
+    }
+    *ret = (struct api_gateway){.up = s->up,
+                                .since_us = s->since_us,
+                                .peer = s->peer,
+                                .software = s->software,
+                                .records = s->records,
+                                .duplicates = s->duplicates,
+                                .quarantined = s->quarantined,
+                                .unknown_tags = s->unknown_tags,
+                                .backlog_bytes = s->backlog_bytes,
+                                .oldest_sample_us = s->oldest_sample_us,
+                                .dropped_total = s->dropped_total,
+                                .clock_offset_us = s->clock_offset_us,
+                                .last_seen_us = s->last_seen_us,
+                                .fault = s->fault};
+}
+
+static void on_api_health(void *ctx, struct api_health *ret) {
+    static const char *const names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
+    struct app *a = ctx;
+    *ret = (struct api_health){.store = names[a->store_state],
+                               .store_text = a->store_error.text,
+                               .store_lag_us = a->store_lag_us,
+                               .started_us = a->started_us,
+                               .loop_lag_us =
+                                   a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
+                               .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
+                               .journaled_seq = a->journaled_seq};
+}
+
+struct api_host route_api_host(struct app *a) {
+    return (struct api_host){
+        .ctx = a, .request = on_api_request, .gateway = on_api_gateway, .health = on_api_health};
+}

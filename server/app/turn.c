@@ -1,0 +1,125 @@
+#include "server/app/app.h"
+#include "server/base/check.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/tm.h"
+
+#include <stdlib.h>
+
+int64_t app_now_us(struct app *a) {
+    return now_update(&a->now, clock_wall_us(), clock_mono_us());
+}
+
+static void keep_record(struct app *a, const struct alarm_record *r) {
+    if (a->n_records == a->cap_records) {
+        uint32_t cap = a->cap_records == 0 ? 1024 : a->cap_records * 2;
+        struct alarm_record *v = realloc(a->records, cap * sizeof *v);
+        /* A transition that cannot be kept would be lost; a restart restores the last durable state instead.
+         */
+        CHECK(v != NULL);
+        a->records = v;
+        a->cap_records = cap;
+    }
+    a->records[a->n_records++] = *r;
+}
+
+static void on_effect(void *ctx, const struct effect *e) {
+    struct app *a = ctx;
+    switch (e->kind) {
+    case EFFECT_RECORD:
+        keep_record(a, &e->record);
+        return;
+    case EFFECT_ACK:
+        acks_effect(a, e);
+        return;
+    }
+}
+
+struct effect_sink app_sink(struct app *a) {
+    return (struct effect_sink){.ctx = a, .emit = on_effect};
+}
+
+void app_apply(struct app *a, const struct event *event) {
+    core_apply(a->core, event, app_now_us(a), app_sink(a));
+}
+
+/* Alarm transitions go to the journal and to every screen, in the order in which they happened. What the
+ * store has no room for stays here, in order; meanwhile route.c takes no further records. */
+static void route_records(struct app *a) {
+    uint32_t sent = 0;
+    while (sent < a->n_records && store_journal(a->store, &a->records[sent]) == OK) {
+        api_alarm(a->api, &a->records[sent]);
+        sent++;
+    }
+    if (sent < a->n_records && sent > 0) {
+        memmove(a->records, a->records + sent, (a->n_records - sent) * sizeof *a->records);
+    }
+    a->n_records -= sent;
+}
+
+static void route_changes(struct app *a) {
+    static const uint32_t most = APP_CHANGED_MAX;
+    uint32_t tags[APP_CHANGED_MAX];
+    uint32_t n = 0;
+    do {
+        n = core_take_changed(a->core, tags, most);
+        api_tags_changed(a->api, tags, n);
+    } while (n == most);
+}
+
+static void on_wake(uv_timer_t *timer) {
+    (void)timer; /* turn_end, which follows, does what is due */
+}
+
+static void arm_wake(struct app *a, int64_t now_us) {
+    int64_t due = core_next_wake(a->core);
+    if (due == INT64_MAX) {
+        (void)uv_timer_stop(&a->wake);
+        return;
+    }
+    int64_t wait_us = due > now_us ? due - now_us : 0;
+    uint64_t wait_ms = (uint64_t)(wait_us > TM_HOUR_US ? TM_HOUR_US : wait_us + 999) / 1000;
+    uv_update_time(&a->loop);
+    int rc = uv_timer_start(&a->wake, on_wake, wait_ms, 0);
+    CHECK(rc == 0);
+}
+
+static void measure_lag(struct app *a, int64_t mono_us) {
+    int64_t lag = mono_us - a->turn_mono_us;
+    a->lag_worst_us = lag > a->lag_worst_us ? lag : a->lag_worst_us;
+    if (mono_us - a->lag_since_mono_us > 10 * TM_SECOND_US) {
+        a->lag_shown_us = a->lag_worst_us;
+        a->lag_worst_us = 0;
+        a->lag_since_mono_us = mono_us;
+    }
+}
+
+/* What happens once per loop turn, in this order. The callbacks before it only turned the outside into
+ * events. */
+void turn_end(struct app *a) {
+    int64_t now_us = app_now_us(a);
+    int64_t mono_us = clock_mono_us();
+    if (a->core != NULL && !a->stopping) {
+        /* 1. What is due by now, before effects are routed, so that it travels with them. */
+        if (core_next_wake(a->core) <= now_us) {
+            app_apply(a, &(struct event){.kind = EVENT_TIME});
+        }
+        /* 2. Transitions to the journal and the screens. */
+        route_records(a);
+    }
+    if (!a->stopping) {
+        /* 3. Durability first: submit what waits. Its commit comes back as an event. */
+        store_turn_end(a->store);
+        /* 4. Acknowledgements to gateways: only for what such an event named. */
+        link_turn_end(a->link);
+        acks_overdue(a, mono_us);
+        /* 5. The live picture: after everything of this turn, so that a turn costs one push. */
+        if (a->core != NULL) {
+            route_changes(a);
+            arm_wake(a, now_us);
+        }
+        api_turn_end(a->api, now_us, mono_us);
+    }
+    /* 6. How long this turn kept everybody waiting. */
+    measure_lag(a, clock_mono_us());
+}
