@@ -16,6 +16,7 @@ enum alarm_letter {
     ALARM_ACKED = 'C',
     ALARM_RETURNED_UNACKED = 'D',
     ALARM_DISABLED = 'Z',
+    ALARM_GONE = '-', /* only as `to` of RECORD_REMOVE */
 };
 
 enum alarm_record_kind {

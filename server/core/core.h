@@ -18,7 +18,14 @@
 
 struct core;
 
-/* value is in the tag's unit (see sample.h for the step from what was received). */
+/* A source time may be ahead of server time by this much; beyond, it is not believed. */
+#define CORE_FUTURE_MAX_US INT64_C(5000000)
+/* After a start, and when it is new, a gateway gets at least this long to connect before its comm alarm. */
+#define CORE_CONNECT_US INT64_C(120000000)
+
+/* value is in the tag's unit (see sample.h for the step from what was received). Samples count only while the
+ * gateway's link is up: what comes while it is down moves the value, but stays bad/comms and proves nothing.
+ */
 struct sample {
     uint32_t tag;
     uint8_t quality;
@@ -133,9 +140,10 @@ struct tag_live {
 
 struct core_counts {
     uint64_t samples; /* live ones applied */
-    uint64_t late;    /* not newer than the live value: never evaluated */
+    uint64_t late;    /* older than the live value: never evaluated */
     uint64_t backlog;
-    uint64_t future;     /* clamped to server time */
+    uint64_t future;     /* more than CORE_FUTURE_MAX_US ahead: taken as of now, uncertain/clock at best */
+    uint64_t foreign;    /* of another gateway's tag: never applied */
     uint32_t unacked[5]; /* by priority 1 to 4; [0] is the sum */
     uint32_t active;
 };

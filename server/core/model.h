@@ -114,7 +114,7 @@ struct model {
     struct map alarm_by_name;
 };
 
-/* Frees all; accepts NULL and half-built ones, sets *m to NULL. */
+/* Frees all, the struct (from calloc) included; accepts NULL and half-built ones, sets *m to NULL. */
 void model_free(struct model **m);
 /* MODEL_NONE when there is no such name. */
 uint32_t model_find_site(const struct model *m, struct slice name);

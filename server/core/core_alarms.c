@@ -1,0 +1,305 @@
+#include "server/base/check.h"
+#include "server/base/utf8.h"
+#include "server/core/core_state.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const struct cause the_system = {.actor = "", .comment = ""};
+
+/* Copies text, cut at a character's border. */
+static void copy_text(char *ret, size_t size, const char *text) {
+    size_t n = utf8_valid_prefix(text, strnlen(text, size - 1));
+    memcpy(ret, text, n);
+    ret[n] = '\0';
+}
+
+static double limit_of(enum alarm_kind kind, double limit) {
+    switch (kind) {
+    case ALARM_HIGH:
+    case ALARM_LOW:
+        return limit;
+    case ALARM_STALE:
+    case ALARM_COMM:
+        return NAN;
+    }
+    check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+}
+
+static double present_value(const struct core *core, const struct alarm_state *a) {
+    return a->tag == MODEL_NONE ? (double)NAN : core->tags[a->tag].value;
+}
+
+static uint8_t present_quality(const struct core *core, const struct alarm_state *a) {
+    if (a->tag != MODEL_NONE) {
+        return core_tag_quality(core, a->tag);
+    }
+    return core->gateways[a->gateway].up ? QUALITY_NO_VALUE : QUALITY_BAD | QUALITY_NO_VALUE | REASON_COMMS;
+}
+
+void core_alarm_count(struct core *core, uint8_t priority, char from, char to) {
+    uint32_t unacked = (uint32_t)alarm_letter_unacked(to) - (uint32_t)alarm_letter_unacked(from);
+    core->counts.unacked[0] += unacked;
+    core->counts.unacked[priority] += unacked;
+    core->counts.active += (uint32_t)alarm_letter_active(to) - (uint32_t)alarm_letter_active(from);
+}
+
+/* The facts that go into each record. from and kind are those of the row. */
+static struct alarm_record make_record(const struct core *core, uint32_t alarm, const struct alarm_row *row,
+                                       int64_t src_us, const struct cause *cause) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    const struct alarm_detail *d = &core->details[alarm];
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    struct alarm_record r = {
+        .seq = core->journal_seq,
+        .n = d->n,
+        .alarm_key = m->key,
+        .site_key = core->model->sites[m->site].key,
+        .tag_key = a->tag == MODEL_NONE ? 0 : core->model->tags[a->tag].key,
+        .revision = m->revision,
+        .src_us = src_us,
+        .at_us = core->now_us,
+        .raised_us = d->raised_us,
+        /* An acknowledgement is about the occurrence: it carries what was seen at the activation. */
+        .value = row->kind == RECORD_ACK ? d->value : present_value(core, a),
+        .limit = limit_of(a->kind, a->limit),
+        .actor_key = cause->actor_key,
+        .alarm = alarm,
+        .occ = a->occ,
+        .call = a->call,
+        .kind = row->kind,
+        .from = row->from,
+        .to = row->to,
+        .priority = a->priority,
+        .quality = present_quality(core, a),
+    };
+    copy_text(r.actor, sizeof r.actor, cause->actor);
+    copy_text(r.comment, sizeof r.comment, cause->comment);
+    return r;
+}
+
+static void note_event(struct core *core, uint32_t alarm, enum alarm_event event, int64_t src_us,
+                       const struct cause *cause) {
+    struct alarm_state *a = &core->alarms[alarm];
+    struct alarm_detail *d = &core->details[alarm];
+    switch (event) {
+    case ALARM_EVENT_ACTIVATE:
+        a->occ++;
+        a->call++;
+        d->raised_us = src_us;
+        d->value = present_value(core, a);
+        d->acked_us = 0;
+        d->acked_by[0] = '\0';
+        break;
+    case ALARM_EVENT_ACK:
+        d->acked_us = core->now_us;
+        copy_text(d->acked_by, sizeof d->acked_by, cause->actor);
+        break;
+    case ALARM_EVENT_DISABLE:
+        d->acked_us = 0;
+        d->acked_by[0] = '\0';
+        break;
+    case ALARM_EVENT_RETURN:
+    case ALARM_EVENT_ENABLE:
+    case ALARM_EVENT_REMOVE:
+        break;
+    }
+}
+
+/* The only place where an alarm's facts change, and where a record is made. */
+static void set_state(struct core *core, uint32_t alarm, enum alarm_event event, int64_t src_us,
+                      const struct cause *cause, const struct effect_sink *sink) {
+    struct alarm_state *a = &core->alarms[alarm];
+    const struct alarm_row *row = alarm_fsm_row(event, alarm_letter(&a->facts));
+    CHECK(row != NULL);
+    alarm_fsm_apply(&a->facts, event);
+    note_event(core, alarm, event, src_us, cause);
+    core_alarm_count(core, a->priority, row->from, row->to);
+    core->journal_seq++;
+    core->details[alarm].n++;
+    core->details[alarm].changed_us = core->now_us;
+    struct effect effect = {.kind = EFFECT_RECORD, .record = make_record(core, alarm, row, src_us, cause)};
+    sink->emit(sink->ctx, &effect);
+}
+
+static enum truth stale_condition(const struct core *core, const struct alarm_state *a) {
+    const struct tag_state *t = &core->tags[a->tag];
+    if ((t->flags & TAG_STALE) != 0) {
+        return TRUTH_TRUE;
+    }
+    bool heard = (t->flags & TAG_SEEN) != 0 && (t->flags & TAG_LOST) == 0;
+    return heard ? TRUTH_FALSE : TRUTH_UNKNOWN;
+}
+
+static enum truth condition_of(const struct core *core, const struct alarm_state *a) {
+    const struct gateway_state *g = &core->gateways[a->gateway];
+    switch (a->kind) {
+    case ALARM_HIGH:
+        return core_tag_known(core, a->tag)
+                   ? condition_high(a->limit, a->deadband, a->condition, core->tags[a->tag].value)
+                   : TRUTH_UNKNOWN;
+    case ALARM_LOW:
+        return core_tag_known(core, a->tag)
+                   ? condition_low(a->limit, a->deadband, a->condition, core->tags[a->tag].value)
+                   : TRUTH_UNKNOWN;
+    case ALARM_STALE:
+        return stale_condition(core, a);
+    case ALARM_COMM:
+        return g->enabled && !g->up ? TRUTH_TRUE : TRUTH_FALSE;
+    }
+    check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+}
+
+struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    struct delay_config delays = a->delays;
+    if (a->kind == ALARM_COMM && core->gateways[a->gateway].starting && delays.on_us < CORE_CONNECT_US) {
+        delays.on_us = CORE_CONNECT_US;
+    }
+    return delays;
+}
+
+/* The server timer stands in for the sample that may never come. */
+static void sync_timer(struct core *core, uint32_t alarm) {
+    const struct delay *d = &core->alarms[alarm].delay;
+    int64_t armed_us = 0;
+    if (!delay_is_running(d)) {
+        timer_disarm(&core->timers, alarm);
+    } else if (!timer_is_armed(&core->timers, alarm, &armed_us) || armed_us != d->due_us) {
+        timer_arm(&core->timers, alarm, d->due_us);
+    }
+}
+
+static void follow(struct core *core, uint32_t alarm, enum delay_result result, int64_t src_us,
+                   const struct effect_sink *sink) {
+    switch (result) {
+    case DELAY_NOTHING:
+        break;
+    case DELAY_ACTIVATE:
+        set_state(core, alarm, ALARM_EVENT_ACTIVATE, src_us, &the_system, sink);
+        break;
+    case DELAY_RETURN:
+        set_state(core, alarm, ALARM_EVENT_RETURN, src_us, &the_system, sink);
+        break;
+    }
+    sync_timer(core, alarm);
+}
+
+void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, bool continuous,
+                         const struct effect_sink *sink) {
+    struct alarm_state *a = &core->alarms[alarm];
+    if (!a->facts.enabled) {
+        return;
+    }
+    enum truth condition = condition_of(core, a);
+    if (condition == TRUTH_FALSE && a->delay.state == DELAY_NORMAL) {
+        a->condition = false;
+        return;
+    }
+    if (condition != TRUTH_UNKNOWN) {
+        a->condition = condition == TRUTH_TRUE;
+    }
+    /* Staleness and links are facts of the server: its time is their source time. */
+    bool own_time = a->kind == ALARM_STALE && condition != TRUTH_TRUE;
+    struct delay_input in = {
+        .condition = condition,
+        .continuous = continuous && a->kind != ALARM_STALE,
+        .ts_us = own_time ? core->now_us : ts_us,
+        .now_us = core->now_us,
+    };
+    int64_t src_us = 0;
+    enum delay_result result = delay_step(&a->delay, core_alarm_delays(core, alarm), in, &src_us);
+    follow(core, alarm, result, src_us, sink);
+}
+
+void core_alarm_before(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink) {
+    struct alarm_state *a = &core->alarms[alarm];
+    struct delay_config delays = core_alarm_delays(core, alarm);
+    if (a->kind != ALARM_STALE && delay_ended_before(&a->delay, delays, ts_us)) {
+        core_alarm_due(core, alarm, sink);
+    }
+}
+
+void core_alarm_due(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
+    struct delay_config delays = core_alarm_delays(core, alarm);
+    int64_t src_us = 0;
+    enum delay_result result = delay_complete(&core->alarms[alarm].delay, delays, &src_us);
+    follow(core, alarm, result, src_us, sink);
+}
+
+/* Whether an acknowledgement of this call can be taken; OK is the one that changes something. */
+static enum ack_result judge_ack(const struct core *core, uint32_t alarm, uint32_t call) {
+    if (alarm >= core->model->n_alarms) {
+        return ACK_NOT_FOUND;
+    }
+    const struct alarm_state *a = &core->alarms[alarm];
+    if (!a->facts.enabled) {
+        return ACK_NOT_ACTIVE;
+    }
+    if (call < 1 || call > a->call) {
+        return ACK_BAD_CALL;
+    }
+    if (call < a->call) {
+        return ACK_STALE_CALL;
+    }
+    if (a->facts.acked) {
+        return core->details[alarm].acked_us != 0 ? ACK_ALREADY : ACK_NOT_ACTIVE;
+    }
+    return ACK_OK;
+}
+
+void core_alarm_ack(struct core *core, const struct event *event, const struct effect_sink *sink) {
+    uint32_t alarm = event->ack.alarm;
+    enum ack_result result = judge_ack(core, alarm, event->ack.call);
+    struct effect effect = {.kind = EFFECT_ACK,
+                            .ack = {.request = event->ack.request, .alarm = alarm, .result = result}};
+    if (result == ACK_OK) {
+        const struct cause cause = {
+            .actor_key = event->ack.actor_key, .actor = event->ack.actor, .comment = event->ack.comment};
+        set_state(core, alarm, ALARM_EVENT_ACK, core->now_us, &cause, sink);
+        effect.ack.seq = core->journal_seq;
+    }
+    if (result != ACK_NOT_FOUND) {
+        effect.ack.call = core->alarms[alarm].call;
+        effect.ack.acked_us = core->details[alarm].acked_us;
+        memcpy(effect.ack.acked_by, core->details[alarm].acked_by, sizeof effect.ack.acked_by);
+    }
+    sink->emit(sink->ctx, &effect);
+}
+
+static void settle_alarm(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
+    struct alarm_state *a = &core->alarms[alarm];
+    bool enabled = core->model->alarms[alarm].enabled;
+    if (a->facts.enabled && !enabled) {
+        set_state(core, alarm, ALARM_EVENT_DISABLE, core->now_us, &the_system, sink);
+        a->delay = delay_initial(false);
+        a->condition = false;
+        sync_timer(core, alarm);
+    } else if (!a->facts.enabled && enabled) {
+        set_state(core, alarm, ALARM_EVENT_ENABLE, core->now_us, &the_system, sink);
+    }
+    core_alarm_evaluate(core, alarm, core->now_us, false, sink);
+}
+
+void core_alarms_settle(struct core *core, const struct effect_sink *sink) {
+    for (uint32_t i = 0; i < core->model->n_alarms; i++) {
+        settle_alarm(core, i, sink);
+    }
+    core->unsettled = false;
+}
+
+void core_alarm_remove(struct core *core, const struct core *old, uint32_t old_alarm,
+                       const struct effect_sink *sink) {
+    const struct alarm_row *row =
+        alarm_fsm_row(ALARM_EVENT_REMOVE, alarm_letter(&old->alarms[old_alarm].facts));
+    if (row == NULL) {
+        return;
+    }
+    struct effect effect = {.kind = EFFECT_RECORD,
+                            .record = make_record(old, old_alarm, row, core->now_us, &the_system)};
+    effect.record.seq = ++core->journal_seq;
+    effect.record.n++;
+    effect.record.at_us = core->now_us;
+    effect.record.alarm = MODEL_NONE;
+    sink->emit(sink->ctx, &effect);
+}
