@@ -27,7 +27,7 @@ create table alarm_journal (
     constraint alarm_journal_kind_check
         check (kind in ('raise', 'reraise', 'rtn', 'ack', 'disable', 'enable', 'remove')),
     constraint alarm_journal_letters_check
-        check (from_letter in ('A', 'B', 'C', 'D', 'Z') and to_letter in ('A', 'B', 'C', 'D', 'Z'))
+        check (from_letter in ('A', 'B', 'C', 'D', 'Z', '-') and to_letter in ('A', 'B', 'C', 'D', 'Z', '-'))
 );
 comment on table alarm_journal is 'Every transition of every alarm, with all facts after it. Append-only.';
 comment on column alarm_journal.seq is 'Place in the whole journal, from 1, gapless.';
@@ -35,7 +35,7 @@ comment on column alarm_journal.n is 'Place in this alarm''s own history, from 1
 comment on column alarm_journal.tag_key is '0 for an alarm of a gateway''s link.';
 comment on column alarm_journal.revision is 'Configuration revision of the setting that was in force.';
 comment on column alarm_journal.from_letter is
-    'A normal, B unacknowledged, C acknowledged, D returned unacknowledged, Z disabled (ISA-18.2).';
+    'A normal, B unacknowledged, C acknowledged, D returned unacknowledged, Z disabled (ISA-18.2); - not configured.';
 comment on column alarm_journal.occ is 'Occurrence: one more at each activation.';
 comment on column alarm_journal.call is 'Annunciation: one more at each activation; an acknowledgement names the one seen.';
 comment on column alarm_journal.src_us is 'When it happened at the source, microseconds since 1970, UTC.';
