@@ -1,0 +1,85 @@
+// What must hold in the database whatever was killed, read by SQL: the books balance.
+import { readFileSync, existsSync } from 'node:fs';
+
+/** 64-bit unsigned as the bit pattern that PostgreSQL's bigint keeps. */
+export const asBigint = (text) => BigInt.asIntN(64, BigInt(text));
+
+/** The alarm journal: gapless, each transition once, each from where the last one ended. Returns breaches. */
+export async function alarmJournalBreaches(p) {
+  const checks = {
+    'seq is gapless from 1': 'select 1 from alarm_journal having count(*) <> coalesce(max(seq), 0) or coalesce(min(seq), 1) <> 1',
+    'each alarm\'s n is gapless from 1': 'select alarm_key from alarm_journal group by alarm_key having count(*) <> max(n) or min(n) <> 1',
+    'each transition starts where the last one ended':
+      `select alarm_key, n, from_letter, before from (select alarm_key, n, from_letter, lag(to_letter, 1, 'A') over w as before
+         from alarm_journal window w as (partition by alarm_key order by n)) t where from_letter <> before`,
+    'n follows seq': 'select alarm_key from (select alarm_key, seq, lag(seq) over (partition by alarm_key order by n) as before from alarm_journal) t where seq <= before',
+    'occurrences and calls rise by one at a raise and stay otherwise':
+      `select alarm_key, n from (select alarm_key, n, kind, occ, call, lag(occ, 1, 0::bigint) over w as occ0, lag(call, 1, 0::bigint) over w as call0
+         from alarm_journal window w as (partition by alarm_key order by n)) t
+       where case when kind in ('raise', 'reraise') then occ <> occ0 + 1 or call <= call0 else occ <> occ0 or call <> call0 end`,
+    'server time never falls': 'select seq from (select seq, at_us, lag(at_us) over (order by seq) as before from alarm_journal) t where at_us < before',
+  };
+  const breaches = [];
+  for (const [what, sql] of Object.entries(checks)) {
+    const rows = await p.sql(sql);
+    if (rows.length > 0) breaches.push(`${what}: ${rows.length} breaches, the first ${JSON.stringify(rows[0], (k, v) => (typeof v === 'bigint' ? String(v) : v))}`);
+  }
+  return breaches;
+}
+
+/** Reads a gateway's ledger: what it produced, one line a sample: `epoch seq name t_us value quality`. */
+export function readLedger(file) {
+  const records = new Map(); // "epoch seq" -> samples
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+  for (const line of lines.slice(0, -1)) { // a last line without its end was cut by a kill
+    const [epoch, seq, name, t, value, quality] = line.split(' ');
+    const key = `${asBigint(epoch)} ${seq}`;
+    if (!records.has(key)) records.set(key, []);
+    records.get(key).push({ name, t: BigInt(t), value: Number(value), quality: Number(quality) });
+  }
+  return records;
+}
+
+/**
+ * Every sample that a gateway produced is stored exactly once, and nothing else is. `ledger` may hold, for each epoch, one record more than
+ * the journal: the gateway was killed between writing the two.
+ */
+export async function sampleBreaches(p, site, gateway, ledgerFile) {
+  const [{ key }] = await p.sql(`select key from config_key where kind = 'gateway' and name = $1`, [gateway]);
+  const tags = new Map((await p.sql(`select name, key from config_key where kind = 'tag' and name like $1`, [`${site}/%`])).map((r) => [r.name.slice(site.length + 1), r.key]));
+  const ledger = readLedger(ledgerFile);
+  const stored = new Set((await p.sql('select epoch, seq from ingest_batch where gateway_key = $1 and type = 17', [key])).map((r) => `${r.epoch} ${r.seq}`));
+  const rows = await p.sql('select tag_key, t_us, value, quality from sample where tag_key = any($1)', [[...tags.values()]]);
+  const samples = new Map(rows.map((r) => [`${r.tag_key} ${r.t_us}`, r]));
+  const breaches = [];
+  const last = new Map();
+  for (const record of ledger.keys()) {
+    const [epoch, seq] = record.split(' ');
+    if (BigInt(seq) > (last.get(epoch) ?? -1n)) last.set(epoch, BigInt(seq));
+  }
+  let lost = 0, wrong = 0, expected = 0;
+  for (const [record, produced] of ledger) {
+    const [epoch, seq] = record.split(' ');
+    if (!stored.has(record)) {
+      if (BigInt(seq) !== last.get(epoch)) breaches.push(`${gateway}: record (${record}) was produced and is not stored`);
+      continue;
+    }
+    for (const s of produced) {
+      expected++;
+      const row = samples.get(`${tags.get(s.name)} ${s.t}`);
+      if (!row) lost++;
+      else if ((row.quality & 0xc0) === 0 && Math.abs(row.value - s.value) > 1e-9) wrong++;
+    }
+  }
+  if (lost) breaches.push(`${gateway}: ${lost} samples of stored records are missing`);
+  if (wrong) breaches.push(`${gateway}: ${wrong} samples differ from what was produced`);
+  if (samples.size !== expected) breaches.push(`${gateway}: ${samples.size} samples are stored, ${expected} were produced`);
+  const ranges = await p.sql(
+    `select epoch, ranges::text, (select count(*) from ingest_batch b where b.gateway_key = g.gateway_key and b.epoch = g.epoch) as rows,
+            (select sum(upper(r) - lower(r)) from unnest(ranges) r) as covered from gateway_epoch g where gateway_key = $1`, [key]);
+  for (const r of ranges) {
+    if (BigInt(r.rows) !== BigInt(r.covered)) breaches.push(`${gateway}: epoch ${r.epoch} has ${r.rows} records but its ranges ${r.ranges} cover ${r.covered}`);
+    if (!/^\{\[0,\d+\)\}$/.test(r.ranges)) breaches.push(`${gateway}: epoch ${r.epoch} has a hole: ${r.ranges}`);
+  }
+  return breaches.length > 12 ? [...breaches.slice(0, 12), `… and ${breaches.length - 12} more`] : breaches;
+}
