@@ -1,0 +1,46 @@
+/* What a gateway may cost others: how often it may replace its own session, how many breaches of the protocol
+ * are forgiven, how often one kind of message is worth telling. Pure; times are of the monotonic clock. */
+#ifndef PENSTOCK_LINK_GUARD_H
+#define PENSTOCK_LINK_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Lets a burst through, then one in each interval. An all-zero struct is full. */
+struct bucket {
+    int64_t due_mono_us;
+};
+bool bucket_take(struct bucket *b, int64_t now_mono_us, int64_t interval_us, uint32_t burst);
+
+enum {
+    GUARD_REPLACEMENTS = 3, /* in a minute; one more and the present session is kept for 5 minutes */
+    GUARD_BREACHES = 10,    /* in 10 minutes */
+    GUARD_SUSPEND_MAX_MIN = 60,
+    GUARD_RETRY_MS = 60000,
+};
+
+/* Of one gateway; all-zero at first. */
+struct guard {
+    int64_t replaced_mono_us[GUARD_REPLACEMENTS];
+    int64_t breached_mono_us[GUARD_BREACHES];
+    uint32_t n_replaced; /* ever; the newest is at (n - 1) % size */
+    uint32_t n_breached;
+    int64_t keep_until_mono_us;
+    int64_t suspended_until_mono_us;
+    uint32_t suspend_min; /* length of the last suspension */
+};
+
+enum guard_answer {
+    GUARD_ADMIT,
+    GUARD_DUPLICATE, /* two sides fight for one identity: the present session stays */
+    GUARD_SUSPENDED,
+};
+
+/* A newcomer says HELLO. has_session: another session of the gateway is there, and would be replaced.
+ * *ret_wait_us: how long a refused one is to wait. */
+enum guard_answer guard_hello(struct guard *g, bool has_session, int64_t now_mono_us, int64_t *ret_wait_us);
+/* A breach of the protocol. True if it led to a suspension: 1 minute, doubled each time up to an hour, from
+ * 1 again after an hour without. */
+bool guard_breach(struct guard *g, int64_t now_mono_us);
+
+#endif

@@ -1,0 +1,114 @@
+#include "server/base/check.h"
+#include "server/base/log.h"
+#include "server/link/link_internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS_US INT64_C(1000)
+
+static void on_close(uv_handle_t *handle) {
+    free(handle); /* its own allocation: the uv_tcp_t of listener_open, which outlives even the link */
+}
+
+void listener_close(struct link *l) {
+    if (l->listener.tcp != NULL) {
+        uv_close((uv_handle_t *)l->listener.tcp, on_close);
+        l->listener.tcp = NULL;
+        l->listener.waiting = false;
+    }
+}
+
+/* Not taken, a connection stays with libuv, which then takes no further one from the kernel: the rest waits
+ * there, and costs us nothing. */
+void listener_continue(struct link *l) {
+    if (l->listener.waiting && !l->stopping && l->handshakes < LINK_HANDSHAKES_MAX) {
+        conn_accept(l, (uv_stream_t *)l->listener.tcp);
+    }
+}
+
+static void on_connection(uv_stream_t *stream, int status) {
+    struct link *l = stream->data;
+    if (status < 0) {
+        /* Out of file descriptors, most often. To be called again at once would be to spin: stop listening
+         * for a moment. */
+        log_event(LOG_ERROR, "link.accept_failed", "reason=%s", LOG_Q(slice_str(uv_strerror(status))));
+        listener_close(l);
+        l->listener.again_mono_us = link_now().mono_us + LINK_LISTEN_AGAIN_MS * MS_US;
+        return;
+    }
+    l->listener.waiting = true;
+    listener_continue(l);
+}
+
+void listener_tick(struct link *l, struct link_now now) {
+    if (l->stopping) {
+        return;
+    }
+    listener_continue(l);
+    if (l->listener.tcp == NULL && now.mono_us >= l->listener.again_mono_us) {
+        struct error err = {0};
+        if (listener_open(l, l->listener.port, &err) != OK) {
+            log_event(LOG_ERROR, "link.listen_failed", "reason=%s", LOG_Q(slice_str(err.text)));
+            l->listener.again_mono_us = now.mono_us + LINK_LISTEN_AGAIN_MS * MS_US;
+        }
+    }
+}
+
+static bool parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
+    return uv_ip4_addr(text, port, (struct sockaddr_in *)ret) == 0 ||
+           uv_ip6_addr(text, port, (struct sockaddr_in6 *)ret) == 0;
+}
+
+static uint16_t bound_port(const uv_tcp_t *tcp) {
+    struct sockaddr_storage addr = {0};
+    int len = sizeof addr;
+    int rc = uv_tcp_getsockname(tcp, (struct sockaddr *)&addr, &len);
+    CHECK(rc == 0);
+    return ntohs(addr.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&addr)->sin6_port
+                                            : ((const struct sockaddr_in *)&addr)->sin_port);
+}
+
+static enum status listen_error(struct link *l, uint16_t port, int rc, struct error *err) {
+    char where[96];
+    (void)snprintf(where, sizeof where, "link %s:%u", l->address, port);
+    if (rc == UV_EADDRINUSE) {
+        return error_set(err, ERR_EXISTS, where,
+                         "another program listens on %s, port %u; choose another port", l->address, port);
+    }
+    if (rc == UV_EADDRNOTAVAIL) {
+        return error_set(err, ERR_INVALID, where, "this machine has no address %s", l->address);
+    }
+    if (rc == UV_EACCES) {
+        return error_set(err, ERR_DENIED, where, "port %u may not be used by this user", port);
+    }
+    return error_set(err, ERR_IO, where, "cannot listen: %s", uv_strerror(rc));
+}
+
+enum status listener_open(struct link *l, uint16_t port, struct error *err) {
+    struct sockaddr_storage addr = {0};
+    if (!parse_address(l->address, port, &addr)) {
+        return error_set(err, ERR_INVALID, "link address", "\"%s\" is not a numeric IPv4 or IPv6 address",
+                         l->address);
+    }
+    uv_tcp_t *tcp = calloc(1, sizeof *tcp);
+    if (tcp == NULL) {
+        return error_set(err, ERR_NOMEM, "link", "out of memory");
+    }
+    int rc = uv_tcp_init(l->loop, tcp);
+    if (rc < 0) {
+        free(tcp);
+        return listen_error(l, port, rc, err);
+    }
+    tcp->data = l;
+    l->listener.tcp = tcp;
+    rc = uv_tcp_bind(tcp, (const struct sockaddr *)&addr, 0);
+    rc = rc == 0 ? uv_listen((uv_stream_t *)tcp, LINK_BACKLOG, on_connection) : rc;
+    if (rc < 0) {
+        listener_close(l);
+        return listen_error(l, port, rc, err);
+    }
+    l->listener.port = bound_port(tcp);
+    return OK;
+}

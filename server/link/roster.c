@@ -1,0 +1,269 @@
+#include "server/link/roster.h"
+
+#include "server/base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RETRY_MS = 5000 };
+
+struct slot {
+    int64_t key;
+    uint32_t gateway;         /* index in the present model */
+    struct session *current;  /* LIVE */
+    struct session *newcomer; /* SETTLING; takes over when that is done */
+    uint64_t token;           /* of the newcomer's settling */
+    struct guard guard;
+    struct link_status last; /* of the last session, when there is no current one */
+};
+
+struct roster {
+    struct session_env *env;
+    struct slot *slots; /* sorted by key */
+    uint32_t *by_index; /* index in the model -> place in slots */
+    uint32_t n;
+    uint64_t tokens;
+};
+
+static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
+                     struct link_now now);
+static void on_closed(void *ctx, struct session *s, struct link_now now);
+
+enum status roster_new(struct session_env *env, struct roster **ret) {
+    struct roster *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return ERR_NOMEM;
+    }
+    r->env = env;
+    env->owner.ctx = r;
+    env->owner.hello = on_hello;
+    env->owner.closed = on_closed;
+    *ret = r;
+    return OK;
+}
+
+void roster_free(struct roster **r) {
+    if (*r != NULL) {
+        free((*r)->slots);
+        free((*r)->by_index);
+        free(*r);
+        *r = NULL;
+    }
+}
+
+static int compare_slots(const void *a, const void *b) {
+    int64_t x = ((const struct slot *)a)->key;
+    int64_t y = ((const struct slot *)b)->key;
+    return (x > y) - (x < y);
+}
+
+static struct slot *find_key(const struct roster *r, int64_t key) {
+    const struct slot wanted = {.key = key};
+    return r->n == 0 ? NULL : bsearch(&wanted, r->slots, r->n, sizeof *r->slots, compare_slots);
+}
+
+static struct slot *slot_at(const struct roster *r, uint32_t gateway) {
+    return gateway < r->n ? &r->slots[r->by_index[gateway]] : NULL;
+}
+
+/* By the name that its certificate has proven: right in every state, and across configurations. */
+static struct slot *slot_of(const struct roster *r, const struct session *s) {
+    struct slice name = session_gateway_name(s);
+    if (r->env->model == NULL || name.n == 0) {
+        return NULL;
+    }
+    uint32_t gateway = model_find_gateway(r->env->model, name);
+    return gateway == MODEL_NONE ? NULL : slot_at(r, gateway);
+}
+
+/* --- configuration
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void end_gone(struct slot *slot, const char *why, struct link_now now) {
+    if (slot->current != NULL) {
+        session_bye(slot->current, BYE_REVOKED, GUARD_RETRY_MS, why, now);
+    }
+    if (slot->newcomer != NULL) {
+        session_bye(slot->newcomer, BYE_REVOKED, GUARD_RETRY_MS, why, now);
+    }
+}
+
+/* Moves what is known of a gateway to its place in the new model. */
+static void move_slot(struct slot *to, struct slot *from) {
+    uint32_t gateway = to->gateway;
+    *to = *from;
+    to->gateway = gateway;
+    if (to->current != NULL) {
+        session_set_gateway(to->current, gateway);
+        session_model_changed(to->current);
+    }
+    if (to->newcomer != NULL) {
+        session_set_gateway(to->newcomer, gateway);
+    }
+    from->current = NULL;
+    from->newcomer = NULL;
+}
+
+enum status roster_set_model(struct roster *r, const struct model *m, struct link_now now) {
+    uint32_t n = m->n_gateways;
+    struct slot *slots = calloc(n == 0 ? 1 : n, sizeof *slots);
+    uint32_t *by_index = calloc(n == 0 ? 1 : n, sizeof *by_index);
+    if (slots == NULL || by_index == NULL) {
+        free(slots);
+        free(by_index);
+        return ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        slots[i] = (struct slot){.key = m->gateways[i].key, .gateway = i, .last = {.since_us = now.wall_us}};
+    }
+    qsort(slots, n, sizeof *slots, compare_slots);
+    for (uint32_t i = 0; i < n; i++) {
+        by_index[slots[i].gateway] = i;
+        struct slot *old = find_key(r, slots[i].key);
+        if (old != NULL) {
+            move_slot(&slots[i], old);
+        }
+    }
+    struct roster before = *r;
+    r->env->model = m;
+    r->slots = slots;
+    r->by_index = by_index;
+    r->n = n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!m->gateways[slots[i].gateway].enabled) {
+            end_gone(&slots[i], "the gateway was disabled", now);
+        }
+    }
+    for (uint32_t i = 0; i < before.n; i++) {
+        /* Sessions that were moved are not here any more. Those left have no gateway in the model. */
+        end_gone(&before.slots[i], "the gateway was removed from the configuration", now);
+    }
+    free(before.slots);
+    free(before.by_index);
+    return OK;
+}
+
+/* --- sessions come and go
+ * --------------------------------------------------------------------------------------------- */
+
+static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now now) {
+    char text[160];
+    (void)snprintf(text, sizeof text,
+                   "suspended for %lld more seconds after too many breaches of the protocol",
+                   (long long)(wait_us / 1000000 + 1));
+    session_refuse(s, LINK_SUSPENDED, text, now);
+}
+
+static void refuse_duplicate(struct roster *r, struct session *s, const struct session *incumbent,
+                             int64_t wait_us, struct link_now now) {
+    char detail[256];
+    (void)snprintf(detail, sizeof detail,
+                   "connections from %s and %s replace each other: two devices have the same certificate, or "
+                   "the line is flapping",
+                   session_peer(incumbent), session_peer(s));
+    r->env->host.incident(r->env->host.ctx, "link.duplicate_identity", session_peer(s),
+                          session_gateway_name(s).p, detail);
+    session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000), "another connection of this gateway is kept", now);
+}
+
+static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
+                     struct link_now now) {
+    struct roster *r = ctx;
+    struct slot *slot = slot_of(r, s);
+    CHECK(slot != NULL);
+    struct session *incumbent = slot->current != NULL ? slot->current : slot->newcomer;
+    int64_t wait_us = 0;
+    switch (guard_hello(&slot->guard, incumbent != NULL, now.mono_us, &wait_us)) {
+    case GUARD_SUSPENDED:
+        refuse_suspended(s, wait_us, now);
+        return;
+    case GUARD_DUPLICATE:
+        refuse_duplicate(r, s, incumbent, wait_us, now);
+        return;
+    case GUARD_ADMIT:
+        break;
+    }
+    if (slot->newcomer != NULL) {
+        session_bye(slot->newcomer, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
+    }
+    if (slot->current != NULL) {
+        session_freeze(slot->current);
+    }
+    slot->newcomer = s;
+    slot->token = ++r->tokens;
+    r->env->host.settle(r->env->host.ctx, slot->token, session_gateway_name(s), epochs, n_epochs);
+}
+
+void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
+                    struct link_now now) {
+    struct slot *slot = NULL;
+    for (uint32_t i = 0; i < r->n && slot == NULL; i++) {
+        slot = r->slots[i].newcomer != NULL && r->slots[i].token == token ? &r->slots[i] : NULL;
+    }
+    if (slot == NULL) {
+        return; /* it has gone meanwhile */
+    }
+    struct session *s = slot->newcomer;
+    if (settled->status == OK && settled->gateway_key != slot->key) {
+        session_bye(s, BYE_RETRY, RETRY_MS, "the configuration is changing", now);
+        return;
+    }
+    session_settled(s, settled, now);
+    if (session_state(s) == SESSION_LIVE) {
+        if (slot->current != NULL) {
+            session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
+        }
+        slot->newcomer = NULL;
+        slot->current = s;
+        r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
+    }
+}
+
+static void count_breach(struct roster *r, struct slot *slot, const struct session *s, struct link_now now) {
+    if (session_breached(s) && guard_breach(&slot->guard, now.mono_us)) {
+        char detail[128];
+        (void)snprintf(detail, sizeof detail, "%d breaches of the protocol; suspended for %u min",
+                       GUARD_BREACHES, slot->guard.suspend_min);
+        r->env->host.incident(r->env->host.ctx, "link.suspended", session_peer(s), session_gateway_name(s).p,
+                              detail);
+    }
+}
+
+static void on_closed(void *ctx, struct session *s, struct link_now now) {
+    struct roster *r = ctx;
+    struct slot *slot = slot_of(r, s);
+    if (slot == NULL) {
+        return; /* never said who it is, or its gateway is gone from the configuration */
+    }
+    count_breach(r, slot, s, now);
+    if (slot->newcomer == s) {
+        slot->newcomer = NULL;
+        if (slot->current != NULL) {
+            session_thaw(slot->current, now);
+        } else {
+            slot->last = *session_status(s);
+        }
+    } else if (slot->current == s) {
+        slot->current = NULL;
+        slot->last = *session_status(s);
+        r->env->host.state(r->env->host.ctx, slot->gateway, false, session_peer(s), session_reason(s));
+    } else if (slot->current == NULL && slot->newcomer == NULL) {
+        /* Refused at the door: people ask why their gateway is not there. */
+        (void)snprintf(slot->last.fault, sizeof slot->last.fault, "%s", session_reason(s));
+    }
+}
+
+void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq) {
+    struct slot *slot = find_key(r, gateway_key);
+    if (slot != NULL && slot->current != NULL && session_committed(slot->current, epoch, seq)) {
+        r->env->owner.wake(r->env->owner.ctx, slot->current);
+    }
+}
+
+const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway) {
+    const struct slot *slot = slot_at(r, gateway);
+    if (slot == NULL) {
+        return NULL;
+    }
+    return slot->current != NULL ? session_status(slot->current) : &slot->last;
+}

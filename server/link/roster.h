@@ -1,0 +1,23 @@
+/* The gateways of the present configuration and their sessions: one session each, the newest wins, with the
+ * limits of guard.h. Keeps the last status of a gateway when its session is gone. Pure: sessions and the host
+ * are all it talks to. Sessions belong to whoever made them. */
+#ifndef PENSTOCK_LINK_ROSTER_H
+#define PENSTOCK_LINK_ROSTER_H
+
+#include "server/link/session.h"
+
+struct roster;
+
+/* Becomes the owner of env's sessions: sets env->owner except wake. env must outlive it. */
+MUSTCHECK enum status roster_new(struct session_env *env, struct roster **ret);
+void roster_free(struct roster **r);
+
+/* Sets env->model. Sessions of gateways that are gone or disabled are ended. */
+MUSTCHECK enum status roster_set_model(struct roster *r, const struct model *m, struct link_now now);
+void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
+                    struct link_now now);
+void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* NULL if the index is out of range. Valid until the next call that changes anything. */
+const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway);
+
+#endif

@@ -1,0 +1,118 @@
+/* One connection's side of the protocol (protocol/README.md), as a pure machine: plain bytes in, plain bytes
+ * out, time as a parameter, no socket. It passes through
+ *
+ *   HANDSHAKE -> HELLO -> SETTLING -> LIVE -> CLOSING      (and from each to CLOSING)
+ *
+ * What each type of frame does in each state is one table in session.c. Records go to the host (link.h); what
+ * concerns more than one session goes to its owner (roster.h). After CLOSING nothing is read any more; what
+ * waits in session_out is still worth sending.
+ *
+ * Ownership: the session owns its buffers and dictionaries; the environment is borrowed. One thread. */
+#ifndef PENSTOCK_LINK_SESSION_H
+#define PENSTOCK_LINK_SESSION_H
+
+#include "server/link/guard.h"
+#include "server/link/link.h"
+
+struct session;
+
+struct link_now {
+    int64_t mono_us;
+    int64_t wall_us;
+};
+
+enum session_state {
+    SESSION_HANDSHAKE, /* TLS is not done */
+    SESSION_HELLO,     /* who is there is proven; HELLO is awaited */
+    SESSION_SETTLING,  /* HELLO was good; the host finds out what is committed */
+    SESSION_LIVE,      /* WELCOME was said */
+    SESSION_CLOSING,
+};
+
+struct session_limits {
+    uint32_t heartbeat_ms;
+    uint32_t dead_ms;
+    uint32_t handshake_ms;
+    uint32_t hello_ms;
+    uint32_t frame_ms;
+    uint32_t settle_ms;
+    uint32_t backlog_rate;
+    bool mutant_ack_before_commit;
+};
+
+/* Who decides for all sessions of a gateway. */
+struct session_owner {
+    void *ctx;
+    /* HELLO is good in itself; the session is SETTLING. The owner calls host->settle or ends the session. */
+    void (*hello)(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
+                  struct link_now now);
+    /* The session became CLOSING; told once. */
+    void (*closed)(void *ctx, struct session *s, struct link_now now);
+    /* There is something to send, or the state changed, outside of session_receive. */
+    void (*wake)(void *ctx, struct session *s);
+};
+
+/* Shared by all sessions of a link. */
+struct session_env {
+    const struct model *model; /* NULL before the first */
+    struct session_limits limits;
+    struct link_host host;
+    struct session_owner owner;
+    enum server_state store_state;
+    uint64_t commit_lag_ms;
+    struct sample *samples; /* room for LINK_SAMPLES_MAX */
+};
+
+MUSTCHECK enum status session_new(const struct session_env *env, const char *peer, void *user,
+                                  struct link_now now, struct session **ret);
+void session_free(struct session **s);
+
+/* TLS is done: the certificate names this gateway. */
+void session_open(struct session *s, const char *gateway, struct link_now now);
+/* How many bytes it takes now; 0 while it is blocked, frozen or closing. */
+size_t session_room(const struct session *s);
+/* At most session_room bytes; handles each whole frame. */
+void session_receive(struct session *s, const void *p, size_t n, struct link_now now);
+/* True after host->record said ERR_FULL. */
+bool session_blocked(const struct session *s);
+/* Offers the record again and goes on with what was received. */
+void session_resume(struct session *s, struct link_now now);
+/* While a newer session of the same gateway settles, this one takes nothing. */
+void session_freeze(struct session *s);
+void session_thaw(struct session *s, struct link_now now);
+/* Deadlines and heartbeat; several times a second. */
+void session_tick(struct session *s, struct link_now now);
+/* The host's answer. LIVE after it if the state is OK; else it says why and closes. */
+void session_settled(struct session *s, const struct link_settled *settled, struct link_now now);
+/* False if it is none of this session's records in flight. */
+bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
+/* Puts ACKs for what was committed since the last call into session_out. */
+void session_send_acks(struct session *s);
+/* The configuration changed; gateway: index in the new model. */
+void session_set_gateway(struct session *s, uint32_t gateway);
+void session_model_changed(struct session *s);
+
+/* Ends it with a goodbye, or a fatal ERROR (which is a breach of the gateway's if breach is set). */
+void session_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, const char *text,
+                 struct link_now now);
+void session_refuse(struct session *s, enum link_code code, const char *text, struct link_now now);
+/* The connection is gone: nothing more can be said. */
+void session_lost(struct session *s, const char *reason, struct link_now now);
+
+enum session_state session_state(const struct session *s);
+/* Why it is CLOSING, for people. */
+const char *session_reason(const struct session *s);
+/* It ended by a breach of the protocol. */
+bool session_breached(const struct session *s);
+/* Id from the certificate; "" before session_open. */
+struct slice session_gateway_name(const struct session *s);
+/* As of the last session_set_gateway; MODEL_NONE before. */
+uint32_t session_gateway(const struct session *s);
+const struct link_status *session_status(const struct session *s);
+const char *session_peer(const struct session *s);
+void *session_user(const struct session *s);
+/* What waits to be sent; the caller consumes it. */
+struct buf *session_out(struct session *s);
+bool session_has_acks(const struct session *s);
+
+#endif

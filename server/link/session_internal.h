@@ -1,0 +1,88 @@
+/* The session's insides, shared by session.c (states, control messages) and session_record.c (records). */
+#ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
+#define PENSTOCK_LINK_SESSION_INTERNAL_H
+
+#include "protocol/frame.h"
+#include "server/link/ranges.h"
+#include "server/link/session.h"
+#include "server/link/shelf.h"
+
+enum {
+    SESSION_IN_SLACK = 16 * 1024,
+    SESSION_OUT_MAX = 2 * 1024 * 1024,
+    SESSION_REASON_SIZE = 256,
+    SESSION_CLOCK_PROBES = 8,
+    SESSION_SEQ_BITS = 63, /* PostgreSQL's bigint */
+};
+
+/* A record that was handed over and is not committed yet. */
+struct flight {
+    uint64_t seq;
+    uint32_t ep;
+    uint32_t bytes;
+    uint32_t crc;
+};
+
+struct session_epoch {
+    uint64_t epoch;
+    uint64_t next_seq; /* as HELLO said */
+    struct ranges committed;
+};
+
+struct clock_probe {
+    int64_t delay_us;
+    int64_t offset_us;
+};
+
+struct session {
+    const struct session_env *env;
+    void *user;
+    enum session_state state;
+    bool blocked;
+    bool frozen;
+    bool breached;
+    uint32_t gateway;
+    int64_t gateway_key;
+    struct buf in;
+    struct buf out;
+    size_t max_body;
+    int64_t deadline_mono_us; /* of HANDSHAKE, HELLO, SETTLING */
+    int64_t seen_mono_us;     /* last whole frame */
+    int64_t frame_mono_us;    /* since when a frame is incomplete; 0: none is */
+    int64_t ping_mono_us;     /* when the next PING is due */
+    uint64_t ping_id;
+    int64_t ping_t0_us;
+    struct clock_probe probes[SESSION_CLOCK_PROBES];
+    uint32_t n_probes; /* ever */
+    uint32_t n_epochs;
+    struct session_epoch epochs[LINK_EPOCHS_MAX];
+    struct shelf shelf;
+    struct flight *flights; /* LINK_WINDOW_FRAMES of them */
+    uint32_t n_flights;
+    uint32_t flight_bytes;
+    uint64_t skipped; /* frames of unknown types */
+    struct bucket incidents;
+    uint64_t incidents_left_out;
+    struct link_status status;
+    char name[LINK_NAME_MAX + 1];
+    char reason[SESSION_REASON_SIZE];
+};
+
+enum verdict { VERDICT_NEXT, VERDICT_BLOCKED };
+
+/* Sends ERROR with fatal set and closes; code decides whether it counts as a breach. */
+void session_fail(struct session *s, enum link_code code, const struct msg_error *about, struct link_now now,
+                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Sends a non-fatal ERROR. */
+void session_complain(struct session *s, const struct msg_error *error);
+void session_close(struct session *s, const char *reason, struct link_now now);
+/* Tells the host, at a bounded rate. */
+void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* Frames with J, and snapshots (session_record.c). */
+enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
+enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
+void session_load_dicts(struct session *s, const struct link_settled *settled);
+
+#endif

@@ -1,0 +1,385 @@
+#include "server/base/check.h"
+#include "server/base/crc32c.h"
+#include "server/base/utf8.h"
+#include "server/link/session_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { RETRY_MS = 10000 };
+
+/* --- DATA to samples
+ * --------------------------------------------------------------------------------------------------
+ */
+
+struct decoding {
+    const struct shelf_dict *d;
+    struct sample *v;
+    uint32_t n;
+    uint32_t unknown;
+};
+
+static uint8_t type_of(void *ctx, uint32_t alias) {
+    const struct decoding *x = ctx;
+    const struct dict_entry *e = dict_find(x->d->dict, alias, NULL);
+    return e == NULL ? 0 : e->type;
+}
+
+static enum status on_sample(void *ctx, const struct link_sample *in, struct error *err) {
+    (void)err;
+    struct decoding *x = ctx;
+    uint32_t place = 0;
+    const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
+    CHECK(e != NULL); /* type_of had it */
+    uint32_t tag = x->d->tags[place];
+    if (tag == SHELF_NO_TAG || tag == SHELF_MISFIT) {
+        x->unknown++;
+        return OK;
+    }
+    CHECK(x->n < LINK_SAMPLES_MAX);
+    struct sample *out = &x->v[x->n++];
+    *out = (struct sample){.tag = tag, .quality = in->quality, .t_us = in->t_us};
+    if (!link_sample_number(in, e, &out->value)) {
+        out->value = 0;
+        out->quality |= QUALITY_NO_VALUE;
+    }
+    return OK;
+}
+
+static void report_misfit(struct session *s, const struct shelf_dict *d, const struct dict_entry *first,
+                          struct link_now now) {
+    char text[SESSION_REASON_SIZE];
+    (void)snprintf(text, sizeof text,
+                   "dictionary %llu: \"%.*s\" is sent as %s, which does not fit its type in the "
+                   "configuration; it is left out (%u such)",
+                   (unsigned long long)d->id, SLICE_ARG(first->name), value_type_name(first->type),
+                   d->misfits);
+    text[utf8_valid_prefix(text, strlen(text))] = '\0';
+    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
+    session_incident(s, "link.type_mismatch", now, "%s", text);
+    session_complain(
+        s, &(struct msg_error){
+               .code = LINK_UNSUPPORTED, .ref_type = MSG_DICT, .ep = d->ep, .text = slice_str(text)});
+}
+
+static uint16_t data_code(enum status status) {
+    return status == ERR_NOT_FOUND     ? LINK_UNKNOWN_ALIAS
+           : status == ERR_TOO_BIG     ? LINK_QUOTA
+           : status == ERR_UNSUPPORTED ? LINK_UNSUPPORTED
+                                       : LINK_BAD_RECORD;
+}
+
+/* Fills the shared room with the samples of a DATA record. On a fault *ret_code says which; ERR_NOMEM has
+ * none. */
+static enum status decode_data(struct session *s, const struct msg_prefix *prefix, struct slice rest,
+                               struct link_now now, struct decoding *ret, uint16_t *ret_code,
+                               struct error *err) {
+    struct shelf_dict *d = shelf_find(&s->shelf, (uint32_t)prefix->ep, prefix->dict);
+    if (d == NULL) {
+        *ret_code = LINK_UNKNOWN_DICT;
+        return error_set(err, ERR_NOT_FOUND, "dict", "dictionary %llu is not known, or not whole",
+                         (unsigned long long)prefix->dict);
+    }
+    const struct dict_entry *misfit = NULL;
+    if (shelf_resolve(d, s->env->model, s->gateway, &misfit) != OK) {
+        return ERR_NOMEM;
+    }
+    if (misfit != NULL) {
+        report_misfit(s, d, misfit, now);
+    }
+    *ret = (struct decoding){.d = d, .v = s->env->samples};
+    enum status status = data_decode(rest, type_of, on_sample, ret, err);
+    *ret_code = status == OK ? 0 : data_code(status);
+    return status;
+}
+
+/* --- records
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
+    for (uint32_t i = 0; i < s->n_flights; i++) {
+        if (s->flights[i].seq == seq && s->flights[i].ep == ep) {
+            return &s->flights[i];
+        }
+    }
+    return NULL;
+}
+
+/* What of a record is worked out before it is handed over; nothing of the session is changed by that. */
+struct judged {
+    struct shelf_change change;
+    bool has_change;
+    struct decoding data;
+    uint16_t fault;
+    struct error err;
+};
+
+static uint16_t dict_code(enum status status) {
+    return status == ERR_TOO_BIG ? LINK_QUOTA : status == ERR_NOT_FOUND ? LINK_UNKNOWN_DICT : LINK_BAD_RECORD;
+}
+
+/* ERR_NOMEM or OK; a bad record is a fault, and OK. */
+static enum status judge(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                         struct slice rest, struct link_now now, struct judged *ret) {
+    enum status status = OK;
+    *ret = (struct judged){0};
+    if ((f->flags & FRAME_SNAPSHOT) != 0) {
+        ret->fault = LINK_BAD_RECORD;
+        (void)error_set(&ret->err, ERR_INVALID, "flags", "a journaled record cannot be a snapshot");
+    } else if (f->type == MSG_DICT) {
+        ret->has_change = true;
+        status = shelf_read(&s->shelf, (uint32_t)prefix->ep, prefix->dict, rest, &ret->change, &ret->err);
+        ret->fault = status == OK ? 0 : dict_code(status);
+    } else if (f->type == MSG_DATA) {
+        status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
+    } else if (f->type != MSG_EVENT) {
+        ret->fault = LINK_UNSUPPORTED;
+        (void)error_set(&ret->err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", f->type);
+    }
+    return status == ERR_NOMEM ? ERR_NOMEM : OK;
+}
+
+/* A record that cannot be used is stored all the same; the gateway and the audit are told. */
+static void report_fault(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                         const struct judged *j, struct link_now now) {
+    s->status.quarantined++;
+    char text[SESSION_REASON_SIZE];
+    (void)snprintf(text, sizeof text, "%s %llu/%llu: %s: %s", msg_type_name(f->type),
+                   (unsigned long long)s->epochs[prefix->ep].epoch, (unsigned long long)prefix->seq,
+                   j->err.where, j->err.text);
+    text[utf8_valid_prefix(text, strlen(text))] = '\0';
+    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
+    session_incident(s, "link.quarantined", now, "%s: %s", link_code_name(j->fault), text);
+    session_complain(s, &(struct msg_error){.code = j->fault,
+                                            .ref_type = f->type,
+                                            .ep = prefix->ep,
+                                            .seq = prefix->seq,
+                                            .text = slice_str(text)});
+}
+
+static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                             uint32_t crc, const struct judged *j, struct link_now now) {
+    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+    bool good = j->fault == 0;
+    struct link_record r = {.gateway = s->gateway,
+                            .gateway_key = s->gateway_key,
+                            .epoch = s->epochs[prefix->ep].epoch,
+                            .seq = prefix->seq,
+                            .dict = prefix->dict,
+                            .type = f->type,
+                            .flags = f->flags,
+                            .crc = crc,
+                            .body = f->body,
+                            .received_us = now.wall_us,
+                            .lane = backlog ? LANE_BACKLOG : LANE_LIVE,
+                            .samples = j->data.v,
+                            .n_samples = good ? j->data.n : 0,
+                            .fault = j->fault,
+                            .fault_text = good ? "" : j->err.text,
+                            .unknown_tags = good ? j->data.unknown : 0};
+    return s->env->host.record(s->env->host.ctx, &r);
+}
+
+static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
+                     struct judged *j, struct link_now now) {
+    CHECK(s->n_flights < LINK_WINDOW_FRAMES);
+    s->flights[s->n_flights++] = (struct flight){
+        .seq = prefix->seq, .ep = (uint32_t)prefix->ep, .bytes = (uint32_t)f->body.n, .crc = crc};
+    s->flight_bytes += (uint32_t)f->body.n;
+    s->status.records++;
+    s->status.unknown_tags += j->fault == 0 ? j->data.unknown : 0;
+    if (j->fault != 0) {
+        report_fault(s, f, prefix, j, now);
+    }
+    if (j->has_change && shelf_accept(&s->shelf, &j->change) != OK) {
+        session_bye(s, BYE_RETRY, RETRY_MS, "the server is out of memory", now);
+    }
+#ifdef PENSTOCK_MUTANTS
+    if (s->env->limits.mutant_ack_before_commit) {
+        (void)session_committed(s, s->epochs[prefix->ep].epoch, prefix->seq);
+    }
+#endif
+}
+
+/* A record that was seen before. False if it is new. */
+static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uint32_t crc,
+                         const struct msg_error *about, struct link_now now) {
+    if (ranges_mark(&s->epochs[prefix->ep].committed, prefix->seq)) {
+        s->status.duplicates++;
+        s->env->owner.wake(s->env->owner.ctx, s);
+        return true;
+    }
+    const struct flight *flight = find_flight(s, (uint32_t)prefix->ep, prefix->seq);
+    if (flight == NULL) {
+        return false;
+    }
+    s->status.duplicates++;
+    if (flight->crc != crc) {
+        session_fail(s, LINK_SEQ_CONFLICT, about, now,
+                     "number %llu was sent before with another content: open a new epoch",
+                     (unsigned long long)prefix->seq);
+    }
+    return true;
+}
+
+/* Too much at once, or too many holes to keep track of. */
+static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                        const struct msg_error *about, struct link_now now) {
+    if (s->n_flights >= LINK_WINDOW_FRAMES || s->flight_bytes + f->body.n > LINK_WINDOW_BYTES) {
+        session_fail(s, LINK_FLOW, about, now,
+                     "more than %d records or %d bytes are not acknowledged: wait for ACK",
+                     LINK_WINDOW_FRAMES, LINK_WINDOW_BYTES);
+        return true;
+    }
+    if (s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
+        session_fail(s, LINK_FLOW, about, now, "more than %d holes in the sequence: send in order",
+                     RANGES_MAX);
+        return true;
+    }
+    return false;
+}
+
+/* False if not even its place in the journal can be told: then nobody could ever acknowledge it. */
+static bool read_prefix(struct session *s, const struct frame *f, struct link_now now,
+                        struct msg_prefix *ret_prefix, struct slice *ret_rest) {
+    struct error err = {0};
+    const struct msg_error about = {.ref_type = f->type};
+    if (prefix_decode(f->body, true, ret_prefix, ret_rest, &err) != OK) {
+        session_fail(s, LINK_BAD_FRAME, &about, now, "%s: %s: %s", msg_type_name(f->type), err.where,
+                     err.text);
+        return false;
+    }
+    if (ret_prefix->ep >= s->n_epochs) {
+        session_fail(s, LINK_BAD_FRAME, &about, now, "%s: epoch index %llu; HELLO named %u",
+                     msg_type_name(f->type), (unsigned long long)ret_prefix->ep, s->n_epochs);
+        return false;
+    }
+    if (ret_prefix->seq >> SESSION_SEQ_BITS != 0 || ret_prefix->seq == INT64_MAX) {
+        session_fail(s, LINK_BAD_FRAME, &about, now, "%s: number %llu is beyond all that can be stored",
+                     msg_type_name(f->type), (unsigned long long)ret_prefix->seq);
+        return false;
+    }
+    return true;
+}
+
+enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now) {
+    struct msg_prefix prefix = {0};
+    struct slice rest = {0};
+    if (!read_prefix(s, f, now, &prefix, &rest)) {
+        return VERDICT_NEXT;
+    }
+    const struct msg_error about = {.ref_type = f->type, .ep = prefix.ep, .seq = prefix.seq};
+    uint32_t crc = crc32c(0, f->body.p, f->body.n);
+    if (is_duplicate(s, &prefix, crc, &about, now) || over_window(s, f, &prefix, &about, now)) {
+        return VERDICT_NEXT;
+    }
+    struct judged j;
+    enum status status = judge(s, f, &prefix, rest, now, &j);
+    if (status == OK) {
+        status = hand_over(s, f, &prefix, crc, &j, now);
+    }
+    if (status == OK) {
+        accepted(s, f, &prefix, crc, &j, now);
+        return VERDICT_NEXT;
+    }
+    shelf_drop(&j.change);
+    if (status == ERR_FULL) {
+        return VERDICT_BLOCKED;
+    }
+    session_bye(s, BYE_RETRY, RETRY_MS, "the server cannot take records now", now);
+    return VERDICT_NEXT;
+}
+
+enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now) {
+    struct msg_prefix prefix = {0};
+    struct slice rest = {0};
+    struct error err = {0};
+    if (prefix_decode(f->body, false, &prefix, &rest, &err) != OK) {
+        const struct msg_error about = {.ref_type = f->type};
+        session_fail(s, LINK_BAD_FRAME, &about, now, "snapshot: %s: %s", err.where, err.text);
+        return VERDICT_NEXT;
+    }
+    prefix.ep = 0; /* a snapshot is of now, so of the present epoch */
+    struct decoding data = {0};
+    uint16_t code = 0;
+    enum status status = decode_data(s, &prefix, rest, now, &data, &code, &err);
+    if (status == ERR_NOMEM) {
+        session_bye(s, BYE_RETRY, RETRY_MS, "the server is out of memory", now);
+    } else if (status != OK) {
+        char text[SESSION_REASON_SIZE];
+        (void)snprintf(text, sizeof text, "snapshot: %s: %s", err.where, err.text);
+        text[utf8_valid_prefix(text, strlen(text))] = '\0';
+        (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
+        session_incident(s, "link.bad_snapshot", now, "%s: %s", link_code_name(code), text);
+        session_complain(s, &(struct msg_error){.code = code, .ref_type = f->type, .text = slice_str(text)});
+    } else {
+        s->status.unknown_tags += data.unknown;
+        s->env->host.snapshot(s->env->host.ctx, s->gateway, data.v, data.n, now.wall_us);
+    }
+    return VERDICT_NEXT;
+}
+
+/* --- what the database gave
+ * -------------------------------------------------------------------------------------------- */
+
+void session_load_dicts(struct session *s, const struct link_settled *settled) {
+    /* The present epoch first, should there be more than the shelf takes. */
+    for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
+        for (uint32_t i = 0; i < settled->n_dicts; i++) {
+            const struct link_dict *in = &settled->dicts[i];
+            struct msg_prefix prefix = {0};
+            struct slice rest = {0};
+            if (in->epoch != s->epochs[ep].epoch ||
+                prefix_decode(in->body, true, &prefix, &rest, NULL) != OK) {
+                continue;
+            }
+            /* What was good once is good again, but for the quota; records that miss it are quarantined. */
+            struct shelf_change change;
+            if (shelf_read(&s->shelf, ep, in->dict, rest, &change, NULL) != OK ||
+                shelf_accept(&s->shelf, &change) != OK) {
+                shelf_drop(&change);
+            }
+        }
+    }
+}
+
+/* --- acknowledgements
+ * ------------------------------------------------------------------------------------------------- */
+
+bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
+    if (s->state != SESSION_LIVE) {
+        return false;
+    }
+    for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
+        struct flight *flight = s->epochs[ep].epoch == epoch ? find_flight(s, ep, seq) : NULL;
+        if (flight == NULL) {
+            continue;
+        }
+        s->flight_bytes -= flight->bytes;
+        *flight = s->flights[--s->n_flights];
+        /* over_window kept the room; without memory the gateway sends it again after a reconnection. */
+        return ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+    }
+    return false;
+}
+
+bool session_has_acks(const struct session *s) {
+    bool any = false;
+    for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
+        any = any || s->epochs[ep].committed.any_marked;
+    }
+    return any && s->state == SESSION_LIVE;
+}
+
+void session_send_acks(struct session *s) {
+    for (uint32_t ep = 0; ep < s->n_epochs && s->state == SESSION_LIVE; ep++) {
+        struct msg_ack ack = {.ep = ep, .state = s->env->store_state};
+        while ((ack.n_ranges =
+                    ranges_take_marked(&s->epochs[ep].committed, ack.ranges, LINK_ACK_RANGES_MAX)) > 0) {
+            size_t mark = frame_begin(&s->out, MSG_ACK, 0);
+            ack_encode(&s->out, &ack);
+            frame_end(&s->out, mark);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+#include "server/link/shelf.h"
+
+#include "server/base/check.h"
+
+#include <stdlib.h>
+
+static void free_one(struct shelf_dict *d) {
+    dict_free(&d->dict);
+    free(d->tags);
+    d->tags = NULL;
+}
+
+void shelf_done(struct shelf *s) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        free_one(&s->v[i]);
+    }
+    free(s->v);
+    *s = (struct shelf){0};
+}
+
+/* Whole, building or broken. */
+static struct shelf_dict *find_any(const struct shelf *s, uint32_t ep, uint64_t id) {
+    for (uint32_t i = s->n; i > 0; i--) { /* the newest is asked for most */
+        if (s->v[i - 1].id == id && s->v[i - 1].ep == ep) {
+            return &s->v[i - 1];
+        }
+    }
+    return NULL;
+}
+
+struct shelf_dict *shelf_find(const struct shelf *s, uint32_t ep, uint64_t id) {
+    struct shelf_dict *d = find_any(s, ep, id);
+    return d != NULL && d->whole && !d->broken ? d : NULL;
+}
+
+static uint32_t count_epoch(const struct shelf *s, uint32_t ep) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        n += s->v[i].ep == ep ? 1 : 0;
+    }
+    return n;
+}
+
+static enum status skip_entry(void *ctx, const struct dict_entry *e, struct error *err) {
+    (void)ctx;
+    (void)e;
+    (void)err;
+    return OK;
+}
+
+/* Makes the dictionary that the record is to be applied to: the parts so far, a copy of the base, or a new
+ * one. Always its own, so that a bad record leaves everything as it was. */
+static enum status start(const struct shelf *s, uint32_t ep, uint64_t id, uint64_t base, struct dict **ret,
+                         struct error *err) {
+    const struct shelf_dict *known = find_any(s, ep, id);
+    if (known != NULL && known->broken) {
+        return error_set(err, ERR_INVALID, "dict", "an earlier part of dictionary %llu was bad",
+                         (unsigned long long)id);
+    }
+    if (known != NULL && known->whole) {
+        return error_set(err, ERR_EXISTS, "dict",
+                         "dictionary %llu is there already; a new one needs a new id",
+                         (unsigned long long)id);
+    }
+    if (known != NULL) {
+        return dict_copy(known->dict, id, ret, err);
+    }
+    if (count_epoch(s, ep) >= LINK_DICTS_MAX) {
+        return error_set(err, ERR_TOO_BIG, "dict", "more than %d dictionaries in one epoch", LINK_DICTS_MAX);
+    }
+    if (base == 0) {
+        return dict_new(id, ret, err);
+    }
+    const struct shelf_dict *from = shelf_find(s, ep, base);
+    if (from == NULL) {
+        return error_set(err, ERR_NOT_FOUND, "base", "dictionary %llu changes %llu, which is not known",
+                         (unsigned long long)id, (unsigned long long)base);
+    }
+    return dict_copy(from->dict, id, ret, err);
+}
+
+static uint32_t size_of(const struct shelf *s, uint32_t ep, uint64_t id) {
+    const struct shelf_dict *d = find_any(s, ep, id);
+    return d == NULL || d->dict == NULL ? 0 : dict_count(d->dict);
+}
+
+enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct slice rest,
+                       struct shelf_change *ret, struct error *err) {
+    *ret = (struct shelf_change){.ep = ep, .id = id};
+    if (id == 0) {
+        return error_set(err, ERR_INVALID, "dict", "0 is no dictionary's id; they count from 1");
+    }
+    struct dict_head head = {0};
+    enum status status = dict_decode(rest, &head, skip_entry, NULL, err);
+    struct dict *dict = NULL;
+    if (status == OK) {
+        status = start(s, ep, id, head.base, &dict, err);
+    }
+    bool more = false;
+    if (status == OK) {
+        status = dict_apply(dict, rest, &more, err);
+    }
+    if (status == OK && s->entries - size_of(s, ep, id) + dict_count(dict) > SHELF_ENTRIES_MAX) {
+        status = error_set(err, ERR_TOO_BIG, "dict", "more than %d entries in all dictionaries of a gateway",
+                           SHELF_ENTRIES_MAX);
+    }
+    if (status != OK) {
+        dict_free(&dict);
+        return status;
+    }
+    ret->dict = dict;
+    ret->whole = !more;
+    return OK;
+}
+
+static enum status add(struct shelf *s, uint32_t ep, uint64_t id, struct shelf_dict **ret) {
+    if (s->n == s->cap) {
+        uint32_t cap = s->cap == 0 ? 4 : s->cap * 2;
+        struct shelf_dict *v = realloc(s->v, cap * sizeof *v);
+        if (v == NULL) {
+            return ERR_NOMEM;
+        }
+        s->v = v;
+        s->cap = cap;
+    }
+    s->v[s->n] = (struct shelf_dict){.ep = ep, .id = id};
+    *ret = &s->v[s->n++];
+    return OK;
+}
+
+enum status shelf_accept(struct shelf *s, struct shelf_change *c) {
+    struct shelf_dict *d = find_any(s, c->ep, c->id);
+    bool bad = c->dict == NULL;
+    /* What is whole stays. A bad record under a new id is remembered, so that its other parts do not pass for
+     * all of it; unless there is no room to remember. */
+    if (bad &&
+        ((d != NULL && d->whole) || (d == NULL && (c->id == 0 || count_epoch(s, c->ep) >= LINK_DICTS_MAX)))) {
+        return OK;
+    }
+    if (d == NULL) {
+        enum status status = add(s, c->ep, c->id, &d);
+        if (status != OK) {
+            shelf_drop(c);
+            return status;
+        }
+    }
+    CHECK(!d->whole);
+    if (bad) {
+        d->broken = true;
+        return OK;
+    }
+    s->entries -= d->dict == NULL ? 0 : dict_count(d->dict);
+    free_one(d);
+    d->dict = c->dict;
+    d->whole = c->whole;
+    c->dict = NULL;
+    s->entries += dict_count(d->dict);
+    return OK;
+}
+
+void shelf_drop(struct shelf_change *c) {
+    dict_free(&c->dict);
+}
+
+void shelf_forget_tags(struct shelf *s) {
+    for (uint32_t i = 0; i < s->n; i++) {
+        free(s->v[i].tags);
+        s->v[i].tags = NULL;
+    }
+}
+
+/* Without loss, and without guessing what a text or a raw string of bytes might mean. */
+static bool fits(uint8_t value, enum tag_type tag) {
+    switch (tag) {
+    case TAG_FLOAT:
+        return value == VALUE_INT || value == VALUE_UINT || value == VALUE_SCALED || value == VALUE_F32 ||
+               value == VALUE_F64;
+    case TAG_INT:
+        return value == VALUE_INT || value == VALUE_UINT || value == VALUE_ENUM || value == VALUE_BOOL;
+    case TAG_BOOL:
+        return value == VALUE_BOOL;
+    }
+    return false;
+}
+
+/* A gateway can name tags of its own only: those that the configuration gives to it at its site. */
+static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dict_entry *e) {
+    char name[2 * LINK_NAME_MAX + 2];
+    struct slice site = m->sites[m->gateways[gateway].site].name;
+    if (site.n > LINK_NAME_MAX || e->name.n > LINK_NAME_MAX || e->name.n == 0) {
+        return SHELF_NO_TAG;
+    }
+    memcpy(name, site.p, site.n);
+    name[site.n] = '/';
+    memcpy(name + site.n + 1, e->name.p, e->name.n);
+    uint32_t tag = model_find_tag(m, slice_of(name, site.n + 1 + e->name.n));
+    if (tag == MODEL_NONE || m->tags[tag].gateway != gateway) {
+        return SHELF_NO_TAG;
+    }
+    return fits(e->type, m->tags[tag].type) ? tag : SHELF_MISFIT;
+}
+
+enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
+                          const struct dict_entry **ret_first_misfit) {
+    *ret_first_misfit = NULL;
+    if (d->tags != NULL) {
+        return OK;
+    }
+    uint32_t n = dict_count(d->dict);
+    d->tags = malloc((n == 0 ? 1 : n) * sizeof *d->tags);
+    if (d->tags == NULL) {
+        return ERR_NOMEM;
+    }
+    d->misfits = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct dict_entry *e = dict_at(d->dict, i);
+        d->tags[i] = tag_of(m, gateway, e);
+        if (d->tags[i] == SHELF_MISFIT) {
+            d->misfits++;
+            *ret_first_misfit = *ret_first_misfit == NULL ? e : *ret_first_misfit;
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,61 @@
+/* The dictionaries of one session: by (epoch, id), in parts as they come, at most LINK_DICTS_MAX an epoch and
+ * SHELF_ENTRIES_MAX entries in all. Each knows which tag of the present configuration its entries mean; that
+ * is worked out when it is first used and again after the configuration changed. Owns all. Pure. */
+#ifndef PENSTOCK_LINK_SHELF_H
+#define PENSTOCK_LINK_SHELF_H
+
+#include "protocol/dict.h"
+#include "server/core/model.h"
+
+enum { SHELF_ENTRIES_MAX = 10 * LINK_TAGS_MAX };
+
+/* In place of a tag's index: the configuration has no such tag of this gateway; or it has one of a type that
+ * cannot take what is sent. */
+#define SHELF_NO_TAG MODEL_NONE
+#define SHELF_MISFIT (MODEL_NONE - 1)
+
+struct shelf_dict {
+    uint32_t ep;
+    uint64_t id;
+    struct dict *dict;
+    bool whole;     /* all parts are there */
+    bool broken;    /* one part was bad: never usable */
+    uint32_t *tags; /* of each entry by its place in dict; NULL: not worked out */
+    uint32_t misfits;
+};
+
+struct shelf {
+    struct shelf_dict *v;
+    uint32_t n;
+    uint32_t cap;
+    uint32_t entries;
+};
+
+/* One DICT record that is understood but not yet accepted. */
+struct shelf_change {
+    uint32_t ep;
+    uint64_t id;
+    struct dict *dict; /* NULL: the record is bad and breaks its dictionary */
+    bool whole;
+};
+
+/* An all-zero struct is an empty shelf. */
+void shelf_done(struct shelf *s);
+/* Understands a DICT record (rest: the body after its prefix) without changing the shelf. ret is set even on
+ * failure, and must go to shelf_accept or shelf_drop. ERR_TOO_BIG: over a quota. ERR_NOT_FOUND: its base is
+ * not there. ERR_EXISTS: the id is taken. */
+MUSTCHECK enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct slice rest,
+                                 struct shelf_change *ret, struct error *err);
+/* Puts it on the shelf; takes what it holds. */
+MUSTCHECK enum status shelf_accept(struct shelf *s, struct shelf_change *c);
+void shelf_drop(struct shelf_change *c);
+/* A usable dictionary, or NULL. */
+struct shelf_dict *shelf_find(const struct shelf *s, uint32_t ep, uint64_t id);
+/* The configuration changed: all tags are to be worked out anew. */
+void shelf_forget_tags(struct shelf *s);
+/* Works out d->tags if that is not done. *ret_first_misfit: the first entry that does not fit, to be told
+ * once; NULL if there is none or it was told. */
+MUSTCHECK enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
+                                    const struct dict_entry **ret_first_misfit);
+
+#endif

@@ -1,0 +1,72 @@
+/* One end of a TLS 1.3 connection as a pure byte machine: cipher bytes in and out, plain bytes in and out, no
+ * socket (memory BIOs). Mutual: both ends show a certificate that the one authority signed; the server wants
+ * one for clients that names exactly one gateway, the client one for servers that names the host it meant.
+ * ALPN "penstock-link/1" is required. No tickets, no resumption, no early data.
+ *
+ * Two ends can be joined in a test. The role TLS_CLIENT is for that and for tools; gateways use
+ * protocol/client. After any call, drain what waits to be sent with tls_take_cipher (an alert waits there
+ * after a failure, too). One thread. */
+#ifndef PENSTOCK_LINK_TLS_H
+#define PENSTOCK_LINK_TLS_H
+
+#include "protocol/limits.h"
+#include "server/base/buf.h"
+
+struct tls_context;
+struct tls;
+
+enum tls_role { TLS_SERVER, TLS_CLIENT };
+
+struct tls_config {
+    enum tls_role role;
+    const char *ca_file;   /* PEM: who may sign the other end */
+    const char *cert_file; /* PEM chain of this end; NULL (client, in tests): none */
+    const char *key_file;
+    const char *crl_file; /* NULL: none. Read once; an outdated list refuses everybody */
+};
+
+enum {
+    TLS_CERTIFICATES_MAX = 16 * 1024, /* bytes of the other end's chain */
+    TLS_DEPTH_MAX = 3,                /* intermediate certificates */
+    TLS_REASON_SIZE = 256,
+    TLS_SUBJECT_SIZE = 128,
+};
+
+enum tls_state {
+    TLS_HANDSHAKE,
+    TLS_OPEN,
+    TLS_CLOSED, /* the other end said that it sends no more */
+    TLS_FAILED, /* see tls_reason */
+};
+
+/* Reads the files. The error names the file and what is wrong with it. */
+MUSTCHECK enum status tls_context_new(const struct tls_config *cfg, struct tls_context **ret,
+                                      struct error *err);
+void tls_context_free(struct tls_context **c);
+
+/* host: the DNS name or address that the server's certificate must have (TLS_CLIENT; else NULL). The context
+ * must outlive it. */
+MUSTCHECK enum status tls_new(struct tls_context *c, const char *host, struct tls **ret, struct error *err);
+void tls_free(struct tls **t);
+
+/* Takes cipher bytes as they came from the line, and goes on with the handshake. ERR_NOMEM or OK; what they
+ * lead to shows in tls_state. */
+MUSTCHECK enum status tls_feed(struct tls *t, const void *p, size_t n);
+/* Up to max plain bytes; 0: none now. */
+size_t tls_read(struct tls *t, void *p, size_t max);
+/* All of it or an error. Only when TLS_OPEN. */
+MUSTCHECK enum status tls_write(struct tls *t, const void *p, size_t n);
+/* Says goodbye (close_notify), if it can still be said. */
+void tls_close(struct tls *t);
+/* Up to max cipher bytes to be sent; 0: none now. */
+size_t tls_take_cipher(struct tls *t, void *p, size_t max);
+
+enum tls_state tls_state(const struct tls *t);
+/* Why it failed, for people: "certificate has expired"; "" if it did not. */
+const char *tls_reason(const struct tls *t);
+/* Subject of the certificate that was refused or accepted; "" if none was shown. From outside: quote it. */
+const char *tls_subject(const struct tls *t);
+/* Server, when TLS_OPEN: the gateway's id from its certificate. */
+const char *tls_gateway(const struct tls *t);
+
+#endif
