@@ -183,7 +183,7 @@ static void apply_link(struct core *core, uint32_t gateway, bool up, const struc
     g->since_us = core->now_us;
     core_tags_link(core, gateway, up, sink);
     if (g->comm_alarm != MODEL_NONE) {
-        core_alarm_evaluate(core, g->comm_alarm, core->now_us, false, sink);
+        core_alarm_evaluate(core, g->comm_alarm, core->now_us, sink);
     }
     g->starting = g->starting && !up;
 }

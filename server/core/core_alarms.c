@@ -185,8 +185,18 @@ static void follow(struct core *core, uint32_t alarm, enum delay_result result, 
     sync_timer(core, alarm);
 }
 
-void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, bool continuous,
-                         const struct effect_sink *sink) {
+/* When what is known now became known. Staleness is a fact of the server's own time; and a silence begins
+ * after the newest sample, also when the gateway's clock is ahead. */
+static int64_t evidence_us(const struct core *core, const struct alarm_state *a, enum truth condition,
+                           int64_t ts_us) {
+    if (a->kind == ALARM_STALE) {
+        return condition == TRUTH_TRUE ? ts_us : core->now_us;
+    }
+    bool silent = condition == TRUTH_UNKNOWN && a->tag != MODEL_NONE && ts_us < core->tags[a->tag].t_us;
+    return silent ? core->tags[a->tag].t_us : ts_us;
+}
+
+void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
     if (!a->facts.enabled) {
         return;
@@ -199,12 +209,9 @@ void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, bool 
     if (condition != TRUTH_UNKNOWN) {
         a->condition = condition == TRUTH_TRUE;
     }
-    /* Staleness and links are facts of the server: its time is their source time. */
-    bool own_time = a->kind == ALARM_STALE && condition != TRUTH_TRUE;
     struct delay_input in = {
         .condition = condition,
-        .continuous = continuous && a->kind != ALARM_STALE,
-        .ts_us = own_time ? core->now_us : ts_us,
+        .ts_us = evidence_us(core, a, condition, ts_us),
         .now_us = core->now_us,
     };
     int64_t src_us = 0;
@@ -278,7 +285,7 @@ static void settle_alarm(struct core *core, uint32_t alarm, const struct effect_
     } else if (!a->facts.enabled && enabled) {
         set_state(core, alarm, ALARM_EVENT_ENABLE, core->now_us, &the_system, sink);
     }
-    core_alarm_evaluate(core, alarm, core->now_us, false, sink);
+    core_alarm_evaluate(core, alarm, core->now_us, sink);
 }
 
 void core_alarms_settle(struct core *core, const struct effect_sink *sink) {

@@ -12,11 +12,10 @@
 #include "server/core/message_order.h"
 
 enum tag_flag {
-    TAG_SEEN = 1,        /* there was a sample */
-    TAG_LOST = 2,        /* no sample since the link came (back) up, or it is down */
-    TAG_STALE = 4,       /* no sample for stale_us while the link was up */
-    TAG_QUEUED = 8,      /* waits in the queue of changed tags */
-    TAG_CONTINUOUS = 16, /* the sample just applied repeats the one before: between two phases of a message */
+    TAG_SEEN = 1,   /* there was a sample */
+    TAG_LOST = 2,   /* no sample since the link came (back) up, or it is down */
+    TAG_STALE = 4,  /* no sample for stale_us while the link was up */
+    TAG_QUEUED = 8, /* waits in the queue of changed tags */
 };
 
 /* All that the walk of a sample touches, one cache line. */
@@ -117,8 +116,7 @@ void core_tag_watch(struct core *core, uint32_t tag);
 
 /* core_alarms.c */
 /* Looks at an alarm's condition again, with evidence of this time. */
-void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, bool continuous,
-                         const struct effect_sink *sink);
+void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);
 /* Completes a delay that ended before ts_us: a later sample is evidence for what was before it. */
 void core_alarm_before(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);
 void core_alarm_due(struct core *core, uint32_t alarm, const struct effect_sink *sink);

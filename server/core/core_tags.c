@@ -60,11 +60,10 @@ void core_tag_watch(struct core *core, uint32_t tag) {
     }
 }
 
-static void evaluate_alarms(struct core *core, uint32_t tag, int64_t ts_us, bool continuous,
-                            const struct effect_sink *sink) {
+static void evaluate_alarms(struct core *core, uint32_t tag, int64_t ts_us, const struct effect_sink *sink) {
     const struct tag_state *t = &core->tags[tag];
     for (uint32_t i = 0; i < t->n_alarms; i++) {
-        core_alarm_evaluate(core, t->first_alarm + i, ts_us, continuous, sink);
+        core_alarm_evaluate(core, t->first_alarm + i, ts_us, sink);
     }
 }
 
@@ -78,7 +77,7 @@ void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const s
     }
     t->flags |= TAG_STALE;
     core_tag_changed(core, tag);
-    evaluate_alarms(core, tag, deadline_us, false, sink);
+    evaluate_alarms(core, tag, deadline_us, sink);
 }
 
 /* Link down: unknown at once. Link up: still unknown, until a sample or the snapshot comes. */
@@ -95,7 +94,7 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
         if (core_tag_quality(core, tag) != before) {
             core_tag_changed(core, tag);
         }
-        evaluate_alarms(core, tag, core->now_us, false, sink);
+        evaluate_alarms(core, tag, core->now_us, sink);
     }
 }
 
@@ -128,12 +127,6 @@ static bool is_change(const struct tag_state *t, const struct taken *s, double v
         return fabs(value - t->shown) >= t->deadband;
     }
     return s->t_us != t->t_us || !is_same(value, t->value);
-}
-
-/* The same value at the same time was known before a silence: then it held all the while. */
-static bool is_continuous(const struct tag_state *t, const struct taken *s) {
-    return (t->flags & TAG_SEEN) != 0 && t->t_us == s->t_us && t->value == s->value &&
-           !quality_is_bad(t->quality);
 }
 
 static void move_live(struct core *core, uint32_t tag, const struct taken *s) {
@@ -176,8 +169,6 @@ static void apply(struct core *core, uint32_t gateway, const struct sample *samp
     for (uint32_t i = 0; is_first && i < t->n_alarms; i++) {
         core_alarm_before(core, t->first_alarm + i, s.t_us, sink);
     }
-    bool continuous = is_continuous(t, &s) && (is_first || (t->flags & TAG_CONTINUOUS) != 0);
-    t->flags = (uint8_t)(continuous ? t->flags | TAG_CONTINUOUS : t->flags & ~TAG_CONTINUOUS);
     move_live(core, sample->tag, &s);
     core->counts.samples++;
 }
@@ -196,7 +187,7 @@ static void apply_group(struct core *core, uint32_t gateway, const struct sample
         const struct tag_state *t = &core->tags[tag];
         bool is_last = i + 1 == n || v[order[i + 1]].tag != tag;
         if (is_last && t->gateway == gateway && !is_late(t, t_us)) {
-            evaluate_alarms(core, tag, t_us, (t->flags & TAG_CONTINUOUS) != 0, sink);
+            evaluate_alarms(core, tag, t_us, sink);
         }
     }
 }

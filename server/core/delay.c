@@ -53,19 +53,15 @@ static void pause_at(struct delay *d, struct delay_config cfg, int64_t ts_us) {
     d->due_us = 0;
 }
 
-/* With continuity the delay ran all the time. Otherwise it goes on with what was gathered; a sample from
- * before the pause cannot know of more than the time up to itself. */
+/* Goes on with what was gathered. Evidence from before the pause (a snapshot that repeats the last sample)
+ * speaks for the time since itself: the delay then ran all the while. */
 static void resume(struct delay *d, struct delay_config cfg, const struct delay_input *in) {
     if (!d->paused) {
         return;
     }
-    if (in->continuous) {
-        d->due_us = smaller(in->now_us, d->t0_us) + length_us(d, cfg);
-    } else {
-        int64_t gathered = smaller(d->elapsed_us, clamp(in->ts_us - d->t0_us, 0, INT64_MAX));
-        d->t0_us = in->ts_us - gathered;
-        d->due_us = smaller(in->now_us, in->ts_us) + length_us(d, cfg) - gathered;
-    }
+    int64_t gathered = smaller(d->elapsed_us, clamp(in->ts_us - d->t0_us, 0, INT64_MAX));
+    d->t0_us = in->ts_us - gathered;
+    d->due_us = smaller(in->now_us, in->ts_us) + length_us(d, cfg) - gathered;
     d->paused = false;
     d->elapsed_us = 0;
 }

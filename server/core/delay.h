@@ -27,9 +27,8 @@ struct delay_config {
 
 struct delay_input {
     enum truth condition;
-    bool continuous; /* it is proven that nothing changed while the condition was unknown */
-    int64_t ts_us;   /* source time of the evidence */
-    int64_t now_us;  /* server time */
+    int64_t ts_us;  /* source time of the evidence */
+    int64_t now_us; /* server time */
 };
 
 enum delay_result { DELAY_NOTHING, DELAY_ACTIVATE, DELAY_RETURN };
