@@ -5,8 +5,11 @@
 PACKAGES_BUILD=(gcc make cmake ninja-build pkg-config git ca-certificates zlib1g-dev libuv1-dev libwebsockets-dev
     libwebsockets-evlib-uv libjansson-dev libpq-dev libssl-dev libsodium-dev postgresql postgresql-client
     openssl nodejs npm)
-# … and what testing needs on top of it.
-PACKAGES_TEST=(libcmocka-dev clang clang-tidy clang-format libclang-rt-14-dev chromium procps iproute2)
+# … and what testing needs on top of it, by part.
+PACKAGES_TEST=(libcmocka-dev procps)
+PACKAGES_TIDY=(clang-tidy clang-format)
+PACKAGES_BROWSER=(chromium fonts-dejavu-core fonts-noto-cjk)
+PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 
 # The HMI's build wants at least these; Debian 12 has Node 18 and npm 9. Newer ones then come from npm, as packages, into
 # build/node.
