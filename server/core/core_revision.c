@@ -204,7 +204,7 @@ static void pass_alarms(const struct passage *p) {
         p->core->details[i] = p->old->details[from];
         if (watches_another(p, i, from)) {
             a->delay = delay_initial(a->facts.active);
-            a->condition = a->facts.active;
+            a->condition = false;
             continue;
         }
         delay_reconfigure(&a->delay, core_alarm_delays(p->old, from), core_alarm_delays(p->core, i));
