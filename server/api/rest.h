@@ -1,0 +1,47 @@
+/* The handlers behind the routes, one file per resource (rest_*.c). Each answers its request once, now or
+ * when the host has answered. */
+#ifndef PENSTOCK_API_REST_H
+#define PENSTOCK_API_REST_H
+
+#include "server/api/state.h"
+
+/* rest_session.c */
+void rest_session_create(struct api *a, struct http_request *r);
+void rest_session_get(struct api *a, struct http_request *r);
+void rest_session_delete(struct api *a, struct http_request *r);
+void rest_session_password(struct api *a, struct http_request *r);
+/* rest_health.c */
+void rest_health(struct api *a, struct http_request *r);
+void rest_openapi(struct api *a, struct http_request *r);
+/* rest_lists.c */
+void rest_sites(struct api *a, struct http_request *r);
+void rest_gateways(struct api *a, struct http_request *r);
+void rest_tags(struct api *a, struct http_request *r);
+void rest_alarm_settings(struct api *a, struct http_request *r);
+/* rest_items.c */
+void rest_site_get(struct api *a, struct http_request *r);
+void rest_gateway_get(struct api *a, struct http_request *r);
+void rest_tag_get(struct api *a, struct http_request *r);
+void rest_alarm_setting_get(struct api *a, struct http_request *r);
+void rest_site_put(struct api *a, struct http_request *r);
+void rest_gateway_put(struct api *a, struct http_request *r);
+void rest_tag_put(struct api *a, struct http_request *r);
+void rest_alarm_setting_put(struct api *a, struct http_request *r);
+void rest_site_delete(struct api *a, struct http_request *r);
+void rest_gateway_delete(struct api *a, struct http_request *r);
+void rest_tag_delete(struct api *a, struct http_request *r);
+void rest_alarm_setting_delete(struct api *a, struct http_request *r);
+/* rest_config.c */
+void rest_config_get(struct api *a, struct http_request *r);
+void rest_config_post(struct api *a, struct http_request *r);
+void rest_revisions(struct api *a, struct http_request *r);
+/* rest_samples.c */
+void rest_samples(struct api *a, struct http_request *r);
+/* rest_alarms.c */
+void rest_alarms(struct api *a, struct http_request *r);
+void rest_alarm_ack(struct api *a, struct http_request *r);
+void rest_alarm_history(struct api *a, struct http_request *r);
+/* rest_audit.c */
+void rest_audit(struct api *a, struct http_request *r);
+
+#endif

@@ -1,0 +1,112 @@
+#include "server/api/route.h"
+
+#include "server/api/rest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct route table[] = {
+    {HTTP_POST, "/api/session", ACCESS_ANYONE, true, 4096, rest_session_create},
+    {HTTP_GET, "/api/session", ACCESS_SESSION, true, 0, rest_session_get},
+    {HTTP_DELETE, "/api/session", ACCESS_SESSION, true, 0, rest_session_delete},
+    {HTTP_PUT, "/api/session/password", ACCESS_SESSION, true, 4096, rest_session_password},
+    {HTTP_GET, "/api/health", ACCESS_ANYONE, true, 0, rest_health},
+    {HTTP_GET, "/api/openapi.json", ACCESS_SESSION, true, 0, rest_openapi},
+    {HTTP_GET, "/api/sites", ACCESS_VIEWER, false, 0, rest_sites},
+    {HTTP_GET, "/api/sites/{site}", ACCESS_VIEWER, false, 0, rest_site_get},
+    {HTTP_PUT, "/api/sites/{site}", ACCESS_ENGINEER, false, 0, rest_site_put},
+    {HTTP_DELETE, "/api/sites/{site}", ACCESS_ENGINEER, false, 0, rest_site_delete},
+    {HTTP_GET, "/api/gateways", ACCESS_VIEWER, false, 0, rest_gateways},
+    {HTTP_GET, "/api/gateways/{gateway}", ACCESS_VIEWER, false, 0, rest_gateway_get},
+    {HTTP_PUT, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_put},
+    {HTTP_DELETE, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_delete},
+    {HTTP_GET, "/api/tags", ACCESS_VIEWER, false, 0, rest_tags},
+    {HTTP_GET, "/api/tags/{site}/{local}", ACCESS_VIEWER, false, 0, rest_tag_get},
+    {HTTP_PUT, "/api/tags/{site}/{local}", ACCESS_ENGINEER, false, 0, rest_tag_put},
+    {HTTP_DELETE, "/api/tags/{site}/{local}", ACCESS_ENGINEER, false, 0, rest_tag_delete},
+    {HTTP_GET, "/api/tags/{site}/{local}/samples", ACCESS_VIEWER, false, 0, rest_samples},
+    {HTTP_GET, "/api/alarm-settings", ACCESS_VIEWER, false, 0, rest_alarm_settings},
+    {HTTP_GET, "/api/alarm-settings/{site}/{local}", ACCESS_VIEWER, false, 0, rest_alarm_setting_get},
+    {HTTP_PUT, "/api/alarm-settings/{site}/{local}", ACCESS_ENGINEER, false, 0, rest_alarm_setting_put},
+    {HTTP_DELETE, "/api/alarm-settings/{site}/{local}", ACCESS_ENGINEER, false, 0, rest_alarm_setting_delete},
+    {HTTP_GET, "/api/alarms", ACCESS_VIEWER, false, 0, rest_alarms},
+    {HTTP_POST, "/api/alarms/ack", ACCESS_OPERATOR, false, 128 * 1024, rest_alarm_ack},
+    {HTTP_GET, "/api/alarms/history", ACCESS_VIEWER, false, 0, rest_alarm_history},
+    {HTTP_GET, "/api/config", ACCESS_VIEWER, false, 0, rest_config_get},
+    {HTTP_POST, "/api/config", ACCESS_ENGINEER, false, HTTP_CONFIG_BODY_MAX, rest_config_post},
+    {HTTP_GET, "/api/revisions", ACCESS_VIEWER, false, 0, rest_revisions},
+    {HTTP_GET, "/api/audit", ACCESS_ADMIN, false, 0, rest_audit},
+};
+
+const struct route *route_table(uint32_t *ret_n) {
+    *ret_n = sizeof table / sizeof table[0];
+    return table;
+}
+
+bool route_match(const char *pattern, struct slice path, struct slice ret_vars[HTTP_VARS_MAX]) {
+    size_t at = 0;
+    uint32_t n_vars = 0;
+    const char *p = pattern;
+    while (*p != '\0') {
+        if (*p == '{') {
+            size_t start = at;
+            while (at < path.n && path.p[at] != '/') {
+                at++;
+            }
+            const char *end = strchr(p, '}');
+            if (at == start || n_vars == HTTP_VARS_MAX || end == NULL) {
+                return false;
+            }
+            ret_vars[n_vars++] = slice_of(path.p + start, at - start);
+            p = end + 1;
+        } else {
+            if (at == path.n || path.p[at] != *p) {
+                return false;
+            }
+            at++;
+            p++;
+        }
+    }
+    return at == path.n;
+}
+
+static void add_allow(char allow[64], const char *name) {
+    size_t n = strlen(allow);
+    (void)snprintf(allow + n, 64 - n, "%s%s", n > 0 ? ", " : "", name);
+}
+
+const struct route *route_find(struct http_request *r, char ret_allow[64]) {
+    enum http_method method = r->method == HTTP_HEAD ? HTTP_GET : r->method;
+    struct slice vars[HTTP_VARS_MAX] = {{0}};
+    ret_allow[0] = '\0';
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (!route_match(table[i].path, slice_str(r->path), vars)) {
+            continue;
+        }
+        if (table[i].method == method) {
+            memcpy(r->vars, vars, sizeof vars);
+            return &table[i];
+        }
+        add_allow(ret_allow, http_method_name(table[i].method));
+    }
+    return NULL;
+}
+
+bool route_allows(enum access access, enum role role) {
+    switch (access) {
+    case ACCESS_UNSET:
+        return false;
+    case ACCESS_ANYONE:
+    case ACCESS_SESSION:
+        return true;
+    case ACCESS_VIEWER:
+        return role >= ROLE_VIEWER;
+    case ACCESS_OPERATOR:
+        return role >= ROLE_OPERATOR;
+    case ACCESS_ENGINEER:
+        return role >= ROLE_ENGINEER;
+    case ACCESS_ADMIN:
+        return role >= ROLE_ADMIN;
+    }
+    return false;
+}

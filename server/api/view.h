@@ -1,0 +1,24 @@
+/* Core and model as JSON: the shapes that REST and the live socket share (ALARM, RECORD, times, texts). Pure:
+ * writes into a buffer. */
+#ifndef PENSTOCK_API_VIEW_H
+#define PENSTOCK_API_VIEW_H
+
+#include "server/base/buf.h"
+#include "server/core/request.h"
+
+/* RFC 3339 in quotes; null for 0 or a time that has no text. */
+void view_time(struct buf *out, int64_t t_us);
+/* {"en","zh"}; an empty zh is en, an empty en is the fallback. */
+void view_text(struct buf *out, const struct model_text *text, struct slice fallback);
+/* ,"key":"text" */
+void view_string(struct buf *out, const char *key, struct slice text);
+/* ALARM of the contract. */
+void view_alarm(struct buf *out, const struct core *core, uint32_t alarm);
+/* RECORD; name is null when empty. */
+void view_record(struct buf *out, const struct alarm_record *r, struct slice alarm_name);
+/* "key":{…body without its last brace…,"revision":N}: an item's stored JSON object with its revision. */
+void view_item(struct buf *out, struct slice body, int64_t revision);
+/* [handle,value,quality,age_ms] */
+void view_live(struct buf *out, const struct core *core, uint32_t tag, int64_t now_us);
+
+#endif
