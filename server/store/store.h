@@ -1,8 +1,9 @@
-/* The store: PostgreSQL, asynchronously, on the loop. Three connections: one for the gateways' records
- * (ingest), one for events (alarm journal, audit, sessions, configuration: samples never delay them), one for
- * queries. Each is re-established by itself; what was handed over is kept until it is committed, and
- * submitted again after an unknown outcome: every statement is idempotent. Memory is bounded: beyond the
- * limits, calls say ERR_FULL. The store never calls back from inside a call of its own. */
+/* The store: PostgreSQL, asynchronously, on the loop. Four connections: one for the gateways' records
+ * (ingest), one for events (alarm journal, audit, sessions, configuration: samples never delay them), two for
+ * queries (who somebody is; everything else). Each is re-established by itself; what was handed over is kept
+ * until it is committed, and submitted again after an unknown outcome: every statement is idempotent. Memory
+ * is bounded: beyond the limits, calls say ERR_FULL. The store never calls back from inside a call of its
+ * own. */
 #ifndef PENSTOCK_STORE_STORE_H
 #define PENSTOCK_STORE_STORE_H
 
@@ -81,6 +82,9 @@ struct store_host {
     void (*journaled)(void *ctx, uint64_t seq);
     void (*settled)(void *ctx, uint64_t token, const struct store_settled *s);
     void (*reply)(void *ctx, uint64_t token, const struct reply *r);
+    /* Another program (penstock config …) wrote a revision. config is the receiver's. May be NULL: then such
+     * changes count from the next start. */
+    void (*config_changed)(void *ctx, int64_t revision, struct config_set *config);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);

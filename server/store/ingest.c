@@ -1,0 +1,602 @@
+#include "server/store/ingest.h"
+
+#include "server/base/check.h"
+#include "server/base/log.h"
+#include "server/store/ingest_sql.h"
+#include "server/store/settle.h"
+
+#include <stdlib.h>
+
+/* A seq's range is [seq, seq + 1) in signed 64 bits. */
+#define SEQ_MAX ((uint64_t)INT64_MAX - 1)
+
+struct batch {
+    struct batch *next;
+    struct ingest *owner;
+    struct ingest_record *first;
+    uint32_t n_records;
+    uint32_t n_samples;
+    size_t bytes;
+    bool sent;
+};
+
+struct ingest {
+    struct store_host host;
+    uv_loop_t *loop;
+    struct pg *pg;
+    uv_timer_t timer;
+    uint32_t commit_every_ms;
+    size_t pending_max;
+    bool started;
+    bool hurry;
+    bool full_told; /* the host waits for room */
+    bool closing;
+    bool fatal;
+    uint32_t handles;
+    void (*on_closed)(void *ctx);
+    void *closed_ctx;
+
+    struct ingest_record *waiting; /* in order of arrival */
+    struct ingest_record **waiting_end;
+    uint32_t waiting_records;
+    uint64_t waiting_samples;
+    size_t waiting_bytes;
+    struct batch *batches; /* older than what waits; in order */
+    uint32_t in_flight;
+    size_t pending_bytes; /* of records that wait or are in batches */
+    uint64_t numbers;
+    uint64_t journaled_seq;
+
+    struct settle *settles;
+    struct settle **settles_end;
+    uint32_t n_settles; /* waiting or under way */
+
+    struct error trouble; /* code OK: none */
+    uint64_t retry_ms;    /* not before this loop time */
+    uint32_t backoff_ms;
+};
+
+static void submit(struct ingest *g);
+static void arm_timer(struct ingest *g);
+
+/* --- records ------------------------------------------------------------------------------------------- */
+
+static size_t record_bytes(const struct store_record *r) {
+    size_t samples = r->fault == 0 ? r->n_samples * sizeof *r->samples : 0;
+    return sizeof(struct ingest_record) + samples + r->body.n + strlen(r->fault_text) + 1;
+}
+
+/* One block: head, samples, body, text. */
+static struct ingest_record *record_copy(const struct store_record *r) {
+    size_t bytes = record_bytes(r);
+    struct ingest_record *copy = malloc(bytes);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = (struct ingest_record){.bytes = bytes, .v = *r};
+    struct stored_sample *samples = (struct stored_sample *)(copy + 1);
+    copy->v.n_samples = r->fault == 0 ? r->n_samples : 0; /* what is quarantined has no effect */
+    copy->v.samples = samples;
+    if (copy->v.n_samples > 0) {
+        memcpy(samples, r->samples, copy->v.n_samples * sizeof *samples);
+    }
+    char *body = (char *)(samples + copy->v.n_samples);
+    if (r->body.n > 0) {
+        memcpy(body, r->body.p, r->body.n);
+    }
+    copy->v.body = slice_of(body, r->body.n);
+    char *text = body + r->body.n;
+    memcpy(text, r->fault_text, strlen(r->fault_text) + 1);
+    copy->v.fault_text = text;
+    return copy;
+}
+
+static void record_free(struct ingest_record *r) {
+    free(r->refusal);
+    free(r);
+}
+
+bool ingest_has_room(struct ingest *g, const struct store_record *r) {
+    bool room = g->pending_bytes == 0 || g->pending_bytes + record_bytes(r) <= g->pending_max;
+    g->full_told = g->full_told || !room;
+    return room;
+}
+
+enum status ingest_put(struct ingest *g, const struct store_record *r) {
+    if (r->seq > SEQ_MAX) {
+        return ERR_INVALID;
+    }
+    if (!ingest_has_room(g, r)) {
+        return ERR_FULL;
+    }
+    struct ingest_record *copy = record_copy(r);
+    if (copy == NULL) {
+        g->full_told = true;
+        return ERR_FULL;
+    }
+    copy->number = ++g->numbers;
+    copy->came_ms = uv_now(g->loop);
+    *g->waiting_end = copy;
+    g->waiting_end = &copy->next;
+    g->waiting_records++;
+    g->waiting_samples += copy->v.n_samples;
+    g->waiting_bytes += copy->bytes;
+    g->pending_bytes += copy->bytes;
+    return OK;
+}
+
+/* Number of the oldest record that is not known to be committed. */
+static uint64_t oldest_unfinished(const struct ingest *g) {
+    if (g->batches != NULL) {
+        return g->batches->first->number;
+    }
+    return g->waiting != NULL ? g->waiting->number : UINT64_MAX;
+}
+
+/* --- batches ------------------------------------------------------------------------------------------- */
+
+static void unlink_batch(struct ingest *g, const struct batch *b) {
+    struct batch **at = &g->batches;
+    while (*at != b) {
+        at = &(*at)->next;
+    }
+    *at = b->next;
+}
+
+static void free_batch(struct batch *b) {
+    while (b->first != NULL) {
+        struct ingest_record *r = b->first;
+        b->first = r->next;
+        record_free(r);
+    }
+    free(b);
+}
+
+static void count_batch(struct batch *b) {
+    b->n_records = 0;
+    b->n_samples = 0;
+    b->bytes = 0;
+    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+        b->n_records++;
+        b->n_samples += r->v.n_samples;
+        b->bytes += r->v.body.n + strlen(r->v.fault_text);
+    }
+}
+
+static bool batch_is_full(const struct batch *b, const struct ingest_record *next) {
+    return b->n_records >= INGEST_BATCH_RECORDS || b->n_samples + next->v.n_samples > INGEST_BATCH_SAMPLES ||
+           b->bytes + next->bytes > INGEST_BATCH_BYTES;
+}
+
+/* Moves records from the line into a new batch at the end of the batches; NULL if none may go. */
+static struct batch *form_batch(struct ingest *g) {
+    if (g->waiting == NULL || g->waiting->v.after_seq > g->journaled_seq) {
+        return NULL;
+    }
+    struct batch *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        return NULL; /* they wait; the next turn tries again */
+    }
+    b->owner = g;
+    struct ingest_record **end = &b->first;
+    while (g->waiting != NULL && g->waiting->v.after_seq <= g->journaled_seq &&
+           (b->n_records == 0 || !batch_is_full(b, g->waiting))) {
+        struct ingest_record *r = g->waiting;
+        g->waiting = r->next;
+        r->next = NULL;
+        *end = r;
+        end = &r->next;
+        b->n_records++;
+        b->n_samples += r->v.n_samples;
+        b->bytes += r->bytes;
+        g->waiting_records--;
+        g->waiting_samples -= r->v.n_samples;
+        g->waiting_bytes -= r->bytes;
+    }
+    if (g->waiting == NULL) {
+        g->waiting_end = &g->waiting;
+    }
+    struct batch **at = &g->batches;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = b;
+    return b;
+}
+
+static bool is_due(const struct ingest *g) {
+    return g->waiting != NULL &&
+           (g->hurry || g->waiting_samples >= INGEST_BATCH_SAMPLES ||
+            g->waiting_records >= INGEST_BATCH_RECORDS || g->waiting_bytes >= INGEST_BATCH_BYTES ||
+            uv_now(g->loop) - g->waiting->came_ms >= g->commit_every_ms);
+}
+
+static void give_room(struct ingest *g, size_t bytes) {
+    g->pending_bytes -= bytes;
+    if (g->full_told && g->pending_bytes <= g->pending_max / 4 * 3) {
+        g->full_told = false;
+        g->host.room(g->host.ctx);
+    }
+}
+
+static void on_batch_stored(struct ingest *g, struct batch *b, int64_t forked) {
+    unlink_batch(g, b);
+    g->trouble = (struct error){0};
+    g->backoff_ms = INGEST_RETRY_MIN_MS;
+    if (forked > 0) {
+        log_event(LOG_WARN, "ingest.forked",
+                  "records=%lld gateway=%lld text=\"numbers used twice; see quarantine\"", (long long)forked,
+                  (long long)b->first->v.gateway_key);
+    }
+    static const uint32_t most = 256;
+    struct store_key keys[256];
+    uint32_t n = 0;
+    size_t bytes = 0;
+    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+        keys[n++] = (struct store_key){.gateway_key = r->v.gateway_key, .epoch = r->v.epoch, .seq = r->v.seq};
+        bytes += r->bytes;
+        if (n == most || r->next == NULL) {
+            g->host.ingested(g->host.ctx, keys, n);
+            n = 0;
+        }
+    }
+    free_batch(b);
+    give_room(g, bytes);
+}
+
+static void retry_later(struct ingest *g, const struct error *why) {
+    g->trouble = *why;
+    g->trouble.code = ERR_UNAVAILABLE;
+    g->retry_ms = uv_now(g->loop) + g->backoff_ms;
+    g->backoff_ms = g->backoff_ms * 2 > INGEST_RETRY_MAX_MS ? INGEST_RETRY_MAX_MS : g->backoff_ms * 2;
+    log_event(LOG_WARN, "ingest.retry", "text=%s", LOG_Q(slice_str(why->text)));
+}
+
+static void give_up(struct ingest *g, const struct error *why) {
+    g->fatal = true;
+    g->trouble = *why;
+    g->host.fatal(g->host.ctx, why);
+}
+
+/* The record stays as it was received, but goes to quarantine instead of having an effect. */
+static void condemn(struct ingest_record *r, const struct error *why) {
+    static const char prefix[] = "refused by the database: ";
+    size_t size = sizeof prefix + strlen(why->text);
+    r->refusal = malloc(size);
+    if (r->refusal != NULL) {
+        (void)snprintf(r->refusal, size, "%s%s", prefix, why->text);
+    }
+    r->v.fault = LINK_BAD_RECORD;
+    r->v.fault_text = r->refusal != NULL ? r->refusal : "refused by the database";
+    r->v.n_samples = 0;
+}
+
+/* One of the batch's records is guilty: halves are tried alone. */
+static void isolate(struct ingest *g, struct batch *b, const struct error *why) {
+    if (b->n_records == 1) {
+        if (b->first->v.fault != 0) {
+            give_up(g, why); /* not even as bytes in quarantine: the schema is not what we think */
+            return;
+        }
+        log_event(LOG_WARN, "ingest.quarantined", "gateway=%lld epoch=%llu seq=%llu text=%s",
+                  (long long)b->first->v.gateway_key, (unsigned long long)b->first->v.epoch,
+                  (unsigned long long)b->first->v.seq, LOG_Q(slice_str(why->text)));
+        condemn(b->first, why);
+        count_batch(b);
+        return;
+    }
+    struct batch *rest = calloc(1, sizeof *rest);
+    if (rest == NULL) {
+        retry_later(g, why);
+        return;
+    }
+    struct ingest_record *last = b->first;
+    for (uint32_t i = 1; i < b->n_records / 2; i++) {
+        last = last->next;
+    }
+    rest->owner = g;
+    rest->first = last->next;
+    rest->next = b->next;
+    last->next = NULL;
+    b->next = rest;
+    count_batch(b);
+    count_batch(rest);
+}
+
+static void on_batch_done(void *ctx, struct pg_answer *answer) {
+    struct batch *b = ctx;
+    struct ingest *g = b->owner;
+    b->sent = false;
+    g->in_flight--;
+    switch (answer->outcome) {
+    case PG_DONE:
+        on_batch_stored(g, b, pg_get_i64(answer->results[0], 0, 0));
+        break;
+    case PG_UNKNOWN: /* the same again: what is there already will not be applied twice */
+        retry_later(g, &answer->error);
+        break;
+    case PG_REFUSED:
+        switch (pg_refusal(answer)) {
+        case PG_REFUSAL_CONTENT:
+            isolate(g, b, &answer->error);
+            break;
+        case PG_REFUSAL_PROGRAM:
+            give_up(g, &answer->error);
+            break;
+        case PG_REFUSAL_LATER:
+            retry_later(g, &answer->error);
+            break;
+        }
+        break;
+    }
+    submit(g);
+    pg_flush(g->pg);
+}
+
+static void send_batch(struct ingest *g, struct batch *b) {
+    struct pg_args args;
+    pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->n_samples, b->bytes));
+    ingest_sql_args(&args, b->first);
+    pg_begin(g->pg, PG_WRITE, on_batch_done, b);
+    pg_send(g->pg, ingest_sql(), &args);
+    pg_end(g->pg);
+    pg_args_done(&args);
+    b->sent = true;
+    g->in_flight++;
+}
+
+/* --- settles ------------------------------------------------------------------------------------------- */
+
+static struct settle *take_settle(struct ingest *g) {
+    struct settle *s = g->settles;
+    g->settles = s->next;
+    if (g->settles == NULL) {
+        g->settles_end = &g->settles;
+    }
+    s->next = NULL;
+    return s;
+}
+
+static void on_settle_done(void *ctx, struct pg_answer *answer) {
+    struct settle *s = ctx;
+    struct ingest *g = s->owner;
+    g->n_settles--;
+    settle_report(s, &g->host, answer);
+    free(s);
+    submit(g);
+    pg_flush(g->pg);
+}
+
+static void refuse_settles(struct ingest *g, const struct error *why) {
+    while (g->settles != NULL) {
+        struct settle *s = take_settle(g);
+        g->n_settles--;
+        settle_refuse(s, &g->host, why);
+        free(s);
+    }
+}
+
+static void refuse_overdue_settles(struct ingest *g) {
+    struct error late;
+    (void)error_set(&late, ERR_UNAVAILABLE, "store", "the gateway's former records are not committed yet");
+    while (g->settles != NULL && uv_now(g->loop) >= g->settles->deadline_ms) {
+        struct settle *s = take_settle(g);
+        g->n_settles--;
+        settle_refuse(s, &g->host, pg_is_up(g->pg) ? &late : pg_error(g->pg));
+        free(s);
+    }
+}
+
+void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
+                   const struct msg_epoch *epochs, uint32_t n_epochs) {
+    struct settle *s = settle_new(token, gateway_name, epochs, n_epochs);
+    /* An answer is owed; without these few bytes there is nothing sensible left to do. */
+    CHECK(s != NULL);
+    s->owner = g;
+    s->after = g->numbers;
+    bool hopeless = !pg_is_up(g->pg) || g->closing || g->n_settles >= INGEST_SETTLES_MAX;
+    s->deadline_ms = uv_now(g->loop) + (hopeless ? 0 : INGEST_SETTLE_MS);
+    g->n_settles++;
+    if (hopeless) { /* answered by the loop, at once */
+        s->next = g->settles;
+        g->settles_end = g->settles == NULL ? &s->next : g->settles_end;
+        g->settles = s;
+    } else {
+        *g->settles_end = s;
+        g->settles_end = &s->next;
+    }
+    arm_timer(g);
+}
+
+/* --- the turn ------------------------------------------------------------------------------------------ */
+
+static void on_timer(uv_timer_t *timer) {
+    struct ingest *g = timer->data;
+    refuse_overdue_settles(g);
+    submit(g);
+    pg_flush(g->pg);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+/* Wakes the loop for the next thing that becomes due by time alone. */
+static void arm_timer(struct ingest *g) {
+    if (g->closing) {
+        return;
+    }
+    uint64_t now = uv_now(g->loop);
+    uint64_t due = g->settles == NULL ? UINT64_MAX : g->settles->deadline_ms;
+    bool can_send = pg_has_room(g->pg) && g->in_flight < INGEST_IN_FLIGHT && !g->fatal;
+    bool queued = false;
+    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+        queued = queued || !b->sent;
+    }
+    if (can_send && queued) {
+        due = earlier(due, g->retry_ms);
+    } else if (can_send && g->waiting != NULL && g->waiting->v.after_seq <= g->journaled_seq) {
+        due = earlier(due, g->waiting->came_ms + g->commit_every_ms);
+    }
+    if (due == UINT64_MAX) {
+        (void)uv_timer_stop(&g->timer);
+        return;
+    }
+    int rc = uv_timer_start(&g->timer, on_timer, due > now ? due - now : 0, 0);
+    CHECK(rc == 0);
+}
+
+static struct batch *next_to_send(struct ingest *g) {
+    for (struct batch *b = g->batches; b != NULL; b = b->next) {
+        if (!b->sent) {
+            return b;
+        }
+    }
+    return is_due(g) ? form_batch(g) : NULL;
+}
+
+static void submit(struct ingest *g) {
+    if (!g->fatal && uv_now(g->loop) >= g->retry_ms) {
+        struct batch *b = NULL;
+        while (g->in_flight < INGEST_IN_FLIGHT && pg_has_room(g->pg) && (b = next_to_send(g)) != NULL) {
+            send_batch(g, b);
+        }
+    }
+    while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
+        settle_send(take_settle(g), g->pg, on_settle_done);
+    }
+    arm_timer(g);
+}
+
+void ingest_turn_end(struct ingest *g) {
+    submit(g);
+    pg_flush(g->pg);
+}
+
+void ingest_journaled(struct ingest *g, uint64_t seq) {
+    g->journaled_seq = seq;
+    ingest_turn_end(g);
+}
+
+void ingest_hurry(struct ingest *g) {
+    g->hurry = true;
+    ingest_turn_end(g);
+}
+
+bool ingest_is_empty(const struct ingest *g) {
+    return g->batches == NULL && g->waiting == NULL;
+}
+
+uint64_t ingest_oldest_ms(const struct ingest *g) {
+    if (g->batches != NULL) {
+        return g->batches->first->came_ms;
+    }
+    return g->waiting != NULL ? g->waiting->came_ms : UINT64_MAX;
+}
+
+const struct error *ingest_trouble(const struct ingest *g) {
+    if (!pg_is_up(g->pg)) {
+        return pg_error(g->pg);
+    }
+    return g->trouble.code != OK ? &g->trouble : NULL;
+}
+
+static void on_up(void *ctx) {
+    struct ingest *g = ctx;
+    g->retry_ms = 0; /* what failed with the old connection goes at once */
+    submit(g);
+    pg_flush(g->pg);
+}
+
+static void on_down(void *ctx) {
+    struct ingest *g = ctx;
+    g->trouble = (struct error){0}; /* the connection says why */
+    g->backoff_ms = INGEST_RETRY_MIN_MS;
+    refuse_settles(g, pg_error(g->pg));
+}
+
+enum status ingest_new(const struct store_config *cfg, const struct store_host *host, struct ingest **ret,
+                       struct error *err) {
+    struct ingest *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        return error_set(err, ERR_NOMEM, "store", "no memory");
+    }
+    g->host = *host;
+    g->loop = cfg->loop;
+    g->commit_every_ms = cfg->commit_every_ms == 0 ? INGEST_COMMIT_EVERY_MS : cfg->commit_every_ms;
+    g->pending_max = cfg->pending_bytes_max == 0 ? INGEST_PENDING_BYTES : cfg->pending_bytes_max;
+    g->backoff_ms = INGEST_RETRY_MIN_MS;
+    g->waiting_end = &g->waiting;
+    g->settles_end = &g->settles;
+    struct pg_config pg = {.loop = cfg->loop,
+                           .conninfo = cfg->conninfo,
+                           .name = "penstock ingest",
+                           .ctx = g,
+                           .on_up = on_up,
+                           .on_down = on_down};
+    enum status status = pg_new(&pg, &g->pg, err);
+    if (status != OK) {
+        free(g);
+        return status;
+    }
+    int rc = uv_timer_init(cfg->loop, &g->timer);
+    CHECK(rc == 0);
+    g->timer.data = g;
+    g->handles = 2; /* timer and connection */
+    *ret = g;
+    return OK;
+}
+
+void ingest_start(struct ingest *g) {
+    CHECK(!g->started);
+    g->started = true;
+    pg_start(g->pg);
+}
+
+static void closed_one(struct ingest *g) {
+    g->handles--;
+    if (g->handles == 0) {
+        g->on_closed(g->closed_ctx);
+    }
+}
+
+static void on_pg_closed(void *ctx) {
+    struct ingest *g = ctx;
+    struct error why;
+    (void)error_set(&why, ERR_UNAVAILABLE, "store", "the server is stopping");
+    refuse_settles(g, &why);
+    closed_one(g);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    closed_one(handle->data);
+}
+
+void ingest_close(struct ingest *g, void (*on_closed)(void *ctx), void *ctx) {
+    g->closing = true;
+    g->on_closed = on_closed;
+    g->closed_ctx = ctx;
+    uv_close((uv_handle_t *)&g->timer, on_timer_closed);
+    pg_close(g->pg, on_pg_closed, g);
+}
+
+void ingest_free(struct ingest **ingest) {
+    struct ingest *g = *ingest;
+    if (g == NULL) {
+        return;
+    }
+    CHECK(g->handles == 0);
+    while (g->batches != NULL) {
+        struct batch *b = g->batches;
+        g->batches = b->next;
+        free_batch(b);
+    }
+    while (g->waiting != NULL) {
+        struct ingest_record *r = g->waiting;
+        g->waiting = r->next;
+        record_free(r);
+    }
+    pg_free(&g->pg);
+    free(g);
+    *ingest = NULL;
+}

@@ -1,0 +1,51 @@
+/* The gateways' records on their way into PostgreSQL. They wait in order of arrival, travel in batches (one
+ * transaction each, two under way at most) and are reported when their COMMIT was answered. Each record's
+ * effect is bound to its row in ingest_batch: submitting it again changes nothing, so after an unknown
+ * outcome that is what happens. A batch that PostgreSQL refuses for its content is halved until the guilty
+ * record is alone, which then goes to quarantine. Questions of what is committed (settle) stand in the same
+ * line. */
+#ifndef PENSTOCK_STORE_INGEST_H
+#define PENSTOCK_STORE_INGEST_H
+
+#include "server/store/pg.h"
+#include "server/store/store.h"
+
+enum {
+    INGEST_BATCH_SAMPLES = 5000, /* a batch is closed when it has as many */
+    INGEST_BATCH_RECORDS = 2000,
+    INGEST_BATCH_BYTES = 8 * 1024 * 1024,
+    INGEST_IN_FLIGHT = 2,
+    INGEST_COMMIT_EVERY_MS = 20,
+    INGEST_SETTLES_MAX = 4096, /* waiting; more are told to come again */
+    INGEST_SETTLE_MS = 10000,  /* longest wait of one */
+    INGEST_RETRY_MIN_MS = 100,
+    INGEST_RETRY_MAX_MS = 5000,
+};
+#define INGEST_PENDING_BYTES ((size_t)256 * 1024 * 1024)
+
+struct ingest;
+
+MUSTCHECK enum status ingest_new(const struct store_config *cfg, const struct store_host *host,
+                                 struct ingest **ret, struct error *err);
+/* Begins to connect; the schema is known to be right. */
+void ingest_start(struct ingest *g);
+bool ingest_has_room(struct ingest *g, const struct store_record *r);
+MUSTCHECK enum status ingest_put(struct ingest *g, const struct store_record *r);
+void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
+                   const struct msg_epoch *epochs, uint32_t n_epochs);
+/* The alarm journal is durable up to seq: records that waited for it may go. */
+void ingest_journaled(struct ingest *g, uint64_t seq);
+/* Submits what is due. */
+void ingest_turn_end(struct ingest *g);
+/* From now on everything is due at once. */
+void ingest_hurry(struct ingest *g);
+bool ingest_is_empty(const struct ingest *g);
+/* Loop time at which the oldest waiting record came; UINT64_MAX if none waits. */
+uint64_t ingest_oldest_ms(const struct ingest *g);
+/* NULL, or why nothing is stored now. */
+const struct error *ingest_trouble(const struct ingest *g);
+/* Answers waiting settles with ERR_UNAVAILABLE, closes. */
+void ingest_close(struct ingest *g, void (*on_closed)(void *ctx), void *ctx);
+void ingest_free(struct ingest **g);
+
+#endif

@@ -1,0 +1,26 @@
+/* The one statement that stores a batch of records, and its parameters. Pure but for memory. */
+#ifndef PENSTOCK_STORE_INGEST_SQL_H
+#define PENSTOCK_STORE_INGEST_SQL_H
+
+#include "server/store/pgvalue.h"
+#include "server/store/store.h"
+
+/* A copied record; one block of memory with its samples, body and text. */
+struct ingest_record {
+    struct ingest_record *next;
+    uint64_t number; /* place in the order of arrival */
+    uint64_t came_ms;
+    size_t bytes;
+    char *refusal; /* own text of a fault that PostgreSQL found; NULL */
+    struct store_record v;
+};
+
+/* Upper bound of the parameters' bytes for so many records, samples and bytes of bodies and texts. */
+#define INGEST_ARGS_BYTES(records, samples, bytes)                                                           \
+    ((size_t)4096 + (size_t)(records)*128 + (size_t)(samples)*64 + (size_t)(bytes)*2)
+
+/* Its one result row: how many records came again with another content (bigint). */
+const char *ingest_sql(void);
+void ingest_sql_args(struct pg_args *args, const struct ingest_record *first);
+
+#endif

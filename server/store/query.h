@@ -1,0 +1,25 @@
+/* Requests that only read, on connections of their own: a short one for who somebody is (it must never wait
+ * behind a year's trend), a long one for the rest. Answered always; while the database is away,
+ * ERR_UNAVAILABLE at once. */
+#ifndef PENSTOCK_STORE_QUERY_H
+#define PENSTOCK_STORE_QUERY_H
+
+#include "server/store/pg.h"
+#include "server/store/store.h"
+
+enum {
+    QUERY_WAITING_MAX = 1000,   /* of one connection; more are answered ERR_FULL */
+    QUERY_STATEMENT_MS = 10000, /* limit of one statement */
+};
+
+struct query;
+
+MUSTCHECK enum status query_new(const struct store_config *cfg, const struct store_host *host,
+                                struct query **ret, struct error *err);
+void query_start(struct query *q);
+void query_request(struct query *q, uint64_t token, const struct request *r);
+void query_turn_end(struct query *q);
+void query_close(struct query *q, void (*on_closed)(void *ctx), void *ctx);
+void query_free(struct query **q);
+
+#endif

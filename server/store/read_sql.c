@@ -1,0 +1,243 @@
+#include "server/store/read_sql.h"
+
+#include "server/base/check.h"
+#include "server/store/record_sql.h"
+#include "server/store/samples_sql.h"
+#include "server/store/user_sql.h"
+
+#include <stdlib.h>
+
+enum { ARGS_BYTES = 512 };
+
+/* By app_user_name_unique. */
+static const char user_sql[] = "select " USER_SELECT " from app_user u where u.name = $1";
+
+/* By app_session_pk. */
+static const char session_sql[] =
+    "select " USER_SELECT " from app_session s join app_user u using (user_id)"
+    " where s.token_hash = $1 and s.closed_at is null and s.expires_at > now() and not u.disabled";
+
+/* Newest first. One statement for each way in, so that each has its index: alarm_journal_alarm_unique,
+ * alarm_journal_site_idx, alarm_journal_pk (or alarm_journal_at_idx for a span of time). */
+#define HISTORY_FROM                                                                                         \
+    "select " RECORD_SELECT                                                                                  \
+    ", coalesce(k.name, '') from alarm_journal j left join config_key k on k.key = j.alarm_key "
+#define HISTORY_WHERE " and j.seq < $2 and j.at_us >= $3 and j.at_us < $4 order by "
+static const char history_alarm_sql[] =
+    HISTORY_FROM "where j.alarm_key = $1 and j.site_key = coalesce(nullif($6, 0), j.site_key)" HISTORY_WHERE
+                 "j.n desc limit $5";
+static const char history_site_sql[] =
+    HISTORY_FROM "where j.site_key = $1 and $6 = $6" HISTORY_WHERE "j.seq desc limit $5";
+static const char history_all_sql[] = HISTORY_FROM "where $1 = $6" HISTORY_WHERE "j.seq desc limit $5";
+
+/* By config_revision_pk, config_item_revision_idx, config_item_pk. */
+static const char revisions_sql[] =
+    "select r.revision, (extract(epoch from r.at) * 1000000)::bigint, r.actor, r.reason, i.items::text"
+    "  from (select * from config_revision where revision < $1 order by revision desc limit $2) r,"
+    "       lateral (select coalesce(json_agg(json_build_object('kind', x.kind, 'name', x.name, 'body', "
+    "x.body,"
+    "                                                           'before', x.before)), '[]'::json) as items"
+    "                  from (select k.kind, k.name, c.body,"
+    "                               (select p.body from config_item p where p.key = c.key and p.revision < "
+    "r.revision"
+    "                                 order by p.revision desc limit 1) as before"
+    "                          from config_item c join config_key k using (key) where c.revision = r.revision"
+    "                         order by k.kind, k.name limit $3) x) i"
+    " order by r.revision desc";
+
+/* By audit_pk. */
+static const char audit_sql[] =
+    "select audit_id, (extract(epoch from at) * 1000000)::bigint, actor, peer, action, object, detail"
+    "  from audit where audit_id < $1 order by audit_id desc limit $2";
+
+static enum status check_limit(uint32_t limit, struct error *err) {
+    if (limit < 1 || limit > HISTORY_LIMIT_MAX) {
+        return error_set(err, ERR_INVALID, "limit", "must be from 1 to %d", HISTORY_LIMIT_MAX);
+    }
+    return OK;
+}
+
+enum status read_check(const struct request *r, struct error *err) {
+    switch (r->kind) {
+    case REQ_USER_FIND:
+    case REQ_SESSION_FIND:
+        return OK;
+    case REQ_ALARM_HISTORY:
+        return check_limit(r->history.limit, err);
+    case REQ_CONFIG_HISTORY:
+    case REQ_AUDIT_LIST:
+        return check_limit(r->list.limit, err);
+    case REQ_SAMPLES:
+        return samples_check(r, err);
+    case REQ_LOGIN_CODE:
+    case REQ_SESSION_OPEN:
+    case REQ_SESSION_CLOSE:
+    case REQ_PASSWORD_SET:
+    case REQ_AUDIT:
+    case REQ_ACK:
+    case REQ_CONFIG_CHANGE:
+        break;
+    }
+    return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
+}
+
+/* --- sending ------------------------------------------------------------------------------------------- */
+
+static int64_t or_most(uint64_t before) {
+    return before == 0 || before > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)before;
+}
+
+static void send_history(struct pg *pg, struct pg_args *args, const struct request *r) {
+    const char *sql = history_all_sql;
+    int64_t key = 0;
+    int64_t site = 0;
+    if (r->history.alarm_key != 0) {
+        sql = history_alarm_sql;
+        key = r->history.alarm_key;
+        site = r->history.site_key;
+    } else if (r->history.site_key != 0) {
+        sql = history_site_sql;
+        key = r->history.site_key;
+    }
+    pg_arg_i64(args, key);
+    pg_arg_i64(args, or_most(r->history.before));
+    pg_arg_i64(args, r->history.from_us == 0 ? INT64_MIN : r->history.from_us);
+    pg_arg_i64(args, r->history.to_us == 0 ? INT64_MAX : r->history.to_us);
+    pg_arg_i64(args, r->history.limit);
+    pg_arg_i64(args, site);
+    pg_send(pg, sql, args);
+}
+
+static void send_list(struct pg *pg, struct pg_args *args, const struct request *r) {
+    pg_arg_i64(args, r->list.before <= 0 ? INT64_MAX : r->list.before);
+    pg_arg_i64(args, r->list.limit);
+    if (r->kind == REQ_CONFIG_HISTORY) {
+        pg_arg_i64(args, READ_ITEMS_MAX);
+    }
+    pg_send(pg, r->kind == REQ_CONFIG_HISTORY ? revisions_sql : audit_sql, args);
+}
+
+void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void *ctx) {
+    struct pg_args args;
+    pg_args_init(&args, ARGS_BYTES);
+    pg_begin(pg, PG_READ, on_done, ctx);
+    if (r->kind == REQ_USER_FIND) {
+        pg_arg_text(&args, slice_str(r->login.name));
+        pg_send(pg, user_sql, &args);
+    } else if (r->kind == REQ_SESSION_FIND) {
+        pg_arg_bytes(&args, r->session.token_hash, TOKEN_HASH_SIZE);
+        pg_send(pg, session_sql, &args);
+    } else if (r->kind == REQ_ALARM_HISTORY) {
+        send_history(pg, &args, r);
+    } else if (r->kind == REQ_SAMPLES) {
+        samples_send(pg, &args, r);
+    } else {
+        send_list(pg, &args, r);
+    }
+    pg_end(pg);
+    pg_args_done(&args);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------- */
+
+static void reply_user(const PGresult *rows, struct reply *ret) {
+    if (PQntuples(rows) == 0) {
+        ret->status = error_set(&ret->error, ERR_NOT_FOUND, "user", "there is none, or the session is over");
+        return;
+    }
+    user_read(rows, 0, &ret->user);
+}
+
+static void reply_history(const PGresult *rows, struct history_row *v, struct reply *ret) {
+    ret->history.v = v;
+    ret->history.n = (uint32_t)PQntuples(rows);
+    for (int row = 0; row < PQntuples(rows); row++) {
+        if (!record_read(rows, row, 0, &v[row].record)) {
+            ret->status = error_set(&ret->error, ERR_UNSUPPORTED, "alarm_journal",
+                                    "a record has a kind that this program does not know");
+            return;
+        }
+        v[row].alarm_name = pg_get_slice(rows, row, RECORD_COLUMNS);
+    }
+}
+
+static void reply_revisions(const PGresult *rows, struct revision_row *v, struct reply *ret) {
+    ret->revisions.v = v;
+    ret->revisions.n = (uint32_t)PQntuples(rows);
+    for (int row = 0; row < PQntuples(rows); row++) {
+        v[row] = (struct revision_row){.revision = pg_get_i64(rows, row, 0),
+                                       .at_us = pg_get_i64(rows, row, 1),
+                                       .actor = pg_get_slice(rows, row, 2),
+                                       .reason = pg_get_slice(rows, row, 3),
+                                       .items = pg_get_slice(rows, row, 4)};
+    }
+}
+
+static void reply_audit(const PGresult *rows, struct audit_row *v, struct reply *ret) {
+    ret->audit.v = v;
+    ret->audit.n = (uint32_t)PQntuples(rows);
+    for (int row = 0; row < PQntuples(rows); row++) {
+        v[row] = (struct audit_row){.id = pg_get_i64(rows, row, 0),
+                                    .at_us = pg_get_i64(rows, row, 1),
+                                    .actor = pg_get_slice(rows, row, 2),
+                                    .peer = pg_get_slice(rows, row, 3),
+                                    .action = pg_get_slice(rows, row, 4),
+                                    .object = pg_get_slice(rows, row, 5),
+                                    .detail = pg_get_slice(rows, row, 6)};
+    }
+}
+
+static size_t row_size(enum request_kind kind) {
+    if (kind == REQ_ALARM_HISTORY) {
+        return sizeof(struct history_row);
+    }
+    if (kind == REQ_CONFIG_HISTORY) {
+        return sizeof(struct revision_row);
+    }
+    return kind == REQ_AUDIT_LIST ? sizeof(struct audit_row) : sizeof(struct sample_point);
+}
+
+#define QUERY_CANCELED "57014"
+
+static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
+    ret->error = answer->error;
+    if (strcmp(answer->sqlstate, QUERY_CANCELED) == 0) {
+        (void)error_set(&ret->error, ERR_TIMEOUT, "database",
+                        "this takes too long; ask for a shorter span of time");
+    } else {
+        ret->error.code = answer->outcome == PG_REFUSED ? ERR_INTERNAL : ERR_UNAVAILABLE;
+    }
+    ret->status = ret->error.code;
+}
+
+void read_reply(const struct request *r, const struct pg_answer *answer, struct read_memory *memory,
+                struct reply *ret) {
+    *ret = (struct reply){.kind = r->kind, .status = OK};
+    *memory = (struct read_memory){0};
+    if (answer->outcome != PG_DONE) {
+        reply_failure(answer, ret);
+        return;
+    }
+    const PGresult *rows = answer->results[0];
+    if (r->kind == REQ_USER_FIND || r->kind == REQ_SESSION_FIND) {
+        reply_user(rows, ret);
+        return;
+    }
+    memory->rows = calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
+    if (memory->rows == NULL) {
+        ret->status = error_set(&ret->error, ERR_NOMEM, "store", "no memory for the answer");
+    } else if (r->kind == REQ_ALARM_HISTORY) {
+        reply_history(rows, memory->rows, ret);
+    } else if (r->kind == REQ_CONFIG_HISTORY) {
+        reply_revisions(rows, memory->rows, ret);
+    } else if (r->kind == REQ_AUDIT_LIST) {
+        reply_audit(rows, memory->rows, ret);
+    } else {
+        samples_reply(answer, memory->rows, ret);
+    }
+}
+
+void read_done(struct read_memory *memory) {
+    free(memory->rows);
+    memory->rows = NULL;
+}

@@ -1,0 +1,49 @@
+#include "server/store/reqcopy.h"
+
+#include "server/base/check.h"
+
+#include <stdlib.h>
+
+static size_t text_size(const char *text) {
+    return text == NULL ? 0 : strlen(text) + 1;
+}
+
+static const char *copy_text(char **at, const char *text) {
+    size_t n = text_size(text);
+    if (n == 0) {
+        return NULL;
+    }
+    char *copy = *at;
+    memcpy(copy, text, n);
+    *at += n;
+    return copy;
+}
+
+struct request *request_copy(const struct request *r) {
+    uint32_t n = r->kind == REQ_CONFIG_CHANGE ? r->config.n : 0;
+    size_t size = sizeof *r + n * sizeof(struct config_change_item);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct config_change_item *item = &r->config.v[i];
+        size += text_size(item->kind) + text_size(item->name) + text_size(item->body);
+    }
+    struct request *copy = malloc(size);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *r;
+    if (r->kind != REQ_CONFIG_CHANGE) {
+        return copy;
+    }
+    struct config_change_item *v = (struct config_change_item *)(copy + 1);
+    char *at = (char *)(v + n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct config_change_item *item = &r->config.v[i];
+        v[i].expected_revision = item->expected_revision;
+        v[i].kind = copy_text(&at, item->kind);
+        v[i].name = copy_text(&at, item->name);
+        v[i].body = copy_text(&at, item->body);
+    }
+    CHECK((size_t)(at - (char *)copy) == size);
+    copy->config.v = v;
+    return copy;
+}

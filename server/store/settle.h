@@ -1,0 +1,29 @@
+/* The answer to "what is committed of this gateway": its key, a new session number, committed ranges and
+ * dictionaries of the epochs that it names. */
+#ifndef PENSTOCK_STORE_SETTLE_H
+#define PENSTOCK_STORE_SETTLE_H
+
+#include "server/store/pg.h"
+#include "server/store/store.h"
+
+enum { SETTLE_DICT_BYTES_MAX = 64 * 1024 * 1024 };
+
+struct settle {
+    struct settle *next;
+    void *owner;
+    uint64_t token;
+    uint64_t after;       /* number of the last record that came before it */
+    uint64_t deadline_ms; /* loop time */
+    struct slice name;
+    uint32_t n_epochs;
+    struct msg_epoch *epochs; /* in the same block, like the name's bytes */
+};
+
+/* NULL without memory. */
+struct settle *settle_new(uint64_t token, struct slice name, const struct msg_epoch *epochs, uint32_t n);
+void settle_send(struct settle *s, struct pg *pg, pg_on_done on_done);
+/* Tells the host what the answer says; ERR_UNAVAILABLE if it is none. */
+void settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer);
+void settle_refuse(const struct settle *s, const struct store_host *host, const struct error *why);
+
+#endif

@@ -1,0 +1,342 @@
+#include "server/store/store.h"
+
+#include "server/base/check.h"
+#include "server/store/boot.h"
+#include "server/store/events.h"
+#include "server/store/ingest.h"
+#include "server/store/query.h"
+#include "server/store/write.h"
+
+#include <openssl/rand.h>
+#include <stdlib.h>
+
+enum {
+    STATE_TICK_MS = 500,
+    STATE_REPORT_MS = 1000, /* the host is told at least so often */
+    SLOW_MS = 2000,         /* older than this: SLOW */
+    STOP_TICK_MS = 10,
+};
+
+struct store {
+    struct store_host host;
+    uv_loop_t *loop;
+    struct keys keys;
+    struct migration *migrations;
+    uint32_t n_migrations;
+    struct pg *pg; /* the events connection */
+    struct boot *boot;
+    struct events *events;
+    struct ingest *ingest;
+    struct query *query;
+    uv_timer_t timer;
+    bool loaded;
+    bool open; /* the events connection has passed its checks */
+    bool stopping;
+    enum store_state state;
+    bool state_told;
+    uint64_t state_ms;
+    uint64_t stop_ms; /* loop time at which patience ends */
+    uint32_t parts;   /* to be closed */
+    void (*on_stopped)(void *ctx);
+    void *stopped_ctx;
+};
+
+/* --- state --------------------------------------------------------------------------------------------- */
+
+static const struct error *trouble(const struct store *s) {
+    if (!pg_is_up(s->pg)) {
+        return pg_error(s->pg);
+    }
+    const struct error *err = events_trouble(s->events);
+    return err != NULL ? err : s->loaded ? ingest_trouble(s->ingest) : NULL;
+}
+
+static void report_state(struct store *s) {
+    static const struct error starting = {
+        .code = ERR_UNAVAILABLE, .where = "database", .text = "the database is being looked at"};
+    uint64_t now = uv_now(s->loop);
+    uint64_t oldest = events_oldest_ms(s->events);
+    uint64_t ingest = ingest_oldest_ms(s->ingest);
+    oldest = ingest < oldest ? ingest : oldest;
+    uint64_t lag_ms = oldest >= now ? 0 : now - oldest;
+    const struct error *why = trouble(s);
+    why = why == NULL && !s->open ? &starting : why;
+    enum store_state state = why != NULL ? STORE_AWAY : lag_ms > SLOW_MS ? STORE_SLOW : STORE_OK;
+    if (s->state_told && state == s->state && now - s->state_ms < STATE_REPORT_MS) {
+        return;
+    }
+    s->state = state;
+    s->state_told = true;
+    s->state_ms = now;
+    s->host.state(s->host.ctx, state, (int64_t)lag_ms * 1000, why);
+}
+
+static void close_parts(struct store *s);
+
+static void on_timer(uv_timer_t *timer) {
+    struct store *s = timer->data;
+    if (!s->stopping) {
+        report_state(s);
+        return;
+    }
+    bool empty = events_is_empty(s->events) && ingest_is_empty(s->ingest);
+    if (empty || !s->loaded || uv_now(s->loop) >= s->stop_ms) {
+        close_parts(s);
+    }
+}
+
+/* --- what the parts say -------------------------------------------------------------------------------- */
+
+static void on_fatal(void *ctx, const struct error *error) {
+    struct store *s = ctx;
+    if (!s->stopping) {
+        s->host.fatal(s->host.ctx, error);
+    }
+}
+
+static void on_loaded(void *ctx, struct store_boot *boot) {
+    struct store *s = ctx;
+    s->loaded = true;
+    events_start_at(s->events, boot->journal_seq);
+    ingest_journaled(s->ingest, boot->journal_seq);
+    ingest_start(s->ingest);
+    query_start(s->query);
+    s->host.loaded(s->host.ctx, boot);
+}
+
+static void on_open(void *ctx) {
+    struct store *s = ctx;
+    s->open = true;
+    events_open(s->events);
+    report_state(s);
+}
+
+static void on_changed(void *ctx, int64_t revision, struct config_set *set) {
+    struct store *s = ctx;
+    if (s->host.config_changed == NULL) {
+        config_set_free(&set);
+        return;
+    }
+    s->host.config_changed(s->host.ctx, revision, set);
+}
+
+static void on_journaled(void *ctx, uint64_t seq) {
+    struct store *s = ctx;
+    ingest_journaled(s->ingest, seq);
+    s->host.journaled(s->host.ctx, seq);
+}
+
+static void on_wrote_config(void *ctx, int64_t revision) {
+    struct store *s = ctx;
+    boot_wrote(s->boot, revision);
+}
+
+static void on_up(void *ctx) {
+    struct store *s = ctx;
+    boot_begin(s->boot);
+}
+
+static void on_down(void *ctx) {
+    struct store *s = ctx;
+    s->open = false;
+    boot_down(s->boot);
+    events_down(s->events);
+    report_state(s);
+}
+
+static void on_notify(void *ctx, const char *channel, struct slice payload, bool own) {
+    struct store *s = ctx;
+    (void)payload; /* the table says it better */
+    if (!own && strcmp(channel, "penstock_config") == 0) {
+        boot_notified(s->boot);
+    }
+}
+
+/* --- making -------------------------------------------------------------------------------------------- */
+
+static enum status make_events(struct store *s, struct error *err) {
+    struct events_config cfg = {.loop = s->loop,
+                                .pg = s->pg,
+                                .keys = &s->keys,
+                                .host = &s->host,
+                                .ctx = s,
+                                .journaled = on_journaled,
+                                .wrote_config = on_wrote_config,
+                                .fatal = on_fatal};
+    return events_new(&cfg, &s->events, err);
+}
+
+static enum status make_boot(struct store *s, struct error *err) {
+    struct boot_config cfg = {.loop = s->loop,
+                              .pg = s->pg,
+                              .keys = &s->keys,
+                              .migrations = s->migrations,
+                              .n_migrations = s->n_migrations,
+                              .ctx = s,
+                              .loaded = on_loaded,
+                              .open = on_open,
+                              .changed = on_changed,
+                              .fatal = on_fatal};
+    return boot_new(&cfg, &s->boot, err);
+}
+
+static enum status make_connection(struct store *s, const char *conninfo, struct error *err) {
+    struct pg_config cfg = {.loop = s->loop,
+                            .conninfo = conninfo,
+                            .name = "penstock events",
+                            .ctx = s,
+                            .on_up = on_up,
+                            .on_down = on_down,
+                            .on_notify = on_notify};
+    return pg_new(&cfg, &s->pg, err);
+}
+
+/* After the migrations were read, only memory can be missing; then the program ends here. */
+static void make_parts(struct store *s, const struct store_config *cfg) {
+    struct error err;
+    enum status status = make_connection(s, cfg->conninfo, &err);
+    CHECK(status == OK);
+    status = make_events(s, &err);
+    CHECK(status == OK);
+    status = make_boot(s, &err);
+    CHECK(status == OK);
+    status = ingest_new(cfg, &s->host, &s->ingest, &err);
+    CHECK(status == OK);
+    status = query_new(cfg, &s->host, &s->query, &err);
+    CHECK(status == OK);
+    int rc = uv_timer_init(s->loop, &s->timer);
+    CHECK(rc == 0);
+    s->timer.data = s;
+    rc = uv_timer_start(&s->timer, on_timer, STATE_TICK_MS, STATE_TICK_MS);
+    CHECK(rc == 0);
+}
+
+enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
+                      struct error *err) {
+    struct store *s = calloc(1, sizeof *s);
+    struct migration *migrations = calloc(MIGRATIONS_MAX, sizeof *migrations);
+    uint64_t seed[2] = {0};
+    enum status status = OK;
+    if (s == NULL || migrations == NULL) {
+        status = error_set(err, ERR_NOMEM, "store", "no memory");
+    } else if (RAND_bytes((unsigned char *)seed, sizeof seed) != 1) {
+        status = error_set(err, ERR_IO, "random", "the system gives no random numbers");
+    } else {
+        status = migrate_list(cfg->migrations_dir, migrations, MIGRATIONS_MAX, &s->n_migrations, err);
+    }
+    if (status != OK) {
+        free(s);
+        free(migrations);
+        return status;
+    }
+    s->host = *host;
+    s->loop = cfg->loop;
+    s->migrations = migrations;
+    keys_init(&s->keys, seed);
+    make_parts(s, cfg);
+    pg_start(s->pg);
+    *ret = s;
+    return OK;
+}
+
+/* --- for the owner ------------------------------------------------------------------------------------- */
+
+bool store_has_room(struct store *s, const struct store_record *r) {
+    return ingest_has_room(s->ingest, r);
+}
+
+enum status store_ingest(struct store *s, const struct store_record *r) {
+    return ingest_put(s->ingest, r);
+}
+
+enum status store_journal(struct store *s, const struct alarm_record *r) {
+    return events_journal(s->events, r);
+}
+
+void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
+                 const char *detail) {
+    events_audit(s->events, actor, action, object, detail);
+}
+
+void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
+                  uint32_t n_epochs) {
+    ingest_settle(s->ingest, token, gateway_name, epochs, n_epochs);
+}
+
+void store_request(struct store *s, uint64_t token, const struct request *r) {
+    CHECK(r->kind != REQ_ACK);
+    if (write_knows(r->kind)) {
+        events_request(s->events, token, r);
+    } else {
+        query_request(s->query, token, r);
+    }
+}
+
+int64_t store_key(const struct store *s, enum config_kind kind, struct slice name) {
+    return keys_get(&s->keys, kind, name);
+}
+
+void store_turn_end(struct store *s) {
+    events_turn_end(s->events);
+    ingest_turn_end(s->ingest);
+    query_turn_end(s->query);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------- */
+
+static void closed_one(struct store *s) {
+    s->parts--;
+    if (s->parts == 0) {
+        s->on_stopped(s->stopped_ctx);
+    }
+}
+
+static void on_part_closed(void *ctx) {
+    closed_one(ctx);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    closed_one(handle->data);
+}
+
+static void on_pg_closed(void *ctx) {
+    struct store *s = ctx;
+    events_close(s->events, on_part_closed, s);
+}
+
+static void close_parts(struct store *s) {
+    s->parts = 5;
+    uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+    boot_close(s->boot, on_part_closed, s);
+    ingest_close(s->ingest, on_part_closed, s);
+    query_close(s->query, on_part_closed, s);
+    pg_close(s->pg, on_pg_closed, s);
+}
+
+void store_stop(struct store *s, uint32_t timeout_ms, void (*on_stopped)(void *ctx), void *ctx) {
+    CHECK(!s->stopping);
+    s->stopping = true;
+    s->on_stopped = on_stopped;
+    s->stopped_ctx = ctx;
+    s->stop_ms = uv_now(s->loop) + timeout_ms;
+    events_turn_end(s->events);
+    ingest_hurry(s->ingest);
+    int rc = uv_timer_start(&s->timer, on_timer, 0, STOP_TICK_MS);
+    CHECK(rc == 0);
+}
+
+void store_free(struct store **store) {
+    struct store *s = *store;
+    if (s == NULL) {
+        return;
+    }
+    query_free(&s->query);
+    ingest_free(&s->ingest);
+    boot_free(&s->boot);
+    events_free(&s->events);
+    pg_free(&s->pg);
+    keys_done(&s->keys);
+    free(s->migrations);
+    free(s);
+    *store = NULL;
+}
