@@ -16,7 +16,7 @@ enum alarm_letter {
     ALARM_ACKED = 'C',
     ALARM_RETURNED_UNACKED = 'D',
     ALARM_DISABLED = 'Z',
-    ALARM_GONE = '-', /* only as `to` of RECORD_REMOVE */
+    ALARM_GONE = '-', /* left the configuration while it was not normal; only in records */
 };
 
 enum alarm_record_kind {
@@ -25,7 +25,7 @@ enum alarm_record_kind {
     RECORD_RTN,     /* return to normal */
     RECORD_ACK,
     RECORD_DISABLE,
-    RECORD_ENABLE,
+    RECORD_ENABLE, /* also from `-`: it came back into the configuration */
     RECORD_REMOVE, /* the alarm left the configuration while it was not in A */
 };
 enum { RECORD_KINDS = RECORD_REMOVE + 1 };

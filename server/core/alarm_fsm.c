@@ -15,6 +15,7 @@ static const struct alarm_row rows[] = {
     {ALARM_EVENT_DISABLE, 'C', 'Z', RECORD_DISABLE, "disabled by configuration; the occurrence is closed"},
     {ALARM_EVENT_DISABLE, 'D', 'Z', RECORD_DISABLE, "disabled by configuration; the occurrence is closed"},
     {ALARM_EVENT_ENABLE, 'Z', 'A', RECORD_ENABLE, "enabled; the present value is evaluated as of now"},
+    {ALARM_EVENT_ENABLE, '-', 'A', RECORD_ENABLE, "came back into the configuration; it starts anew"},
     {ALARM_EVENT_REMOVE, 'B', '-', RECORD_REMOVE, "left the configuration while it was active"},
     {ALARM_EVENT_REMOVE, 'C', '-', RECORD_REMOVE, "left the configuration while it was active"},
     {ALARM_EVENT_REMOVE, 'D', '-', RECORD_REMOVE, "left the configuration before it was acknowledged"},
@@ -36,6 +37,11 @@ static const struct alarm_refusal refusals[] = {
     {ALARM_EVENT_ENABLE, 'B', "it is enabled already"},
     {ALARM_EVENT_ENABLE, 'C', "it is enabled already"},
     {ALARM_EVENT_ENABLE, 'D', "it is enabled already"},
+    {ALARM_EVENT_ACTIVATE, '-', "it is not configured"},
+    {ALARM_EVENT_RETURN, '-', "it is not configured"},
+    {ALARM_EVENT_ACK, '-', "it is not configured"},
+    {ALARM_EVENT_DISABLE, '-', "it is not configured"},
+    {ALARM_EVENT_REMOVE, '-', "it is not configured"},
     {ALARM_EVENT_REMOVE, 'A', "a normal alarm leaves without a record: the configuration's history tells"},
 };
 
@@ -56,7 +62,9 @@ bool alarm_facts_of(char letter, struct alarm_facts *ret_facts) {
     struct alarm_facts facts = {.enabled = true, .acked = true};
     switch (letter) {
     case ALARM_NORMAL:
+        break;
     case ALARM_GONE:
+        facts.gone = true;
         break;
     case ALARM_UNACKED:
         facts.active = true;
@@ -103,7 +111,7 @@ static void change(struct alarm_facts *facts, enum alarm_event event) {
         *facts = (struct alarm_facts){.enabled = false, .acked = true};
         break;
     case ALARM_EVENT_ENABLE:
-        facts->enabled = true;
+        *facts = (struct alarm_facts){.enabled = true, .acked = true};
         break;
     case ALARM_EVENT_REMOVE:
         facts->gone = true;

@@ -43,8 +43,7 @@ struct alarm_refusal {
 };
 
 char alarm_letter(const struct alarm_facts *facts);
-/* The facts that give this letter; false if it is none. ALARM_GONE gives those of a normal alarm: what came
- * back starts anew. */
+/* The facts that give this letter; false if it is none. */
 bool alarm_facts_of(char letter, struct alarm_facts *ret_facts);
 /* The row for this event in this letter; NULL if it is refused. */
 const struct alarm_row *alarm_fsm_row(enum alarm_event event, char from);

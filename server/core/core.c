@@ -102,7 +102,7 @@ static void build_alarms(struct core *core, const struct model *m) {
             .deadband = alarm->deadband,
             .tag = alarm->tag,
             .gateway = alarm->gateway,
-            .facts = {.enabled = alarm->enabled, .acked = true},
+            .facts = {.enabled = true, .acked = true}, /* core_alarms_settle disables it, with a record */
             .kind = alarm->kind,
             .priority = alarm->priority,
         };
@@ -142,6 +142,7 @@ void core_free(struct core **core) {
     free(c->gateway_first);
     free(c->gateway_tags);
     free(c->changed);
+    free(c->past);
     timer_done(&c->timers);
     message_order_done(&c->order);
     free(c);

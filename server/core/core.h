@@ -1,6 +1,6 @@
 /* The core: live table, quality, alarms. A deterministic state machine: events and the time go in, effects
- * come out. It knows no socket, no SQL, no JSON and no clock, and allocates only in core_new. The same events
- * give the same effects to the byte.
+ * come out. It knows no socket, no SQL, no JSON and no clock, and allocates only in core_new and core_next.
+ * The same events give the same effects to the byte.
  *
  * Time: now_us is server time; the core uses the highest it was ever given. Source times are those of the
  * samples. One thread. Effects are handed to the caller's sink while core_apply runs; the sink copies what it
@@ -115,15 +115,18 @@ struct core_restore {
 };
 
 /* A core for a model (borrowed, must outlive it). All links are down, all tags bad/initial, alarms as
- * restored: nothing rings or returns until there is evidence. restore may be NULL. Records of alarms that the
- * model does not have are ignored. */
+ * restored: nothing rings or returns until there is evidence. restore may be NULL; ERR_INVALID if it cannot
+ * be true. What the configuration changed meanwhile (disabled, enabled, removed alarms) gives its records
+ * with the first event, which core_next_wake asks for at once. Of an alarm that left, its numbers are
+ * remembered: if it comes back they go on. */
 MUSTCHECK enum status core_new(const struct model *m, const struct core_restore *restore, int64_t now_us,
                                struct core **ret_core, struct error *err);
 void core_free(struct core **core);
 
 /* A new core for a new revision which takes over live values, links and alarm states by key; settings that
  * changed are evaluated at once with the present values. Alarms that left while not normal give
- * RECORD_REMOVE, newly disabled ones RECORD_DISABLE. `old` stays as it was and is the caller's to free. */
+ * RECORD_REMOVE, newly disabled ones RECORD_DISABLE (a new one that is disabled, too: the journal alone tells
+ * each alarm's state). `old` stays as it was and is the caller's to free. */
 MUSTCHECK enum status core_next(const struct core *old, const struct model *m, int64_t now_us,
                                 struct effect_sink sink, struct core **ret_core, struct error *err);
 

@@ -44,38 +44,29 @@ void core_alarm_count(struct core *core, uint8_t priority, char from, char to) {
     core->counts.active += (uint32_t)alarm_letter_active(to) - (uint32_t)alarm_letter_active(from);
 }
 
-/* The facts that go into each record. from and kind are those of the row. */
-static struct alarm_record make_record(const struct core *core, uint32_t alarm, const struct alarm_row *row,
-                                       int64_t src_us, const struct cause *cause) {
+struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
     const struct alarm_state *a = &core->alarms[alarm];
     const struct alarm_detail *d = &core->details[alarm];
     const struct model_alarm *m = &core->model->alarms[alarm];
-    struct alarm_record r = {
+    return (struct alarm_record){
         .seq = core->journal_seq,
         .n = d->n,
         .alarm_key = m->key,
         .site_key = core->model->sites[m->site].key,
         .tag_key = a->tag == MODEL_NONE ? 0 : core->model->tags[a->tag].key,
         .revision = m->revision,
-        .src_us = src_us,
+        .src_us = core->now_us,
         .at_us = core->now_us,
         .raised_us = d->raised_us,
-        /* An acknowledgement is about the occurrence: it carries what was seen at the activation. */
-        .value = row->kind == RECORD_ACK ? d->value : present_value(core, a),
+        .value = present_value(core, a),
         .limit = limit_of(a->kind, a->limit),
-        .actor_key = cause->actor_key,
         .alarm = alarm,
         .occ = a->occ,
         .call = a->call,
-        .kind = row->kind,
-        .from = row->from,
-        .to = row->to,
+        .to = alarm_letter(&a->facts),
         .priority = a->priority,
         .quality = present_quality(core, a),
     };
-    copy_text(r.actor, sizeof r.actor, cause->actor);
-    copy_text(r.comment, sizeof r.comment, cause->comment);
-    return r;
 }
 
 static void note_event(struct core *core, uint32_t alarm, enum alarm_event event, int64_t src_us,
@@ -106,7 +97,7 @@ static void note_event(struct core *core, uint32_t alarm, enum alarm_event event
     }
 }
 
-/* The only place where an alarm's facts change, and where a record is made. */
+/* The only place where the facts of a configured alarm change; each change is one record. */
 static void set_state(struct core *core, uint32_t alarm, enum alarm_event event, int64_t src_us,
                       const struct cause *cause, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
@@ -118,7 +109,18 @@ static void set_state(struct core *core, uint32_t alarm, enum alarm_event event,
     core->journal_seq++;
     core->details[alarm].n++;
     core->details[alarm].changed_us = core->now_us;
-    struct effect effect = {.kind = EFFECT_RECORD, .record = make_record(core, alarm, row, src_us, cause)};
+    struct effect effect = {.kind = EFFECT_RECORD, .record = core_alarm_record(core, alarm)};
+    struct alarm_record *r = &effect.record;
+    r->kind = row->kind;
+    r->from = row->from;
+    r->src_us = src_us;
+    r->actor_key = cause->actor_key;
+    copy_text(r->actor, sizeof r->actor, cause->actor);
+    copy_text(r->comment, sizeof r->comment, cause->comment);
+    if (event == ALARM_EVENT_ACK) {
+        /* It is about the occurrence: it carries what was seen at the activation. */
+        r->value = core->details[alarm].value;
+    }
     sink->emit(sink->ctx, &effect);
 }
 
@@ -277,36 +279,44 @@ void core_alarm_ack(struct core *core, const struct event *event, const struct e
 static void settle_alarm(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
     bool enabled = core->model->alarms[alarm].enabled;
+    if (a->facts.gone || (!a->facts.enabled && enabled)) {
+        set_state(core, alarm, ALARM_EVENT_ENABLE, core->now_us, &the_system, sink);
+    }
     if (a->facts.enabled && !enabled) {
         set_state(core, alarm, ALARM_EVENT_DISABLE, core->now_us, &the_system, sink);
         a->delay = delay_initial(false);
         a->condition = false;
         sync_timer(core, alarm);
-    } else if (!a->facts.enabled && enabled) {
-        set_state(core, alarm, ALARM_EVENT_ENABLE, core->now_us, &the_system, sink);
     }
     core_alarm_evaluate(core, alarm, core->now_us, sink);
 }
 
+static void settle_past(struct core *core, struct alarm_record *r, const struct effect_sink *sink) {
+    const struct alarm_row *row = alarm_fsm_row(ALARM_EVENT_REMOVE, r->to);
+    if (row == NULL) {
+        return;
+    }
+    r->seq = ++core->journal_seq;
+    r->n++;
+    r->src_us = core->now_us;
+    r->at_us = core->now_us;
+    r->kind = row->kind;
+    r->from = row->from;
+    r->to = row->to;
+    r->alarm = MODEL_NONE;
+    r->actor_key = 0;
+    r->actor[0] = '\0';
+    r->comment[0] = '\0';
+    const struct effect effect = {.kind = EFFECT_RECORD, .record = *r};
+    sink->emit(sink->ctx, &effect);
+}
+
 void core_alarms_settle(struct core *core, const struct effect_sink *sink) {
+    for (uint32_t i = 0; i < core->n_past; i++) {
+        settle_past(core, &core->past[i], sink);
+    }
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         settle_alarm(core, i, sink);
     }
     core->unsettled = false;
-}
-
-void core_alarm_remove(struct core *core, const struct core *old, uint32_t old_alarm,
-                       const struct effect_sink *sink) {
-    const struct alarm_row *row =
-        alarm_fsm_row(ALARM_EVENT_REMOVE, alarm_letter(&old->alarms[old_alarm].facts));
-    if (row == NULL) {
-        return;
-    }
-    struct effect effect = {.kind = EFFECT_RECORD,
-                            .record = make_record(old, old_alarm, row, core->now_us, &the_system)};
-    effect.record.seq = ++core->journal_seq;
-    effect.record.n++;
-    effect.record.at_us = core->now_us;
-    effect.record.alarm = MODEL_NONE;
-    sink->emit(sink->ctx, &effect);
 }

@@ -66,6 +66,13 @@ uint64_t core_hash(const struct core *core) {
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         hash = mix_alarm(hash, &core->alarms[i], &core->details[i]);
     }
+    for (uint32_t i = 0; i < core->n_past; i++) {
+        const struct alarm_record *r = &core->past[i];
+        hash = mix_time(hash, r->alarm_key);
+        hash = mix(hash, r->n);
+        hash = mix(hash, (uint64_t)r->occ << 32 | r->call);
+        hash = mix(hash, (unsigned char)r->to);
+    }
     hash = mix(hash, core->counts.samples);
     hash = mix(hash, core->counts.late);
     hash = mix(hash, core->counts.backlog);

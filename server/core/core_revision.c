@@ -6,8 +6,9 @@
 
 /* --- restart --- */
 
-static void restore_alarm(struct core *core, uint32_t alarm, const struct alarm_record *r,
-                          struct alarm_facts facts) {
+static void restore_alarm(struct core *core, uint32_t alarm, const struct alarm_record *r) {
+    struct alarm_facts facts = {0};
+    CHECK(alarm_facts_of(r->to, &facts));
     struct alarm_state *a = &core->alarms[alarm];
     struct alarm_detail *d = &core->details[alarm];
     char before = alarm_letter(&a->facts);
@@ -28,27 +29,78 @@ static void restore_alarm(struct core *core, uint32_t alarm, const struct alarm_
     core_alarm_count(core, a->priority, before, alarm_letter(&facts));
 }
 
+static int by_key_then_n(const void *left, const void *right) {
+    const struct alarm_record *a = left;
+    const struct alarm_record *b = right;
+    if (a->alarm_key != b->alarm_key) {
+        return a->alarm_key < b->alarm_key ? -1 : 1;
+    }
+    return a->n == b->n ? 0 : (a->n < b->n ? -1 : 1);
+}
+
+static enum status reserve_past(struct core *core, size_t n, struct error *err) {
+    core->past = calloc(n > 0 ? n : 1, sizeof *core->past);
+    return core->past != NULL ? OK : error_set(err, ERR_NOMEM, "core", "no memory for %zu past alarms", n);
+}
+
+/* In order of key, each alarm once. */
+static void sort_past(struct core *core) {
+    qsort(core->past, core->n_past, sizeof *core->past, by_key_then_n);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < core->n_past; i++) {
+        if (n > 0 && core->past[n - 1].alarm_key == core->past[i].alarm_key) {
+            n--;
+        }
+        core->past[n++] = core->past[i];
+    }
+    core->n_past = n;
+}
+
+static const struct alarm_record *find_past(const struct core *core, int64_t key) {
+    uint32_t low = 0;
+    uint32_t high = core->n_past;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (core->past[middle].alarm_key < key) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < core->n_past && core->past[low].alarm_key == key ? &core->past[low] : NULL;
+}
+
+static enum status check_record(const struct alarm_record *r, uint64_t journal_seq, struct error *err) {
+    struct alarm_facts facts = {0};
+    if (r->seq > journal_seq) {
+        return error_set(err, ERR_INVALID, "alarm journal",
+                         "record %llu is newer than the journal's end, %llu; the end must be the highest",
+                         (unsigned long long)r->seq, (unsigned long long)journal_seq);
+    }
+    if (!alarm_facts_of(r->to, &facts)) {
+        return error_set(err, ERR_INVALID, "alarm journal",
+                         "record %llu ends in state %d; it must be A, B, C, D, Z or -",
+                         (unsigned long long)r->seq, r->to);
+    }
+    return OK;
+}
+
 static enum status restore(struct core *core, const struct core_restore *from, struct error *err) {
     struct key_index alarms = {0};
     enum status status = key_index_of_alarms(&alarms, core->model, err);
+    status = status == OK ? reserve_past(core, from->n, err) : status;
     core->journal_seq = from->journal_seq;
     for (size_t i = 0; i < from->n && status == OK; i++) {
         const struct alarm_record *r = &from->records[i];
         uint32_t alarm = key_index_find(&alarms, r->alarm_key);
-        struct alarm_facts facts = {0};
-        if (r->seq > from->journal_seq) {
-            status =
-                error_set(err, ERR_INVALID, "alarm journal",
-                          "record %llu is newer than the journal's end, %llu; the end must be the highest",
-                          (unsigned long long)r->seq, (unsigned long long)from->journal_seq);
-        } else if (!alarm_facts_of(r->to, &facts)) {
-            status = error_set(err, ERR_INVALID, "alarm journal",
-                               "record %llu ends in state %d; it must be A, B, C, D, Z or -",
-                               (unsigned long long)r->seq, r->to);
-        } else if (alarm != MODEL_NONE && r->n > core->details[alarm].n) {
-            restore_alarm(core, alarm, r, facts);
+        status = check_record(r, from->journal_seq, err);
+        if (status == OK && alarm == MODEL_NONE) {
+            core->past[core->n_past++] = *r;
+        } else if (status == OK && r->n > core->details[alarm].n) {
+            restore_alarm(core, alarm, r);
         }
     }
+    sort_past(core);
     key_index_done(&alarms);
     return status;
 }
@@ -190,6 +242,10 @@ static void pass_alarms(const struct passage *p) {
     for (uint32_t i = 0; i < p->core->model->n_alarms; i++) {
         uint32_t from = key_index_find(&p->alarms, p->core->model->alarms[i].key);
         if (from == MODEL_NONE) {
+            const struct alarm_record *past = find_past(p->old, p->core->model->alarms[i].key);
+            if (past != NULL) {
+                restore_alarm(p->core, i, past);
+            }
             continue;
         }
         struct alarm_state *a = &p->core->alarms[i];
@@ -214,12 +270,45 @@ static void pass_alarms(const struct passage *p) {
     }
 }
 
-static void remove_alarms(const struct passage *p, const struct effect_sink *sink) {
-    for (uint32_t i = 0; i < p->old->model->n_alarms; i++) {
-        if (!p->kept_alarm[i]) {
-            core_alarm_remove(p->core, p->old, i, sink);
+/* What has left, now or before, is remembered; settling writes the records of those that were not normal. */
+static enum status pass_past(const struct passage *p, struct error *err) {
+    const struct core *old = p->old;
+    struct core *core = p->core;
+    struct key_index alarms = {0};
+    enum status status = key_index_of_alarms(&alarms, core->model, err);
+    size_t left = 0;
+    for (uint32_t i = 0; i < old->model->n_alarms; i++) {
+        left += p->kept_alarm[i] ? 0 : 1;
+    }
+    status = status == OK ? reserve_past(core, old->n_past + left, err) : status;
+    for (uint32_t i = 0; i < old->n_past && status == OK; i++) {
+        if (key_index_find(&alarms, old->past[i].alarm_key) == MODEL_NONE) {
+            core->past[core->n_past++] = old->past[i];
         }
     }
+    for (uint32_t i = 0; i < old->model->n_alarms && status == OK; i++) {
+        if (!p->kept_alarm[i] && old->details[i].n > 0) {
+            core->past[core->n_past++] = core_alarm_record(old, i);
+        }
+    }
+    key_index_done(&alarms);
+    sort_past(core);
+    return status;
+}
+
+static void take_over(const struct passage *p) {
+    struct core *core = p->core;
+    const struct core *old = p->old;
+    core->journal_seq = old->journal_seq;
+    core->counts.samples = old->counts.samples;
+    core->counts.late = old->counts.late;
+    core->counts.backlog = old->counts.backlog;
+    core->counts.future = old->counts.future;
+    core->counts.foreign = old->counts.foreign;
+    pass_gateways(p);
+    pass_tags(p);
+    pass_changes(p);
+    pass_alarms(p);
 }
 
 enum status core_next(const struct core *old, const struct model *m, int64_t now_us, struct effect_sink sink,
@@ -228,25 +317,17 @@ enum status core_next(const struct core *old, const struct model *m, int64_t now
     struct passage p = {.old = old};
     enum status status = core_build(m, now_us > old->now_us ? now_us : old->now_us, &p.core, err);
     status = status == OK ? passage_init(&p, err) : status;
+    if (status == OK) {
+        take_over(&p);
+        status = pass_past(&p, err);
+    }
+    passage_done(&p);
     if (status != OK) {
-        passage_done(&p);
         core_free(&p.core);
         return status;
     }
-    p.core->journal_seq = old->journal_seq;
-    p.core->counts.samples = old->counts.samples;
-    p.core->counts.late = old->counts.late;
-    p.core->counts.backlog = old->counts.backlog;
-    p.core->counts.future = old->counts.future;
-    p.core->counts.foreign = old->counts.foreign;
-    pass_gateways(&p);
-    pass_tags(&p);
-    pass_changes(&p);
-    pass_alarms(&p);
-    remove_alarms(&p, &sink);
     core_alarms_settle(p.core, &sink);
     core_run_timers(p.core, p.core->now_us, &sink);
     *ret_core = p.core;
-    passage_done(&p);
     return OK;
 }

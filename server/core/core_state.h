@@ -83,6 +83,9 @@ struct core {
     uint32_t changed_n;
     struct message_order order;
     struct core_counts counts;
+    struct alarm_record *past; /* newest records of alarms that left the configuration, by key: the numbers of
+                                  an alarm that comes back go on */
+    uint32_t n_past;
     bool unsettled; /* restored, but not yet compared with the configuration: records may be due */
 };
 
@@ -125,9 +128,8 @@ void core_alarm_ack(struct core *core, const struct event *event, const struct e
 struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm);
 /* Compares all alarms with the configuration: disables, enables, evaluates. */
 void core_alarms_settle(struct core *core, const struct effect_sink *sink);
-/* Puts an alarm of an older core into a record of having been removed. */
-void core_alarm_remove(struct core *core, const struct core *old, uint32_t old_alarm,
-                       const struct effect_sink *sink);
+/* The newest record of an alarm, as far as it can be told from its state. */
+struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm);
 /* Keeps core_counts in step when a letter changes; 0 for none. */
 void core_alarm_count(struct core *core, uint8_t priority, char from, char to);
 

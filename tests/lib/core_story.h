@@ -9,12 +9,12 @@
  *   T linkdown G1 | T linkup G1                 links are up at the start; after a restart the first sample
  * brings them up T ack A [call=1] [by=anna] [comment=seen] ->
  * ok|already|stale_call|bad_call|not_found|not_active [by=..] [at=..] T config A limit=90 … | T disable A | T
- * enable A | T remove A | T removetag T | T movetag T gw=G2     a new revision T gateway G1 disabled=1
- * likewise T crash | T start                           the process dies; starts again with the journal T
- * check A st=B occ=1 call=1 untrusted=1 prio=3 value=85 by=anna n=1 T tag X q=good|uncertain|bad[/reason]
- * v=85 t=3 r=3 T counts late=1 samples=3 backlog=0 future=0 foreign=0 unacked=1 active=1 T wait time passes,
- * timers due at T included expect T KIND A B>C [occ= call= src= raised= value= limit= prio= by= comment= q=
- * n=]      or "none"
+ * enable A | T remove A | T putback A | T removetag T | T movetag T gw=G2     a new revision T gateway G1
+ * disabled=1 likewise T crash | T start                           the process dies; starts again with the
+ * journal T check A st=B occ=1 call=1 untrusted=1 prio=3 value=85 by=anna n=1 T tag X
+ * q=good|uncertain|bad[/reason] v=85 t=3 r=3 T counts late=1 samples=3 backlog=0 future=0 foreign=0 unacked=1
+ * active=1 T wait time passes, timers due at T included expect T KIND A B>C [occ= call= src= raised= value=
+ * limit= prio= by= comment= q= n=]      or "none"
  *
  * Times in seconds. Timers due before T run before the line; those due at T after it. */
 #ifndef PENSTOCK_TESTS_CORE_STORY_H
@@ -345,6 +345,8 @@ static inline bool story_change(struct story *s) {
         s->spec.alarms[story_find_alarm(s, s->word[2])].disabled = verb[0] == 'd';
     } else if (strcmp(verb, "remove") == 0) {
         s->spec.alarms[story_find_alarm(s, s->word[2])].absent = true;
+    } else if (strcmp(verb, "putback") == 0) {
+        s->spec.alarms[story_find_alarm(s, s->word[2])].absent = false;
     } else if (strcmp(verb, "removetag") == 0) {
         uint32_t tag = story_find_tag(s, s->word[2]);
         s->spec.tags[tag].absent = true;

@@ -85,11 +85,13 @@ static void an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_
     const struct core_restore restore = {.records = newest, .n = 2, .journal_seq = 9};
     struct story *s = calloc(1, sizeof *s);
     assert_int_equal(core_new(model, &restore, 100, &s->core, NULL), OK);
-    assert_int_equal(core_alarm(s->core, 2).letter, 'Z');
     assert_int_equal(core_next_wake(s->core), 100);
     s->now_us = 200;
     story_apply(s, &(struct event){.kind = EVENT_TIME});
-    assert_int_equal(s->n_records, 2);
+    assert_int_equal(s->n_records, 3);
+    assert_int_equal(s->records[2].kind, RECORD_DISABLE);
+    assert_int_equal(s->records[2].from, 'A');
+    assert_int_equal(core_alarm(s->core, 2).letter, 'Z');
     assert_int_equal(s->records[0].kind, RECORD_DISABLE);
     assert_int_equal(s->records[0].from, 'B');
     assert_int_equal(s->records[0].seq, 10);
@@ -152,30 +154,64 @@ static void of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignore
     model_free(&model);
 }
 
-static void an_alarm_that_was_removed_and_came_back_starts_normal_and_goes_on_counting(void **state) {
+static void an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting(void **state) {
     (void)state;
-    struct spec spec = {.revision = 1,
-                        .n_gateways = 1,
-                        .n_tags = 1,
-                        .n_alarms = 1,
-                        .tags = {{.name = "T"}},
-                        .alarms = {{.name = "A", .limit = 80}}};
+    story_run("tag T\nalarm A high tag=T limit=80\nalarm N high tag=T limit=80\ninput\n"
+              "0 sample T=85\n1 ack N -> ok\n1 sample T=20\n1 sample T=85\n1 sample T=20\n1 ack N -> ok\n"
+              "2 remove A\n2 remove N\n3 config T deadband=1\n4 putback N\n5 putback A\n"
+              "6 check A st=A occ=2 call=2 untrusted=0\n"
+              "7 sample T=85\n7 check N occ=3\n"
+              "8 remove A\n9 crash\n20 start\n21 putback A\n22 check A st=A occ=3\n"
+              "expect\n0 RAISE A A>B\n0 RAISE N A>B\n1 ACK N B>C\n1 RTN A B>D\n1 RTN N C>A\n1 RERAISE A D>B\n"
+              "1 RAISE N A>B\n1 RTN A B>D\n1 RTN N B>D\n1 ACK N D>A\n"
+              "2 REMOVE A D>- n=5\n5 ENABLE A ->A n=6\n7 RAISE A A>B occ=3 call=3 n=7\n7 RAISE N A>B occ=3 "
+              "call=3 n=7\n"
+              "8 REMOVE A B>- n=8\n21 ENABLE A ->A n=9\n");
+}
+
+static void an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_start(void **state) {
+    (void)state;
+    struct spec spec = {.revision = 1, .n_gateways = 1, .n_tags = 1, .tags = {{.name = "T"}}};
     struct model *model = spec_model(&spec);
-    const struct alarm_record r = {.seq = 7,
-                                   .n = 2,
-                                   .alarm_key = SPEC_KEY_ALARM,
-                                   .kind = RECORD_REMOVE,
-                                   .to = ALARM_GONE,
-                                   .occ = 3,
-                                   .call = 4};
-    const struct core_restore restore = {.records = &r, .n = 1, .journal_seq = 7};
-    struct core *core = NULL;
-    assert_int_equal(core_new(model, &restore, 100, &core, NULL), OK);
-    assert_int_equal(core_alarm(core, 0).letter, 'A');
-    assert_int_equal(core_alarm(core, 0).call, 4);
-    assert_int_equal(core_alarm(core, 0).n, 2);
-    core_free(&core);
+    const struct alarm_record v[] = {
+        {.seq = 5,
+         .n = 2,
+         .alarm_key = 77,
+         .site_key = 3,
+         .tag_key = 4,
+         .kind = RECORD_ACK,
+         .from = 'B',
+         .to = 'C',
+         .occ = 9,
+         .call = 9,
+         .actor_key = 1,
+         .actor = "anna",
+         .comment = "x"},
+        {.seq = 6, .n = 3, .alarm_key = 55, .kind = RECORD_RTN, .from = 'C', .to = 'A'},
+        {.seq = 7, .n = 8, .alarm_key = 66, .kind = RECORD_REMOVE, .from = 'B', .to = '-'},
+        {.seq = 4, .n = 1, .alarm_key = 77, .kind = RECORD_RAISE, .from = 'A', .to = 'B'}};
+    const struct core_restore restore = {.records = v, .n = 4, .journal_seq = 7};
+    struct story *s = calloc(1, sizeof *s);
+    assert_int_equal(core_new(model, &restore, 100, &s->core, NULL), OK);
+    s->now_us = 100;
+    story_apply(s, &(struct event){.kind = EVENT_TIME});
+    story_apply(s, &(struct event){.kind = EVENT_TIME});
+    assert_int_equal(s->n_records, 1);
+    const struct alarm_record *r = &s->records[0];
+    assert_int_equal(r->kind, RECORD_REMOVE);
+    assert_int_equal(r->alarm_key, 77);
+    assert_int_equal(r->site_key, 3);
+    assert_int_equal(r->seq, 8);
+    assert_int_equal(r->n, 3);
+    assert_int_equal(r->occ, 9);
+    assert_int_equal(r->from, 'C');
+    assert_int_equal(r->to, '-');
+    assert_int_equal(r->alarm, MODEL_NONE);
+    assert_string_equal(r->actor, "");
+    assert_int_equal(core_journal_seq(s->core), 8);
+    core_free(&s->core);
     model_free(&model);
+    free(s);
 }
 
 /* --- a new revision --- */
@@ -248,8 +284,8 @@ static void disabling_closes_the_occurrence_and_nothing_is_evaluated(void **stat
 static void enabling_evaluates_as_of_now(void **state) {
     (void)state;
     story_run("tag T\nalarm A high tag=T limit=80 on=10 disabled=1\ninput\n"
-              "0 sample T=85\n1 check A st=Z n=0\n50 enable A\n59 check A st=A\n70 wait\n"
-              "expect\n50 ENABLE A Z>A\n60 RAISE A A>B src=60 n=2\n");
+              "0 sample T=85\n1 check A st=Z n=1\n50 enable A\n59 check A st=A\n70 wait\n"
+              "expect\n-1 DISABLE A A>Z\n50 ENABLE A Z>A\n60 RAISE A A>B src=60 n=3\n");
 }
 
 static void an_old_occurrence_is_not_acknowledged_after_disabling(void **state) {
@@ -459,7 +495,8 @@ int main(void) {
         cmocka_unit_test(an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_the_start),
         cmocka_unit_test(a_journal_that_cannot_be_true_is_refused),
         cmocka_unit_test(of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignored),
-        cmocka_unit_test(an_alarm_that_was_removed_and_came_back_starts_normal_and_goes_on_counting),
+        cmocka_unit_test(an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting),
+        cmocka_unit_test(an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_start),
         cmocka_unit_test(a_limit_moved_above_the_value_is_a_return_and_acknowledgement_is_kept),
         cmocka_unit_test(a_limit_moved_below_the_value_raises_at_once),
         cmocka_unit_test(a_changed_limit_on_an_unknown_value_changes_nothing),
