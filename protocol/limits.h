@@ -27,6 +27,10 @@ enum {
     LINK_DEAD_MS = 30000,
 };
 
+/* Times of samples: the years 0001 to 9999, microseconds since 1970 UTC. */
+#define LINK_TIME_MIN_US (INT64_C(-62135596800) * 1000000)
+#define LINK_TIME_MAX_US (INT64_C(253402300800) * 1000000 - 1)
+
 #define LINK_ALPN       "penstock-link/1"
 #define LINK_URI_PREFIX "urn:penstock:gateway:"
 

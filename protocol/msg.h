@@ -2,7 +2,8 @@
  * bytes, allocate nothing, keep slices into the caller's bytes, check every count against the bytes left
  * before use, and return ERR_INVALID, ERR_TOO_BIG or ERR_UNSUPPORTED with what was wrong and at which offset.
  * Encoders append a body (no head) to a buf and CHECK that the caller kept the limits; decode(encode(x)) ==
- * x. Unknown TLVs are skipped. */
+ * x. Unknown TLVs are skipped. Implemented in msg.c (control messages), hello.c (HELLO, WELCOME), dict_msg.c
+ * (DICT) and data.c (DATA). */
 #ifndef PENSTOCK_PROTOCOL_MSG_H
 #define PENSTOCK_PROTOCOL_MSG_H
 
@@ -190,6 +191,9 @@ struct dict_entry {
     double high;
 };
 
+/* Bit of a sample's quality: no value goes with it. */
+enum { LINK_QUALITY_NO_VALUE = 0x20 };
+
 struct link_sample {
     uint32_t alias;
     uint8_t type; /* as in the dictionary */
@@ -198,7 +202,7 @@ struct link_sample {
     union {
         int64_t i;  /* BOOL, INT, SCALED (the raw integer), ENUM */
         uint64_t u; /* UINT */
-        double f;   /* F32, F64 */
+        double f;   /* F32 (rounded to a float when encoded), F64; always finite */
         struct slice s;
     };
 };
@@ -250,7 +254,8 @@ typedef uint8_t (*data_type_of)(void *ctx, uint32_t alias);
 typedef enum status (*data_on_sample)(void *ctx, const struct link_sample *s, struct error *err);
 MUSTCHECK enum status data_decode(struct slice rest, data_type_of type_of, data_on_sample on_sample,
                                   void *ctx, struct error *err);
-/* v: ascending by alias, within one by time (CHECKed); n from 1 to LINK_SAMPLES_MAX. */
+/* v: ascending by alias, within one by time; one type for each alias; times within LINK_TIME_MIN_US to
+ * LINK_TIME_MAX_US; n from 1 to LINK_SAMPLES_MAX (all CHECKed). */
 void data_encode(struct buf *out, const struct link_sample *v, uint32_t n);
 
 #endif
