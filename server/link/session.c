@@ -177,17 +177,6 @@ void session_incident(struct session *s, const char *action, struct link_now now
 /* --- HELLO and WELCOME
  * ----------------------------------------------------------------------------------------------- */
 
-static bool epochs_distinct(const struct msg_hello *hello) {
-    for (uint32_t i = 1; i < hello->n_epochs; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            if (hello->epochs[i].epoch == hello->epochs[j].epoch) {
-                return false;
-            }
-        }
-    }
-    return hello->n_epochs > 0;
-}
-
 /* Whether this gateway may come in at all, by its certificate and the configuration. */
 static bool known_gateway(struct session *s, const struct msg_hello *hello, struct link_now now) {
     if (!slice_eq(hello->gateway, slice_str(s->name))) {
@@ -233,10 +222,6 @@ static enum verdict on_hello(struct session *s, const struct frame *f, struct li
     const struct msg_error about = {.ref_type = MSG_HELLO};
     if (hello_decode(f->body, &hello, &err) != OK) {
         session_fail(s, LINK_BAD_FRAME, &about, now, "HELLO: %s: %s", err.where, err.text);
-        return VERDICT_NEXT;
-    }
-    if (!epochs_distinct(&hello)) {
-        session_fail(s, LINK_BAD_FRAME, &about, now, "HELLO: epochs: at least one, all different");
         return VERDICT_NEXT;
     }
     if (!known_gateway(s, &hello, now)) {
@@ -632,9 +617,6 @@ static bool takes_frames(const struct session *s) {
 static enum verdict on_frame(struct session *s, const struct frame *f, struct link_now now) {
     s->seen_mono_us = now.mono_us;
     s->status.last_seen_us = now.wall_us;
-    if ((f->flags & FRAME_CRITICAL_UNKNOWN) != 0) {
-        return refuse(s, f, LINK_UNSUPPORTED, "a flag that this server does not know and must", now);
-    }
     return handlers[s->state][classify(f)](s, f, now);
 }
 
