@@ -1,0 +1,262 @@
+/* A store on a loop of its own against a real database, and what it told its host. */
+#ifndef PENSTOCK_TESTS_STORE_RIG_H
+#define PENSTOCK_TESTS_STORE_RIG_H
+
+#include "server/base/check.h"
+#include "server/store/migrate.h"
+#include "server/store/store.h"
+#include "tests/lib/pgtest.h"
+#include "tests/lib/unit.h"
+
+enum { RIG_PATIENCE_MS = 60000, RIG_REPLIES_MAX = 64, RIG_KEYS_MAX = 100000 };
+
+struct rig_reply {
+    uint64_t token;
+    struct reply reply; /* without what it pointed to */
+    char text[4096];    /* first row's text of lists */
+};
+
+struct rig_settled {
+    uint64_t token;
+    struct store_settled settled; /* without what it pointed to */
+    struct msg_epoch epochs[4];
+    char dicts[256]; /* "epoch.dict=body;" */
+};
+
+struct rig {
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_timer_t patience;
+    struct store *store;
+    bool stopped;
+    bool impatient;
+    uint32_t loaded;
+    struct config_set *config;
+    int64_t revision;
+    uint64_t journal_seq;
+    uint32_t users;
+    size_t n_records;
+    struct alarm_record records[16];
+    uint64_t journaled;
+    uint64_t n_ingested;
+    struct store_key ingested[RIG_KEYS_MAX];
+    uint32_t rooms;
+    enum store_state state;
+    uint32_t away;
+    struct error state_error;
+    bool fatal;
+    struct error fatal_error;
+    uint32_t n_replies;
+    struct rig_reply replies[RIG_REPLIES_MAX];
+    struct sample_point points[2000];
+    struct history_row history[64];
+    uint32_t n_settled;
+    struct rig_settled settled[16];
+    uint32_t config_changes;
+};
+
+static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
+    struct rig *r = ctx;
+    r->loaded++;
+    r->config = boot->config;
+    r->revision = boot->revision;
+    r->journal_seq = boot->journal_seq;
+    r->users = boot->users;
+    r->n_records = boot->n_records;
+    for (size_t i = 0; i < boot->n_records && i < 16; i++) {
+        r->records[i] = boot->records[i];
+    }
+}
+
+static inline void rig_on_state(void *ctx, enum store_state state, int64_t lag_us,
+                                const struct error *error) {
+    struct rig *r = ctx;
+    assert_true(lag_us >= 0);
+    assert_true((state == STORE_AWAY) == (error != NULL));
+    r->state = state;
+    if (error != NULL) {
+        r->away++;
+        r->state_error = *error;
+    }
+}
+
+static inline void rig_on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
+    struct rig *r = ctx;
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(r->n_ingested < RIG_KEYS_MAX);
+        r->ingested[r->n_ingested++] = v[i];
+    }
+}
+
+static inline void rig_on_room(void *ctx) {
+    struct rig *r = ctx;
+    r->rooms++;
+}
+
+static inline void rig_on_journaled(void *ctx, uint64_t seq) {
+    struct rig *r = ctx;
+    assert_true(seq > r->journaled);
+    r->journaled = seq;
+}
+
+static inline void rig_on_settled(void *ctx, uint64_t token, const struct store_settled *s) {
+    struct rig *r = ctx;
+    assert_true(r->n_settled < 16);
+    struct rig_settled *copy = &r->settled[r->n_settled++];
+    *copy = (struct rig_settled){.token = token, .settled = *s};
+    for (uint32_t i = 0; i < s->n_epochs && i < 4; i++) {
+        copy->epochs[i] = s->epochs[i];
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->n_dicts && n < sizeof copy->dicts; i++) {
+        n += (size_t)snprintf(copy->dicts + n, sizeof copy->dicts - n, "%llx.%llu=%.*s;",
+                              (unsigned long long)s->dicts[i].epoch, (unsigned long long)s->dicts[i].dict,
+                              SLICE_ARG(s->dicts[i].body));
+    }
+}
+
+static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *reply) {
+    struct rig *r = ctx;
+    struct rig_reply *copy = &r->replies[r->n_replies++ % RIG_REPLIES_MAX];
+    *copy = (struct rig_reply){.token = token, .reply = *reply};
+    if (reply->status != OK) {
+        return;
+    }
+    if (reply->kind == REQ_SAMPLES) {
+        assert_true(reply->samples.n <= 2000);
+        memcpy(r->points, reply->samples.v, reply->samples.n * sizeof r->points[0]);
+    } else if (reply->kind == REQ_ALARM_HISTORY) {
+        assert_true(reply->history.n <= 64);
+        memcpy(r->history, reply->history.v, reply->history.n * sizeof r->history[0]);
+        if (reply->history.n > 0) {
+            (void)snprintf(copy->text, sizeof copy->text, "%.*s", SLICE_ARG(reply->history.v[0].alarm_name));
+        }
+    } else if (reply->kind == REQ_CONFIG_HISTORY && reply->revisions.n > 0) {
+        const struct revision_row *row = &reply->revisions.v[0];
+        (void)snprintf(copy->text, sizeof copy->text, "%.*s|%.*s|%.*s", SLICE_ARG(row->actor),
+                       SLICE_ARG(row->reason), SLICE_ARG(row->items));
+    } else if (reply->kind == REQ_AUDIT_LIST && reply->audit.n > 0) {
+        const struct audit_row *row = &reply->audit.v[0];
+        (void)snprintf(copy->text, sizeof copy->text, "%.*s|%.*s|%.*s|%.*s|%.*s", SLICE_ARG(row->actor),
+                       SLICE_ARG(row->peer), SLICE_ARG(row->action), SLICE_ARG(row->object),
+                       SLICE_ARG(row->detail));
+    }
+}
+
+static inline void rig_on_config_changed(void *ctx, int64_t revision, struct config_set *config) {
+    struct rig *r = ctx;
+    config_set_free(&r->config);
+    r->config = config;
+    r->revision = revision;
+    r->config_changes++;
+}
+
+static inline void rig_on_fatal(void *ctx, const struct error *error) {
+    struct rig *r = ctx;
+    r->fatal = true;
+    r->fatal_error = *error;
+}
+
+static inline void rig_on_prepare(uv_prepare_t *prepare) {
+    struct rig *r = prepare->data;
+    if (r->store != NULL) {
+        store_turn_end(r->store);
+    }
+}
+
+static inline void rig_on_impatient(uv_timer_t *timer) {
+    struct rig *r = timer->data;
+    r->impatient = true;
+}
+
+/* Each condition is asked after every turn; a test that never gets there fails. */
+#define RIG_UNTIL(r, condition)                                                                              \
+    do {                                                                                                     \
+        (r)->impatient = false;                                                                              \
+        assert_int_equal(uv_timer_start(&(r)->patience, rig_on_impatient, RIG_PATIENCE_MS, 0), 0);           \
+        while (!(condition)) {                                                                               \
+            if ((r)->impatient) {                                                                            \
+                fail_msg("never came true: %s (state %d %s; fatal %s)", #condition, (int)(r)->state,         \
+                         (r)->state_error.text, (r)->fatal_error.text);                                      \
+            }                                                                                                \
+            (void)uv_run(&(r)->loop, UV_RUN_ONCE);                                                           \
+        }                                                                                                    \
+    } while (0)
+
+static inline struct rig *rig_new_with(const struct pgtest *t, struct store_config cfg) {
+    struct rig *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    assert_int_equal(uv_loop_init(&r->loop), 0);
+    assert_int_equal(uv_prepare_init(&r->loop, &r->prepare), 0);
+    assert_int_equal(uv_timer_init(&r->loop, &r->patience), 0);
+    r->prepare.data = r;
+    r->patience.data = r;
+    assert_int_equal(uv_prepare_start(&r->prepare, rig_on_prepare), 0);
+    cfg.loop = &r->loop;
+    cfg.conninfo = t->conninfo;
+    cfg.migrations_dir = cfg.migrations_dir == NULL ? "migrations" : cfg.migrations_dir;
+    struct store_host host = {.ctx = r,
+                              .loaded = rig_on_loaded,
+                              .state = rig_on_state,
+                              .ingested = rig_on_ingested,
+                              .room = rig_on_room,
+                              .journaled = rig_on_journaled,
+                              .settled = rig_on_settled,
+                              .reply = rig_on_reply,
+                              .config_changed = rig_on_config_changed,
+                              .fatal = rig_on_fatal};
+    struct error err;
+    if (store_new(&cfg, &host, &r->store, &err) != OK) {
+        fail_msg("store_new: %s: %s", err.where, err.text);
+    }
+    return r;
+}
+
+/* A store on the test's database, loaded. */
+static inline struct rig *rig_new(const struct pgtest *t) {
+    struct rig *r = rig_new_with(t, (struct store_config){0});
+    RIG_UNTIL(r, r->state == STORE_OK && r->loaded == 1);
+    return r;
+}
+
+static inline void rig_on_stopped(void *ctx) {
+    struct rig *r = ctx;
+    r->stopped = true;
+}
+
+static inline void rig_stop(struct rig **rig, uint32_t timeout_ms) {
+    struct rig *r = *rig;
+    store_stop(r->store, timeout_ms, rig_on_stopped, r);
+    RIG_UNTIL(r, r->stopped);
+    store_free(&r->store);
+    config_set_free(&r->config);
+    uv_close((uv_handle_t *)&r->prepare, NULL);
+    uv_close((uv_handle_t *)&r->patience, NULL);
+    assert_int_equal(uv_run(&r->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&r->loop), 0);
+    free(r);
+    *rig = NULL;
+}
+
+/* Asks and waits for the answer. */
+static inline const struct rig_reply *rig_ask(struct rig *r, const struct request *request) {
+    uint32_t n = r->n_replies;
+    uint64_t token = UINT64_C(0x100000000) + n;
+    store_request(r->store, token, request);
+    assert_int_equal(r->n_replies, n); /* never from inside the call */
+    RIG_UNTIL(r, r->n_replies > n);
+    const struct rig_reply *reply = &r->replies[n % RIG_REPLIES_MAX];
+    assert_true(reply->token == token);
+    assert_true(reply->reply.kind == request->kind);
+    return reply;
+}
+
+static inline void rig_migrate(struct pgtest *t) {
+    struct error err;
+    pgtest_fresh_database(t);
+    if (migrate_run(t->conninfo, "migrations", NULL, NULL, &err) != OK) {
+        fail_msg("migrate: %s: %s", err.where, err.text);
+    }
+}
+
+#endif
