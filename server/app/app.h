@@ -104,5 +104,7 @@ void acks_overdue(struct app *a, int64_t mono_us);
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);
 void reload_request(struct app *a, uint64_t token, const struct request *r);
 void reload_reply(struct app *a, uint64_t token, const struct reply *r);
+/* Somebody else (the command line) wrote this revision. Takes set. */
+void reload_changed(struct app *a, int64_t revision, struct config_set *set);
 
 #endif

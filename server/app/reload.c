@@ -168,8 +168,31 @@ void reload_reply(struct app *a, uint64_t token, const struct reply *r) {
          * lie. */
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
+        model_free(&model);
+        config_set_free(&set);
         app_stop(a, 1);
         return;
     }
     api_reply(a->api, token, r);
+}
+
+void reload_changed(struct app *a, int64_t revision, struct config_set *set) {
+    if (a->core == NULL || revision <= a->model->revision) {
+        config_set_free(&set);
+        return;
+    }
+    struct error err;
+    struct model *model = NULL;
+    enum status status = compile(set, revision, &model, &err);
+    if (status == OK) {
+        status = swap(a, set, model, &err);
+    }
+    if (status != OK) {
+        /* Whoever wrote it did not check it. What runs goes on as it is; the log says so until somebody mends
+         * it. */
+        log_event(LOG_ERROR, "config.unusable", "revision=%lld where=%s text=%s", (long long)revision,
+                  LOG_Q(slice_str(err.where)), LOG_Q(slice_str(err.text)));
+        model_free(&model);
+        config_set_free(&set);
+    }
 }

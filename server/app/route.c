@@ -176,6 +176,10 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     }
 }
 
+static void on_store_config_changed(void *ctx, int64_t revision, struct config_set *set) {
+    reload_changed(ctx, revision, set);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -191,6 +195,7 @@ struct store_host route_store_host(struct app *a) {
                                .journaled = on_store_journaled,
                                .settled = on_store_settled,
                                .reply = on_store_reply,
+                               .config_changed = on_store_config_changed,
                                .fatal = on_store_fatal};
 }
 
