@@ -1,19 +1,19 @@
 /* Configuration as people write it, and its compilation. A configuration is a set of items; an item is (kind,
  * name) with a JSON object as body. Pure: JSON text in, a struct model or faults with JSON Pointers out; no
- * I/O.
+ * I/O. Parts: set.c (items by name), complete.c (comm alarms), compile.c (whole to model), import.c (document
+ * to items).
  *
- * Kinds and bodies (unknown fields, duplicate keys, wrong types, missing required fields are faults):
- *   site    {"name","title"?,"area"?,"kind"?}
- *   gateway {"name","site","title"?,"enabled"?=true}
- *   tag
- * {"name":"SITE/LOCAL","gateway","title"?,"type"?="float","unit"?,"low","high","scale"?=1,"offset"?=0,"deadband"?=0,
- *            "stale_s"?=0,"decimals"?=2,"equipment"?,"role"?}            bool tags need no low and high (0
- * and 1) alarm
- * {"name":"SITE/…","kind":"high|low|stale|comm","tag"|"gateway","limit","deadband"?=0,"on_delay_s"?=0,"off_delay_s"?=0,
- *            "priority":1..4,"message"?,"enabled"?=true}
- * A text is {"en":"…","zh":"…"} (zh optional) or a plain string (both). Names: 1 to 200 bytes of A-Z a-z 0-9
- * . _ - (site, gateway), tag and alarm names have exactly one '/', after the site. Each gateway has exactly
- * one comm alarm, named "SITE/GATEWAY.comm"; config_set_complete adds what is missing. */
+ * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
+ * missing fields are faults.
+ *   site    name, title?, area?, kind?
+ *   gateway name, site, title?, enabled?=true
+ *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
+ *           stale_s?=0, decimals?=2, equipment?, role?; a bool goes from 0 to 1 and needs no low and high
+ *   alarm   name, kind=high|low|stale|comm, tag (comm: gateway), limit (high and low only), deadband?=0,
+ *           on_delay_s?=0, off_delay_s?=0, priority=1..4, message?, enabled?=true
+ * A title or message is {"en":"…","zh":"…"} (zh optional) or a plain string (both). Names: 1 to 200 bytes of
+ * A-Z a-z 0-9 . _ - (site, gateway); tag and alarm names have exactly one '/', after the site. Each gateway
+ * has exactly one comm alarm, named "SITE/GATEWAY.comm"; config_set_complete adds what is missing. */
 #ifndef PENSTOCK_CONFIG_CONFIG_H
 #define PENSTOCK_CONFIG_CONFIG_H
 
@@ -34,6 +34,7 @@ struct config_item {
     struct slice body; /* canonical JSON text (sorted keys, compact), owned by the set */
 };
 
+/* A set and its copies share items: they belong to one thread at a time. */
 struct config_set;
 
 MUSTCHECK enum status config_set_new(struct config_set **ret, struct error *err);
@@ -41,8 +42,8 @@ void config_set_free(struct config_set **set);
 MUSTCHECK enum status config_set_copy(const struct config_set *from, struct config_set **ret,
                                       struct error *err);
 /* Checks the item alone (syntax, fields, types, ranges, name in body equals name) and puts it, replacing one
- * of the same name. On ERR_INVALID up to CONFIG_FAULTS_MAX faults (pointers within the body, e.g. "/limit")
- * are written, *ret_faults counts them. */
+ * of the same name. On ERR_INVALID and ERR_TOO_BIG (body, number of items) up to CONFIG_FAULTS_MAX faults
+ * (pointers within the body, e.g. "/limit") are written, *ret_faults counts them. */
 MUSTCHECK enum status config_set_put(struct config_set *set, enum config_kind kind, struct slice name,
                                      struct slice body, int64_t key, int64_t revision,
                                      struct config_fault *faults, uint32_t *ret_faults);
@@ -66,14 +67,15 @@ MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_chan
                                           struct error *err);
 
 /* Checks the whole (references exist and agree on the site, limits within ranges, high above low, low alarm
- * below high alarm of the same tag, …) and builds the model. Fault pointers here are "/KIND/NAME/field".
- * seed: two random words for the maps. */
+ * below high alarm of the same tag, …) and builds the model. Fault pointers here are "/KIND/NAME/field" with
+ * '/' in a name as "~1"; err has the first. seed: two random words for the maps. */
 MUSTCHECK enum status config_compile(const struct config_set *set, int64_t revision, const uint64_t seed[2],
                                      struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
                                      struct error *err);
 
 /* Reads an import document {"sites":[…],"gateways":[…],"tags":[…],"alarms":[…]} and hands over its items, in
- * that order (body is canonical JSON). */
+ * that order (body is canonical JSON; whether it is right is config_set_put's to say). Stops at the first
+ * status that is not OK and returns it. */
 typedef enum status (*config_on_item)(void *ctx, enum config_kind kind, struct slice name, struct slice body);
 MUSTCHECK enum status config_import(struct slice json, config_on_item on_item, void *ctx, struct error *err);
 

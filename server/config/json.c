@@ -1,0 +1,197 @@
+#include "server/config/json.h"
+
+#include "server/base/check.h"
+#include "server/base/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Levels of brackets outside strings; whether they match is the parser's to say. */
+static unsigned depth_of(struct slice text) {
+    unsigned depth = 0;
+    unsigned deepest = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (in_string) {
+            i += c == '\\' ? 1 : 0;
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            depth++;
+            deepest = depth > deepest ? depth : deepest;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return deepest;
+}
+
+static enum status syntax_error(const json_error_t *fault, struct error *err) {
+    if (json_error_code(fault) == json_error_out_of_memory) {
+        return error_set(err, ERR_NOMEM, "", "no memory to read it");
+    }
+    char where[64];
+    (void)snprintf(where, sizeof where, "line %d column %d", fault->line, fault->column);
+    return error_set(err, ERR_INVALID, where, "not valid JSON at line %d column %d: %s", fault->line,
+                     fault->column, fault->text);
+}
+
+enum status json_read(struct slice text, size_t max_bytes, unsigned depth, json_t **ret, struct error *err) {
+    if (text.n > max_bytes) {
+        return error_set(err, ERR_TOO_BIG, "", "has %zu bytes; at most %zu are allowed", text.n, max_bytes);
+    }
+    size_t valid = utf8_valid_prefix(text.p, text.n);
+    if (valid < text.n) {
+        return error_set(err, ERR_INVALID, "", "byte %zu is not UTF-8; write the text in UTF-8", valid + 1);
+    }
+    unsigned deepest = depth_of(text);
+    if (deepest > depth) {
+        return error_set(err, ERR_INVALID, "", "nested %u levels deep; %u are enough for a configuration",
+                         deepest, depth);
+    }
+    json_error_t fault;
+    json_t *value =
+        json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    if (value == NULL) {
+        return syntax_error(&fault, err);
+    }
+    *ret = value;
+    return OK;
+}
+
+enum status json_buf_init(struct buf *out, size_t max_bytes, struct error *err) {
+    buf_init(out, max_bytes);
+    if (buf_reserve(out, max_bytes) == NULL) {
+        buf_done(out);
+        return error_set(err, ERR_NOMEM, "", "no memory for %zu bytes", max_bytes);
+    }
+    return OK;
+}
+
+static struct slice string_of(const json_t *value) {
+    return slice_of(json_string_value(value), json_string_length(value));
+}
+
+static void write_scalar(const json_t *value, struct buf *out) {
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        buf_json_string(out, string_of(value));
+        return;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        buf_json_number(out, json_number_value(value) + 0.0); /* + 0.0: a negative zero becomes zero */
+        return;
+    case JSON_TRUE:
+        buf_text(out, "true");
+        return;
+    case JSON_FALSE:
+        buf_text(out, "false");
+        return;
+    case JSON_NULL:
+        buf_text(out, "null");
+        return;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        break;
+    }
+    check_failed(__FILE__, __LINE__, "the depth of a value was checked when it was read");
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The keys of an object in order; they are the object's. */
+static enum status sorted_keys(const json_t *object, const char *keys[JSON_KEYS_MAX], size_t *ret_n,
+                               struct error *err) {
+    size_t n = 0;
+    if (json_object_size(object) > JSON_KEYS_MAX) {
+        return error_set(err, ERR_INVALID, "", "has %zu fields; no kind of item has more than %d",
+                         json_object_size(object), (int)JSON_KEYS_MAX);
+    }
+    /* jansson iterates over a const object only by a cast; it changes nothing. */
+    json_t *o = (json_t *)object;
+    for (void *it = json_object_iter(o); it != NULL; it = json_object_iter_next(o, it)) {
+        keys[n++] = json_object_iter_key(it);
+    }
+    qsort(keys, n, sizeof keys[0], by_name);
+    *ret_n = n;
+    return OK;
+}
+
+static void write_key(struct buf *out, size_t i, const char *key) {
+    if (i > 0) {
+        buf_byte(out, ',');
+    }
+    buf_json_string(out, slice_str(key));
+    buf_byte(out, ':');
+}
+
+static void write_flat_array(const json_t *array, struct buf *out) {
+    buf_byte(out, '[');
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (i > 0) {
+            buf_byte(out, ',');
+        }
+        write_scalar(json_array_get(array, i), out);
+    }
+    buf_byte(out, ']');
+}
+
+static enum status write_flat(const json_t *value, struct buf *out, struct error *err) {
+    if (json_is_array(value)) {
+        write_flat_array(value, out);
+        return OK;
+    }
+    if (!json_is_object(value)) {
+        write_scalar(value, out);
+        return OK;
+    }
+    const char *keys[JSON_KEYS_MAX];
+    size_t n = 0;
+    enum status status = sorted_keys(value, keys, &n, err);
+    buf_byte(out, '{');
+    for (size_t i = 0; i < n; i++) {
+        write_key(out, i, keys[i]);
+        write_scalar(json_object_get(value, keys[i]), out);
+    }
+    buf_byte(out, '}');
+    return status;
+}
+
+enum status json_write_item(const json_t *item, struct buf *out, struct error *err) {
+    CHECK(json_is_object(item));
+    const char *keys[JSON_KEYS_MAX];
+    size_t n = 0;
+    enum status status = sorted_keys(item, keys, &n, err);
+    buf_byte(out, '{');
+    for (size_t i = 0; i < n && status == OK; i++) {
+        write_key(out, i, keys[i]);
+        status = write_flat(json_object_get(item, keys[i]), out, err);
+    }
+    buf_byte(out, '}');
+    return status != OK ? status : buf_status(out, err);
+}
+
+const char *json_type_words(const json_t *value) {
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_TRUE:
+        return "true";
+    case JSON_FALSE:
+        return "false";
+    case JSON_NULL:
+        return "null";
+    }
+    check_failed(__FILE__, __LINE__, "a JSON value has one of the types");
+}
