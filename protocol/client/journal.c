@@ -1,0 +1,441 @@
+#include "protocol/client/journal_state.h"
+#include "protocol/msg.h"
+#include "server/base/check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static struct epoch *present(struct journal *j) {
+    return &j->epochs[j->n_epochs - 1];
+}
+
+/* ---- writing ---- */
+
+/* The segment that an epoch's next record goes to, NULL if it needs a new one. */
+static struct segment *writer_of(const struct journal *j, uint64_t epoch) {
+    for (uint32_t i = j->n_segments; i-- > 0;) {
+        if (j->segments[i]->epoch == epoch) {
+            return j->segments[i]->sealed ? NULL : j->segments[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status seal(struct journal *j, struct segment *s, struct error *err) {
+    enum status st = segment_sync(s, err);
+    if (st != OK) {
+        j->broken = true;
+        return st;
+    }
+    s->sealed = true;
+    return OK;
+}
+
+enum status journal_sync(struct journal *j, struct error *err) {
+    if (j->broken) {
+        return error_set(err, ERR_IO, j->dir, "the journal could not be made durable before");
+    }
+    struct segment *s = writer_of(j, present(j)->id);
+    if (s != NULL && j->durable_seq < present(j)->next_seq) {
+        enum status st = segment_sync(s, err);
+        if (st != OK) {
+            j->broken = true;
+            return st;
+        }
+    }
+    j->durable_seq = present(j)->next_seq;
+    return OK;
+}
+
+static enum segment_last last_or_middle(const struct journal *j, uint32_t i) {
+    for (uint32_t k = i + 1; k < j->n_segments; k++) {
+        if (j->segments[k]->epoch == j->segments[i]->epoch && j->segments[k]->n > 0) {
+            return SEGMENT_MIDDLE;
+        }
+    }
+    return SEGMENT_LAST;
+}
+
+/* Removes or rewrites segment i so that it takes no more than these bytes. */
+static enum status shrink(struct journal *j, uint32_t i, enum segment_drop drop, uint32_t bytes,
+                          struct error *err) {
+    struct segment *s = j->segments[i];
+    if (bytes == 0) {
+        return remove_segment(j, i, err);
+    }
+    uint32_t before = s->bytes;
+    enum status st = segment_rewrite(s, drop, last_or_middle(j, i), err);
+    if (st == OK) {
+        j->bytes -= before - s->bytes;
+    }
+    return st;
+}
+
+/* Frees room by dropping the oldest DATA. False in *ret_done if there is nothing to gain any more. */
+static enum status drop_oldest(struct journal *j, bool *ret_done, struct error *err) {
+    *ret_done = false;
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        struct segment *s = j->segments[i];
+        uint64_t lost = 0;
+        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_SAMPLES, last_or_middle(j, i), &lost);
+        if (bytes >= s->bytes) {
+            continue;
+        }
+        enum status st = lost > 0 ? save_dropped(j, j->dropped_total + lost, err) : OK;
+        if (st == OK && !s->sealed) {
+            st = seal(j, s, err);
+        }
+        if (st == OK) {
+            st = shrink(j, i, SEGMENT_DROP_SAMPLES, bytes, err);
+        }
+        *ret_done = st == OK;
+        return st;
+    }
+    return OK;
+}
+
+static enum status make_room(struct journal *j, size_t need, struct error *err) {
+    while (j->bytes + need > j->capacity) {
+        bool done = false;
+        enum status st = drop_oldest(j, &done, err);
+        if (st != OK) {
+            return st;
+        }
+        if (!done) {
+            return error_set(err, ERR_FULL, j->dir,
+                             "the journal's %" PRIu64 " bytes are full, nothing is left to drop",
+                             j->capacity);
+        }
+    }
+    return OK;
+}
+
+static enum status append_to(struct journal *j, uint32_t e, const struct segment_entry *entry,
+                             struct error *err) {
+    uint64_t id = j->epochs[e].id;
+    struct segment *s = writer_of(j, id);
+    enum status st = OK;
+    if (s != NULL && !segment_has_room(s, entry->seq, entry->body.n, j->segment_bytes)) {
+        st = seal(j, s, err);
+        s = NULL;
+    }
+    if (st == OK && s == NULL) {
+        st = segment_create(j->dir_fd, j->next_number, id, &s, err);
+        if (st == OK) {
+            j->next_number++;
+            st = take_segment(j, s, err);
+        }
+    }
+    if (st != OK) {
+        return st;
+    }
+    uint32_t before = s->bytes;
+    st = segment_append(s, entry, err);
+    if (st == OK) {
+        j->bytes += s->bytes - before;
+        j->epochs[e].next_seq = entry->seq + 1;
+    }
+    return st;
+}
+
+enum status journal_append(struct journal *j, const struct segment_entry *e, uint64_t *ret_seq,
+                           struct error *err) {
+    if (j->broken) {
+        return error_set(err, ERR_IO, j->dir, "the journal could not be made durable before");
+    }
+    enum status st = make_room(j, SEGMENT_HEAD + e->body.n, err);
+    if (st != OK) {
+        return st;
+    }
+    struct segment_entry entry = *e;
+    entry.seq = present(j)->next_seq;
+    st = append_to(j, j->n_epochs - 1, &entry, err);
+    if (st == OK) {
+        *ret_seq = entry.seq;
+    }
+    return st;
+}
+
+static void seal_epoch(struct journal *j, uint64_t id) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        if (j->segments[i]->epoch == id) {
+            j->segments[i]->sealed = true;
+        }
+    }
+}
+
+/* Removes or shrinks what a commit has freed: whole epochs, and full segments without anything that waits. */
+static enum status collect_garbage(struct journal *j, uint64_t id, struct error *err) {
+    uint32_t e = 0;
+    CHECK(epoch_index(j, id, &e));
+    if (e != j->n_epochs - 1 && epoch_waiting(j, id) == 0) {
+        return remove_epoch(j, e, err);
+    }
+    enum status st = OK;
+    for (uint32_t i = j->n_segments; i-- > 0 && st == OK;) {
+        struct segment *s = j->segments[i];
+        if (s->epoch != id || !s->sealed || s->left > 0) {
+            continue;
+        }
+        uint64_t lost = 0;
+        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_COMMITTED, last_or_middle(j, i), &lost);
+        if (bytes < s->bytes) {
+            st = shrink(j, i, SEGMENT_DROP_COMMITTED, bytes, err);
+        }
+    }
+    return st;
+}
+
+enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err) {
+    uint32_t e = 0;
+    if (epoch == 0 || epoch_index(j, epoch, &e)) {
+        return error_set(err, ERR_EXISTS, j->dir, "epoch %016" PRIx64 " was there before; draw another",
+                         epoch);
+    }
+    enum status st = j->n_epochs > 0 ? journal_sync(j, err) : OK;
+    if (st == OK) {
+        st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
+    }
+    if (st != OK) {
+        return st;
+    }
+    uint64_t closed = j->n_epochs > 0 ? journal_epoch(j) : 0;
+    j->epochs[j->n_epochs++] = (struct epoch){.id = epoch};
+    j->durable_seq = 0;
+    if (closed != 0) {
+        seal_epoch(j, closed);
+        (void)collect_garbage(j, closed, NULL); /* files that cannot be removed now go later */
+    }
+    return OK;
+}
+
+/* True if a segment was emptied by it. */
+static bool mark_committed(struct journal *j, uint64_t epoch, uint64_t first, uint64_t end) {
+    bool emptied = false;
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        struct segment *s = j->segments[i];
+        if (s->epoch == epoch && s->left > 0 && segment_commit(s, first, end) > 0) {
+            emptied = emptied || s->left == 0;
+        }
+    }
+    return emptied;
+}
+
+/* Copies what waits from from_seq on, and every DICT, to the end of epoch e. */
+static enum status copy_waiting(struct journal *j, uint64_t old, uint64_t from_seq, uint32_t e,
+                                struct error *err) {
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX_HARD);
+    enum status st = OK;
+    uint64_t lost = 0;
+    uint32_t n = j->n_segments; /* those that copying adds come behind */
+    for (uint32_t i = 0; i < n && st == OK; i++) {
+        for (uint32_t k = 0; k < j->segments[i]->n && st == OK; k++) {
+            const struct segment *s = j->segments[i];
+            bool waits = !s->records[k].committed && segment_seq(s, k) >= from_seq;
+            if (s->epoch != old || (s->records[k].type != MSG_DICT && !waits)) {
+                continue;
+            }
+            struct segment_entry entry = {0};
+            if (segment_read(s, k, &body, &entry, NULL) != OK) {
+                lost += s->records[k].samples;
+                continue;
+            }
+            entry.seq = j->epochs[e].next_seq;
+            st = append_to(j, e, &entry, err);
+        }
+    }
+    buf_done(&body);
+    if (st == OK && lost > 0) {
+        st = save_dropped(j, j->dropped_total + lost, err);
+    }
+    return st;
+}
+
+enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
+                           struct error *err) {
+    uint32_t from = 0;
+    uint32_t to = 0;
+    if (epoch == 0 || epoch_index(j, epoch, &to)) {
+        return error_set(err, ERR_EXISTS, j->dir, "epoch %016" PRIx64 " was there before; draw another",
+                         epoch);
+    }
+    enum status st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
+    if (st != OK) {
+        return st;
+    }
+    if (!epoch_index(j, old, &from)) {
+        return error_set(err, ERR_NOT_FOUND, j->dir, "there is no epoch %016" PRIx64, old);
+    }
+    bool was_present = from == j->n_epochs - 1;
+    to = from + 1;
+    memmove(&j->epochs[to + 1], &j->epochs[to], (j->n_epochs - to) * sizeof(struct epoch));
+    j->epochs[to] = (struct epoch){.id = epoch};
+    j->n_epochs++;
+    st = copy_waiting(j, old, from_seq, to, err);
+    struct segment *s = writer_of(j, epoch);
+    if (st == OK && s != NULL) {
+        st = segment_sync(s, err);
+    }
+    if (st != OK) {
+        /* Undone as far as the disk lets us; what stays is found at the next start. */
+        (void)!remove_epoch(j, to, NULL);
+        return st;
+    }
+    if (was_present) {
+        j->durable_seq = j->epochs[to].next_seq;
+        j->broken = false;
+    } else {
+        seal_epoch(j, epoch);
+    }
+    /* Moved is as good as committed for the old epoch; files that cannot be removed now go later. */
+    seal_epoch(j, old);
+    mark_committed(j, old, from_seq, UINT64_MAX);
+    (void)collect_garbage(j, old, NULL);
+    return OK;
+}
+
+/* ---- reading and forgetting ---- */
+
+enum status journal_commit(struct journal *j, uint64_t epoch, uint64_t first, uint64_t end,
+                           struct error *err) {
+    uint32_t e = 0;
+    if (!epoch_index(j, epoch, &e)) {
+        return OK;
+    }
+    return mark_committed(j, epoch, first, end) ? collect_garbage(j, epoch, err) : OK;
+}
+
+static struct segment *segment_of(const struct journal *j, uint64_t epoch, uint64_t seq, uint32_t *ret_i) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        struct segment *s = j->segments[i];
+        if (s->epoch != epoch || s->n == 0) {
+            continue;
+        }
+        uint32_t k = segment_find(s, seq);
+        if (k < s->n && segment_seq(s, k) == seq) {
+            *ret_i = k;
+            return s;
+        }
+    }
+    return NULL;
+}
+
+void journal_give_up(struct journal *j, uint64_t epoch, uint64_t seq) {
+    uint32_t k = 0;
+    struct segment *s = segment_of(j, epoch, seq, &k);
+    if (s == NULL || s->records[k].committed) {
+        return;
+    }
+    uint64_t total = j->dropped_total + s->records[k].samples;
+    if (save_dropped(j, total, NULL) != OK) {
+        j->dropped_total = total;
+    }
+    (void)journal_commit(j, epoch, seq, seq + 1, NULL);
+}
+
+bool journal_find(const struct journal *j, uint64_t epoch, uint64_t from, uint64_t end,
+                  struct journal_found *ret) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        const struct segment *s = j->segments[i];
+        if (s->epoch != epoch || s->left == 0) {
+            continue;
+        }
+        uint32_t k = segment_find(s, from);
+        k = k > s->low ? k : s->low;
+        while (k < s->n && s->records[k].committed) {
+            k++;
+        }
+        if (k < s->n) {
+            if (segment_seq(s, k) >= end) {
+                return false;
+            }
+            *ret = (struct journal_found){
+                .seq = segment_seq(s, k), .len = s->records[k].len, .type = s->records[k].type};
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status journal_read(const struct journal *j, uint64_t epoch, uint64_t seq, struct buf *body,
+                         struct segment_entry *ret, struct error *err) {
+    uint32_t k = 0;
+    const struct segment *s = segment_of(j, epoch, seq, &k);
+    if (s == NULL) {
+        return error_set(err, ERR_NOT_FOUND, j->dir, "there is no record %" PRIu64 " of epoch %016" PRIx64,
+                         seq, epoch);
+    }
+    return segment_read(s, k, body, ret, err);
+}
+
+uint64_t journal_epoch(const struct journal *j) {
+    return j->epochs[j->n_epochs - 1].id;
+}
+
+uint64_t journal_next_seq(const struct journal *j) {
+    return j->epochs[j->n_epochs - 1].next_seq;
+}
+
+uint64_t journal_durable_seq(const struct journal *j) {
+    return j->durable_seq;
+}
+
+bool journal_is_broken(const struct journal *j) {
+    return j->broken;
+}
+
+static struct journal_epoch epoch_info(const struct journal *j, uint32_t e) {
+    struct journal_epoch info = {
+        .epoch = j->epochs[e].id, .oldest_unacked = j->epochs[e].next_seq, .next_seq = j->epochs[e].next_seq};
+    struct journal_found found = {0};
+    if (journal_find(j, info.epoch, 0, UINT64_MAX, &found)) {
+        info.oldest_unacked = found.seq;
+    }
+    return info;
+}
+
+uint32_t journal_epochs(const struct journal *j, struct journal_epoch *v, uint32_t max, bool *ret_more) {
+    CHECK(max > 0);
+    uint32_t n = 0;
+    bool more = false;
+    v[n++] = epoch_info(j, j->n_epochs - 1);
+    for (uint32_t e = 0; e + 1 < j->n_epochs; e++) {
+        struct journal_epoch info = epoch_info(j, e);
+        if (info.oldest_unacked == info.next_seq) {
+            continue;
+        }
+        if (n == max) {
+            more = true;
+            break;
+        }
+        v[n++] = info;
+    }
+    if (ret_more != NULL) {
+        *ret_more = more;
+    }
+    return n;
+}
+
+void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
+    *ret = (struct journal_stats){.bytes = j->bytes,
+                                  .capacity_bytes = j->capacity,
+                                  .dropped_total = j->dropped_total,
+                                  .damaged_bytes = j->damaged_bytes};
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        ret->waiting += j->segments[i]->left;
+    }
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX_HARD);
+    for (uint32_t i = 0; i < j->n_segments && ret->oldest_sample_us == 0; i++) {
+        const struct segment *s = j->segments[i];
+        for (uint32_t k = s->low; k < s->n && ret->oldest_sample_us == 0; k++) {
+            struct segment_entry e = {0};
+            if (!s->records[k].committed && s->records[k].samples > 0 &&
+                segment_read(s, k, &body, &e, NULL) == OK) {
+                ret->oldest_sample_us = e.t_us;
+            }
+        }
+    }
+    buf_done(&body);
+}

@@ -1,0 +1,108 @@
+/* The gateway's durable journal: what was measured and is not yet known to be stored by the server. A
+ * directory of segments (segment.h), a lock and a counter.
+ *
+ * Epochs. Every start opens a new epoch under a fresh random number; sequence numbers run from 0 within it. A
+ * closed epoch's records keep their epoch until they are committed, then its files are removed.
+ *
+ * Durability. journal_append hands the record to the operating system at once, so that the death of the
+ * process loses nothing; journal_sync makes it survive a power loss. Only records below journal_durable_seq
+ * may be sent: a power loss then never makes the server know more than the journal. The caller syncs at most
+ * every so many milliseconds (group commit), as it likes.
+ *
+ * What is committed is remembered in memory only; after a start the server tells it again (WELCOME). Files
+ * are removed, or rewritten without committed records, when that frees something. DICT records stay as long
+ * as their epoch.
+ *
+ * Full. When the capacity is reached, the oldest DATA is dropped first, a segment at a time; other records
+ * never. The samples lost are added to dropped_total, which is made durable before they go: a crash between
+ * the two can count them twice, never miss them.
+ *
+ * Damage. Torn tails and flipped bits cost the records that they hit (journal_stats: damaged_bytes). After a
+ * failed sync the operating system may have forgotten what it was to write, so the journal refuses appends
+ * (ERR_IO) until journal_refile has moved what is not durable to a new epoch.
+ *
+ * One process at a time (a lock file), one thread. Calls block on the disk. Sources: journal.c,
+ * journal_files.c. */
+#ifndef PENSTOCK_CLIENT_JOURNAL_H
+#define PENSTOCK_CLIENT_JOURNAL_H
+
+#include "protocol/client/segment.h"
+
+struct journal;
+
+enum {
+    JOURNAL_EPOCHS_MAX =
+        256, /* more restarts than this without a server: epochs without samples go, then the oldest */
+    JOURNAL_SEGMENT_MIN = 4096,
+    JOURNAL_PATH_MAX = 3000,
+};
+
+struct journal_config {
+    const char *dir; /* made if its parent is there */
+    uint64_t capacity_bytes;
+    uint32_t segment_bytes; /* 0: from the capacity */
+    uint64_t epoch;         /* random, not 0 */
+};
+
+/* As in segment_entry, without seq: the journal gives that. */
+struct journal_stats {
+    uint64_t bytes;
+    uint64_t capacity_bytes;
+    uint64_t waiting;         /* records that are not committed */
+    uint64_t dropped_total;   /* samples lost since the journal was made */
+    uint64_t damaged_bytes;   /* skipped when the journal was opened */
+    int64_t oldest_sample_us; /* of what waits; 0: nothing */
+};
+
+struct journal_epoch {
+    uint64_t epoch;
+    uint64_t oldest_unacked; /* next_seq if nothing waits */
+    uint64_t next_seq;
+};
+
+struct journal_found {
+    uint64_t seq;
+    uint32_t len; /* of the body */
+    uint8_t type;
+};
+
+/* ERR_CONFLICT if another process has it open. */
+MUSTCHECK enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err);
+/* Makes durable what it can and closes. Accepts NULL. */
+void journal_close(struct journal **j);
+
+/* Appends to the present epoch; e->seq is ignored. ERR_FULL when there is nothing left to drop, ERR_IO. */
+MUSTCHECK enum status journal_append(struct journal *j, const struct segment_entry *e, uint64_t *ret_seq,
+                                     struct error *err);
+MUSTCHECK enum status journal_sync(struct journal *j, struct error *err);
+uint64_t journal_epoch(const struct journal *j);
+uint64_t journal_next_seq(const struct journal *j);
+/* All records of the present epoch below this one survive a power loss. */
+uint64_t journal_durable_seq(const struct journal *j);
+/* True after a failed sync, until journal_refile. */
+bool journal_is_broken(const struct journal *j);
+/* The present epoch first, then closed ones in which something waits, oldest first. Returns how many were put
+ * into v; *ret_more (may be NULL) tells if there were more than max. */
+uint32_t journal_epochs(const struct journal *j, struct journal_epoch *v, uint32_t max, bool *ret_more);
+/* The first record that waits in [from, end) of an epoch. */
+bool journal_find(const struct journal *j, uint64_t epoch, uint64_t from, uint64_t end,
+                  struct journal_found *ret);
+/* ERR_NOT_FOUND; ERR_IO if it was damaged meanwhile (see journal_give_up). */
+MUSTCHECK enum status journal_read(const struct journal *j, uint64_t epoch, uint64_t seq, struct buf *body,
+                                   struct segment_entry *ret, struct error *err);
+/* [first, end) is stored by the server. Unknown records are ignored. Errors concern the removal of files only
+ * and can be ignored: it is tried again. */
+enum status journal_commit(struct journal *j, uint64_t epoch, uint64_t first, uint64_t end,
+                           struct error *err);
+/* A record that cannot be read any more: it waits no longer, its samples count as dropped. */
+void journal_give_up(struct journal *j, uint64_t epoch, uint64_t seq);
+/* Closes the present epoch and opens another. */
+MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err);
+/* Moves what waits in an epoch from from_seq on, with all its DICT records, to a new epoch: after a fork (the
+ * server has something else under these numbers) or a failed sync. If old was the present epoch, the new one
+ * is. A crash in between leaves records under both; the server stores a sample once. */
+MUSTCHECK enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
+                                     struct error *err);
+void journal_get_stats(const struct journal *j, struct journal_stats *ret);
+
+#endif

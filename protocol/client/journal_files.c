@@ -1,0 +1,304 @@
+#include "protocol/client/file.h"
+#include "protocol/client/journal_state.h"
+#include "server/base/check.h"
+#include "server/base/crc32c.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SEGMENTS_MAX = 65536, SEGMENT_BYTES_DEFAULT_MAX = 4 * 1024 * 1024, DROPPED_SIZE = 12 };
+
+static const char dropped_file[] = "dropped";
+static const char lock_file[] = "lock";
+
+bool epoch_index(const struct journal *j, uint64_t id, uint32_t *ret) {
+    for (uint32_t i = 0; i < j->n_epochs; i++) {
+        if (j->epochs[i].id == id) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status take_segment(struct journal *j, struct segment *s, struct error *err) {
+    if (j->n_segments == j->cap_segments) {
+        uint32_t cap = j->cap_segments == 0 ? 32 : j->cap_segments * 2;
+        struct segment **v = cap <= SEGMENTS_MAX ? realloc(j->segments, cap * sizeof *v) : NULL;
+        if (v == NULL) {
+            segment_free(&s);
+            return error_set(err, ERR_NOMEM, j->dir, "no room for more than %" PRIu32 " segments",
+                             j->n_segments);
+        }
+        j->segments = v;
+        j->cap_segments = cap;
+    }
+    j->segments[j->n_segments++] = s;
+    j->bytes += s->bytes;
+    return OK;
+}
+
+enum status remove_segment(struct journal *j, uint32_t i, struct error *err) {
+    enum status st = segment_remove(j->segments[i], err);
+    if (st != OK) {
+        return st;
+    }
+    j->bytes -= j->segments[i]->bytes;
+    segment_free(&j->segments[i]);
+    memmove(&j->segments[i], &j->segments[i + 1], (j->n_segments - i - 1) * sizeof(struct segment *));
+    j->n_segments--;
+    return OK;
+}
+
+uint64_t epoch_waiting(const struct journal *j, uint64_t id) {
+    uint64_t waiting = 0;
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        waiting += j->segments[i]->epoch == id ? j->segments[i]->left : 0;
+    }
+    return waiting;
+}
+
+uint64_t epoch_waiting_samples(const struct journal *j, uint64_t id) {
+    uint64_t waiting = 0;
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        const struct segment *s = j->segments[i];
+        for (uint32_t k = s->low; k < s->n && s->epoch == id; k++) {
+            waiting += s->records[k].committed ? 0 : s->records[k].samples;
+        }
+    }
+    return waiting;
+}
+
+enum status remove_epoch(struct journal *j, uint32_t e, struct error *err) {
+    uint64_t id = j->epochs[e].id;
+    for (uint32_t i = j->n_segments; i-- > 0;) {
+        if (j->segments[i]->epoch == id) {
+            enum status st = remove_segment(j, i, err);
+            if (st != OK) {
+                return st;
+            }
+        }
+    }
+    memmove(&j->epochs[e], &j->epochs[e + 1], (j->n_epochs - e - 1) * sizeof(struct epoch));
+    j->n_epochs--;
+    return OK;
+}
+
+/* ---- dropped_total ---- */
+
+enum status save_dropped(struct journal *j, uint64_t total, struct error *err) {
+    uint8_t p[DROPPED_SIZE];
+    put_u64(p, total);
+    put_u32(p + 8, crc32c(0, p, 8));
+    enum status st = file_replace(j->dir_fd, dropped_file, p, sizeof p, err);
+    if (st == OK) {
+        j->dropped_total = total;
+    }
+    return st;
+}
+
+/* A counter that cannot be read starts anew: it is information for people. */
+static void load_dropped(struct journal *j) {
+    uint8_t p[DROPPED_SIZE];
+    int fd = openat(j->dir_fd, dropped_file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (file_read_at(fd, dropped_file, p, sizeof p, 0, NULL) == OK && get_u32(p + 8) == crc32c(0, p, 8)) {
+        j->dropped_total = get_u64(p);
+    }
+    (void)close(fd);
+}
+
+/* ---- opening ---- */
+
+static enum status lock_directory(struct journal *j, const char *dir, struct error *err) {
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        return file_error(err, dir, "make the journal's directory");
+    }
+    j->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (j->dir_fd < 0) {
+        return file_error(err, dir, "open the journal's directory");
+    }
+    j->lock_fd = openat(j->dir_fd, lock_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (j->lock_fd < 0) {
+        return file_error(err, dir, "open the journal's lock");
+    }
+    if (flock(j->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            return error_set(err, ERR_CONFLICT, dir,
+                             "another process uses this journal; each gateway needs a directory of its own");
+        }
+        return file_error(err, dir, "lock the journal");
+    }
+    return OK;
+}
+
+static int by_number(const void *a, const void *b) {
+    uint64_t x = (*(struct segment *const *)a)->number;
+    uint64_t y = (*(struct segment *const *)b)->number;
+    return (x > y) - (x < y);
+}
+
+static enum status load_file(struct journal *j, const char *name, struct error *err) {
+    uint64_t number = 0;
+    uint64_t epoch = 0;
+    size_t len = strlen(name);
+    if (len > 4 && strcmp(name + len - 4, ".tmp") == 0) {
+        /* Left by a crash before its rename. */
+        return unlinkat(j->dir_fd, name, 0) == 0 ? OK : file_error(err, name, "remove");
+    }
+    if (!segment_parse_name(name, &number, &epoch)) {
+        return OK;
+    }
+    struct segment *s = NULL;
+    enum status st = segment_load(j->dir_fd, name, &s, err);
+    if (st != OK) {
+        return st;
+    }
+    j->damaged_bytes += s->damaged;
+    if (number >= j->next_number) {
+        j->next_number = number + 1;
+    }
+    if (s->n == 0) {
+        st = segment_remove(s, err);
+        segment_free(&s);
+        return st;
+    }
+    return take_segment(j, s, err);
+}
+
+static enum status load_directory(struct journal *j, struct error *err) {
+    int fd = openat(j->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return file_error(err, j->dir, "list");
+    }
+    enum status st = OK;
+    for (struct dirent *d = readdir(dir); d != NULL && st == OK; d = readdir(dir)) {
+        st = load_file(j, d->d_name, err);
+    }
+    (void)closedir(dir);
+    if (st == OK && j->n_segments > 0) {
+        qsort(j->segments, j->n_segments, sizeof(struct segment *), by_number);
+    }
+    return st;
+}
+
+enum status limit_epochs(struct journal *j, uint32_t max, struct error *err) {
+    while (j->n_epochs > max) {
+        uint32_t victim = 0;
+        while (victim < j->n_epochs - 1 && epoch_waiting_samples(j, j->epochs[victim].id) > 0) {
+            victim++;
+        }
+        victim = victim == j->n_epochs - 1 ? 0 : victim; /* never the newest */
+        uint64_t lost = epoch_waiting_samples(j, j->epochs[victim].id);
+        enum status st = lost > 0 ? save_dropped(j, j->dropped_total + lost, err) : OK;
+        if (st == OK) {
+            st = remove_epoch(j, victim, err);
+        }
+        if (st != OK) {
+            return st;
+        }
+    }
+    return OK;
+}
+
+static enum status collect_epochs(struct journal *j, struct error *err) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        const struct segment *s = j->segments[i];
+        uint64_t end = segment_seq(s, s->n - 1) + 1;
+        uint32_t e = 0;
+        if (epoch_index(j, s->epoch, &e)) {
+            j->epochs[e].next_seq = end > j->epochs[e].next_seq ? end : j->epochs[e].next_seq;
+            continue;
+        }
+        enum status st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
+        if (st != OK) {
+            return st;
+        }
+        j->epochs[j->n_epochs++] = (struct epoch){.id = s->epoch, .next_seq = end};
+    }
+    return OK;
+}
+
+static uint32_t default_segment_bytes(uint64_t capacity) {
+    uint64_t bytes = capacity / 32;
+    if (bytes > SEGMENT_BYTES_DEFAULT_MAX) {
+        return SEGMENT_BYTES_DEFAULT_MAX;
+    }
+    return bytes < JOURNAL_SEGMENT_MIN ? JOURNAL_SEGMENT_MIN : (uint32_t)bytes;
+}
+
+enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err) {
+    CHECK(cfg->epoch != 0);
+    if (strlen(cfg->dir) >= JOURNAL_PATH_MAX) {
+        return error_set(err, ERR_TOO_BIG, "journal", "the directory's path is longer than %d",
+                         JOURNAL_PATH_MAX - 1);
+    }
+    if (cfg->capacity_bytes < UINT64_C(4) * JOURNAL_SEGMENT_MIN || cfg->segment_bytes > SEGMENT_BYTES_MAX) {
+        return error_set(err, ERR_INVALID, cfg->dir,
+                         "the journal's capacity is too small or its segments too big");
+    }
+    struct journal *j = calloc(1, sizeof *j);
+    if (j == NULL) {
+        return error_set(err, ERR_NOMEM, cfg->dir, "no memory for the journal");
+    }
+    (void)snprintf(j->dir, sizeof j->dir, "%s", cfg->dir);
+    j->dir_fd = -1;
+    j->lock_fd = -1;
+    j->capacity = cfg->capacity_bytes;
+    j->segment_bytes =
+        cfg->segment_bytes != 0 ? cfg->segment_bytes : default_segment_bytes(cfg->capacity_bytes);
+    enum status st = lock_directory(j, cfg->dir, err);
+    if (st == OK) {
+        load_dropped(j);
+        st = load_directory(j, err);
+    }
+    if (st == OK) {
+        st = collect_epochs(j, err);
+    }
+    if (st == OK) {
+        st = journal_new_epoch(j, cfg->epoch, err);
+    }
+    if (st != OK) {
+        journal_close(&j);
+        return st;
+    }
+    *ret = j;
+    return OK;
+}
+
+void journal_close(struct journal **ref) {
+    struct journal *j = *ref;
+    if (j == NULL) {
+        return;
+    }
+    if (j->n_epochs > 0 && !j->broken) {
+        /* What is not durable was not sent either, so a failure here breaks no promise. */
+        (void)!journal_sync(j, NULL);
+    }
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        segment_free(&j->segments[i]);
+    }
+    free(j->segments);
+    if (j->lock_fd >= 0) {
+        (void)close(j->lock_fd);
+    }
+    if (j->dir_fd >= 0) {
+        (void)close(j->dir_fd);
+    }
+    free(j);
+    *ref = NULL;
+}

@@ -1,0 +1,401 @@
+#include "protocol/client/segment.h"
+
+#include "protocol/client/file.h"
+#include "protocol/msg.h"
+#include "server/base/check.h"
+#include "server/base/crc32c.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EPOCH_AT = 8 };
+
+static void encode_head(const struct segment *s, const struct segment_entry *e, uint8_t head[SEGMENT_HEAD]) {
+    put_u32(head, (uint32_t)e->body.n); /* fits: segment_append checked it against LINK_BODY_MAX_HARD */
+    put_u64(head + EPOCH_AT, s->epoch);
+    put_u64(head + 16, e->seq);
+    put_u64(head + 24, e->dict);
+    put_u64(head + 32, (uint64_t)e->t_us);
+    put_u32(head + 40, e->samples);
+    put_u16(head + 44, e->flags);
+    head[46] = e->type;
+    head[47] = 0;
+}
+
+static uint32_t record_crc(const uint8_t *head, const void *body, size_t n) {
+    uint32_t crc = crc32c(0, head, 4);
+    crc = crc32c(crc, head + EPOCH_AT, SEGMENT_HEAD - EPOCH_AT);
+    return crc32c(crc, body, n);
+}
+
+static void decode_head(const uint8_t *head, struct segment_entry *ret) {
+    ret->seq = get_u64(head + 16);
+    ret->dict = get_u64(head + 24);
+    ret->t_us = (int64_t)get_u64(head + 32);
+    ret->samples = get_u32(head + 40);
+    ret->flags = get_u16(head + 44);
+    ret->type = head[46];
+}
+
+static enum status segment_alloc(int dir_fd, uint64_t number, uint64_t epoch, struct segment **ret,
+                                 struct error *err) {
+    struct segment *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return error_set(err, ERR_NOMEM, "journal", "no memory for a segment");
+    }
+    s->dir_fd = dir_fd;
+    s->fd = -1;
+    s->number = number;
+    s->epoch = epoch;
+    (void)snprintf(s->name, sizeof s->name, "%012" PRIu64 "-%016" PRIx64 ".seg1", number, epoch);
+    *ret = s;
+    return OK;
+}
+
+void segment_free(struct segment **s) {
+    if (*s == NULL) {
+        return;
+    }
+    if ((*s)->fd >= 0) {
+        (void)close((*s)->fd);
+    }
+    free((*s)->records);
+    free(*s);
+    *s = NULL;
+}
+
+enum status segment_create(int dir_fd, uint64_t number, uint64_t epoch, struct segment **ret,
+                           struct error *err) {
+    struct segment *s = NULL;
+    enum status st = segment_alloc(dir_fd, number, epoch, &s, err);
+    if (st != OK) {
+        return st;
+    }
+    s->fd = openat(dir_fd, s->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s->fd < 0) {
+        st = file_error(err, s->name, "create");
+    } else if (fsync(dir_fd) != 0) {
+        st = file_error(err, s->name, "make its directory durable");
+    }
+    if (st != OK) {
+        segment_free(&s);
+        return st;
+    }
+    *ret = s;
+    return OK;
+}
+
+static bool parse_digits(const char *p, size_t n, unsigned base, uint64_t *ret) {
+    uint64_t v = 0;
+    for (size_t i = 0; i < n; i++) {
+        char c = p[i];
+        unsigned digit = 0;
+        if (c >= '0' && c <= '9') {
+            digit = (unsigned)(c - '0');
+        } else if (base == 16 && c >= 'a' && c <= 'f') {
+            digit = (unsigned)(c - 'a') + 10;
+        } else {
+            return false;
+        }
+        v = v * base + digit;
+    }
+    *ret = v;
+    return true;
+}
+
+bool segment_parse_name(const char *name, uint64_t *ret_number, uint64_t *ret_epoch) {
+    uint64_t number = 0;
+    uint64_t epoch = 0;
+    if (strlen(name) != 34 || name[12] != '-' || strcmp(name + 29, ".seg1") != 0 ||
+        !parse_digits(name, 12, 10, &number) || !parse_digits(name + 13, 16, 16, &epoch)) {
+        return false;
+    }
+    *ret_number = number;
+    *ret_epoch = epoch;
+    return true;
+}
+
+/* Puts a record into the index. */
+static enum status index_put(struct segment *s, const struct segment_entry *e, uint32_t offset,
+                             struct error *err) {
+    if (s->n == s->cap) {
+        uint32_t cap = s->cap == 0 ? 64 : s->cap * 2;
+        struct segment_record *records = realloc(s->records, cap * sizeof *records);
+        if (records == NULL) {
+            return error_set(err, ERR_NOMEM, s->name, "no memory for the index of %" PRIu32 " records", cap);
+        }
+        s->records = records;
+        s->cap = cap;
+    }
+    if (s->n == 0) {
+        s->first_seq = e->seq;
+    }
+    s->records[s->n++] = (struct segment_record){.offset = offset,
+                                                 .len = (uint32_t)e->body.n,
+                                                 .samples = e->samples,
+                                                 .seq_delta = (uint32_t)(e->seq - s->first_seq),
+                                                 .type = e->type};
+    s->left++;
+    return OK;
+}
+
+/* Is there a whole good record at p? The cheap tests come first: the search calls this for every byte. */
+static bool record_at(const struct segment *s, const uint8_t *p, size_t n, struct segment_entry *ret) {
+    if (n < SEGMENT_HEAD || get_u64(p + EPOCH_AT) != s->epoch) {
+        return false;
+    }
+    uint32_t len = get_u32(p);
+    if (len > LINK_BODY_MAX_HARD || len > n - SEGMENT_HEAD ||
+        get_u32(p + 4) != record_crc(p, p + SEGMENT_HEAD, len)) {
+        return false;
+    }
+    decode_head(p, ret);
+    ret->body = slice_of(p + SEGMENT_HEAD, len);
+    bool ascends = s->n == 0 || ret->seq > segment_seq(s, s->n - 1);
+    return ascends && (s->n == 0 || ret->seq - s->first_seq <= UINT32_MAX);
+}
+
+static enum status scan(struct segment *s, const uint8_t *p, uint32_t n, struct error *err) {
+    uint32_t at = 0;
+    while (at < n) {
+        struct segment_entry e = {0};
+        if (!record_at(s, p + at, n - at, &e)) {
+            at++;
+            s->damaged++;
+            continue;
+        }
+        enum status st = index_put(s, &e, at, err);
+        if (st != OK) {
+            return st;
+        }
+        at += (uint32_t)(SEGMENT_HEAD + e.body.n);
+    }
+    s->bytes = n;
+    s->sealed = true;
+    return OK;
+}
+
+enum status segment_load(int dir_fd, const char *name, struct segment **ret, struct error *err) {
+    uint64_t number = 0;
+    uint64_t epoch = 0;
+    if (!segment_parse_name(name, &number, &epoch)) {
+        return error_set(err, ERR_INVALID, name, "is no name of a journal's segment");
+    }
+    struct segment *s = NULL;
+    uint8_t *p = NULL;
+    enum status st = segment_alloc(dir_fd, number, epoch, &s, err);
+    if (st != OK) {
+        return st;
+    }
+    struct stat info = {0};
+    s->fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC);
+    if (s->fd < 0 || fstat(s->fd, &info) != 0) {
+        st = file_error(err, name, "open");
+        goto out;
+    }
+    uint32_t n = info.st_size > SEGMENT_BYTES_MAX ? SEGMENT_BYTES_MAX : (uint32_t)info.st_size;
+    p = malloc(n > 0 ? n : 1);
+    if (p == NULL) {
+        st = error_set(err, ERR_NOMEM, name, "no memory to read %" PRIu32 " bytes", n);
+        goto out;
+    }
+    st = file_read_at(s->fd, name, p, n, 0, err);
+    if (st == OK) {
+        st = file_sync(s->fd, name, err);
+    }
+    if (st == OK) {
+        st = scan(s, p, n, err);
+    }
+out:
+    free(p);
+    if (st != OK) {
+        segment_free(&s);
+        return st;
+    }
+    *ret = s;
+    return OK;
+}
+
+enum status segment_remove(struct segment *s, struct error *err) {
+    return unlinkat(s->dir_fd, s->name, 0) == 0 ? OK : file_error(err, s->name, "remove");
+}
+
+bool segment_has_room(const struct segment *s, uint64_t seq, size_t body_len, uint32_t bytes_max) {
+    if (s->n > 0 && seq - s->first_seq > UINT32_MAX) {
+        return false;
+    }
+    return s->n == 0 || s->bytes + SEGMENT_HEAD + body_len <= bytes_max;
+}
+
+enum status segment_append(struct segment *s, const struct segment_entry *e, struct error *err) {
+    CHECK(s->n == 0 || e->seq > segment_seq(s, s->n - 1));
+    CHECK(e->body.n <= LINK_BODY_MAX_HARD);
+    if (s->bytes + SEGMENT_HEAD + e->body.n > SEGMENT_BYTES_MAX) {
+        return error_set(err, ERR_TOO_BIG, s->name, "a segment has at most %d bytes", SEGMENT_BYTES_MAX);
+    }
+    struct buf record;
+    buf_init(&record, SEGMENT_HEAD + e->body.n);
+    uint8_t *head = buf_reserve(&record, SEGMENT_HEAD + e->body.n);
+    if (head == NULL) {
+        return error_set(err, ERR_NOMEM, s->name, "no memory for a record");
+    }
+    encode_head(s, e, head);
+    put_u32(head + 4, record_crc(head, e->body.p, e->body.n));
+    record.n = SEGMENT_HEAD;
+    buf_append(&record, e->body.p, e->body.n);
+    enum status st = file_write_at(s->fd, s->name, record.p, record.n, s->bytes, err);
+    if (st == OK) {
+        st = index_put(s, e, s->bytes, err);
+    }
+    if (st == OK) {
+        s->bytes += (uint32_t)record.n;
+    } else if (ftruncate(s->fd, s->bytes) != 0) {
+        /* The tail stays torn: the next record is written over it, loading skips what is left of it. */
+        s->damaged++;
+    }
+    buf_done(&record);
+    return st;
+}
+
+enum status segment_sync(struct segment *s, struct error *err) {
+    return file_sync(s->fd, s->name, err);
+}
+
+uint64_t segment_seq(const struct segment *s, uint32_t i) {
+    return s->first_seq + s->records[i].seq_delta;
+}
+
+uint32_t segment_find(const struct segment *s, uint64_t seq) {
+    uint32_t low = 0;
+    uint32_t high = s->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (segment_seq(s, middle) < seq) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+enum status segment_read(const struct segment *s, uint32_t i, struct buf *body, struct segment_entry *ret,
+                         struct error *err) {
+    const struct segment_record *r = &s->records[i];
+    uint8_t head[SEGMENT_HEAD];
+    enum status st = file_read_at(s->fd, s->name, head, sizeof head, r->offset, err);
+    if (st != OK) {
+        return st;
+    }
+    buf_clear(body);
+    uint8_t *p = buf_reserve(body, r->len > 0 ? r->len : 1);
+    if (p == NULL) {
+        return error_set(err, ERR_NOMEM, s->name, "no memory for a record");
+    }
+    st = file_read_at(s->fd, s->name, p, r->len, r->offset + SEGMENT_HEAD, err);
+    if (st != OK) {
+        return st;
+    }
+    struct segment_entry e = {0};
+    decode_head(head, &e);
+    if (get_u32(head) != r->len || e.seq != segment_seq(s, i) ||
+        get_u32(head + 4) != record_crc(head, p, r->len)) {
+        return error_set(err, ERR_IO, s->name, "record %" PRIu64 " at %" PRIu32 " was damaged on the disk",
+                         segment_seq(s, i), r->offset);
+    }
+    body->n = r->len;
+    e.body = buf_slice(body);
+    *ret = e;
+    return OK;
+}
+
+uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end) {
+    uint32_t fresh = 0;
+    uint32_t from = segment_find(s, first);
+    for (uint32_t i = from > s->low ? from : s->low; i < s->n && segment_seq(s, i) < end; i++) {
+        if (!s->records[i].committed) {
+            s->records[i].committed = true;
+            fresh++;
+        }
+    }
+    s->left -= fresh;
+    while (s->low < s->n && s->records[s->low].committed) {
+        s->low++;
+    }
+    return fresh;
+}
+
+static bool is_kept(const struct segment *s, uint32_t i, enum segment_drop drop, enum segment_last last) {
+    const struct segment_record *r = &s->records[i];
+    if (r->type == MSG_DICT || (last == SEGMENT_LAST && i == s->n - 1)) {
+        return true;
+    }
+    return !r->committed && !(drop == SEGMENT_DROP_SAMPLES && r->type == MSG_DATA);
+}
+
+uint32_t segment_rewritten_bytes(const struct segment *s, enum segment_drop drop, enum segment_last last,
+                                 uint64_t *ret_samples) {
+    uint32_t bytes = 0;
+    uint64_t samples = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        const struct segment_record *r = &s->records[i];
+        if (is_kept(s, i, drop, last)) {
+            bytes += SEGMENT_HEAD + r->len;
+        } else if (!r->committed) {
+            samples += r->samples;
+        }
+    }
+    *ret_samples = samples;
+    return bytes;
+}
+
+enum status segment_rewrite(struct segment *s, enum segment_drop drop, enum segment_last last,
+                            struct error *err) {
+    struct buf whole;
+    buf_init(&whole, SEGMENT_BYTES_MAX);
+    enum status st = OK;
+    for (uint32_t i = 0; i < s->n && st == OK; i++) {
+        const struct segment_record *r = &s->records[i];
+        uint8_t *p = is_kept(s, i, drop, last) ? buf_reserve(&whole, SEGMENT_HEAD + r->len) : NULL;
+        if (p != NULL) {
+            st = file_read_at(s->fd, s->name, p, SEGMENT_HEAD + r->len, r->offset, err);
+            whole.n += SEGMENT_HEAD + r->len;
+        }
+    }
+    if (st == OK) {
+        st = buf_status(&whole, err);
+    }
+    if (st == OK) {
+        st = file_replace(s->dir_fd, s->name, whole.p, whole.n, err);
+    }
+    int fd = st == OK ? openat(s->dir_fd, s->name, O_RDWR | O_CLOEXEC) : -1;
+    if (st == OK && fd < 0) {
+        st = file_error(err, s->name, "open");
+    }
+    if (st == OK) {
+        (void)close(s->fd);
+        s->fd = fd;
+        uint32_t n = 0;
+        uint32_t at = 0;
+        s->left = 0;
+        for (uint32_t i = 0; i < s->n; i++) {
+            struct segment_record r = s->records[i];
+            if (is_kept(s, i, drop, last)) {
+                r.offset = at;
+                at += SEGMENT_HEAD + r.len;
+                s->left += r.committed ? 0 : 1;
+                s->records[n++] = r;
+            }
+        }
+        s->n = n;
+        s->bytes = at;
+        s->low = 0;
+    }
+    buf_done(&whole);
+    return st;
+}

@@ -1,0 +1,391 @@
+/* Covers: journal_files.c */
+#include "protocol/client/journal.h"
+#include "protocol/msg.h"
+#include "server/base/rand.h"
+#include "tests/unit/client/dir.h"
+
+struct fixture {
+    struct dir d;
+    struct journal *j;
+    struct buf body;
+    uint64_t epoch;
+};
+
+static enum status try_open(struct fixture *f, uint64_t capacity, uint32_t segment, struct journal **ret,
+                            struct error *err) {
+    struct journal_config cfg = {
+        .dir = f->d.path, .capacity_bytes = capacity, .segment_bytes = segment, .epoch = ++f->epoch};
+    return journal_open(&cfg, ret, err);
+}
+
+static void reopen(struct fixture *f) {
+    journal_close(&f->j);
+    assert_int_equal(try_open(f, 1 << 20, 4096, &f->j, NULL), OK);
+}
+
+static int setup(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    dir_make(&f->d);
+    buf_init(&f->body, 100000);
+    f->epoch = 100;
+    reopen(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    journal_close(&f->j);
+    buf_done(&f->body);
+    dir_remove(&f->d);
+    free(f);
+    return 0;
+}
+
+static uint64_t append(struct fixture *f, uint8_t type, size_t size) {
+    static const char text[3000];
+    struct segment_entry e = {.type = type,
+                              .dict = 1,
+                              .t_us = 1000,
+                              .samples = type == MSG_DATA ? 2 : 0,
+                              .body = slice_of(text, size)};
+    uint64_t seq = UINT64_MAX;
+    assert_int_equal(journal_append(f->j, &e, &seq, NULL), OK);
+    return seq;
+}
+
+static uint64_t waiting(const struct fixture *f) {
+    struct journal_stats st;
+    journal_get_stats(f->j, &st);
+    return st.waiting;
+}
+
+static uint64_t dropped(const struct fixture *f) {
+    struct journal_stats st;
+    journal_get_stats(f->j, &st);
+    return st.dropped_total;
+}
+
+static void sequence_numbers_run_from_zero_and_only_synced_ones_are_durable(void **state) {
+    struct fixture *f = *state;
+    assert_true(append(f, MSG_DICT, 10) == 0);
+    assert_true(append(f, MSG_DATA, 10) == 1);
+    assert_true(journal_next_seq(f->j) == 2);
+    assert_true(journal_durable_seq(f->j) == 0);
+    assert_int_equal(journal_sync(f->j, NULL), OK);
+    assert_true(journal_durable_seq(f->j) == 2);
+    assert_true(append(f, MSG_DATA, 10) == 2);
+    assert_true(journal_durable_seq(f->j) == 2);
+}
+
+static void a_closed_epochs_records_wait_under_their_own_epoch(void **state) {
+    struct fixture *f = *state;
+    uint64_t first = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    (void)append(f, MSG_DATA, 20);
+    (void)append(f, MSG_DATA, 30);
+    reopen(f);
+    struct journal_epoch v[LINK_EPOCHS_MAX];
+    bool more = true;
+    assert_int_equal(journal_epochs(f->j, v, LINK_EPOCHS_MAX, &more), 2);
+    assert_false(more);
+    assert_true(v[0].epoch == journal_epoch(f->j) && v[0].next_seq == 0);
+    assert_true(v[1].epoch == first && v[1].next_seq == 3 && v[1].oldest_unacked == 0);
+    struct journal_found found;
+    assert_true(journal_find(f->j, first, 1, UINT64_MAX, &found));
+    assert_true(found.seq == 1 && found.len == 20 && found.type == MSG_DATA);
+    assert_false(journal_find(f->j, first, 1, 1, &found));
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->j, first, 2, &f->body, &e, NULL), OK);
+    assert_int_equal(e.body.n, 30);
+    assert_int_equal(journal_read(f->j, first, 3, &f->body, &e, NULL), ERR_NOT_FOUND);
+}
+
+static void a_closed_epoch_is_removed_when_all_is_committed(void **state) {
+    struct fixture *f = *state;
+    char name[300];
+    uint64_t first = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    (void)append(f, MSG_DATA, 20);
+    reopen(f);
+    assert_int_equal(journal_commit(f->j, first, 1, 2, NULL), OK);
+    assert_int_equal(dir_segments(&f->d, name), 1);
+    assert_int_equal(journal_commit(f->j, first, 0, 1, NULL), OK);
+    assert_int_equal(dir_segments(&f->d, name), 0);
+    struct journal_epoch v[2];
+    assert_int_equal(journal_epochs(f->j, v, 2, NULL), 1);
+    assert_int_equal(journal_commit(f->j, first, 0, 9, NULL), OK);
+}
+
+static void full_segments_are_removed_when_committed_but_dictionaries_stay(void **state) {
+    struct fixture *f = *state;
+    char name[300];
+    (void)append(f, MSG_DICT, 100);
+    for (int i = 0; i < 40; i++) {
+        (void)append(f, MSG_DATA, 500);
+    }
+    assert_true(dir_segments(&f->d, name) > 4);
+    assert_int_equal(journal_commit(f->j, journal_epoch(f->j), 0, 41, NULL), OK);
+    assert_int_equal(dir_segments(&f->d, name), 2);
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->j, journal_epoch(f->j), 0, &f->body, &e, NULL), OK);
+    assert_true(waiting(f) == 0);
+}
+
+static void the_end_of_an_epoch_is_known_after_its_end_was_committed_first(void **state) {
+    struct fixture *f = *state;
+    uint64_t first = journal_epoch(f->j);
+    for (int i = 0; i < 40; i++) {
+        (void)append(f, MSG_DATA, 500);
+    }
+    reopen(f);
+    assert_int_equal(journal_commit(f->j, first, 10, 40, NULL), OK);
+    reopen(f);
+    struct journal_epoch v[4];
+    assert_int_equal(journal_epochs(f->j, v, 4, NULL), 2);
+    assert_true(v[1].epoch == first && v[1].next_seq == 40 && v[1].oldest_unacked == 0);
+}
+
+static void a_second_process_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct journal *second = NULL;
+    struct error err = {0};
+    assert_int_equal(try_open(f, 1 << 20, 4096, &second, &err), ERR_CONFLICT);
+    assert_null(second);
+    assert_non_null(strstr(err.text, "another process"));
+}
+
+static void when_full_the_oldest_samples_go_and_are_counted_for_ever(void **state) {
+    struct fixture *f = *state;
+    journal_close(&f->j);
+    assert_int_equal(try_open(f, 32768, 4096, &f->j, NULL), OK);
+    uint64_t epoch = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 100);
+    (void)append(f, MSG_EVENT, 100);
+    for (int i = 0; i < 300; i++) {
+        (void)append(f, MSG_DATA, 500);
+    }
+    struct journal_stats st;
+    journal_get_stats(f->j, &st);
+    assert_true(st.bytes <= 32768);
+    uint64_t still = 0;
+    struct journal_found found = {0};
+    for (uint64_t seq = 2; journal_find(f->j, epoch, seq, UINT64_MAX, &found); seq = found.seq + 1) {
+        still++;
+    }
+    assert_true(still > 20);
+    assert_true(st.dropped_total == 2 * (300 - still));
+    assert_true(journal_find(f->j, epoch, 0, 1, &found));
+    assert_true(journal_find(f->j, epoch, 1, 2, &found));
+    reopen(f);
+    assert_true(dropped(f) == st.dropped_total);
+    assert_true(waiting(f) == still + 2);
+}
+
+static void committed_records_are_no_loss_when_the_journal_is_full(void **state) {
+    struct fixture *f = *state;
+    journal_close(&f->j);
+    assert_int_equal(try_open(f, 32768, 4096, &f->j, NULL), OK);
+    for (int i = 0; i < 300; i++) {
+        uint64_t seq = append(f, MSG_DATA, 500);
+        (void)journal_commit(f->j, journal_epoch(f->j), seq, seq + 1, NULL);
+    }
+    assert_true(dropped(f) == 0);
+}
+
+static void a_journal_full_of_what_must_stay_says_so(void **state) {
+    struct fixture *f = *state;
+    struct segment_entry e = {.type = MSG_EVENT, .body = slice_of("", 0)};
+    uint64_t seq = 0;
+    journal_close(&f->j);
+    assert_int_equal(try_open(f, 16384, 4096, &f->j, NULL), OK);
+    enum status st = OK;
+    for (int i = 0; i < 1000 && st == OK; i++) {
+        st = journal_append(f->j, &e, &seq, NULL);
+    }
+    assert_int_equal(st, ERR_FULL);
+}
+
+static void refiled_records_keep_their_contents_under_a_new_present_epoch(void **state) {
+    struct fixture *f = *state;
+    uint64_t old = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 11);
+    (void)append(f, MSG_DATA, 12);
+    (void)append(f, MSG_DATA, 13);
+    (void)journal_commit(f->j, old, 0, 2, NULL);
+    assert_int_equal(journal_refile(f->j, old, 0, 999, NULL), OK);
+    assert_true(journal_epoch(f->j) == 999);
+    assert_true(journal_next_seq(f->j) == 2 && journal_durable_seq(f->j) == 2);
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->j, 999, 0, &f->body, &e, NULL), OK);
+    assert_int_equal(e.type, MSG_DICT);
+    assert_int_equal(journal_read(f->j, 999, 1, &f->body, &e, NULL), OK);
+    assert_int_equal(e.body.n, 13);
+    struct journal_epoch v[4];
+    assert_int_equal(journal_epochs(f->j, v, 4, NULL), 1);
+    assert_true(append(f, MSG_DATA, 14) == 2);
+    assert_int_equal(journal_refile(f->j, old, 0, 1000, NULL), ERR_NOT_FOUND);
+}
+
+static void a_closed_epoch_is_refiled_behind_the_present_one(void **state) {
+    struct fixture *f = *state;
+    uint64_t old = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 11);
+    (void)append(f, MSG_DATA, 12);
+    reopen(f);
+    uint64_t now = journal_epoch(f->j);
+    (void)append(f, MSG_DATA, 15);
+    assert_int_equal(journal_refile(f->j, old, 0, 999, NULL), OK);
+    assert_true(journal_epoch(f->j) == now);
+    assert_true(append(f, MSG_DATA, 16) == 1);
+    struct journal_epoch v[4];
+    assert_int_equal(journal_epochs(f->j, v, 4, NULL), 2);
+    assert_true(v[1].epoch == 999 && v[1].next_seq == 2);
+    reopen(f);
+    assert_true(waiting(f) == 4);
+}
+
+static void a_new_epoch_leaves_nothing_behind_when_the_old_one_is_committed(void **state) {
+    struct fixture *f = *state;
+    char name[300];
+    (void)append(f, MSG_DICT, 11);
+    (void)journal_commit(f->j, journal_epoch(f->j), 0, 1, NULL);
+    assert_int_equal(journal_new_epoch(f->j, 555, NULL), OK);
+    assert_int_equal(dir_segments(&f->d, name), 0);
+    assert_int_equal(journal_new_epoch(f->j, 555, NULL), ERR_EXISTS);
+}
+
+static void many_restarts_without_a_server_keep_the_samples_and_drop_empty_epochs(void **state) {
+    struct fixture *f = *state;
+    uint64_t with_samples = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    (void)append(f, MSG_DATA, 10);
+    for (int i = 0; i < JOURNAL_EPOCHS_MAX + 20; i++) {
+        reopen(f);
+        (void)append(f, MSG_DICT, 10);
+    }
+    struct journal_epoch v[LINK_EPOCHS_MAX];
+    bool more = false;
+    assert_int_equal(journal_epochs(f->j, v, LINK_EPOCHS_MAX, &more), LINK_EPOCHS_MAX);
+    assert_true(more);
+    assert_true(v[1].epoch == with_samples);
+    assert_true(dropped(f) == 0);
+}
+
+static void a_record_given_up_waits_no_longer_and_is_counted(void **state) {
+    struct fixture *f = *state;
+    uint64_t seq = append(f, MSG_DATA, 10);
+    journal_give_up(f->j, journal_epoch(f->j), seq);
+    journal_give_up(f->j, journal_epoch(f->j), seq);
+    assert_true(waiting(f) == 0);
+    assert_true(dropped(f) == 2);
+}
+
+static void a_journal_cut_at_any_byte_opens_with_the_whole_records(void **state) {
+    struct fixture *f = *state;
+    uint8_t p[2000];
+    char name[300];
+    for (int i = 0; i < 5; i++) {
+        (void)append(f, MSG_DATA, (size_t)(10 + i));
+    }
+    uint64_t epoch = journal_epoch(f->j);
+    journal_close(&f->j);
+    assert_int_equal(dir_segments(&f->d, name), 1);
+    size_t n = dir_read(&f->d, name, p, sizeof p);
+    for (size_t cut = 0; cut <= n; cut++) {
+        dir_write(&f->d, name, p, cut);
+        assert_int_equal(try_open(f, 1 << 20, 4096, &f->j, NULL), OK);
+        uint64_t whole = waiting(f);
+        size_t bytes = 0;
+        for (uint64_t seq = 0; seq < whole; seq++) {
+            struct segment_entry e;
+            assert_int_equal(journal_read(f->j, epoch, seq, &f->body, &e, NULL), OK);
+            bytes += SEGMENT_HEAD + e.body.n;
+        }
+        assert_true(bytes <= cut && cut < bytes + SEGMENT_HEAD + 15);
+        journal_close(&f->j);
+    }
+    reopen(f);
+}
+
+static void leftovers_of_a_crash_and_foreign_files_do_no_harm(void **state) {
+    struct fixture *f = *state;
+    (void)append(f, MSG_DATA, 10);
+    journal_close(&f->j);
+    dir_write(&f->d, "dropped.tmp", (const uint8_t *)"x", 1);
+    dir_write(&f->d, "dropped", (const uint8_t *)"rubbish", 7);
+    dir_write(&f->d, "000000000900-00000000000000aa.seg1", (const uint8_t *)"", 0);
+    dir_write(&f->d, "README", (const uint8_t *)"hello", 5);
+    assert_int_equal(try_open(f, 1 << 20, 4096, &f->j, NULL), OK);
+    assert_true(waiting(f) == 1);
+    assert_true(dropped(f) == 0);
+    uint8_t p[8];
+    assert_int_equal(dir_read(&f->d, "README", p, sizeof p), 5);
+}
+
+/* Random appends, commits, restarts; a plain list of what waits is the oracle. */
+static void random_histories_agree_with_a_plain_list(void **state) {
+    struct fixture *f = *state;
+    enum { STEPS = 3000, MANY = 4000 };
+    static struct {
+        uint64_t epoch, seq;
+        bool known_committed;
+    } list[MANY];
+    uint32_t n = 0;
+    uint64_t seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 20260101;
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    struct rand r;
+    rand_seed(&r, seed);
+    for (int step = 0; step < STEPS && n < MANY; step++) {
+        uint64_t dice = rand_below(&r, 100);
+        if (dice < 80) {
+            list[n].epoch = journal_epoch(f->j);
+            list[n].known_committed = false;
+            list[n++].seq = append(f, rand_below(&r, 20) == 0 ? MSG_DICT : MSG_DATA, rand_below(&r, 400));
+        } else if (dice < 98 && n > 0) {
+            uint64_t epoch = list[rand_below(&r, n)].epoch;
+            uint64_t first = rand_below(&r, 200);
+            uint64_t end = first + rand_below(&r, 100);
+            assert_int_equal(journal_commit(f->j, epoch, first, end, NULL), OK);
+            for (uint32_t i = 0; i < n; i++) {
+                list[i].known_committed |=
+                    list[i].epoch == epoch && list[i].seq >= first && list[i].seq < end;
+            }
+        } else {
+            reopen(f); /* what was committed may wait again, or be gone */
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            struct journal_found found;
+            bool waits = journal_find(f->j, list[i].epoch, list[i].seq, list[i].seq + 1, &found);
+            assert_true(waits || list[i].known_committed);
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        assert_int_equal(journal_commit(f->j, list[i].epoch, 0, UINT64_MAX, NULL), OK);
+    }
+    assert_true(waiting(f) == 0);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(sequence_numbers_run_from_zero_and_only_synced_ones_are_durable),
+        T(a_closed_epochs_records_wait_under_their_own_epoch),
+        T(a_closed_epoch_is_removed_when_all_is_committed),
+        T(full_segments_are_removed_when_committed_but_dictionaries_stay),
+        T(the_end_of_an_epoch_is_known_after_its_end_was_committed_first),
+        T(a_second_process_is_refused),
+        T(when_full_the_oldest_samples_go_and_are_counted_for_ever),
+        T(committed_records_are_no_loss_when_the_journal_is_full),
+        T(a_journal_full_of_what_must_stay_says_so),
+        T(refiled_records_keep_their_contents_under_a_new_present_epoch),
+        T(a_closed_epoch_is_refiled_behind_the_present_one),
+        T(a_new_epoch_leaves_nothing_behind_when_the_old_one_is_committed),
+        T(many_restarts_without_a_server_keep_the_samples_and_drop_empty_epochs),
+        T(a_record_given_up_waits_no_longer_and_is_counted),
+        T(a_journal_cut_at_any_byte_opens_with_the_whole_records),
+        T(leftovers_of_a_crash_and_foreign_files_do_no_harm),
+        T(random_histories_agree_with_a_plain_list),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
