@@ -1,0 +1,302 @@
+#include "server/link/roster.h"
+#include "tests/unit/link/rig.h"
+
+static int set_up(void **state) {
+    struct rig *r = malloc(sizeof *r);
+    rig_init(r);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    rig_done(*state);
+    free(*state);
+    return 0;
+}
+
+static void end(struct rig *r, struct session *s) {
+    session_lost(s, "gone", r->now);
+    session_free(&s);
+}
+
+static struct session *say_hello(struct rig *r) {
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(0);
+    rig_send_hello(r, s, &hello);
+    return s;
+}
+
+static void settle_ok(struct rig *r) {
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+}
+
+/* --- the newest wins
+ * ------------------------------------------------------------------------------------------------- */
+
+static void a_newer_connection_replaces_the_old_one_once_it_has_settled(void **state) {
+    struct rig *r = *state;
+    struct session *old = rig_live(r);
+    rig_send_dict(r, old, 0, 0, 1);
+    r->heard[0] = '\0';
+    struct session *new = say_hello(r);
+    rig_expect_heard(r, "settle gw-s1");
+    assert_int_equal(session_room(old), 0); /* or settling would never come to an end */
+    assert_int_equal(session_state(old), SESSION_LIVE);
+    rig_expect_said(r, old, "");
+    roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 0); /* what settling waits for */
+    rig_expect_said(r, old, "ACK 0: 0-1");
+    settle_ok(r);
+    rig_expect_said(r, old, "BYE 3");
+    rig_expect_said(r, new, "WELCOME");
+    rig_expect_heard(r, "down 0 replaced by a newer connection; up 0");
+    assert_true(roster_borrow_status(r->roster, 0)->up);
+    end(r, old);
+    rig_expect_heard(r, "");
+    assert_true(roster_borrow_status(r->roster, 0)->up);
+    end(r, new);
+    rig_expect_heard(r, "down 0 gone");
+}
+
+static void the_old_one_goes_on_when_the_newer_one_fails(void **state) {
+    struct rig *r = *state;
+    struct session *old = rig_live(r);
+    struct buf out;
+    buf_init(&out, 1000);
+    struct buf body;
+    struct link_sample v = rig_level(1);
+    rig_data_body(&body, true, 0, 5, 1, &v, 1);
+    frame_append(&out, MSG_DATA, FRAME_JOURNALED, buf_slice(&body));
+    rig_send_bytes(r, old, out.p, 10); /* half a frame is there already */
+    struct session *new = say_hello(r);
+    r->heard[0] = '\0';
+    rig_advance(r, TM_MINUTE_US); /* longer than any deadline of the old one */
+    session_tick(old, r->now);
+    (void)rig_take_said(r, old);
+    end(r, new);
+    rig_expect_heard(r, "");
+    session_tick(old, r->now);
+    assert_int_equal(session_state(old), SESSION_LIVE);
+    rig_send_bytes(r, old, out.p + 10, out.n - 10);
+    rig_expect_heard(r, "DATA 700/5; fault unknown_dict; !link.quarantined");
+    buf_done(&out);
+    buf_done(&body);
+    end(r, old);
+}
+
+static void the_old_one_goes_on_when_the_database_says_no_to_the_newer_one(void **state) {
+    struct rig *r = *state;
+    struct session *old = rig_live(r);
+    struct session *new = say_hello(r);
+    struct link_settled settled = {.status = ERR_UNAVAILABLE};
+    (void)error_set(&settled.error, ERR_UNAVAILABLE, "database", "away");
+    rig_settle(r, &settled);
+    rig_expect_said(r, new, "BYE 4");
+    rig_expect_said(r, old, "");
+    assert_true(session_room(old) > 0);
+    end(r, new);
+    end(r, old);
+}
+
+static void of_three_only_the_newest_stays(void **state) {
+    struct rig *r = *state;
+    struct session *a = rig_live(r);
+    struct session *b = say_hello(r);
+    uint64_t token_b = r->token;
+    struct session *c = say_hello(r);
+    rig_expect_said(r, b, "BYE 3");
+    struct link_settled settled = rig_settled_ok();
+    roster_settled(r->roster, token_b, &settled, r->now); /* too late for b */
+    rig_expect_said(r, c, "");
+    settle_ok(r);
+    rig_expect_said(r, c, "WELCOME");
+    rig_expect_said(r, a, "BYE 3");
+    end(r, a);
+    end(r, b);
+    end(r, c);
+}
+
+static void an_answer_nobody_waits_for_is_ignored(void **state) {
+    struct rig *r = *state;
+    struct session *s = say_hello(r);
+    end(r, s);
+    settle_ok(r);
+    struct link_settled settled = rig_settled_ok();
+    roster_settled(r->roster, 4711, &settled, r->now);
+    rig_expect_heard(r, "settle gw-s1");
+}
+
+static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **state) {
+    struct rig *r = *state;
+    struct session *current = rig_live(r);
+    for (int i = 0; i < 3; i++) {
+        struct session *new = say_hello(r);
+        settle_ok(r);
+        end(r, current);
+        current = new;
+    }
+    r->heard[0] = '\0';
+    (void)rig_take_said(r, current);
+    struct session *late = say_hello(r);
+    rig_expect_said(r, late, "BYE 4");
+    rig_expect_heard(r, "!link.duplicate_identity");
+    rig_expect_said(r, current, "");
+    assert_true(session_room(current) > 0);
+    end(r, late);
+    rig_expect_heard(r, "");
+    end(r, current); /* when the one that was kept is gone, the other gets in */
+    late = say_hello(r);
+    assert_int_equal(session_state(late), SESSION_SETTLING);
+    end(r, late);
+}
+
+/* --- breaches
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
+    struct rig *r = *state;
+    for (int i = 0; i < GUARD_BREACHES; i++) {
+        struct session *s = rig_connect(r, "gw-s1");
+        rig_send_bytes(r, s, "GET / HTTP/1.1", 14); /* before HELLO: the certificate says who it is */
+        end(r, s);
+    }
+    assert_non_null(strstr(r->heard, "!link.suspended"));
+    r->heard[0] = '\0';
+    struct session *s = say_hello(r);
+    rig_expect_said(r, s, "ERROR suspended fatal");
+    assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "suspended"));
+    end(r, s);
+    struct session *neighbour = rig_connect(r, "gw-s2");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.gateway = slice_str("gw-s2");
+    rig_send_hello(r, neighbour, &hello);
+    rig_expect_heard(r, "settle gw-s2");
+    end(r, neighbour);
+    rig_advance(r, TM_MINUTE_US);
+    s = say_hello(r);
+    rig_expect_heard(r, "settle gw-s1");
+    end(r, s);
+}
+
+static void poison_records_are_no_breaches(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    for (uint64_t seq = 0; seq < 50; seq++) {
+        rig_send_data(r, s, FRAME_JOURNALED, 0, seq, 9);
+    }
+    end(r, s);
+    s = say_hello(r);
+    assert_int_equal(session_state(s), SESSION_SETTLING);
+    end(r, s);
+}
+
+/* --- configuration
+ * --------------------------------------------------------------------------------------------------- */
+
+static void disabling_a_gateway_ends_its_session(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    struct session *newcomer = say_hello(r);
+    r->heard[0] = '\0';
+    rig_set_model(r, rig_model(2, true));
+    rig_expect_heard(r, "down 0 the gateway was disabled");
+    assert_non_null(strstr(rig_take_said(r, s), "BYE 6"));
+    rig_expect_said(r, newcomer, "BYE 6");
+    assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "disabled"));
+    end(r, s);
+    end(r, newcomer);
+}
+
+static void removing_a_gateway_ends_its_session_and_forgets_it(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    rig_set_model(r, rig_model(1, false));
+    rig_expect_said(r, s, "BYE 6");
+    rig_expect_heard(r, ""); /* there is no index left to say it with */
+    assert_null(roster_borrow_status(r->roster, 1));
+    assert_false(roster_borrow_status(r->roster, 0)->up);
+    roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 0);
+    end(r, s);
+}
+
+static void sessions_stay_when_their_gateways_move_within_the_model(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_connect(r, "gw-s2");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.gateway = slice_str("gw-s2");
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    settled.gateway_key = RIG_KEY + 1;
+    rig_settle(r, &settled);
+    rig_expect_heard(r, "settle gw-s2; up 1");
+    rig_set_model(r, rig_model(1, false)); /* gw-s1 leaves, gw-s2 becomes the first */
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    assert_true(roster_borrow_status(r->roster, 0)->up);
+    struct buf body;
+    buf_init(&body, 100);
+    prefix_encode(&body, true, &(struct msg_prefix){.seq = 0});
+    rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
+    buf_done(&body);
+    (void)rig_take_said(r, s);
+    roster_committed(r->roster, RIG_KEY + 1, RIG_EPOCH, 0);
+    rig_expect_said(r, s, "ACK 0: 0-1");
+    r->heard[0] = '\0';
+    end(r, s);
+    rig_expect_heard(r, "down 0 gone");
+}
+
+static void a_gateway_that_waits_for_the_database_survives_a_new_configuration(void **state) {
+    struct rig *r = *state;
+    struct session *s = say_hello(r);
+    rig_set_model(r, rig_model(2, false));
+    settle_ok(r);
+    rig_expect_said(r, s, "WELCOME");
+    end(r, s);
+}
+
+/* --- status
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static void the_last_status_stays_when_the_session_is_gone(void **state) {
+    struct rig *r = *state;
+    const struct link_status *status = roster_borrow_status(r->roster, 0);
+    assert_false(status->up);
+    assert_int_equal(status->since_us, r->now.wall_us);
+    assert_string_equal(status->fault, "");
+    struct session *s = rig_live(r);
+    rig_send_dict(r, s, 0, 0, 1);
+    rig_advance(r, TM_MINUTE_US);
+    session_lost(s, "connection reset by peer", r->now);
+    status = roster_borrow_status(r->roster, 0);
+    assert_false(status->up);
+    assert_int_equal(status->since_us, r->now.wall_us);
+    assert_int_equal(status->last_seen_us, r->now.wall_us - TM_MINUTE_US);
+    assert_int_equal(status->records, 1);
+    assert_string_equal(status->software, "rig 1.0");
+    assert_string_equal(status->fault, "connection reset by peer");
+    session_free(&s);
+    assert_null(roster_borrow_status(r->roster, 2));
+    assert_null(roster_borrow_status(r->roster, MODEL_NONE));
+}
+
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_RIG(a_newer_connection_replaces_the_old_one_once_it_has_settled),
+        IN_RIG(the_old_one_goes_on_when_the_newer_one_fails),
+        IN_RIG(the_old_one_goes_on_when_the_database_says_no_to_the_newer_one),
+        IN_RIG(of_three_only_the_newest_stays),
+        IN_RIG(an_answer_nobody_waits_for_is_ignored),
+        IN_RIG(two_that_fight_for_one_identity_do_not_take_turns_for_ever),
+        IN_RIG(ten_breaches_suspend_a_gateway_and_not_its_neighbour),
+        IN_RIG(poison_records_are_no_breaches),
+        IN_RIG(disabling_a_gateway_ends_its_session),
+        IN_RIG(removing_a_gateway_ends_its_session_and_forgets_it),
+        IN_RIG(sessions_stay_when_their_gateways_move_within_the_model),
+        IN_RIG(a_gateway_that_waits_for_the_database_survives_a_new_configuration),
+        IN_RIG(the_last_status_stays_when_the_session_is_gone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
