@@ -451,27 +451,33 @@ static uint32_t run_end(const struct link_sample *v, uint32_t n, uint32_t start)
     return end;
 }
 
-void data_encode(struct buf *out, const struct link_sample *v, uint32_t n) {
-    CHECK(n > 0);
-    CHECK(n <= LINK_SAMPLES_MAX);
-    int64_t t0_us = v[0].t_us;
-    uint32_t n_runs = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        CHECK(v[i].t_us >= LINK_TIME_MIN_US);
-        CHECK(v[i].t_us <= LINK_TIME_MAX_US);
-        CHECK(v[i].alias <= LINK_ALIAS_MAX);
-        CHECK(v[i].type >= VALUE_BOOL);
-        CHECK(v[i].type <= VALUE_BYTES);
-        CHECK(i == 0 || v[i].alias >= v[i - 1].alias);
-        n_runs += i == 0 || v[i].alias != v[i - 1].alias;
-        t0_us = v[i].t_us < t0_us ? v[i].t_us : t0_us;
-    }
+static bool can_follow(const struct link_sample *s, const struct link_sample *before) {
+    return s->t_us >= LINK_TIME_MIN_US && s->t_us <= LINK_TIME_MAX_US && s->alias <= LINK_ALIAS_MAX &&
+           s->type >= VALUE_BOOL && s->type <= VALUE_BYTES && (before == NULL || s->alias >= before->alias);
+}
+
+/* The largest unit that all times are a whole number of, counted from t0. */
+static uint8_t largest_tick(const struct link_sample *v, uint32_t n, int64_t t0_us) {
     uint8_t tick = TICK_MAX;
     for (uint32_t i = 0; i < n; i++) {
         while ((v[i].t_us - t0_us) % tick_us[tick] != 0) {
             tick--;
         }
     }
+    return tick;
+}
+
+void data_encode(struct buf *out, const struct link_sample *v, uint32_t n) {
+    CHECK(n > 0);
+    CHECK(n <= LINK_SAMPLES_MAX);
+    int64_t t0_us = v[0].t_us;
+    uint32_t n_runs = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(can_follow(&v[i], i == 0 ? NULL : &v[i - 1]));
+        n_runs += i == 0 || v[i].alias != v[i - 1].alias;
+        t0_us = v[i].t_us < t0_us ? v[i].t_us : t0_us;
+    }
+    uint8_t tick = largest_tick(v, n, t0_us);
     write_i64(out, t0_us);
     buf_byte(out, tick);
     write_varint(out, n_runs);

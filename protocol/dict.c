@@ -100,9 +100,10 @@ static enum status grow(struct dict *d, uint32_t cap, struct error *err) {
 enum status dict_copy(const struct dict *from, uint64_t id, struct dict **ret, struct error *err) {
     struct dict *d = NULL;
     enum status status = dict_new(id, &d, err);
-    if (status == OK) {
-        status = grow(d, from->n, err);
+    if (d == NULL) {
+        return status;
     }
+    status = grow(d, from->n, err);
     if (status != OK) {
         dict_free(&d);
         return status;
