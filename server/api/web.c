@@ -258,6 +258,7 @@ void web_turn_end(struct web *w, int64_t now_mono_us) {
         w->checked_mono_us = now_mono_us;
         check_deadlines(w, now_mono_us);
     }
+    web_pump(w);
     /* The plug-in runs what the library owes (bytes already decrypted, for example) only once after each
      * event of a socket; what is left then would wait for the next one. */
     if (lws_service_adjust_timeout(w->context, 1, 0) == 0) {

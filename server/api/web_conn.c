@@ -5,7 +5,7 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -108,6 +108,37 @@ static void on_destroyed(struct web *w, struct lws *wsi) {
 
 /* --- requests */
 
+/* A request whose bytes are all there must not be read any further: in that state the library asks the kernel
+ * again and again for bytes that it then does not take. But it also does not write while reading is off. So
+ * reading is on only from the moment the kernel has room for the answer (web_pump sees that) until the next
+ * piece is written; meanwhile the loop sleeps. */
+static void want_write(struct web_conn *c) {
+    if (!c->closing) {
+        c->wants_write = true;
+        lws_callback_on_writable(c->wsi);
+    }
+}
+
+static void set_reading(struct web_conn *c, int on) {
+    if (c->request_whole) {
+        (void)lws_rx_flow_control(c->wsi, on);
+    }
+}
+
+void web_pump(struct web *w) {
+    for (struct web_conn *c = w->conns; c != NULL; c = c->next) {
+        if (!c->wants_write || c->closing || !c->request_whole) {
+            continue;
+        }
+        struct pollfd p = {.fd = lws_get_socket_fd(c->wsi), .events = POLLOUT};
+        bool room = poll(&p, 1, 0) > 0;
+        set_reading(c, room ? 1 : 0);
+        if (room) {
+            lws_callback_on_writable(c->wsi);
+        }
+    }
+}
+
 static void on_done(struct http_request *r) {
     struct web_conn *c = r->holder;
     if (c == NULL) {
@@ -117,9 +148,7 @@ static void on_done(struct http_request *r) {
     c->deadline.written_mono_us = clock_mono_us();
     buf_clear(&c->head);
     http_write_head(r, c->web->hsts, &c->head);
-    if (!c->closing) {
-        lws_callback_on_writable(c->wsi);
-    }
+    want_write(c);
 }
 
 static struct http_request *take_head(struct web_conn *c) {
@@ -135,11 +164,10 @@ static struct http_request *take_head(struct web_conn *c) {
     return r;
 }
 
-/* All of it is there. From here on nothing is read: in this state the library would ask the kernel again and
- * again for bytes that it does not take. */
 static void run_request(struct web_conn *c) {
     c->deadline.body_mono_us = clock_mono_us();
-    (void)lws_rx_flow_control(c->wsi, 0);
+    c->request_whole = true;
+    set_reading(c, 0);
     lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
     if (!c->request->answered) {
         c->web->host.request(c->web->host.ctx, c->request);
@@ -193,9 +221,11 @@ static int on_body_end(struct web_conn *c) {
 /* Sends the next piece of head and body. -1: close. */
 static int write_answer(struct web *w, struct web_conn *c) {
     const struct http_request *r = c->request;
+    set_reading(c, 0);
     if (r == NULL || !r->answered) {
         return 0;
     }
+    c->wants_write = false;
     size_t body = r->method == HTTP_HEAD ? 0 : http_body_length(r);
     size_t all = c->head.n + body;
     if (c->sent == all) {
@@ -222,7 +252,7 @@ static int write_answer(struct web *w, struct web_conn *c) {
     }
     c->sent += n;
     c->deadline.written_mono_us = clock_mono_us();
-    lws_callback_on_writable(c->wsi);
+    want_write(c);
     return 0;
 }
 

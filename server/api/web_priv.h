@@ -1,4 +1,4 @@
-/* Inside of web.c and web_conn.c: what a connection is. */
+/* Inside of web.c, web_conn.c (connections and what they carry) and web_head.c (reading a head). */
 #ifndef PENSTOCK_API_WEB_PRIV_H
 #define PENSTOCK_API_WEB_PRIV_H
 
@@ -24,6 +24,8 @@ struct web_conn {
     struct web_deadline deadline;
     struct web_socket socket;
     bool expects_body;
+    bool request_whole; /* nothing more is read */
+    bool wants_write;
     bool finished; /* answered and sent; what still comes in is thrown away */
     bool closing;  /* libwebsockets is done with it, or was told to be */
     char peer[PEER_SIZE];
@@ -54,6 +56,8 @@ bool web_read_head(struct web *w, struct lws *wsi, struct http_request *r);
 /* The header's text, all of it; "" if it is not there. False: longer than there is room. */
 bool web_copy_header(struct lws *wsi, enum lws_token_indexes token, char *to, size_t size);
 
+/* Once per turn: lets answers go on for which the kernel has room. */
+void web_pump(struct web *w);
 int web_on_http(struct web *w, struct lws *wsi, enum lws_callback_reasons reason, const void *in, size_t n);
 int web_on_socket(struct web *w, struct lws *wsi, enum lws_callback_reasons reason, const void *in, size_t n);
 

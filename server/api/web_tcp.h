@@ -1,5 +1,5 @@
-/* One question to the kernel about a connection. In a file of its own: the kernel's header, which has the counter,
- * and glibc's, which libwebsockets includes, exclude each other. */
+/* One question to the kernel about a connection. In a file of its own: the kernel's header, which has the
+ * counter, and glibc's, which libwebsockets includes, exclude each other. */
 #ifndef PENSTOCK_API_WEB_TCP_H
 #define PENSTOCK_API_WEB_TCP_H
 
