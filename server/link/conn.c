@@ -49,8 +49,7 @@ void conn_wake(struct conn *c) {
     }
 }
 
-/* --- to the line
- * ------------------------------------------------------------------------------------------------------ */
+/* --- to the line --- */
 
 static void on_written(uv_write_t *req, int status) {
     struct conn *c = req->data;
@@ -108,8 +107,7 @@ static void send_all(struct conn *c, struct link_now now) {
     }
 }
 
-/* --- from the line
- * ---------------------------------------------------------------------------------------------------- */
+/* --- from the line --- */
 
 static void handshake_done(struct conn *c, struct link_now now) {
     end_shaking(c);
@@ -197,9 +195,7 @@ static void start_reading(struct conn *c, struct link_now now) {
     c->reading = true;
 }
 
-/* --- phases
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- phases --- */
 
 static void on_shutdown(uv_shutdown_t *req, int status) {
     struct conn *c = req->data;
@@ -278,8 +274,11 @@ void conn_resume(struct conn *c, struct link_now now) {
     conn_wake(c);
 }
 
-/* --- in and out of the list
- * -------------------------------------------------------------------------------------------- */
+void conn_evict(struct conn *c, struct link_now now) {
+    drop(c, "TLS was not done in time, and others wait", now);
+}
+
+/* --- in and out of the list --- */
 
 static void peer_text(struct conn *c) {
     struct sockaddr_storage addr;
@@ -320,6 +319,7 @@ void conn_accept(struct link *l, uv_stream_t *from) {
     }
     struct link_now now = link_now();
     c->link = l;
+    c->accepted_mono_us = now.mono_us;
     int rc = uv_tcp_init(l->loop, &c->tcp);
     CHECK(rc == 0);
     c->tcp.data = c;

@@ -23,8 +23,7 @@ struct link_now link_now(void) {
     return (struct link_now){.mono_us = clock_mono_us(), .wall_us = clock_wall_us()};
 }
 
-/* --- what is told
- * ----------------------------------------------------------------------------------------------------- */
+/* --- what is told --- */
 
 void link_stranger(struct link *l, const char *peer, const char *subject, const char *why,
                    struct link_now now) {
@@ -89,9 +88,7 @@ static void on_wake(void *ctx, struct session *s) {
     conn_wake(session_user(s));
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- time --- */
 
 static void on_tick(uv_timer_t *timer) {
     struct link *l = timer->data;
@@ -123,9 +120,7 @@ void link_turn_end(struct link *l) {
     listener_continue(l);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static uint32_t or_default(uint32_t value, uint32_t otherwise) {
     return value == 0 ? otherwise : value;
@@ -259,9 +254,7 @@ bool link_get_status(const struct link *l, uint32_t gateway, struct link_status 
     return true;
 }
 
-/* --- the end
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the end --- */
 
 static void on_tick_closed(uv_handle_t *handle) {
     struct link *l = handle->data;

@@ -8,12 +8,13 @@
 #include "server/link/tls.h"
 
 enum {
-    LINK_READ_SIZE = 64 * 1024,   /* most that one read takes, and what one connection may take in a turn */
-    LINK_PLAIN_SIZE = 16 * 1024,  /* a TLS record */
-    LINK_HANDSHAKES_MAX = 16,     /* unfinished at the same time; more wait in the kernel's backlog */
-    LINK_WRITE_MAX = 1024 * 1024, /* waiting to be written; above, nothing more is read */
-    LINK_WRITE_STUCK_MS = 30000,  /* so long above it: closed */
-    LINK_LINGER_MS = 2000,        /* for the last words of a closing connection to arrive */
+    LINK_READ_SIZE = 64 * 1024,  /* most that one read takes, and what one connection may take in a turn */
+    LINK_PLAIN_SIZE = 16 * 1024, /* a TLS record */
+    LINK_HANDSHAKES_MAX = 16,    /* unfinished at the same time; more wait in the kernel's backlog */
+    LINK_HANDSHAKE_CROWDED_MS = 3000, /* what each of them gets while others wait */
+    LINK_WRITE_MAX = 1024 * 1024,     /* waiting to be written; above, nothing more is read */
+    LINK_WRITE_STUCK_MS = 30000,      /* so long above it: closed */
+    LINK_LINGER_MS = 2000,            /* for the last words of a closing connection to arrive */
     LINK_TICK_MS = 100,
     LINK_BACKLOG = 512,
     LINK_LISTEN_AGAIN_MS = 1000,
@@ -43,6 +44,7 @@ struct conn {
     size_t turn_bytes;
     int64_t stuck_mono_us;    /* since when too much waits to be written; 0: it does not */
     int64_t deadline_mono_us; /* of CONN_LINGER */
+    int64_t accepted_mono_us;
     char peer[64];
 };
 
@@ -97,6 +99,8 @@ void conn_wake(struct conn *c);
 void conn_turn_end(struct conn *c, struct link_now now);
 void conn_tick(struct conn *c, struct link_now now);
 void conn_resume(struct conn *c, struct link_now now);
+/* Ends a handshake to make room for others. */
+void conn_evict(struct conn *c, struct link_now now);
 void conn_free(struct conn *c);
 /* Moves it to the end of the list of connections; *last is the last one, before and after. */
 void conn_move_behind(struct conn *c, struct conn **last);

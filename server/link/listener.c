@@ -42,10 +42,26 @@ static void on_connection(uv_stream_t *stream, int status) {
     listener_continue(l);
 }
 
+/* Half-open connections cost their sender nothing. So that a handful of them cannot keep the gateways out for
+ * the whole time that a handshake may take, each gets less of it while others wait. */
+static void make_room(struct link *l, struct link_now now) {
+    if (!l->listener.waiting || l->handshakes < LINK_HANDSHAKES_MAX) {
+        return;
+    }
+    struct conn *next = NULL;
+    for (struct conn *c = l->conns; c != NULL; c = next) {
+        next = c->next;
+        if (c->shaking && now.mono_us - c->accepted_mono_us >= LINK_HANDSHAKE_CROWDED_MS * MS_US) {
+            conn_evict(c, now);
+        }
+    }
+}
+
 void listener_tick(struct link *l, struct link_now now) {
     if (l->stopping) {
         return;
     }
+    make_room(l, now);
     listener_continue(l);
     if (l->listener.tcp == NULL && now.mono_us >= l->listener.again_mono_us) {
         struct error err = {0};

@@ -76,8 +76,7 @@ static struct slot *slot_of(const struct roster *r, const struct session *s) {
     return gateway == MODEL_NONE ? NULL : slot_at(r, gateway);
 }
 
-/* --- configuration
- * ---------------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 static void end_gone(struct slot *slot, const char *why, struct link_now now) {
     if (slot->current != NULL) {
@@ -143,14 +142,13 @@ enum status roster_set_model(struct roster *r, const struct model *m, struct lin
     return OK;
 }
 
-/* --- sessions come and go
- * --------------------------------------------------------------------------------------------- */
+/* --- sessions come and go --- */
 
 static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now now) {
     char text[160];
     (void)snprintf(text, sizeof text,
                    "suspended for %lld more seconds after too many breaches of the protocol",
-                   (long long)(wait_us / 1000000 + 1));
+                   (long long)wait_us / 1000000 + 1);
     session_refuse(s, LINK_SUSPENDED, text, now);
 }
 

@@ -1,4 +1,5 @@
-/* The session's insides, shared by session.c (states, control messages) and session_record.c (records). */
+/* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
+ * WELCOME), session_frames.c (frames, control messages) and session_record.c (records, acknowledgements). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -12,7 +13,8 @@ enum {
     SESSION_OUT_MAX = 2 * 1024 * 1024,
     SESSION_REASON_SIZE = 256,
     SESSION_CLOCK_PROBES = 8,
-    SESSION_SEQ_BITS = 63, /* PostgreSQL's bigint */
+    SESSION_SEQ_BITS = 63,    /* PostgreSQL's bigint */
+    SESSION_RETRY_MS = 10000, /* told to those who are to come again */
 };
 
 /* A record that was handed over and is not committed yet. */
@@ -79,6 +81,9 @@ void session_close(struct session *s, const char *reason, struct link_now now);
 /* Tells the host, at a bounded rate. */
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+
+/* HELLO (session_greeting.c). */
+enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
 
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);

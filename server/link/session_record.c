@@ -6,11 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { RETRY_MS = 10000 };
-
-/* --- DATA to samples
- * --------------------------------------------------------------------------------------------------
- */
+/* --- DATA to samples --- */
 
 struct decoding {
     const struct shelf_dict *d;
@@ -93,9 +89,7 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
     return status;
 }
 
-/* --- records
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- records --- */
 
 static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
     for (uint32_t i = 0; i < s->n_flights; i++) {
@@ -193,7 +187,7 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
         report_fault(s, f, prefix, j, now);
     }
     if (j->has_change && shelf_accept(&s->shelf, &j->change) != OK) {
-        session_bye(s, BYE_RETRY, RETRY_MS, "the server is out of memory", now);
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
     }
 #ifdef PENSTOCK_MUTANTS
     if (s->env->limits.mutant_ack_before_commit) {
@@ -287,7 +281,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     if (status == ERR_FULL) {
         return VERDICT_BLOCKED;
     }
-    session_bye(s, BYE_RETRY, RETRY_MS, "the server cannot take records now", now);
+    session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server cannot take records now", now);
     return VERDICT_NEXT;
 }
 
@@ -305,7 +299,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
     uint16_t code = 0;
     enum status status = decode_data(s, &prefix, rest, now, &data, &code, &err);
     if (status == ERR_NOMEM) {
-        session_bye(s, BYE_RETRY, RETRY_MS, "the server is out of memory", now);
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
     } else if (status != OK) {
         char text[SESSION_REASON_SIZE];
         (void)snprintf(text, sizeof text, "snapshot: %s: %s", err.where, err.text);
@@ -320,8 +314,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
     return VERDICT_NEXT;
 }
 
-/* --- what the database gave
- * -------------------------------------------------------------------------------------------- */
+/* --- what the database gave --- */
 
 void session_load_dicts(struct session *s, const struct link_settled *settled) {
     /* The present epoch first, should there be more than the shelf takes. */
@@ -344,8 +337,7 @@ void session_load_dicts(struct session *s, const struct link_settled *settled) {
     }
 }
 
-/* --- acknowledgements
- * ------------------------------------------------------------------------------------------------- */
+/* --- acknowledgements --- */
 
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
     if (s->state != SESSION_LIVE) {

@@ -46,8 +46,7 @@ static enum status file_error(struct error *err, const char *file, const char *w
     return error_set(err, ERR_INVALID, file, "%s: %s", what, reason);
 }
 
-/* --- who is there
- * ---------------------------------------------------------------------------------------------------- */
+/* --- who is there --- */
 
 static bool is_name_char(unsigned char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -137,9 +136,7 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
     return 1;
 }
 
-/* --- ALPN
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- ALPN --- */
 
 static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len, const unsigned char *in,
                    unsigned int in_len, void *ctx) {
@@ -167,9 +164,7 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *ctx) {
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* --- contexts
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- contexts --- */
 
 static enum status load_authority(SSL_CTX *ssl, const struct tls_config *cfg, struct error *err) {
     if (SSL_CTX_load_verify_locations(ssl, cfg->ca_file, NULL) != 1) {
@@ -258,9 +253,7 @@ void tls_context_free(struct tls_context **c) {
     }
 }
 
-/* --- one connection
- * --------------------------------------------------------------------------------------------------
- */
+/* --- one connection --- */
 
 /* The server's certificate must name what the client meant to reach: an address or a DNS name. */
 static bool expect_host(SSL *ssl, const char *host) {

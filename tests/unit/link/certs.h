@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CERTS_PATH_SIZE = 160, CERTS_DAY_S = 24 * 3600 };
+enum { CERTS_PATH_SIZE = 160 };
+#define CERTS_DAY_S (24 * 3600L)
 
 struct certs {
     char dir[64];

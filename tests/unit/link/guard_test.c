@@ -8,7 +8,7 @@ static void a_gateway_may_replace_its_session_three_times_a_minute(void **state)
     (void)state;
     struct guard g = {0};
     int64_t wait = 0;
-    for (int i = 0; i < GUARD_REPLACEMENTS; i++) {
+    for (int64_t i = 0; i < GUARD_REPLACEMENTS; i++) {
         assert_int_equal(guard_hello(&g, true, start + i * TM_SECOND_US, &wait), GUARD_ADMIT);
     }
     assert_int_equal(guard_hello(&g, true, start + 59 * TM_SECOND_US, &wait), GUARD_DUPLICATE);
@@ -19,7 +19,7 @@ static void replacements_that_are_spread_are_allowed_for_ever(void **state) {
     (void)state;
     struct guard g = {0};
     int64_t wait = 0;
-    for (int i = 0; i < 1000; i++) {
+    for (int64_t i = 0; i < 1000; i++) {
         assert_int_equal(guard_hello(&g, true, start + i * 20 * TM_SECOND_US, &wait), GUARD_ADMIT);
     }
 }
@@ -28,7 +28,7 @@ static void after_too_many_the_present_session_is_kept_for_five_minutes(void **s
     (void)state;
     struct guard g = {0};
     int64_t wait = 0;
-    for (int i = 0; i < GUARD_REPLACEMENTS; i++) {
+    for (int64_t i = 0; i < GUARD_REPLACEMENTS; i++) {
         assert_int_equal(guard_hello(&g, true, start, &wait), GUARD_ADMIT);
     }
     assert_int_equal(guard_hello(&g, true, start, &wait), GUARD_DUPLICATE);
@@ -40,7 +40,7 @@ static void when_the_present_session_is_gone_anybody_with_the_certificate_gets_i
     (void)state;
     struct guard g = {0};
     int64_t wait = 0;
-    for (int i = 0; i <= GUARD_REPLACEMENTS; i++) {
+    for (int64_t i = 0; i <= GUARD_REPLACEMENTS; i++) {
         (void)guard_hello(&g, true, start, &wait);
     }
     assert_int_equal(guard_hello(&g, false, start, &wait), GUARD_ADMIT);
@@ -50,7 +50,7 @@ static void ten_breaches_in_ten_minutes_suspend_and_nine_do_not(void **state) {
     (void)state;
     struct guard g = {0};
     int64_t wait = 0;
-    for (int i = 0; i < GUARD_BREACHES - 1; i++) {
+    for (int64_t i = 0; i < GUARD_BREACHES - 1; i++) {
         assert_false(guard_breach(&g, start + i * TM_SECOND_US));
     }
     assert_int_equal(guard_hello(&g, false, start + 30 * TM_SECOND_US, &wait), GUARD_ADMIT);
@@ -63,14 +63,14 @@ static void ten_breaches_in_ten_minutes_suspend_and_nine_do_not(void **state) {
 static void breaches_far_apart_are_forgiven(void **state) {
     (void)state;
     struct guard g = {0};
-    for (int i = 0; i < 100; i++) {
+    for (int64_t i = 0; i < 100; i++) {
         assert_false(guard_breach(&g, start + i * 67 * TM_SECOND_US));
     }
 }
 
 static bool suspend_once(struct guard *g, int64_t now) {
     bool suspended = false;
-    for (int i = 0; i < GUARD_BREACHES; i++) {
+    for (int64_t i = 0; i < GUARD_BREACHES; i++) {
         suspended = guard_breach(g, now);
     }
     return suspended;
@@ -95,14 +95,14 @@ static void suspensions_double_up_to_an_hour_and_start_over_after_a_quiet_one(vo
 static void a_bucket_lets_a_burst_through_then_one_an_interval(void **state) {
     (void)state;
     struct bucket b = {0};
-    for (int i = 0; i < 5; i++) {
+    for (int64_t i = 0; i < 5; i++) {
         assert_true(bucket_take(&b, start, TM_SECOND_US, 5));
     }
     assert_false(bucket_take(&b, start, TM_SECOND_US, 5));
     assert_false(bucket_take(&b, start + TM_SECOND_US - 1, TM_SECOND_US, 5));
     assert_true(bucket_take(&b, start + TM_SECOND_US, TM_SECOND_US, 5));
     assert_false(bucket_take(&b, start + TM_SECOND_US, TM_SECOND_US, 5));
-    for (int i = 0; i < 5; i++) {
+    for (int64_t i = 0; i < 5; i++) {
         assert_true(bucket_take(&b, start + TM_HOUR_US, TM_SECOND_US, 5));
     }
     assert_false(bucket_take(&b, start + TM_HOUR_US, TM_SECOND_US, 5));

@@ -40,9 +40,7 @@ struct rig {
     char said[RIG_TEXT];
 };
 
-/* --- texts
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- texts --- */
 
 static inline void rig_note(char text[RIG_TEXT], const char *fmt, ...) PRINTF_LIKE(2, 3);
 static inline void rig_note(char text[RIG_TEXT], const char *fmt, ...) {
@@ -57,8 +55,7 @@ static inline void rig_note(char text[RIG_TEXT], const char *fmt, ...) {
     va_end(args);
 }
 
-/* --- the host
- * -------------------------------------------------------------------------------------------------------- */
+/* --- the host --- */
 
 static inline void rig_on_settle(void *ctx, uint64_t token, struct slice gateway,
                                  const struct msg_epoch *epochs, uint32_t n_epochs) {
@@ -119,8 +116,7 @@ static inline void rig_on_wake(void *ctx, struct session *s) {
     (void)s;
 }
 
-/* --- the model
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the model --- */
 
 static inline void rig_put(struct map *map, struct slice name, uint32_t i) {
     CHECK(map_put(map, name, i) == OK);
@@ -184,9 +180,7 @@ static inline void rig_set_model(struct rig *r, struct model *m) {
     model_free(&old);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static inline void rig_init(struct rig *r) {
     *r = (struct rig){.now = {.mono_us = 50 * TM_HOUR_US, .wall_us = INT64_C(1790000000000000)}};
@@ -229,8 +223,7 @@ static inline void rig_expect_heard(struct rig *r, const char *text) {
     r->heard[0] = '\0';
 }
 
-/* --- what a session says
- * --------------------------------------------------------------------------------------------- */
+/* --- what a session says --- */
 
 static inline void rig_note_ack(char text[RIG_TEXT], struct slice body) {
     struct msg_ack ack;
@@ -299,8 +292,7 @@ static inline void rig_expect_said(struct rig *r, struct session *s, const char 
     assert_string_equal(rig_take_said(r, s), text);
 }
 
-/* --- what a gateway says
- * --------------------------------------------------------------------------------------------- */
+/* --- what a gateway says --- */
 
 static inline void rig_send_bytes(struct rig *r, struct session *s, const void *p, size_t n) {
     const uint8_t *from = p;
@@ -375,9 +367,7 @@ static inline struct session *rig_live(struct rig *r) {
     return s;
 }
 
-/* --- records
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- records --- */
 
 static inline struct dict_entry rig_entry(uint32_t alias, const char *name, enum value_type type) {
     return (struct dict_entry){.alias = alias, .name = slice_str(name), .type = (uint8_t)type, .scale = 1};

@@ -31,8 +31,7 @@ static void settle_ok(struct rig *r) {
     rig_settle(r, &settled);
 }
 
-/* --- the newest wins
- * ------------------------------------------------------------------------------------------------- */
+/* --- the newest wins --- */
 
 static void a_newer_connection_replaces_the_old_one_once_it_has_settled(void **state) {
     struct rig *r = *state;
@@ -150,8 +149,7 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     end(r, late);
 }
 
-/* --- breaches
- * -------------------------------------------------------------------------------------------------------- */
+/* --- breaches --- */
 
 static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     struct rig *r = *state;
@@ -190,8 +188,7 @@ static void poison_records_are_no_breaches(void **state) {
     end(r, s);
 }
 
-/* --- configuration
- * --------------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 static void disabling_a_gateway_ends_its_session(void **state) {
     struct rig *r = *state;
@@ -254,9 +251,7 @@ static void a_gateway_that_waits_for_the_database_survives_a_new_configuration(v
     end(r, s);
 }
 
-/* --- status
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- status --- */
 
 static void the_last_status_stays_when_the_session_is_gone(void **state) {
     struct rig *r = *state;

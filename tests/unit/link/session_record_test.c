@@ -29,8 +29,7 @@ static struct session *with_dict(struct rig *r) {
     return s;
 }
 
-/* --- the good case
- * --------------------------------------------------------------------------------------------------- */
+/* --- the good case --- */
 
 static void samples_arrive_under_the_tags_of_the_configuration(void **state) {
     struct rig *r = *state;
@@ -119,8 +118,7 @@ static void events_are_stored_as_they_are(void **state) {
     end(r, s);
 }
 
-/* --- acknowledgements
- * ------------------------------------------------------------------------------------------------- */
+/* --- acknowledgements --- */
 
 static void nothing_is_acknowledged_before_it_is_committed(void **state) {
     struct rig *r = *state;
@@ -178,8 +176,7 @@ static void more_ranges_than_one_ack_holds_take_several(void **state) {
     end(r, s);
 }
 
-/* --- duplicates
- * ------------------------------------------------------------------------------------------------------- */
+/* --- duplicates --- */
 
 static void a_committed_record_that_comes_again_is_dropped_and_acknowledged_again(void **state) {
     struct rig *r = *state;
@@ -234,8 +231,7 @@ static void one_number_with_two_contents_is_a_conflict(void **state) {
     end(r, s);
 }
 
-/* --- records that cannot be used
- * --------------------------------------------------------------------------------------- */
+/* --- records that cannot be used --- */
 
 static void unknown_alias(struct buf *body) {
     struct link_sample v = {.alias = 77, .type = VALUE_F64, .t_us = 1790000000000000, .f = 1};
@@ -368,8 +364,7 @@ static void a_record_without_a_place_ends_the_session(void **state) {
     }
 }
 
-/* --- the window
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the window --- */
 
 static void a_gateway_may_fill_the_window_and_not_more(void **state) {
     struct rig *r = *state;
@@ -421,9 +416,7 @@ static void holes_without_end_are_refused(void **state) {
     end(r, s);
 }
 
-/* --- no room
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- no room --- */
 
 static void without_room_a_session_stops_and_goes_on_where_it_was(void **state) {
     struct rig *r = *state;
@@ -486,8 +479,7 @@ static void a_dictionary_that_had_to_wait_is_there_afterwards(void **state) {
     end(r, s);
 }
 
-/* --- dictionaries
- * ----------------------------------------------------------------------------------------------------- */
+/* --- dictionaries --- */
 
 static void a_dictionary_may_come_in_parts_and_counts_when_it_is_whole(void **state) {
     struct rig *r = *state;
@@ -634,28 +626,31 @@ static const struct {
     {VALUE_BYTES, {false, false, false}},
 };
 
+static void expect_fit(struct rig *r, const char *name, enum value_type type, bool expected) {
+    struct session *s = rig_live(r);
+    const struct dict_entry e = rig_entry(1, name, type);
+    rig_send_dict_part(r, s, 0, 0, 1, 0, false, &e, 1);
+    struct link_sample v = {.alias = 1, .type = (uint8_t)type, .t_us = 1790000000000000};
+    if (type == VALUE_STRING || type == VALUE_BYTES) {
+        v.s = slice_str("");
+    }
+    struct buf body;
+    rig_data_body(&body, true, 0, 1, 1, &v, 1);
+    r->n_samples = 9;
+    rig_send(r, s, MSG_DATA, FRAME_JOURNALED, buf_slice(&body));
+    buf_done(&body);
+    if (r->n_samples != (expected ? 1U : 0U)) {
+        fail_msg("%s for %s: %u", value_type_name((uint8_t)type), name, r->n_samples);
+    }
+    rig_expect_said(r, s, expected ? "" : "ERROR unsupported");
+    end(r, s);
+}
+
 static void each_type_of_value_fits_the_tags_that_can_hold_it(void **state) {
-    struct rig *r = *state;
     static const char *const names[] = {"L_T1", "PU1.run", "PU1.starts"};
     for (size_t i = 0; i < COUNT(fits); i++) {
         for (size_t j = 0; j < COUNT(names); j++) {
-            struct session *s = rig_live(r);
-            const struct dict_entry e = rig_entry(1, names[j], fits[i].value);
-            rig_send_dict_part(r, s, 0, 0, 1, 0, false, &e, 1);
-            struct link_sample v = {.alias = 1, .type = (uint8_t)fits[i].value, .t_us = 1790000000000000};
-            if (v.type == VALUE_STRING || v.type == VALUE_BYTES) {
-                v.s = slice_str("");
-            }
-            struct buf body;
-            rig_data_body(&body, true, 0, 1, 1, &v, 1);
-            r->n_samples = 9;
-            rig_send(r, s, MSG_DATA, FRAME_JOURNALED, buf_slice(&body));
-            buf_done(&body);
-            if (r->n_samples != (fits[i].fits[j] ? 1U : 0U)) {
-                fail_msg("%s for %s: %u", value_type_name((uint8_t)fits[i].value), names[j], r->n_samples);
-            }
-            rig_expect_said(r, s, fits[i].fits[j] ? "" : "ERROR unsupported");
-            end(r, s);
+            expect_fit(*state, names[j], fits[i].value, fits[i].fits[j]);
         }
     }
 }

@@ -15,8 +15,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* --- greeting
- * -------------------------------------------------------------------------------------------------------- */
+/* --- greeting --- */
 
 static void hello_then_settle_then_welcome(void **state) {
     struct rig *r = *state;
@@ -111,8 +110,7 @@ static void bytes_may_come_one_at_a_time(void **state) {
     session_free(&s);
 }
 
-/* --- who does not get in
- * ---------------------------------------------------------------------------------------------- */
+/* --- who does not get in --- */
 
 struct refusal {
     const char *what;
@@ -240,8 +238,7 @@ static void a_journal_that_was_set_back_is_noticed(void **state) {
     session_free(&s);
 }
 
-/* --- every frame in every state
- * ------------------------------------------------------------------------------------------ */
+/* --- every frame in every state --- */
 
 enum { IN_HELLO, IN_SETTLING, IN_LIVE, STATES };
 
@@ -339,25 +336,29 @@ static struct session *in_state(struct rig *r, int which) {
     return s;
 }
 
+static void expect_answer(struct rig *r, const struct row *row, int which) {
+    struct session *s = in_state(r, which);
+    struct buf body;
+    good_body(row, &body);
+    rig_send(r, s, row->type, row->flags, buf_slice(&body));
+    buf_done(&body);
+    const char *expected = row->said[which];
+    const char *said = rig_take_said(r, s);
+    bool closes = expected != NULL && (expected[0] == '\0' || strstr(expected, "fatal") != NULL);
+    if (strcmp(said, expected == NULL ? "" : expected) != 0 ||
+        (session_state(s) == SESSION_CLOSING) != closes) {
+        fail_msg("%s in state %d: said \"%s\", %s", row->what, which, said, session_reason(s));
+    }
+    session_lost(s, "gone", r->now);
+    session_free(&s);
+}
+
 static void every_frame_is_answered_in_every_state(void **state) {
     struct rig *r = *state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (int which = IN_HELLO; which < STATES; which++) {
             rig_advance(r, TM_HOUR_US); /* no breach is remembered */
-            struct session *s = in_state(r, which);
-            struct buf body;
-            good_body(&rows[i], &body);
-            rig_send(r, s, rows[i].type, rows[i].flags, buf_slice(&body));
-            buf_done(&body);
-            const char *expected = rows[i].said[which];
-            const char *said = rig_take_said(r, s);
-            bool closes = expected != NULL && (expected[0] == '\0' || strstr(expected, "fatal") != NULL);
-            if (strcmp(said, expected == NULL ? "" : expected) != 0 ||
-                (session_state(s) == SESSION_CLOSING) != closes) {
-                fail_msg("%s in state %d: said \"%s\", %s", rows[i].what, which, said, session_reason(s));
-            }
-            session_lost(s, "gone", r->now);
-            session_free(&s);
+            expect_answer(r, &rows[i], which);
         }
     }
 }
@@ -390,9 +391,7 @@ static void nothing_is_heard_after_the_end(void **state) {
     session_free(&s);
 }
 
-/* --- sizes
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- sizes --- */
 
 static void send_head(struct rig *r, struct session *s, uint8_t type, uint32_t len) {
     const uint8_t head[LINK_FRAME_HEAD] = {
@@ -448,9 +447,7 @@ static void reserved_critical_flags_are_refused(void **state) {
     }
 }
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- time --- */
 
 static void tls_that_is_not_done_in_time_ends(void **state) {
     struct rig *r = *state;
@@ -608,8 +605,7 @@ static void a_pong_with_mad_times_measures_nothing(void **state) {
     session_free(&s);
 }
 
-/* --- whatever comes
- * -------------------------------------------------------------------------------------------------- */
+/* --- whatever comes --- */
 
 /* Good frames with random bytes changed, cut short, made longer, in random pieces: nothing but an orderly end
  * or an orderly life may come of it. Oracle beyond that: the host is never handed a sample of a tag that is

@@ -4,8 +4,7 @@
 
 #include <openssl/ssl.h>
 
-/* --- certificates, one set for all tests
- * ------------------------------------------------------------------------------ */
+/* --- certificates, one set for all tests --- */
 
 struct pki {
     struct certs certs;
@@ -40,8 +39,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* --- two ends, joined
- * ------------------------------------------------------------------------------------------------ */
+/* --- two ends, joined --- */
 
 struct pair {
     struct tls_context *server_context;
@@ -111,8 +109,7 @@ static void run(struct pair *p, size_t step) {
     }
 }
 
-/* --- the good case
- * --------------------------------------------------------------------------------------------------- */
+/* --- the good case --- */
 
 static void two_ends_agree_and_carry_bytes_both_ways(void **state) {
     static const size_t steps[] = {1, 7, 4096};
@@ -183,8 +180,7 @@ static void the_server_gives_no_tickets(void **state) {
     pair_close(&p);
 }
 
-/* --- each way of being wrong
- * ----------------------------------------------------------------------------------------- */
+/* --- each way of being wrong --- */
 
 struct wrong {
     const char *what;
@@ -306,8 +302,7 @@ static void a_gateway_cannot_pass_for_the_server(void **state) {
     pair_close(&p);
 }
 
-/* --- lists of revoked certificates
- * ----------------------------------------------------------------------------------- */
+/* --- lists of revoked certificates --- */
 
 static void a_revoked_certificate_is_refused_and_an_outdated_list_refuses_all(void **state) {
     struct pki *pki = *state;
@@ -337,8 +332,7 @@ static void a_revoked_certificate_is_refused_and_an_outdated_list_refuses_all(vo
     }
 }
 
-/* --- other clients
- * --------------------------------------------------------------------------------------------------- */
+/* --- other clients --- */
 
 /* A client of plain OpenSSL, which does what ours never would. Returns the server's reason. */
 static void foreign_client(const struct pki *pki, const unsigned char *alpn, unsigned int alpn_len,
@@ -415,9 +409,7 @@ static void bytes_that_are_no_tls_fail_with_a_reason(void **state) {
     }
 }
 
-/* --- files
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 static void a_file_that_cannot_be_used_is_named(void **state) {
     struct pki *pki = *state;

@@ -1,0 +1,195 @@
+/* HELLO, settling, WELCOME. */
+#include "server/base/check.h"
+#include "server/base/utf8.h"
+#include "server/link/session_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MS_US INT64_C(1000)
+
+/* Whether this gateway may come in at all, by its certificate and the configuration. */
+static bool known_gateway(struct session *s, const struct msg_hello *hello, struct link_now now) {
+    if (!slice_eq(hello->gateway, slice_str(s->name))) {
+        session_fail(s, LINK_IDENTITY, NULL, now, "HELLO says \"%.*s\", the certificate is of \"%s\"",
+                     SLICE_ARG(hello->gateway), s->name);
+        return false;
+    }
+    if (s->env->model == NULL) {
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is starting", now);
+        return false;
+    }
+    uint32_t gateway = model_find_gateway(s->env->model, slice_str(s->name));
+    if (gateway == MODEL_NONE || !s->env->model->gateways[gateway].enabled) {
+        const char *why = gateway == MODEL_NONE ? "is not in the configuration" : "is disabled";
+        session_incident(s, "link.refused", now, "gateway %s", why);
+        session_fail(s, LINK_NOT_ALLOWED, NULL, now, "gateway \"%s\" %s", s->name, why);
+        return false;
+    }
+    session_set_gateway(s, gateway);
+    return true;
+}
+
+static void take_hello(struct session *s, const struct msg_hello *hello, struct link_now now) {
+    s->n_epochs = hello->n_epochs;
+    for (uint32_t i = 0; i < hello->n_epochs; i++) {
+        s->epochs[i].epoch = hello->epochs[i].epoch;
+        s->epochs[i].next_seq = hello->epochs[i].next_seq;
+    }
+    struct link_status *status = &s->status;
+    (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));
+    status->software[utf8_valid_prefix(status->software, strlen(status->software))] = '\0';
+    status->backlog_bytes = hello->journal_bytes;
+    status->oldest_sample_us = hello->oldest_sample_us;
+    status->dropped_total = hello->dropped_total;
+    if (__builtin_sub_overflow(hello->now_us, now.wall_us, &status->clock_offset_us)) {
+        status->clock_offset_us = 0;
+    }
+}
+
+enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now) {
+    struct msg_hello hello = {0};
+    struct error err = {0};
+    const struct msg_error about = {.ref_type = MSG_HELLO};
+    if (hello_decode(f->body, &hello, &err) != OK) {
+        session_fail(s, LINK_BAD_FRAME, &about, now, "HELLO: %s: %s", err.where, err.text);
+        return VERDICT_NEXT;
+    }
+    if (!known_gateway(s, &hello, now)) {
+        return VERDICT_NEXT;
+    }
+    if (hello.version_min > LINK_VERSION || hello.version_max < LINK_VERSION) {
+        session_fail(s, LINK_VERSION_MISMATCH, &about, now,
+                     "the gateway speaks versions %u to %u, the server %d to %d", hello.version_min,
+                     hello.version_max, LINK_VERSION, LINK_VERSION);
+        return VERDICT_NEXT;
+    }
+    take_hello(s, &hello, now);
+    s->state = SESSION_SETTLING;
+    s->deadline_mono_us = now.mono_us + s->env->limits.settle_ms * MS_US;
+    s->env->owner.hello(s->env->owner.ctx, s, hello.epochs, hello.n_epochs, now);
+    return VERDICT_NEXT;
+}
+
+static const struct msg_epoch *settled_epoch(const struct link_settled *settled, uint64_t epoch) {
+    for (uint32_t i = 0; i < settled->n_epochs; i++) {
+        if (settled->epochs[i].epoch == epoch) {
+            return &settled->epochs[i];
+        }
+    }
+    return NULL;
+}
+
+/* False if there is no memory. */
+static bool take_committed(struct session *s, const struct link_settled *settled) {
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        const struct msg_epoch *e = settled_epoch(settled, s->epochs[i].epoch);
+        for (uint32_t j = 0; e != NULL && j < e->n_ranges; j++) {
+            if (e->ranges[j].first < e->ranges[j].end &&
+                ranges_add(&s->epochs[i].committed, e->ranges[j].first, e->ranges[j].end) != OK) {
+                return false;
+            }
+        }
+        ranges_unmark_all(&s->epochs[i].committed); /* WELCOME tells them */
+    }
+    return true;
+}
+
+/* A gateway whose journal ends before what it has sent was set back by a restored disk: the numbers that it
+ * would give out next are taken. */
+static bool rolled_back(struct session *s, struct link_now now) {
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        uint64_t end = ranges_end(&s->epochs[i].committed);
+        if (s->epochs[i].next_seq < end) {
+            const struct msg_error about = {.ref_type = MSG_HELLO, .ep = i, .seq = end};
+            session_incident(s, "link.epoch_rollback", now, "next is %llu, stored is up to %llu",
+                             (unsigned long long)s->epochs[i].next_seq, (unsigned long long)end);
+            session_fail(s, LINK_EPOCH_ROLLBACK, &about, now,
+                         "the gateway would go on with %llu, but %llu are stored: open a new epoch",
+                         (unsigned long long)s->epochs[i].next_seq, (unsigned long long)end);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_welcome(struct session *s, struct link_now now) {
+    const struct session_limits *limits = &s->env->limits;
+    struct msg_welcome welcome = {.version = LINK_VERSION,
+                                  .session = s->status.session,
+                                  .n_epochs = s->n_epochs,
+                                  .now_us = now.wall_us,
+                                  .window_bytes = LINK_WINDOW_BYTES,
+                                  .window_frames = LINK_WINDOW_FRAMES,
+                                  .max_frame = LINK_BODY_MAX,
+                                  .heartbeat_ms = limits->heartbeat_ms,
+                                  .dead_ms = limits->dead_ms,
+                                  .backlog_rate = limits->backlog_rate,
+                                  .state = s->env->store_state};
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        welcome.epochs[i].epoch = s->epochs[i].epoch;
+    }
+    /* WELCOME must fit the small frame of a greeting. To tell fewer ranges is safe: what is sent again is
+     * dropped and acknowledged. */
+    size_t start = s->out.n;
+    for (uint32_t most = LINK_ACK_RANGES_MAX;; most /= 2) {
+        s->out.n = start;
+        for (uint32_t i = 0; i < s->n_epochs; i++) {
+            const struct ranges *r = &s->epochs[i].committed;
+            welcome.epochs[i].n_ranges = r->n < most ? r->n : most;
+            for (uint32_t j = 0; j < welcome.epochs[i].n_ranges; j++) {
+                welcome.epochs[i].ranges[j] = r->v[j].r;
+            }
+        }
+        size_t mark = frame_begin(&s->out, MSG_WELCOME, 0);
+        welcome_encode(&s->out, &welcome);
+        frame_end(&s->out, mark);
+        if (s->out.failed || most == 0 || s->out.n - start <= LINK_FRAME_HEAD + LINK_BODY_MAX_HELLO) {
+            return;
+        }
+    }
+}
+
+/* The host knows the gateway; what it knows is taken over. */
+static bool take_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
+    s->flights = calloc(LINK_WINDOW_FRAMES, sizeof *s->flights);
+    if (s->flights == NULL || !take_committed(s, settled)) {
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
+        return false;
+    }
+    if (rolled_back(s, now)) {
+        return false;
+    }
+    s->gateway_key = settled->gateway_key;
+    s->status.session = settled->session;
+    session_load_dicts(s, settled);
+    return true;
+}
+
+void session_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
+    CHECK(s->state == SESSION_SETTLING);
+    if (settled->status == ERR_NOT_FOUND || settled->status == ERR_DENIED) {
+        session_incident(s, "link.refused", now, "%s", settled->error.text);
+        session_fail(s, LINK_NOT_ALLOWED, NULL, now, "%s", settled->error.text);
+        return;
+    }
+    if (settled->status != OK) {
+        char text[SESSION_REASON_SIZE];
+        (void)snprintf(text, sizeof text, "the server cannot store now: %s", settled->error.text);
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
+        return;
+    }
+    if (!take_settled(s, settled, now)) {
+        return;
+    }
+    put_welcome(s, now);
+    s->state = SESSION_LIVE;
+    s->max_body = LINK_BODY_MAX;
+    s->in.max = LINK_FRAME_HEAD + LINK_BODY_MAX + SESSION_IN_SLACK;
+    s->seen_mono_us = now.mono_us;
+    s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
+    s->status.up = true;
+    s->status.since_us = now.wall_us;
+    s->status.last_seen_us = now.wall_us;
+    s->env->owner.wake(s->env->owner.ctx, s);
+}
