@@ -301,7 +301,6 @@ static void begin_setup(struct pg *pg) {
         lose_with_libpq_text(pg, "cannot use the connection");
         return;
     }
-    (void)PQsetNoticeReceiver(pg->conn, on_notice, pg);
     pg->state = STATE_SETUP;
     char limit[16];
     (void)snprintf(limit, sizeof limit, "%u", pg->cfg.statement_ms);
@@ -355,6 +354,7 @@ static void begin_connect(struct pg *pg) {
         lose_with_libpq_text(pg, "cannot connect");
         return;
     }
+    (void)PQsetNoticeReceiver(pg->conn, on_notice, pg); /* or libpq would print them */
     pg->state = STATE_CONNECTING;
     arm(pg, PG_CONNECT_MS);
     watch(pg, UV_WRITABLE);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    STATE_TICK_MS = 500,
+    STATE_TICK_MS = 100,
     STATE_REPORT_MS = 1000, /* the host is told at least so often */
     SLOW_MS = 2000,         /* older than this: SLOW */
     STOP_TICK_MS = 10,

@@ -57,9 +57,330 @@ static void a_record_is_stored_with_its_samples_and_reported(void **state) {
     rig_stop(&r, 5000);
 }
 
+static void a_record_that_comes_again_is_reported_but_not_applied_again(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v[] = {{.tag_key = 11, .t_us = at(0), .value = 1}};
+    struct store_record rec = record(5, v, 1);
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    pgtest_do(&pg, "update sample set value = 77");
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 1);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 77);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
+    rig_stop(&r, 5000);
+}
+
+static void of_the_same_number_in_one_batch_the_first_counts(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v = {.tag_key = 11, .t_us = at(0), .value = 1};
+    struct stored_sample w = {.tag_key = 11, .t_us = at(0), .value = 2};
+    struct store_record one = record(5, &v, 1);
+    struct store_record two = record(5, &w, 1);
+    put(r, &one);
+    put(r, &two);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 1);
+    rig_stop(&r, 5000);
+}
+
+static void of_two_samples_of_one_moment_the_later_one_stays(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v[] = {{.tag_key = 11, .t_us = at(0), .value = 1},
+                                {.tag_key = 11, .t_us = at(0), .value = 2}};
+    struct stored_sample w = {.tag_key = 11, .t_us = at(0), .value = 3, .quality = QUALITY_UNCERTAIN};
+    struct store_record one = record(0, v, 2);
+    struct store_record two = record(1, &w, 1);
+    put(r, &one);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 2);
+    put(r, &two);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample where quality = 64"), 3);
+    rig_stop(&r, 5000);
+}
+
+static void a_forked_record_goes_to_quarantine_and_the_stored_one_stands(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v = {.tag_key = 11, .t_us = at(0), .value = 1};
+    struct stored_sample w = {.tag_key = 11, .t_us = at(0), .value = 2};
+    struct store_record one = record(5, &v, 1);
+    struct store_record two = record(5, &w, 1);
+    two.crc = 1;
+    two.body = slice_str("another");
+    put(r, &one);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    put(r, &two);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch where body = 'as received'"), 1);
+    assert_int_equal(pgtest_number(&pg, "select code from quarantine where body = 'another' and seq = 5"),
+                     LINK_SEQ_CONFLICT);
+    rig_stop(&r, 5000);
+}
+
+static void a_faulty_record_goes_to_quarantine_without_effect(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v = {.tag_key = 11, .t_us = at(0), .value = 1};
+    struct store_record rec = record(0, &v, 1);
+    rec.fault = LINK_UNKNOWN_ALIAS;
+    rec.fault_text = "alias 9 is not in the dictionary \xff";
+    put(r, &rec);
+    struct store_record dict = record(1, NULL, 0);
+    dict.type = MSG_DICT;
+    dict.fault = LINK_BAD_RECORD;
+    put(r, &dict);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_dict"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine where code = 8 and seq = 0"
+                                        " and reason = 'alias 9 is not in the dictionary '"),
+                     1);
+    rig_stop(&r, 5000);
+}
+
+static void a_dictionary_is_kept_for_later(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct store_record rec = record(0, NULL, 0);
+    rec.type = MSG_DICT;
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_dict where gateway_key = 7 and dict = 3"
+                                        " and seq = 0 and body = 'as received'"),
+                     1);
+    rig_stop(&r, 5000);
+}
+
+static void a_record_that_the_database_refuses_is_isolated_and_the_rest_is_stored(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    enum { N = 101, GUILTY = 37 };
+    for (int i = 0; i < N; i++) {
+        struct stored_sample v[] = {{.tag_key = 11, .t_us = at(i), .value = i},
+                                    {.tag_key = 12, .t_us = i == GUILTY ? 5 : at(i), .value = i}};
+        struct store_record rec = record((uint64_t)i, v, 2);
+        put(r, &rec);
+    }
+    RIG_UNTIL(r, r->n_ingested == N);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), N);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), 2 * (N - 1));
+    assert_int_equal(pgtest_number(&pg,
+                                   "select count(*) from quarantine where seq = %d and code = 7"
+                                   " and reason like 'refused by the database: %%sample_t_us_check%%'",
+                                   GUILTY),
+                     1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 1);
+    assert_false(r->fatal);
+    rig_stop(&r, 5000);
+}
+
+static void numbers_of_all_sizes_keep_their_bits(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct store_record rec = record((uint64_t)INT64_MAX - 1, NULL, 0);
+    rec.epoch = UINT64_MAX;
+    rec.dict = UINT64_MAX - 1;
+    rec.crc = UINT32_MAX;
+    rec.flags = UINT16_MAX;
+    rec.type = UINT8_MAX;
+    rec.body = slice_str("");
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_int_equal(pgtest_number(&pg,
+                                   "select count(*) from ingest_batch where epoch = -1 and dict = -2"
+                                   " and seq = 9223372036854775806 and crc = 4294967295 and flags = 65535"
+                                   " and type = 255 and body = ''"),
+                     1);
+    rec.seq = (uint64_t)INT64_MAX;
+    assert_int_equal(store_ingest(r->store, &rec), ERR_INVALID);
+    rig_stop(&r, 5000);
+}
+
+static void committed_numbers_become_ranges(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    static const uint64_t seqs[] = {0, 1, 2, 9, 5, 6, 4};
+    for (size_t i = 0; i < COUNT(seqs); i++) {
+        struct store_record rec = record(seqs[i], NULL, 0);
+        put(r, &rec);
+        RIG_UNTIL(r, r->n_ingested == i + 1);
+    }
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from gateway_epoch where ranges = '{[0,3),[4,7),[9,10)}'"), 1);
+    rig_stop(&r, 5000);
+}
+
+static void without_room_records_are_refused_until_the_host_is_told(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new_with(&pg, (struct store_config){.pending_bytes_max = 100000});
+    RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
+    uint32_t n = 0;
+    struct stored_sample v[100];
+    struct store_record rec = record(0, v, 100);
+    for (;;) {
+        for (uint32_t i = 0; i < 100; i++) {
+            v[i] = (struct stored_sample){.tag_key = i, .t_us = at(n), .value = 1};
+        }
+        rec.seq = n;
+        if (!store_has_room(r->store, &rec)) {
+            break;
+        }
+        assert_int_equal(store_ingest(r->store, &rec), OK);
+        n++;
+    }
+    assert_in_range(n, 10, 100);
+    assert_int_equal(store_ingest(r->store, &rec), ERR_FULL);
+    assert_int_equal(r->rooms, 0);
+    RIG_UNTIL(r, r->rooms == 1 && r->n_ingested == n);
+    assert_true(store_has_room(r->store, &rec));
+    rig_stop(&r, 5000);
+}
+
+static struct alarm_record alarm_with_seq(uint64_t seq) {
+    return (struct alarm_record){
+        .seq = seq, .n = seq, .alarm_key = 5, .kind = RECORD_RAISE, .from = 'A', .to = 'B'};
+}
+
+static void a_record_waits_for_the_alarms_that_it_caused(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct store_record rec = record(0, NULL, 0);
+    rec.after_seq = 1;
+    put(r, &rec);
+    struct store_record next = record(1, NULL, 0);
+    put(r, &next);
+    /* A settled gateway is the proof that turns went by: it stands in another line of the same connection. */
+    store_settle(r->store, 1, slice_str("none"), NULL, 0);
+    for (int i = 0; i < 50; i++) {
+        (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(r->n_ingested, 0);
+    struct alarm_record alarm = alarm_with_seq(1);
+    assert_int_equal(store_journal(r->store, &alarm), OK);
+    RIG_UNTIL(r, r->n_ingested == 2);
+    assert_int_equal(r->journaled, 1);
+    rig_stop(&r, 5000);
+}
+
+/* --- the main promise, under fire ---------------------------------------------------------------------- */
+
+enum { CHAOS_GATEWAYS = 3, CHAOS_RECORDS = 400, CHAOS_SAMPLES = 5 };
+
+static void put_chaos_record(struct rig *r, uint64_t gateway, uint64_t seq) {
+    struct stored_sample v[CHAOS_SAMPLES];
+    for (uint32_t i = 0; i < CHAOS_SAMPLES; i++) {
+        v[i] = (struct stored_sample){
+            .tag_key = (int64_t)(gateway * 100 + i), .t_us = at((int64_t)seq), .value = 1};
+    }
+    struct store_record rec = record(seq, v, CHAOS_SAMPLES);
+    rec.gateway_key = (int64_t)gateway + 1;
+    put(r, &rec);
+}
+
+/* A trigger counts each change of a sample, so that applying twice is seen even where it would change
+ * nothing. */
+static void each_record_has_its_effect_once_however_often_the_connection_dies(void **state) {
+    (void)state;
+    struct rand rand;
+    uint64_t seed = unit_seed();
+    rand_seed(&rand, seed);
+    rig_migrate(&pg);
+    pgtest_do(&pg, "create table touched (tag_key bigint, t_us bigint)");
+    pgtest_do(&pg, "create function touch() returns trigger language plpgsql as $$ begin"
+                   " insert into touched values (new.tag_key, new.t_us); return null; end $$");
+    pgtest_do(&pg,
+              "create trigger touch after insert or update on sample for each row execute function touch()");
+    struct rig *r = rig_new_with(&pg, (struct store_config){.commit_every_ms = 2});
+    RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
+    uint64_t next[CHAOS_GATEWAYS] = {0};
+    uint64_t handed = 0;
+    uint32_t kills = 0;
+    bool more = true;
+    while (more) {
+        more = false;
+        for (uint64_t g = 0; g < CHAOS_GATEWAYS; g++) {
+            uint64_t n = rand_below(&rand, 20);
+            for (uint64_t i = 0; i < n && next[g] < CHAOS_RECORDS; i++) {
+                put_chaos_record(r, g, next[g]++);
+                handed++;
+            }
+            if (next[g] > 0 && rand_below(&rand, 3) == 0) { /* one comes again */
+                put_chaos_record(r, g, rand_below(&rand, next[g]));
+                handed++;
+            }
+            more = more || next[g] < CHAOS_RECORDS;
+        }
+        for (uint64_t turns = rand_below(&rand, 12); turns > 0; turns--) {
+            (void)uv_run(&r->loop, UV_RUN_ONCE);
+        }
+        if (rand_below(&rand, 6) == 0) {
+            kills +=
+                (uint32_t)pgtest_number(&pg, "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                                             " where application_name = 'penstock ingest'"
+                                             " and datname = current_database()");
+        }
+    }
+    RIG_UNTIL(r, r->n_ingested == handed);
+    print_message("SEED=%llu kills=%u\n", (unsigned long long)seed, kills);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), CHAOS_GATEWAYS * CHAOS_RECORDS);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"),
+                     CHAOS_GATEWAYS * CHAOS_RECORDS * CHAOS_SAMPLES);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from touched"),
+                     CHAOS_GATEWAYS * CHAOS_RECORDS * CHAOS_SAMPLES);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from gateway_epoch where ranges = '{[0,%d)}'", CHAOS_RECORDS),
+        CHAOS_GATEWAYS);
+    rig_stop(&r, 5000);
+}
+
+static void what_waits_is_committed_by_a_stop(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new_with(&pg, (struct store_config){.commit_every_ms = 60000});
+    RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
+    for (uint64_t i = 0; i < 10; i++) {
+        struct store_record rec = record(i, NULL, 0);
+        put(r, &rec);
+    }
+    rig_stop(&r, 30000);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_stored_with_its_samples_and_reported),
+        cmocka_unit_test(a_record_that_comes_again_is_reported_but_not_applied_again),
+        cmocka_unit_test(of_the_same_number_in_one_batch_the_first_counts),
+        cmocka_unit_test(of_two_samples_of_one_moment_the_later_one_stays),
+        cmocka_unit_test(a_forked_record_goes_to_quarantine_and_the_stored_one_stands),
+        cmocka_unit_test(a_faulty_record_goes_to_quarantine_without_effect),
+        cmocka_unit_test(a_dictionary_is_kept_for_later),
+        cmocka_unit_test(a_record_that_the_database_refuses_is_isolated_and_the_rest_is_stored),
+        cmocka_unit_test(numbers_of_all_sizes_keep_their_bits),
+        cmocka_unit_test(committed_numbers_become_ranges),
+        cmocka_unit_test(without_room_records_are_refused_until_the_host_is_told),
+        cmocka_unit_test(a_record_waits_for_the_alarms_that_it_caused),
+        cmocka_unit_test(each_record_has_its_effect_once_however_often_the_connection_dies),
+        cmocka_unit_test(what_waits_is_committed_by_a_stop),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

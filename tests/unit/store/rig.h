@@ -259,4 +259,10 @@ static inline void rig_migrate(struct pgtest *t) {
     }
 }
 
+/* SEED of the environment, or a new one. */
+static inline uint64_t unit_seed(void) {
+    const char *text = getenv("SEED");
+    return text != NULL ? strtoull(text, NULL, 10) : (uint64_t)uv_hrtime() % 1000000000;
+}
+
 #endif

@@ -1,0 +1,362 @@
+#include "server/base/rand.h"
+#include "tests/unit/store/rig.h"
+
+#include <math.h>
+
+static struct pgtest pg;
+
+static struct alarm_record alarm_record(uint64_t seq, int64_t alarm_key, uint64_t n) {
+    return (struct alarm_record){.seq = seq,
+                                 .n = n,
+                                 .alarm_key = alarm_key,
+                                 .site_key = 1,
+                                 .tag_key = 2,
+                                 .revision = 3,
+                                 .src_us = INT64_C(1700000000000000) + (int64_t)seq,
+                                 .at_us = INT64_C(1700000000000000) + 1000 * (int64_t)seq,
+                                 .raised_us = 4,
+                                 .value = 5.25,
+                                 .limit = (double)NAN,
+                                 .actor_key = 6,
+                                 .occ = 7,
+                                 .call = UINT32_MAX,
+                                 .kind = RECORD_ACK,
+                                 .from = 'B',
+                                 .to = 'C',
+                                 .priority = 1,
+                                 .quality = 0x43,
+                                 .actor = "anna",
+                                 .comment = "gesehen: Füllstand \"hoch\"; drop table"};
+}
+
+static void journal(struct rig *r, uint64_t seq, int64_t alarm_key, uint64_t n) {
+    struct alarm_record rec = alarm_record(seq, alarm_key, n);
+    assert_int_equal(store_journal(r->store, &rec), OK);
+}
+
+static void kill_events(void) {
+    pgtest_do(&pg, "select pg_terminate_backend(pid) from pg_stat_activity"
+                   " where application_name = 'penstock events' and datname = current_database()");
+}
+
+static void the_newest_record_of_each_alarm_comes_back_at_the_next_start(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    pgtest_do(&pg,
+              "insert into config_key (kind, name) values ('alarm', 'S1/A.high'), ('alarm', 'S1/B.high')");
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(r->journal_seq, 0);
+    journal(r, 1, 1, 1);
+    journal(r, 2, 2, 1);
+    journal(r, 3, 1, 2);
+    RIG_UNTIL(r, r->journaled == 3);
+    rig_stop(&r, 5000);
+    r = rig_new(&pg);
+    assert_int_equal(r->journal_seq, 3);
+    assert_int_equal(r->n_records, 2);
+    const struct alarm_record *got = r->records[0].alarm_key == 1 ? &r->records[0] : &r->records[1];
+    struct alarm_record want = alarm_record(3, 1, 2);
+    assert_true(got->seq == 3 && got->n == 2 && got->site_key == 1 && got->tag_key == 2 &&
+                got->revision == 3);
+    assert_true(got->src_us == want.src_us && got->at_us == want.at_us && got->raised_us == 4);
+    assert_true(got->value == 5.25 && isnan(got->limit) && got->actor_key == 6);
+    assert_true(got->occ == 7 && got->call == UINT32_MAX && got->alarm == MODEL_NONE);
+    assert_true(got->kind == RECORD_ACK && got->from == 'B' && got->to == 'C');
+    assert_true(got->priority == 1 && got->quality == 0x43);
+    assert_string_equal(got->actor, want.actor);
+    assert_string_equal(got->comment, want.comment);
+    journal(r, 4, 1, 3);
+    RIG_UNTIL(r, r->journaled == 4);
+    rig_stop(&r, 5000);
+}
+
+static void every_kind_of_record_is_stored_and_read(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    for (int kind = 0; kind < RECORD_KINDS; kind++) {
+        struct alarm_record rec = alarm_record((uint64_t)kind + 1, 9, (uint64_t)kind + 1);
+        rec.kind = (enum alarm_record_kind)kind;
+        assert_int_equal(store_journal(r->store, &rec), OK);
+    }
+    RIG_UNTIL(r, r->journaled == RECORD_KINDS);
+    struct request ask = {.kind = REQ_ALARM_HISTORY, .history = {.limit = 20}};
+    const struct rig_reply *reply = rig_ask(r, &ask);
+    assert_int_equal(reply->reply.history.n, RECORD_KINDS);
+    for (int i = 0; i < RECORD_KINDS; i++) {
+        assert_int_equal(r->history[i].record.kind, RECORD_KINDS - 1 - i);
+    }
+    rig_stop(&r, 5000);
+}
+
+static void the_journal_is_whole_however_often_the_connection_dies(void **state) {
+    (void)state;
+    struct rand rand;
+    uint64_t seed = unit_seed();
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    rand_seed(&rand, seed);
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    enum { N = 600 };
+    struct actor actor = {.name = "anna", .peer = "10.0.0.1"};
+    for (uint64_t seq = 1; seq <= N; seq++) {
+        journal(r, seq, 1, seq);
+        if (seq % 3 == 0) {
+            store_audit(r->store, &actor, "test", "", "");
+        }
+        for (uint64_t turns = rand_below(&rand, 3); turns > 0; turns--) {
+            (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+        }
+        if (rand_below(&rand, 60) == 0) {
+            kill_events();
+        }
+    }
+    RIG_UNTIL(r, r->journaled == N);
+    journal(r, N + 1, 1, N + 1); /* behind the last audit row */
+    RIG_UNTIL(r, r->journaled == N + 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from alarm_journal where seq between 1 and %d", N),
+                     N);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'test' and actor = 'anna'"
+                                        " and peer = '10.0.0.1'"),
+                     N / 3);
+    assert_false(r->fatal);
+    rig_stop(&r, 5000);
+}
+
+static void a_journal_that_somebody_else_writes_is_fatal(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    journal(r, 1, 1, 1);
+    RIG_UNTIL(r, r->journaled == 1);
+    pgtest_do(&pg,
+              "insert into alarm_journal select 2, n, 99, site_key, tag_key, revision, kind, from_letter,"
+              " to_letter, occ, call, priority, src_us, at_us, raised_us, value, limit_value, quality,"
+              " actor_key, actor, comment from alarm_journal");
+    journal(r, 2, 1, 2);
+    RIG_UNTIL(r, r->fatal);
+    assert_int_equal(r->journaled, 1);
+    assert_int_equal(r->fatal_error.code, ERR_CONFLICT);
+    rig_stop(&r, 100);
+}
+
+static void the_journals_refuse_changes(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    static const char *const statements[] = {"update audit set actor = ''", "delete from alarm_journal",
+                                             "truncate config_item",
+                                             "update config_revision set reason = ''"};
+    for (size_t i = 0; i < COUNT(statements); i++) {
+        PGconn *conn = PQconnectdb(pg.conninfo);
+        PGresult *res = PQexec(conn, statements[i]);
+        assert_int_equal(PQresultStatus(res), PGRES_FATAL_ERROR);
+        assert_non_null(strstr(PQerrorMessage(conn), "append-only"));
+        PQclear(res);
+        PQfinish(conn);
+    }
+}
+
+/* --- people -------------------------------------------------------------------------------------------- */
+
+static void make_user(const char *name, const char *role) {
+    pgtest_do(&pg, "insert into app_user (name, title, role) values ('%s', 'Title of %s', '%s')", name, name,
+              role);
+}
+
+static const struct rig_reply *find_user(struct rig *r, const char *name) {
+    struct request ask = {.kind = REQ_USER_FIND};
+    (void)snprintf(ask.login.name, sizeof ask.login.name, "%s", name);
+    return rig_ask(r, &ask);
+}
+
+static void a_user_is_found_by_name(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "engineer");
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(r->users, 1);
+    const struct user *user = &find_user(r, "anna")->reply.user;
+    assert_true(user->key == 1 && user->role == ROLE_ENGINEER && !user->disabled &&
+                user->must_change_password);
+    assert_string_equal(user->name, "anna");
+    assert_string_equal(user->title, "Title of anna");
+    assert_string_equal(user->password_hash, "");
+    assert_int_equal(find_user(r, "bert")->reply.status, ERR_NOT_FOUND);
+    rig_stop(&r, 5000);
+}
+
+static struct request code_request(const char *name, uint8_t fill) {
+    struct request ask = {.kind = REQ_LOGIN_CODE, .actor = {.peer = "10.0.0.9"}};
+    (void)snprintf(ask.login.name, sizeof ask.login.name, "%s", name);
+    memset(ask.login.code_hash, fill, TOKEN_HASH_SIZE);
+    return ask;
+}
+
+static void a_login_code_works_once_for_its_user_and_in_its_time(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "admin");
+    make_user("bert", "viewer");
+    pgtest_do(&pg, "insert into login_code (code_hash, user_id, expires_at) values"
+                   " (decode(repeat('01', 32), 'hex'), 1, now() + interval '1 hour'),"
+                   " (decode(repeat('02', 32), 'hex'), 1, now() - interval '1 second')");
+    struct rig *r = rig_new(&pg);
+    struct request ask = code_request("bert", 1);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    ask = code_request("anna", 3);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    ask = code_request("anna", 2);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    ask = code_request("anna", 1);
+    const struct rig_reply *reply = rig_ask(r, &ask);
+    assert_int_equal(reply->reply.status, OK);
+    assert_true(reply->reply.user.key == 1 && reply->reply.user.role == ROLE_ADMIN);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    assert_int_equal(pgtest_number(&pg,
+                                   "select count(*) from audit where action = 'login.code' and actor = 'anna'"
+                                   " and peer = '10.0.0.9'"),
+                     1);
+    rig_stop(&r, 5000);
+}
+
+static struct request session_request(enum request_kind kind, uint8_t fill, int64_t user_key,
+                                      int64_t expires_us) {
+    struct request ask = {.kind = kind,
+                          .actor = {.name = "anna", .peer = "10.0.0.9"},
+                          .session = {.user_key = user_key, .expires_us = expires_us}};
+    memset(ask.session.token_hash, fill, TOKEN_HASH_SIZE);
+    return ask;
+}
+
+enum { FAR_S = 2000000000 };
+#define FAR_US (FAR_S * INT64_C(1000000))
+
+static enum status session_status(struct rig *r, uint8_t fill) {
+    struct request ask = session_request(REQ_SESSION_FIND, fill, 0, 0);
+    return rig_ask(r, &ask)->reply.status;
+}
+
+static enum status open_session(struct rig *r, uint8_t fill, int64_t user_key, int64_t expires_us) {
+    struct request ask = session_request(REQ_SESSION_OPEN, fill, user_key, expires_us);
+    return rig_ask(r, &ask)->reply.status;
+}
+
+static void a_session_lasts_until_it_is_closed_or_over_or_its_user_disabled(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "operator");
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(session_status(r, 1), ERR_NOT_FOUND);
+    assert_int_equal(open_session(r, 1, 1, FAR_US), OK);
+    assert_int_equal(open_session(r, 2, 1, INT64_C(1000000)), OK);
+    assert_int_equal(open_session(r, 3, 1, FAR_US), OK);
+    struct request ask = session_request(REQ_SESSION_FIND, 1, 0, 0);
+    const struct rig_reply *reply = rig_ask(r, &ask);
+    assert_true(reply->reply.status == OK && reply->reply.user.key == 1 &&
+                reply->reply.user.role == ROLE_OPERATOR);
+    assert_int_equal(session_status(r, 2), ERR_NOT_FOUND);
+    ask = session_request(REQ_SESSION_CLOSE, 1, 0, 0);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(session_status(r, 1), ERR_NOT_FOUND);
+    assert_int_equal(session_status(r, 3), OK);
+    pgtest_do(&pg, "update app_user set disabled = true");
+    assert_int_equal(session_status(r, 3), ERR_NOT_FOUND);
+    assert_int_equal(open_session(r, 4, 1, FAR_US), ERR_DENIED);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'session.open'"), 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'session.close'"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from app_session where peer = '10.0.0.9'"
+                                        " and expires_at = '2033-05-18T03:33:20Z'"),
+                     2);
+    rig_stop(&r, 5000);
+}
+
+static void a_new_password_ends_the_users_other_sessions_and_codes(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "operator");
+    make_user("bert", "operator");
+    pgtest_do(&pg, "insert into login_code (code_hash, user_id, expires_at) values"
+                   " (decode(repeat('01', 32), 'hex'), 1, now() + interval '1 hour')");
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(open_session(r, 1, 1, FAR_US), OK);
+    assert_int_equal(open_session(r, 2, 1, FAR_US), OK);
+    assert_int_equal(open_session(r, 3, 2, FAR_US), OK);
+    struct request ask = {.kind = REQ_PASSWORD_SET, .actor = {.name = "anna"}};
+    ask.password.user_key = 1;
+    (void)snprintf(ask.password.hash, sizeof ask.password.hash, "$argon2id$…");
+    memset(ask.password.keep_token_hash, 2, TOKEN_HASH_SIZE);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(session_status(r, 1), ERR_NOT_FOUND);
+    assert_int_equal(session_status(r, 2), OK);
+    assert_int_equal(session_status(r, 3), OK);
+    const struct user *user = &find_user(r, "anna")->reply.user;
+    assert_string_equal(user->password_hash, "$argon2id$…");
+    assert_false(user->must_change_password);
+    ask = code_request("anna", 1);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from audit where action = 'password.set' and object = 'anna'"),
+        1);
+    ask = (struct request){.kind = REQ_PASSWORD_SET, .password = {.user_key = 99, .hash = "x"}};
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
+    rig_stop(&r, 5000);
+}
+
+static void a_request_whose_answer_was_lost_is_done_once_and_answered(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "admin");
+    struct rig *r = rig_new(&pg);
+    for (uint8_t i = 1; i <= 12; i++) {
+        uint32_t n = r->n_replies;
+        uint32_t away = r->away;
+        struct request ask = session_request(REQ_SESSION_OPEN, i, 1, FAR_US);
+        store_request(r->store, i, &ask);
+        store_turn_end(r->store);
+        kill_events(); /* before, while or after it was done */
+        RIG_UNTIL(r, r->n_replies > n && r->away > away && r->state == STORE_OK);
+        assert_int_equal(r->replies[n % RIG_REPLIES_MAX].reply.status, OK);
+        assert_int_equal(session_status(r, i), OK);
+    }
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'session.open'"), 12);
+    rig_stop(&r, 5000);
+}
+
+static void an_audit_row_can_be_asked_for_and_listed(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct request ask = {.kind = REQ_AUDIT,
+                          .actor = {.name = "nobody", .peer = "10.0.0.3"},
+                          .audit = {.action = "login.failed", .object = "anna", .detail = "wrong password"}};
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    struct request list = {.kind = REQ_AUDIT_LIST, .list = {.limit = 10}};
+    const struct rig_reply *reply = rig_ask(r, &list);
+    assert_int_equal(reply->reply.audit.n, 1);
+    assert_string_equal(reply->text, "nobody|10.0.0.3|login.failed|anna|wrong password");
+    list.list.before = 1;
+    assert_int_equal(rig_ask(r, &list)->reply.audit.n, 0);
+    list.list.limit = 0;
+    assert_int_equal(rig_ask(r, &list)->reply.status, ERR_INVALID);
+    rig_stop(&r, 5000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_newest_record_of_each_alarm_comes_back_at_the_next_start),
+        cmocka_unit_test(every_kind_of_record_is_stored_and_read),
+        cmocka_unit_test(the_journal_is_whole_however_often_the_connection_dies),
+        cmocka_unit_test(a_journal_that_somebody_else_writes_is_fatal),
+        cmocka_unit_test(the_journals_refuse_changes),
+        cmocka_unit_test(a_user_is_found_by_name),
+        cmocka_unit_test(a_login_code_works_once_for_its_user_and_in_its_time),
+        cmocka_unit_test(a_session_lasts_until_it_is_closed_or_over_or_its_user_disabled),
+        cmocka_unit_test(a_new_password_ends_the_users_other_sessions_and_codes),
+        cmocka_unit_test(a_request_whose_answer_was_lost_is_done_once_and_answered),
+        cmocka_unit_test(an_audit_row_can_be_asked_for_and_listed),
+    };
+    pgtest_start(&pg);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pgtest_stop(&pg);
+    return failed;
+}
