@@ -76,14 +76,14 @@ describe('hostile gateways', { concurrency: false }, () => {
     assert.equal((await p.sql('select value from sample where t_us = $1', [t]))[0].value, 9.9);
     const after = (await admin.get('/api/alarms?site=S1')).json;
     assert.equal(after.n, before.n, 'no alarm record');
-    assert.notEqual((await admin.get('/api/tags/S1/L')).json.value, 9.9);
+    assert.notEqual((await p.tag(admin, 'S1/L')).value, 9.9);
     await undisturbed('a backlog');
   });
 
   test('a snapshot moves the live picture and is not stored', async () => {
     const t = us();
     good.send(data({ flags: FLAG.S, samples: [[2, t, 77]] }));
-    await until('the live value', async () => (await admin.get('/api/tags/S1/F')).json.value === 77);
+    await until('the live value', async () => (await p.tag(admin, 'S1/F')).value === 77);
     assert.equal((await p.sql('select 1 from sample where t_us = $1', [t])).length, 0);
   });
 
@@ -126,9 +126,9 @@ describe('hostile gateways', { concurrency: false }, () => {
       assert.ok(r.t_us > us() - 60_000_000n && r.t_us < us() + 60_000_000n, `stored at the time of receipt, not ${r.t_us}`);
       assert.notEqual(r.quality & 0xc0, 0, 'marked');
     }
-    assert.ok(new Date((await admin.get('/api/tags/S1/L')).json.time).getTime() < Date.now() + 10000);
+    assert.ok(new Date((await p.tag(admin, 'S1/L')).time).getTime() < Date.now() + 10000);
     await undisturbed('wrong clocks');
-    await until('the tag follows later samples', async () => (await admin.get('/api/tags/S1/L')).json.value >= 3);
+    await until('the tag follows later samples', async () => (await p.tag(admin, 'S1/L')).value >= 3);
   });
 
   test('certificates that are not good enough are refused, each with its reason in the audit', async () => {

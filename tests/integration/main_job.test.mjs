@@ -158,7 +158,7 @@ describe('five stations', { concurrency: false }, () => {
       const { rows } = (await admin.get('/api/audit')).json;
       return rows.some((r) => r.action === 'login.failed') && rows;
     });
-    assert.ok(rows.some((r) => r.action === 'login.ok'));
+    assert.ok(rows.some((r) => r.action === 'session.open'));
     assert.equal((await engineer.get('/api/audit')).status, 403);
     await assert.rejects(p.sql('delete from audit'), /append-only/);
     await assert.rejects(p.sql('update alarm_journal set actor = $1', ['x']), /append-only/);

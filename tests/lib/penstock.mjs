@@ -270,6 +270,12 @@ export class Penstock {
     return { cookie, user, get: call('GET'), post: call('POST'), put: call('PUT'), delete: call('DELETE') };
   }
 
+  /** One tag as it is shown now. */
+  async tag(session, name) {
+    const { tags } = (await session.get(`/api/tags?site=${name.split('/')[0]}`)).json;
+    return tags.find((t) => t.name === name);
+  }
+
   /** A live socket: messages are collected in .messages. */
   async live(session) {
     const socket = new WebSocket(`wss://127.0.0.1:${this.ports.web}/api/live`, 'penstock.v1', {
