@@ -86,6 +86,9 @@ void live_filter(struct live *l, struct http_request *r) {
         http_problem(r, 403, "must_change_password", "set a password first: PUT /api/session/password");
     } else if (!route_allows(ACCESS_VIEWER, r->who.user.role)) {
         http_problem(r, 403, "denied", "this role may not look");
+    } else if (!login_socket_room(a->login, r->who.token_hash)) {
+        http_header(r, "Retry-After: 1");
+        http_problem(r, 429, "too_many", "at most %d live sockets a session", LOGIN_SOCKETS_MAX);
     }
 }
 

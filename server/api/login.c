@@ -281,6 +281,11 @@ bool login_peek(struct login *l, struct http_request *r) {
     return false;
 }
 
+bool login_socket_room(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]) {
+    const struct session *s = sessions_find(&l->sessions, token_hash);
+    return s != NULL && s->sockets < LOGIN_SOCKETS_MAX;
+}
+
 bool login_socket_opened(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]) {
     struct session *s = sessions_find(&l->sessions, token_hash);
     if (s == NULL || s->sockets >= LOGIN_SOCKETS_MAX) {

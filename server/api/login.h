@@ -24,7 +24,8 @@ void login_resolve(struct login *l, struct http_request *r,
                    void (*then)(struct api *a, struct http_request *r));
 /* The same without waiting: true if a valid session is known here. False: maybe it is known soon. */
 bool login_peek(struct login *l, struct http_request *r);
-/* A live socket of this session opens (false: it has LOGIN_SOCKETS_MAX already) and closes. */
+/* A live socket of this session may open (false: it has LOGIN_SOCKETS_MAX already), opens, and closes. */
+bool login_socket_room(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);
 bool login_socket_opened(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);
 void login_socket_closed(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);
 

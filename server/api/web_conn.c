@@ -69,7 +69,7 @@ static void release_request(struct web_conn *c) {
     if (r == NULL) {
         return;
     }
-    if (r->answered) {
+    if (r->answered || c->upgrading) {
         http_request_free(&r);
     } else {
         r->holder = NULL; /* its handler is not done: on_done frees it */
@@ -279,6 +279,7 @@ static int on_upgrade(struct web *w, struct web_conn *c) {
     if (r == NULL) {
         return -1;
     }
+    c->upgrading = true;
     if (web_read_head(w, c->wsi, r)) {
         w->host.socket_filter(w->host.ctx, r);
     }
@@ -361,7 +362,6 @@ static int on_socket_filter(struct web *w, struct web_conn *c) {
 static int on_socket_open(struct web *w, struct web_conn *c) {
     c->deadline.socket = true;
     c->socket.owner = w->host.socket_open(w->host.ctx, &c->socket, c->request);
-    c->request->answered = true;
     release_request(c);
     return c->socket.owner == NULL ? -1 : 0;
 }
@@ -395,9 +395,28 @@ static int on_socket_data(struct web *w, struct web_conn *c, const void *in, siz
     return 0;
 }
 
+/* Returning -1 from WRITEABLE closes without a close frame: its bytes are written here, and then it is
+ * closed. */
+static int write_close(struct web_conn *c, const struct web_piece *piece) {
+    enum { FRAME_CLOSE = 0x88, CONTROL_MAX = 125 };
+    size_t n = strlen(piece->close_text);
+    CHECK(n + 2 <= CONTROL_MAX);
+    piece->to[0] = FRAME_CLOSE;
+    piece->to[1] = (uint8_t)(n + 2);
+    piece->to[2] = (uint8_t)(piece->close_code >> 8);
+    piece->to[3] = (uint8_t)piece->close_code;
+    memcpy(piece->to + 4, piece->close_text, n);
+    c->close_sent = true;
+    if (lws_write(c->wsi, piece->to, n + 4, LWS_WRITE_RAW) < 0) {
+        return -1;
+    }
+    lws_callback_on_writable(c->wsi);
+    return 0;
+}
+
 static int on_socket_writeable(struct web *w, struct web_conn *c) {
     struct web_piece piece = {.to = w->scratch + LWS_PRE};
-    if (c->socket.owner == NULL) {
+    if (c->socket.owner == NULL || c->close_sent) {
         return -1;
     }
     switch (w->host.socket_write(c->socket.owner, &piece)) {
@@ -418,8 +437,7 @@ static int on_socket_writeable(struct web *w, struct web_conn *c) {
     case WEB_IDLE:
         return 0;
     case WEB_CLOSE:
-        /* 1000 to 4999: what the caller gives is one of the protocol's codes. */
-        return refuse_message(c->wsi, (enum lws_close_status)piece.close_code, piece.close_text);
+        return write_close(c, &piece);
     }
     return -1;
 }

@@ -27,7 +27,9 @@ struct web_conn {
     bool request_whole; /* nothing more is read */
     bool wants_write;
     bool finished; /* answered and sent; what still comes in is thrown away */
-    bool closing;  /* libwebsockets is done with it, or was told to be */
+    bool upgrading;
+    bool close_sent; /* the WebSocket's close frame */
+    bool closing;    /* libwebsockets is done with it, or was told to be */
     char peer[PEER_SIZE];
 };
 

@@ -525,8 +525,8 @@ static inline void rig_begin_stop(struct rig *rig, void *ctx) {
     api_stop(rig->api, rig_on_stopped, rig);
 }
 
-static inline void rig_stop(struct rig *rig) {
-    rig_call(rig, rig_begin_stop, NULL);
+/* Waits for a stop that was begun, and cleans up. */
+static inline void rig_end(struct rig *rig) {
     CHECK(pthread_join(rig->thread, NULL) == 0);
     api_free(&rig->api);
     CHECK(uv_loop_close(&rig->loop) == 0);
@@ -538,6 +538,11 @@ static inline void rig_stop(struct rig *rig) {
     (void)unlink(rig->cert);
     (void)unlink(rig->key);
     (void)rmdir(rig->dir);
+}
+
+static inline void rig_stop(struct rig *rig) {
+    rig_call(rig, rig_begin_stop, NULL);
+    rig_end(rig);
 }
 
 #endif
