@@ -1,0 +1,458 @@
+/* Replays protocol/vectors: each .hex file is a stream of frames (one gateway, one session), and the .txt
+ * file beside it what they mean, or why they are refused. UPDATE=1 writes the .txt files anew: read the
+ * difference. */
+#include "protocol/dict.h"
+#include "protocol/frame.h"
+#include "server/base/tm.h"
+#include "tests/unit/wire/codec.h"
+
+#include <dirent.h>
+
+#define FOLDER "protocol/vectors/"
+
+enum { FILE_MAX = 1 << 16, DICTS_MAX = 4 };
+
+struct replay {
+    struct buf out;
+    struct buf again; /* the frame's body, encoded anew */
+    struct dict *dicts[DICTS_MAX];
+    const struct dict *present; /* of the DATA that is being read */
+    struct link_sample samples[64];
+    uint32_t n_samples;
+    struct dict_entry entries[16];
+    uint32_t n_entries;
+};
+
+/* --- one message each: its meaning as text, and its body anew */
+
+static enum status hello(struct replay *p, struct slice body, struct error *err) {
+    struct msg_hello m;
+    enum status status = hello_decode(body, &m, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(&p->out, "  versions %u to %u, gateway \"%.*s\", software \"%.*s\"\n", m.version_min,
+               m.version_max, SLICE_ARG(m.gateway), SLICE_ARG(m.software));
+    for (uint32_t i = 0; i < m.n_epochs; i++) {
+        buf_printf(&p->out, "  epoch %016llx: oldest unacknowledged %llu, next %llu\n",
+                   (unsigned long long)m.epochs[i].epoch, (unsigned long long)m.epochs[i].oldest_unacked,
+                   (unsigned long long)m.epochs[i].next_seq);
+    }
+    buf_printf(&p->out, "  now %lld, clock source %u, error %llu us, caps %llx, takes %u bytes\n",
+               (long long)m.now_us, m.clock_source, (unsigned long long)m.clock_error_us,
+               (unsigned long long)m.caps, m.max_rx_frame);
+    buf_printf(&p->out, "  journal %llu of %llu bytes, oldest sample %lld, dropped %llu\n",
+               (unsigned long long)m.journal_bytes, (unsigned long long)m.journal_capacity,
+               (long long)m.oldest_sample_us, (unsigned long long)m.dropped_total);
+    hello_encode(&p->again, &m);
+    return OK;
+}
+
+static void print_ranges(struct buf *out, const struct seq_range *v, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        buf_printf(out, " [%llu, %llu)", (unsigned long long)v[i].first, (unsigned long long)v[i].end);
+    }
+    buf_text(out, n == 0 ? " nothing\n" : "\n");
+}
+
+static enum status welcome(struct replay *p, struct slice body, struct error *err) {
+    struct msg_welcome m;
+    enum status status = welcome_decode(body, &m, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(&p->out, "  version %u, session %llu, now %lld, server state %u\n", m.version,
+               (unsigned long long)m.session, (long long)m.now_us, m.state);
+    for (uint32_t i = 0; i < m.n_epochs; i++) {
+        buf_printf(&p->out, "  epoch %016llx: committed", (unsigned long long)m.epochs[i].epoch);
+        print_ranges(&p->out, m.epochs[i].ranges, m.epochs[i].n_ranges);
+    }
+    buf_printf(&p->out, "  window %u bytes %u frames, backlog %u bytes/s, takes %u bytes\n", m.window_bytes,
+               m.window_frames, m.backlog_rate, m.max_frame);
+    buf_printf(&p->out, "  heartbeat %u ms, dead after %u ms\n", m.heartbeat_ms, m.dead_ms);
+    welcome_encode(&p->again, &m);
+    return OK;
+}
+
+static enum status error(struct replay *p, struct slice body, struct error *err) {
+    struct msg_error m;
+    enum status status = error_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  code %u (%s), %s, about type %s, ep %llu, seq %llu: \"%.*s\"\n", m.code,
+                   link_code_name(m.code), m.fatal ? "fatal" : "not fatal", msg_type_name(m.ref_type),
+                   (unsigned long long)m.ep, (unsigned long long)m.seq, SLICE_ARG(m.text));
+        error_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status bye(struct replay *p, struct slice body, struct error *err) {
+    struct msg_bye m;
+    enum status status = bye_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  reason %u, come again after %u ms: \"%.*s\"\n", m.reason, m.reconnect_after_ms,
+                   SLICE_ARG(m.text));
+        bye_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status ping(struct replay *p, struct slice body, struct error *err) {
+    struct msg_ping m;
+    enum status status = ping_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  id %llu, t0 %lld\n", (unsigned long long)m.id, (long long)m.t0_us);
+        ping_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status pong(struct replay *p, struct slice body, struct error *err) {
+    struct msg_pong m;
+    enum status status = pong_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  id %llu, t0 %lld, t1 %lld, t2 %lld, server state %u, commit lag %llu ms\n",
+                   (unsigned long long)m.id, (long long)m.t0_us, (long long)m.t1_us, (long long)m.t2_us,
+                   m.state, (unsigned long long)m.commit_lag_ms);
+        pong_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status window(struct replay *p, struct slice body, struct error *err) {
+    struct msg_window m;
+    enum status status = window_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  %u bytes, %u frames, backlog %u bytes/s\n", m.bytes, m.frames, m.backlog_rate);
+        window_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status ack(struct replay *p, struct slice body, struct error *err) {
+    struct msg_ack m;
+    enum status status = ack_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  ep %llu, server state %u, committed", (unsigned long long)m.ep, m.state);
+        print_ranges(&p->out, m.ranges, m.n_ranges);
+        ack_encode(&p->again, &m);
+    }
+    return status;
+}
+
+/* --- records */
+
+static struct dict *dict_of(const struct replay *p, uint64_t id) {
+    for (uint32_t i = 0; i < DICTS_MAX; i++) {
+        if (p->dicts[i] != NULL && dict_id(p->dicts[i]) == id) {
+            return p->dicts[i];
+        }
+    }
+    return NULL;
+}
+
+static enum status print_entry(void *ctx, const struct dict_entry *e, struct error *err) {
+    (void)err;
+    struct replay *p = ctx;
+    assert_in_range(p->n_entries, 0, COUNT(p->entries) - 1);
+    p->entries[p->n_entries++] = *e;
+    if (e->removed) {
+        buf_printf(&p->out, "  alias %u removed\n", e->alias);
+        return OK;
+    }
+    buf_printf(&p->out, "  alias %u: \"%.*s\", %s (%u), flags %02x, unit \"%.*s\"", e->alias,
+               SLICE_ARG(e->name), value_type_name(e->type), e->type, e->flags, SLICE_ARG(e->unit));
+    if (e->type == VALUE_SCALED) {
+        buf_printf(&p->out, ", scale %g, offset %g", e->scale, e->offset);
+    }
+    if (e->has_range) {
+        buf_printf(&p->out, ", range %g to %g", e->low, e->high);
+    }
+    if (e->description.n > 0) {
+        buf_printf(&p->out, ", \"%.*s\"", SLICE_ARG(e->description));
+    }
+    buf_text(&p->out, "\n");
+    return OK;
+}
+
+static enum status dict(struct replay *p, const struct msg_prefix *prefix, struct slice rest,
+                        struct error *err) {
+    struct dict_head head = {0};
+    enum status status = dict_decode(rest, &head, print_entry, p, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(&p->out, "  base %llu, %llu entries, %s\n", (unsigned long long)head.base,
+               (unsigned long long)head.n, head.more ? "more parts follow" : "complete");
+    dict_encode(&p->again, head.base, head.more, p->entries, p->n_entries);
+    struct dict *d = dict_of(p, prefix->dict);
+    if (d == NULL) {
+        uint32_t free_place = 0;
+        while (p->dicts[free_place] != NULL) {
+            free_place++;
+        }
+        assert_in_range(free_place, 0, DICTS_MAX - 1);
+        const struct dict *base = dict_of(p, head.base);
+        assert_true(base != NULL || head.base == 0);
+        assert_int_equal(
+            base == NULL ? dict_new(prefix->dict, &d, err) : dict_copy(base, prefix->dict, &d, err), OK);
+        p->dicts[free_place] = d;
+    }
+    bool more = false;
+    return dict_apply(d, rest, &more, err);
+}
+
+static uint8_t type_of(void *ctx, uint32_t alias) {
+    const struct replay *p = ctx;
+    const struct dict_entry *e = p->present == NULL ? NULL : dict_find(p->present, alias, NULL);
+    return e == NULL ? 0 : e->type;
+}
+
+static void print_value(struct buf *out, const struct link_sample *s, const struct dict_entry *e) {
+    double number = 0;
+    if ((s->quality & LINK_QUALITY_NO_VALUE) != 0) {
+        buf_text(out, "none");
+    } else if (s->type == VALUE_STRING) {
+        buf_printf(out, "\"%.*s\"", SLICE_ARG(s->s));
+    } else if (s->type == VALUE_BYTES) {
+        for (size_t i = 0; i < s->s.n; i++) {
+            buf_printf(out, "%02x", (uint8_t)s->s.p[i]);
+        }
+    } else if (s->type == VALUE_UINT) {
+        buf_printf(out, "%llu", (unsigned long long)s->u);
+    } else if (s->type == VALUE_F32 || s->type == VALUE_F64) {
+        buf_printf(out, "%.17g", s->f);
+    } else {
+        buf_printf(out, "%lld", (long long)s->i);
+    }
+    if (s->type == VALUE_SCALED && link_sample_number(s, e, &number)) {
+        buf_printf(out, " = %g", number);
+    }
+}
+
+static enum status print_sample(void *ctx, const struct link_sample *s, struct error *err) {
+    (void)err;
+    struct replay *p = ctx;
+    assert_in_range(p->n_samples, 0, COUNT(p->samples) - 1);
+    p->samples[p->n_samples++] = *s;
+    char t[TM_TEXT_SIZE];
+    assert_int_equal(tm_format(s->t_us, t), OK);
+    buf_printf(&p->out, "  alias %u, %s, quality %02x, %s ", s->alias, t, s->quality,
+               value_type_name(s->type));
+    print_value(&p->out, s, dict_find(p->present, s->alias, NULL));
+    buf_text(&p->out, "\n");
+    return OK;
+}
+
+static enum status record(struct replay *p, const struct frame *f, struct error *err) {
+    bool journaled = (f->flags & FRAME_JOURNALED) != 0;
+    struct msg_prefix prefix = {0};
+    struct slice rest = {0};
+    enum status status = prefix_decode(f->body, journaled, &prefix, &rest, err);
+    if (status != OK) {
+        return status;
+    }
+    if (journaled) {
+        buf_printf(&p->out, "  ep %llu, seq %llu,", (unsigned long long)prefix.ep,
+                   (unsigned long long)prefix.seq);
+    } else {
+        buf_text(&p->out, " ");
+    }
+    buf_printf(&p->out, " dict %llu\n", (unsigned long long)prefix.dict);
+    prefix_encode(&p->again, journaled, &prefix);
+    if (f->type == MSG_DICT) {
+        return dict(p, &prefix, rest, err);
+    }
+    if (f->type == MSG_DATA) {
+        p->present = dict_of(p, prefix.dict);
+        status = data_decode(rest, type_of, print_sample, p, err);
+        if (status == OK) {
+            data_encode(&p->again, p->samples, p->n_samples);
+        }
+        return status;
+    }
+    buf_append(&p->again, rest.p, rest.n);
+    return OK;
+}
+
+static enum status message(struct replay *p, const struct frame *f, struct error *err) {
+    switch ((enum msg_type)f->type) {
+    case MSG_HELLO:
+        return hello(p, f->body, err);
+    case MSG_WELCOME:
+        return welcome(p, f->body, err);
+    case MSG_ERROR:
+        return error(p, f->body, err);
+    case MSG_BYE:
+        return bye(p, f->body, err);
+    case MSG_PING:
+        return ping(p, f->body, err);
+    case MSG_PONG:
+        return pong(p, f->body, err);
+    case MSG_WINDOW:
+        return window(p, f->body, err);
+    case MSG_ACK:
+        return ack(p, f->body, err);
+    case MSG_DICT:
+    case MSG_DATA:
+    case MSG_EVENT:
+        return record(p, f, err);
+    case MSG_REFRESH:
+    case MSG_CRITICAL:
+        break;
+    }
+    if ((f->flags & FRAME_JOURNALED) != 0) {
+        return record(p, f, err);
+    }
+    buf_append(&p->again, f->body.p, f->body.n);
+    return OK;
+}
+
+static void replay_frame(struct replay *p, const struct frame *f) {
+    static const char letters[] = "JHSU";
+    buf_printf(&p->out, "%s (0x%02x)", msg_type_name(f->type), f->type);
+    for (unsigned i = 0; i < 4; i++) {
+        if ((f->flags >> i & 1) != 0) {
+            buf_printf(&p->out, " %c", letters[i]);
+        }
+    }
+    buf_printf(&p->out, ", %zu bytes\n", f->body.n);
+    p->n_samples = 0;
+    p->n_entries = 0;
+    buf_clear(&p->again);
+    struct error err = {0};
+    if (message(p, f, &err) != OK) {
+        buf_printf(&p->out, "  refused (%s): %s: %s\n", status_name(err.code), err.where, err.text);
+    } else if (!slice_eq(buf_slice(&p->again), f->body)) {
+        buf_text(&p->out, "  encodes otherwise\n");
+    }
+}
+
+static void replay_stream(struct replay *p, struct slice stream) {
+    size_t at = 0;
+    while (at < stream.n) {
+        struct slice left = heap_copy(stream.p + at, stream.n - at);
+        struct frame f;
+        size_t need = 0;
+        struct error err = {0};
+        enum frame_result result =
+            frame_parse((const uint8_t *)left.p, left.n, LINK_BODY_MAX_HARD, &f, &need, &err);
+        if (result == FRAME_OK) {
+            replay_frame(p, &f);
+        } else if (result == FRAME_MORE) {
+            buf_printf(&p->out, "%zu bytes, a frame needs %zu\n", left.n, need);
+        } else {
+            buf_printf(&p->out, "refused (%s): %s: %s\n", status_name(err.code), err.where, err.text);
+        }
+        heap_free(left);
+        if (result != FRAME_OK) {
+            return;
+        }
+        at += need;
+    }
+}
+
+/* --- files */
+
+static void path_of(char path[300], const char *name, const char *ending) {
+    (void)snprintf(path, 300, FOLDER "%.*s%s", (int)(strlen(name) - 4), name, ending);
+}
+
+static size_t load(const char *path, char *text) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fail_msg("%s cannot be read", path);
+        return 0;
+    }
+    size_t n = fread(text, 1, FILE_MAX, file);
+    assert_in_range(n, 1, FILE_MAX - 1);
+    assert_int_equal(fclose(file), 0);
+    return n;
+}
+
+static int digit(char c) {
+    static const char digits[] = "0123456789abcdef";
+    const char *p = c == '\0' ? NULL : strchr(digits, c);
+    return p == NULL ? -1 : (int)(p - digits);
+}
+
+/* Hex digits to bytes, in place; what follows a # is a comment to the end of the line. */
+static size_t from_hex(char *text, size_t n) {
+    size_t digits = 0;
+    bool comment = false;
+    for (size_t i = 0; i < n; i++) {
+        comment = (comment || text[i] == '#') && text[i] != '\n';
+        int value = comment ? -1 : digit(text[i]);
+        if (value >= 0) {
+            char *to = &text[digits / 2];
+            *to = (char)(digits % 2 == 0 ? value << 4 : (uint8_t)*to | value);
+            digits++;
+        } else {
+            assert_true(comment || text[i] == ' ' || text[i] == '\n');
+        }
+    }
+    assert_int_equal(digits % 2, 0);
+    return digits / 2;
+}
+
+static void check_vector(const char *name) {
+    static char text[FILE_MAX];
+    char path[300];
+    path_of(path, name, ".hex");
+    size_t n = load(path, text);
+    assert_memory_equal(text, "# ", 2);
+    struct slice stream = heap_copy(text, from_hex(text, n));
+    struct replay *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    buf_init(&p->out, FILE_MAX);
+    buf_init(&p->again, LINK_BODY_MAX);
+    replay_stream(p, stream);
+    assert_int_equal(buf_status(&p->out, NULL), OK);
+    path_of(path, name, ".txt");
+    if (getenv("UPDATE") != NULL) {
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(p->out.p, 1, p->out.n, file), p->out.n);
+        assert_int_equal(fclose(file), 0);
+    }
+    n = load(path, text);
+    if (!slice_eq(slice_of(text, n), buf_slice(&p->out))) {
+        fail_msg("%s means:\n%.*s", name, SLICE_ARG(buf_slice(&p->out)));
+    }
+    /* The names tell good from bad. */
+    bool bad = strncmp(name, "bad-", 4) == 0;
+    buf_byte(&p->out, 0);
+    bool refused = strstr((const char *)p->out.p, "refused") != NULL ||
+                   strstr((const char *)p->out.p, "a frame needs") != NULL;
+    assert_int_equal(bad, refused);
+    for (uint32_t i = 0; i < DICTS_MAX; i++) {
+        dict_free(&p->dicts[i]);
+    }
+    buf_done(&p->out);
+    buf_done(&p->again);
+    free(p);
+    heap_free(stream);
+}
+
+static void every_vector_means_what_is_written_beside_it(void **state) {
+    (void)state;
+    DIR *folder = opendir(FOLDER);
+    assert_non_null(folder);
+    uint32_t n = 0;
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        size_t len = strlen(entry->d_name);
+        if (len > 4 && strcmp(entry->d_name + len - 4, ".hex") == 0) {
+            check_vector(entry->d_name);
+            n++;
+        }
+    }
+    assert_int_equal(closedir(folder), 0);
+    assert_in_range(n, 50, 1000);
+}
+
+int main(void) {
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_vector_means_what_is_written_beside_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
