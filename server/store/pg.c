@@ -199,6 +199,7 @@ static void on_notice(void *ctx, const PGresult *r) {
     struct job *job = job_at(pg, 0);
     if (job->mode == PG_WRITE && (strcmp(sqlstate, "01000") == 0 || strcmp(sqlstate, "57P01") == 0)) {
         job->doubt = true;
+        set_failure(job, r);
     }
 }
 

@@ -224,10 +224,9 @@ static inline void rig_on_stopped(void *ctx) {
     r->stopped = true;
 }
 
-static inline void rig_stop(struct rig **rig, uint32_t timeout_ms) {
+/* After the store has stopped. */
+static inline void rig_end(struct rig **rig) {
     struct rig *r = *rig;
-    store_stop(r->store, timeout_ms, rig_on_stopped, r);
-    RIG_UNTIL(r, r->stopped);
     store_free(&r->store);
     config_set_free(&r->config);
     uv_close((uv_handle_t *)&r->prepare, NULL);
@@ -236,6 +235,12 @@ static inline void rig_stop(struct rig **rig, uint32_t timeout_ms) {
     assert_int_equal(uv_loop_close(&r->loop), 0);
     free(r);
     *rig = NULL;
+}
+
+static inline void rig_stop(struct rig **rig, uint32_t timeout_ms) {
+    store_stop((*rig)->store, timeout_ms, rig_on_stopped, *rig);
+    RIG_UNTIL(*rig, (*rig)->stopped);
+    rig_end(rig);
 }
 
 /* Asks and waits for the answer. */
