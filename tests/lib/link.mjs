@@ -57,16 +57,16 @@ export function dict({ ep = 0, seq, dict = 1, entries }) {
 export function data({ ep = 0, seq, dict = 1, flags = FLAG.J, samples }) {
   const t0 = samples.map((s) => BigInt(s[1])).reduce((a, b) => (a < b ? a : b));
   const body = [prefix({ ep, seq, dict }, (flags & FLAG.J) !== 0), i64(t0), Buffer.from([0]), varint(samples.length)];
-  let alias = 0, before = t0;
+  let expected = 0, before = t0; // the key counts from the alias after the one before
   for (const [a, t, value, quality = value === null ? 0xa0 : 0] of samples) {
     const time = BigInt(t);
     const q = quality !== 0 ? 4n : 0n;
     const moved = time !== before ? 1n : 0n;
-    body.push(varint((BigInt(a - alias) << 3n) | q | moved));
+    body.push(varint((BigInt(a - expected) << 3n) | q | moved));
     if (moved) body.push(svarint(time - before));
     if (q) body.push(Buffer.from([quality]), varint(1));
     if (!(quality & 0x20)) body.push(f64(value));
-    alias = a;
+    expected = a + 1;
     before = time;
   }
   return frame(TYPE.DATA, flags, Buffer.concat(body));
