@@ -194,9 +194,12 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
     if (core->unsettled) {
         core_alarms_settle(core, &sink);
     }
-    core->now_us = now_us > core->now_us ? now_us : core->now_us;
-    /* What was due before is completed first; what is due at this very time waits for the event. */
-    core_run_timers(core, core->now_us - 1, &sink);
+    /* What was due before is completed first. What is due at this very time waits: requests and samples of
+     * one time come before its timers. */
+    if (now_us > core->now_us) {
+        core->now_us = now_us;
+        core_run_timers(core, now_us - 1, &sink);
+    }
     switch (event->kind) {
     case EVENT_SAMPLES:
         apply_samples(core, event, &sink);
@@ -208,9 +211,9 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
         core_alarm_ack(core, event, &sink);
         break;
     case EVENT_TIME:
+        core_run_timers(core, core->now_us, &sink);
         break;
     }
-    core_run_timers(core, core->now_us, &sink);
 }
 
 int64_t core_next_wake(const struct core *core) {
@@ -284,6 +287,7 @@ uint32_t core_take_changed(struct core *core, uint32_t *ret_tags, uint32_t max) 
     while (n < max && core->changed_n > 0) {
         uint32_t tag = core->changed[core->changed_first];
         core->tags[tag].flags = (uint8_t)(core->tags[tag].flags & ~TAG_QUEUED);
+        core->tags[tag].shown = core->tags[tag].value;
         core->changed_first = core->changed_first + 1 == core->model->n_tags ? 0 : core->changed_first + 1;
         core->changed_n--;
         ret_tags[n++] = tag;

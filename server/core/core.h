@@ -43,7 +43,9 @@ enum event_kind {
     EVENT_SAMPLES, /* one message of a gateway: applied as one, equal times together */
     EVENT_LINK,    /* the gateway's session came up or went down */
     EVENT_ACK,     /* an operator acknowledges what he saw */
-    EVENT_TIME,    /* nothing but time: due delays and staleness */
+    EVENT_TIME, /* nothing but time: delays and staleness that are due by now. Events of one time come before
+                   its timers; so send it when core_next_wake is not after now, behind the other events of the
+                   turn */
 };
 
 struct event {

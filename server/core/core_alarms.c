@@ -130,7 +130,9 @@ static enum truth stale_condition(const struct core *core, const struct alarm_st
         return TRUTH_TRUE;
     }
     bool heard = (t->flags & TAG_SEEN) != 0 && (t->flags & TAG_LOST) == 0;
-    return heard ? TRUTH_FALSE : TRUTH_UNKNOWN;
+    /* While the link is down, and until something comes after it, the alarm rests: an active one is held, a
+     * delay that ran starts anew. */
+    return heard || !a->facts.active ? TRUTH_FALSE : TRUTH_UNKNOWN;
 }
 
 static enum truth condition_of(const struct core *core, const struct alarm_state *a) {
@@ -225,6 +227,13 @@ void core_alarm_before(struct core *core, uint32_t alarm, int64_t ts_us, const s
     struct alarm_state *a = &core->alarms[alarm];
     struct delay_config delays = core_alarm_delays(core, alarm);
     if (a->kind != ALARM_STALE && delay_ended_before(&a->delay, delays, ts_us)) {
+        core_alarm_due(core, alarm, sink);
+    }
+}
+
+void core_alarm_until(struct core *core, uint32_t alarm, int64_t until_us, const struct effect_sink *sink) {
+    const struct delay *d = &core->alarms[alarm].delay;
+    if (delay_is_running(d) && d->due_us <= until_us) {
         core_alarm_due(core, alarm, sink);
     }
 }

@@ -21,11 +21,10 @@ static uint64_t mix_double(uint64_t hash, double number) {
 static uint64_t mix_tag(uint64_t hash, const struct core *core, uint32_t tag) {
     const struct tag_state *t = &core->tags[tag];
     hash = mix_double(hash, t->value);
-    hash = mix_double(hash, t->shown);
     hash = mix_time(hash, t->t_us);
     hash = mix_time(hash, t->received_us);
     hash = mix(hash, t->quality);
-    /* What waits to be shown is about the reader, not about the state. */
+    /* What was shown, and what waits to be, is about the reader, not about the state. */
     return mix(hash, t->flags & (TAG_SEEN | TAG_LOST | TAG_STALE));
 }
 

@@ -327,7 +327,6 @@ enum status core_next(const struct core *old, const struct model *m, int64_t now
         return status;
     }
     core_alarms_settle(p.core, &sink);
-    core_run_timers(p.core, p.core->now_us, &sink);
     *ret_core = p.core;
     return OK;
 }

@@ -21,7 +21,7 @@ enum tag_flag {
 /* All that the walk of a sample touches, one cache line. */
 struct tag_state {
     _Alignas(64) double value; /* last one known */
-    double shown;              /* value when the tag last counted as changed: the display's deadband */
+    double shown; /* value when the tag was last taken as changed: the display's deadband counts from there */
     double deadband;
     int64_t t_us;
     int64_t received_us;
@@ -106,6 +106,7 @@ void core_run_timers(struct core *core, int64_t until_us, const struct effect_si
 uint8_t core_tag_quality(const struct core *core, uint32_t tag);
 /* The tag has a value that a condition may be judged by. */
 bool core_tag_known(const struct core *core, uint32_t tag);
+/* What is shown of it changed: it waits to be taken, once. */
 void core_tag_changed(struct core *core, uint32_t tag);
 void core_tags_message(struct core *core, uint32_t gateway, const struct sample *v, uint32_t n,
                        const struct effect_sink *sink);
@@ -122,6 +123,8 @@ void core_tag_watch(struct core *core, uint32_t tag);
 void core_alarm_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);
 /* Completes a delay that ended before ts_us: a later sample is evidence for what was before it. */
 void core_alarm_before(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);
+/* Completes a delay whose timer is due at until_us or before. */
+void core_alarm_until(struct core *core, uint32_t alarm, int64_t until_us, const struct effect_sink *sink);
 void core_alarm_due(struct core *core, uint32_t alarm, const struct effect_sink *sink);
 void core_alarm_ack(struct core *core, const struct event *event, const struct effect_sink *sink);
 /* The delays in force, the time to connect after a start included. */

@@ -26,7 +26,6 @@ bool core_tag_known(const struct core *core, uint32_t tag) {
 
 void core_tag_changed(struct core *core, uint32_t tag) {
     struct tag_state *t = &core->tags[tag];
-    t->shown = t->value;
     if ((t->flags & TAG_QUEUED) != 0) {
         return;
     }
@@ -67,6 +66,15 @@ static void evaluate_alarms(struct core *core, uint32_t tag, int64_t ts_us, cons
     }
 }
 
+/* Completes delays whose timers are due at until_us or before. */
+static void complete_alarms(struct core *core, uint32_t tag, int64_t until_us,
+                            const struct effect_sink *sink) {
+    const struct tag_state *t = &core->tags[tag];
+    for (uint32_t i = 0; i < t->n_alarms; i++) {
+        core_alarm_until(core, t->first_alarm + i, until_us, sink);
+    }
+}
+
 void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const struct effect_sink *sink) {
     struct tag_state *t = &core->tags[tag];
     CHECK(core->gateways[t->gateway].up);
@@ -75,6 +83,8 @@ void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const s
         timer_arm(&core->timers, stale_timer(core, tag), deadline_us);
         return;
     }
+    /* Until now the value was known: delays that end by now have run to their end. */
+    complete_alarms(core, tag, deadline_us, sink);
     t->flags |= TAG_STALE;
     core_tag_changed(core, tag);
     evaluate_alarms(core, tag, deadline_us, sink);
@@ -86,6 +96,8 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
         uint32_t tag = core->gateway_tags[i];
         struct tag_state *t = &core->tags[tag];
         uint8_t before = core_tag_quality(core, tag);
+        /* Delays that a sample of this very moment showed to be over. */
+        complete_alarms(core, tag, core->now_us - 1, sink);
         t->flags = (uint8_t)((t->flags | TAG_LOST) & ~TAG_STALE);
         timer_disarm(&core->timers, stale_timer(core, tag));
         if (up) {

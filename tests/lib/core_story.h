@@ -194,7 +194,8 @@ static inline void story_begin(struct story *s) {
 
 /* Runs what is due before until_us, each at its own time. */
 static inline void story_advance(struct story *s, int64_t until_us) {
-    for (int64_t wake_us = 0; s->core != NULL && (wake_us = core_next_wake(s->core)) < until_us;) {
+    for (int64_t wake_us = 0;
+         s->core != NULL && s->now_us < until_us && (wake_us = core_next_wake(s->core)) < until_us;) {
         s->now_us = wake_us > s->now_us ? wake_us : s->now_us;
         story_apply(s, &(struct event){.kind = EVENT_TIME});
     }

@@ -431,6 +431,28 @@ static void a_stale_alarm_has_its_own_on_delay(void **state) {
               "expect\n170 RAISE A A>B src=170\n");
 }
 
+static void a_stale_alarms_delay_starts_anew_after_an_outage(void **state) {
+    (void)state;
+    story_run("tag T stale=60\nalarm A stale tag=T on=30\ninput\n"
+              "0 sample T=20\n80 linkdown G1\n85 check A st=A untrusted=1\n100 linkup G1\n300 wait\n"
+              "expect\n190 RAISE A A>B src=190\n");
+}
+
+static void a_delay_that_ends_when_its_tag_falls_silent_has_run_to_its_end(void **state) {
+    (void)state;
+    story_run("tag T stale=60\nalarm A high tag=T limit=80 on=60\ninput\n"
+              "0 sample T=85\n100 check A st=B untrusted=1\n"
+              "expect\n60 RAISE A A>B src=60\n");
+}
+
+static void what_happens_at_one_time_comes_before_the_timers_of_that_time(void **state) {
+    (void)state;
+    story_run("tag T\nalarm A high tag=T limit=80 on=10\ninput\n"
+              "0 sample T=85\n10 linkup G1\n10 sample T=50\n"
+              "100 sample T=85@30\n100 sample T=50@35\n"
+              "expect\nnone\n");
+}
+
 static void a_delayed_message_is_no_return_in_the_past_for_staleness(void **state) {
     (void)state;
     story_run("tag T stale=60\nalarm A stale tag=T\ninput\n"
@@ -734,6 +756,9 @@ int main(void) {
         cmocka_unit_test(staleness_rests_while_the_link_is_down_and_starts_anew_with_it),
         cmocka_unit_test(a_stale_alarm_is_held_through_an_outage),
         cmocka_unit_test(a_stale_alarm_has_its_own_on_delay),
+        cmocka_unit_test(a_stale_alarms_delay_starts_anew_after_an_outage),
+        cmocka_unit_test(a_delay_that_ends_when_its_tag_falls_silent_has_run_to_its_end),
+        cmocka_unit_test(what_happens_at_one_time_comes_before_the_timers_of_that_time),
         cmocka_unit_test(a_delayed_message_is_no_return_in_the_past_for_staleness),
         cmocka_unit_test(a_lost_link_is_one_alarm_and_makes_all_its_tags_bad_at_once),
         cmocka_unit_test(a_short_break_of_the_link_is_not_an_alarm),
