@@ -341,7 +341,6 @@ bool session_blocked(const struct session *s) {
 void session_resume(struct session *s, struct link_now now) {
     if (s->blocked) {
         s->blocked = false;
-        s->seen_mono_us = now.mono_us; /* it was us who did not listen */
         process(s, now);
     }
 }

@@ -31,6 +31,7 @@ struct cert_spec {
     const char *san; /* as in openssl.cnf; NULL: none */
     const char *use; /* extended key usage; NULL: none */
     bool authority;
+    bool loose;  /* without the key identifiers that RFC 5280 asks for */
     long from_s; /* from now; 0: an hour ago */
     long to_s;   /* 0: in a day */
 };
@@ -87,8 +88,10 @@ static inline struct cert cert_make(struct certs *c, const struct cert *issuer,
                    spec->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
     cert_extension(x, parent, NID_key_usage,
                    spec->authority ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
-    cert_extension(x, parent, NID_subject_key_identifier, "hash");
-    cert_extension(x, parent, NID_authority_key_identifier, "keyid:always");
+    if (!spec->loose) {
+        cert_extension(x, parent, NID_subject_key_identifier, "hash");
+        cert_extension(x, parent, NID_authority_key_identifier, "keyid:always");
+    }
     if (spec->use != NULL) {
         cert_extension(x, parent, NID_ext_key_usage, spec->use);
     }

@@ -17,6 +17,7 @@ struct world {
     struct model *model;
     bool stopped;
     bool full;
+    bool hold;           /* settles are not answered */
     uint64_t settles[8]; /* tokens that wait for an answer */
     uint32_t n_settles;
     uint32_t records;
@@ -82,7 +83,7 @@ static void on_incident(void *ctx, const char *action, const char *peer, const c
 
 static void on_turn(uv_prepare_t *prepare) {
     struct world *w = prepare->data;
-    while (w->n_settles > 0) {
+    while (w->n_settles > 0 && !w->hold) {
         struct link_settled settled = rig_settled_ok();
         link_settled(w->link, w->settles[--w->n_settles], &settled);
     }
@@ -546,6 +547,53 @@ static void a_newer_connection_of_the_same_gateway_replaces_the_old(void **state
     client_close(&new);
 }
 
+/* What the old one had sent meanwhile waits within TLS, where no socket tells of it. */
+static void the_old_connection_goes_on_when_the_newer_one_leaves(void **state) {
+    struct world *w = *state;
+    struct client *old = client_live(w);
+    (void)client_expect(old, MSG_PING); /* the next is far away: nothing else wakes the old one */
+    w->hold = true;
+    struct client *new = client_open(w, "gw");
+    RUN_UNTIL(w, tls_state(new->tls) != TLS_HANDSHAKE);
+    struct msg_hello hello = rig_hello_msg(0);
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX_HELLO);
+    hello_encode(&body, &hello);
+    client_send(new, MSG_HELLO, 0, buf_slice(&body));
+    buf_done(&body);
+    RUN_UNTIL(w, w->n_settles == 1);
+    for (uint64_t seq = 0; seq < 10; seq++) {
+        client_event(old, seq, 1000);
+    }
+    for (int i = 0; i < 50; i++) {
+        (void)uv_run(&w->loop, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(w->records, 0);
+    client_close(&new);
+    RUN_UNTIL(w, w->records == 10);
+    assert_true(w->in_order);
+    assert_int_equal(w->up, 1);
+    assert_int_equal(w->down, 0);
+    client_close(&old);
+}
+
+/* Once TLS is done a connection takes no place from those that still shake hands. */
+static void silent_connections_with_a_certificate_do_not_keep_a_gateway_out(void **state) {
+    struct world *w = *state;
+    enum { SILENT = 20 };
+    struct client *silent[SILENT];
+    for (size_t i = 0; i < SILENT; i++) {
+        silent[i] = client_open(w, "gw");
+        RUN_UNTIL(w, tls_state(silent[i]->tls) == TLS_OPEN);
+    }
+    struct client *good = client_live(w);
+    for (size_t i = 0; i < SILENT; i++) {
+        assert_false(silent[i]->ended);
+        client_close(&silent[i]);
+    }
+    client_close(&good);
+}
+
 static void stopping_says_goodbye_and_leaves_no_handle(void **state) {
     struct world *w = *state;
     struct client *c = client_live(w);
@@ -639,6 +687,8 @@ int main(void) {
         IN_WORLD(without_room_nothing_is_lost),
         IN_WORLD(one_that_does_not_read_is_not_read_from),
         IN_WORLD(a_newer_connection_of_the_same_gateway_replaces_the_old),
+        IN_WORLD(the_old_connection_goes_on_when_the_newer_one_leaves),
+        IN_WORLD(silent_connections_with_a_certificate_do_not_keep_a_gateway_out),
         IN_WORLD(stopping_says_goodbye_and_leaves_no_handle),
         IN_WORLD(running_out_of_file_descriptors_passes),
         IN_WORLD(what_is_wrong_with_the_settings_is_said),

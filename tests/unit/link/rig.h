@@ -34,6 +34,7 @@ struct rig {
     bool full;        /* host->record says so */
     uint64_t token;   /* of the last settle */
     uint32_t offered; /* calls of host->record */
+    uint32_t gateway; /* of the last record */
     struct sample samples[16];
     uint32_t n_samples; /* of the last record or snapshot */
     char heard[RIG_TEXT];
@@ -78,6 +79,7 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     if (r->full) {
         return ERR_FULL;
     }
+    r->gateway = in->gateway;
     rig_keep(r, in->samples, in->n_samples);
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
              in->lane == LANE_BACKLOG ? " backlog" : "");

@@ -232,8 +232,10 @@ static void sessions_stay_when_their_gateways_move_within_the_model(void **state
     struct buf body;
     buf_init(&body, 100);
     prefix_encode(&body, true, &(struct msg_prefix){.seq = 0});
+    r->gateway = MODEL_NONE;
     rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
     buf_done(&body);
+    assert_int_equal(r->gateway, 0);
     (void)rig_take_said(r, s);
     roster_committed(r->roster, RIG_KEY + 1, RIG_EPOCH, 0);
     rig_expect_said(r, s, "ACK 0: 0-1");

@@ -400,6 +400,24 @@ static void the_window_counts_bytes_too(void **state) {
     end(r, s);
 }
 
+static void what_is_committed_leaves_the_window(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX);
+    static const char zeros[LINK_BODY_MAX - 16];
+    for (uint64_t seq = 0; seq < 50; seq++) {
+        buf_clear(&body);
+        prefix_encode(&body, true, &(struct msg_prefix){.seq = seq});
+        buf_append(&body, zeros, sizeof zeros);
+        rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
+        roster_committed(r->roster, RIG_KEY, RIG_EPOCH, seq);
+    }
+    buf_done(&body);
+    rig_expect_said(r, s, "ACK 0: 0-50");
+    end(r, s);
+}
+
 static void holes_without_end_are_refused(void **state) {
     struct rig *r = *state;
     struct session *s = with_dict(r);
@@ -584,6 +602,8 @@ static void dictionaries_of_former_sessions_come_from_the_database(void **state)
     rig_send_data(r, s, FRAME_JOURNALED, 1, 50, 1);
     rig_expect_heard(r, "DATA 600/50 backlog");
     assert_int_equal(r->n_samples, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 51, 1); /* the present epoch has none of that id */
+    rig_expect_said(r, s, "ERROR unknown_dict");
     for (size_t i = 0; i < COUNT(bodies); i++) {
         buf_done(&bodies[i]);
     }
@@ -705,6 +725,7 @@ int main(void) {
         IN_RIG(a_record_without_a_place_ends_the_session),
         IN_RIG(a_gateway_may_fill_the_window_and_not_more),
         IN_RIG(the_window_counts_bytes_too),
+        IN_RIG(what_is_committed_leaves_the_window),
         IN_RIG(holes_without_end_are_refused),
         IN_RIG(without_room_a_session_stops_and_goes_on_where_it_was),
         IN_RIG(a_session_that_waits_for_us_is_not_called_dead),

@@ -511,13 +511,13 @@ static void a_frame_must_be_complete_in_time_in_every_state(void **state) {
 static void each_frame_has_its_own_deadline(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
-    static const uint8_t zeros[100];
+    static const uint8_t end_and_start[100 + LINK_FRAME_HEAD] = {
+        [100] = FRAME_MAGIC, [101] = 0x70, [104] = 100};
     send_head(r, s, 0x70, 100);
     for (int i = 0; i < 10; i++) {
         rig_advance(r, 20 * TM_SECOND_US);
         session_tick(s, r->now);
-        rig_send_bytes(r, s, zeros, 100);
-        send_head(r, s, 0x70, 100);
+        rig_send_bytes(r, s, end_and_start, sizeof end_and_start);
     }
     assert_int_equal(session_state(s), SESSION_LIVE);
     session_lost(s, "gone", r->now);
@@ -542,6 +542,20 @@ static void silence_ends_a_session_and_a_ping_is_sent_each_heartbeat(void **stat
     session_tick(s, r->now);
     rig_expect_said(r, s, "ERROR timeout fatal");
     rig_expect_heard(r, "down 0 timeout: nothing was heard for 30000 ms");
+    session_free(&s);
+}
+
+static void the_time_of_settling_is_not_counted_as_silence(void **state) {
+    struct rig *r = *state;
+    struct session *s = in_state(r, IN_SETTLING);
+    rig_advance(r, 29 * TM_SECOND_US);
+    session_tick(s, r->now);
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+    rig_advance(r, 29 * TM_SECOND_US);
+    session_tick(s, r->now);
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    session_lost(s, "gone", r->now);
     session_free(&s);
 }
 
@@ -676,6 +690,7 @@ int main(void) {
         IN_RIG(a_frame_must_be_complete_in_time_in_every_state),
         IN_RIG(each_frame_has_its_own_deadline),
         IN_RIG(silence_ends_a_session_and_a_ping_is_sent_each_heartbeat),
+        IN_RIG(the_time_of_settling_is_not_counted_as_silence),
         IN_RIG(any_frame_keeps_a_session_alive),
         IN_RIG(the_clocks_of_both_ends_are_compared),
         IN_RIG(a_pong_with_mad_times_measures_nothing),

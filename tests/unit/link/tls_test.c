@@ -235,6 +235,10 @@ static const struct wrong wrongs[] = {
      {.name = "gw", .san = "URI:urn:penstock:gateway:../x", .use = "clientAuth"},
      BY_CA,
      "is not urn:penstock:gateway:NAME"},
+    {"not as the standard asks",
+     {.name = "gw", .san = GATEWAY_SAN, .use = "clientAuth", .loose = true},
+     BY_CA,
+     "Missing Authority Key Identifier"},
     {"a chain too long", {.name = "gw", .san = GATEWAY_SAN, .use = "clientAuth"}, BY_CHAIN_OF_5, "chain"},
 };
 
@@ -275,6 +279,26 @@ static void the_server_refuses_each_wrong_certificate_and_says_why(void **state)
         assert_true(open || tls_gateway(p.server)[0] == '\0' || tls_state(p.server) == TLS_FAILED);
         pair_close(&p);
     }
+}
+
+static void a_certificate_of_enormous_size_is_refused_before_it_is_read(void **state) {
+    struct pki *pki = *state;
+    struct buf san;
+    buf_init(&san, 100000); /* OpenSSL alone would take 100 KB */
+    buf_text(&san, GATEWAY_SAN);
+    while (san.n < 2 * (size_t)TLS_CERTIFICATES_MAX) {
+        buf_text(&san, ",DNS:a-name-that-nobody-asked-for.example");
+    }
+    buf_byte(&san, 0);
+    certs_issue(&pki->certs, &pki->ca, "huge",
+                &(struct cert_spec){.name = "gw", .san = (const char *)san.p, .use = "clientAuth"});
+    buf_done(&san);
+    struct pair p;
+    pair_open(&p, pki, "huge", NULL, "room.example");
+    run(&p, 4096);
+    assert_int_equal(tls_state(p.server), TLS_FAILED);
+    assert_string_equal(tls_reason(p.server), "excessive message size");
+    pair_close(&p);
 }
 
 static void a_server_of_another_name_is_refused_by_the_client(void **state) {
@@ -447,6 +471,7 @@ int main(void) {
         cmocka_unit_test(a_goodbye_is_told_from_an_open_line),
         cmocka_unit_test(the_server_gives_no_tickets),
         cmocka_unit_test(the_server_refuses_each_wrong_certificate_and_says_why),
+        cmocka_unit_test(a_certificate_of_enormous_size_is_refused_before_it_is_read),
         cmocka_unit_test(a_server_of_another_name_is_refused_by_the_client),
         cmocka_unit_test(a_gateway_cannot_pass_for_the_server),
         cmocka_unit_test(a_revoked_certificate_is_refused_and_an_outdated_list_refuses_all),
