@@ -130,7 +130,8 @@ static void on_head(void *ctx, struct http_request *r) {
     }
     if (r->route->access != ACCESS_ANYONE && r->session[0] == '\0') {
         http_problem(r, 401, "no_session", "log in first: POST /api/session");
-    } else if (r->content_length > HTTP_BODY_MAX && !login_peek(a->login, r)) {
+    } else if (r->content_length > HTTP_BODY_MAX && r->content_length <= (int64_t)r->body.max &&
+               !login_peek(a->login, r)) {
         /* Much memory only for who is known: the session is being asked for now. */
         http_header(r, "Retry-After: 1");
         http_problem(r, 503, "busy", "this session is being checked; send the request again");

@@ -130,7 +130,7 @@ static enum status start(struct web *w, struct error *err) {
         .timeout_secs = 30,
         .timeout_secs_ah_idle = 10,
         .foreign_loops = loops,
-        .server_string = "",
+        .server_string = "penstock", /* it asserts that there is one, in answers of its own */
         .alpn = "http/1.1",
         .tls1_3_plus_cipher_list = NULL,
         .ssl_cipher_list = ciphers_12,
