@@ -1,0 +1,161 @@
+#include "protocol/client/recorder.h"
+
+#include "server/base/check.h"
+
+void recorder_init(struct recorder *r, struct tags *tags, struct journal *journal, int64_t sync_us,
+                   const struct recorder_host *host) {
+    CHECK(host->new_epoch != NULL);
+    *r = (struct recorder){
+        .tags = tags, .journal = journal, .host = *host, .sync_us = sync_us, .synced_mono_us = INT64_MIN / 2};
+}
+
+/* ---- the dictionary ---- */
+
+struct dict_writer {
+    struct journal *journal;
+    struct recorder_dict dict;
+};
+
+static enum status append_dict_part(void *ctx, struct slice body, struct error *err) {
+    struct dict_writer *w = ctx;
+    uint64_t seq = 0;
+    struct segment_entry e = {.type = MSG_DICT, .dict = w->dict.id, .body = body};
+    enum status st = journal_append(w->journal, &e, &seq, err);
+    if (st == OK) {
+        w->dict.end = seq + 1;
+    }
+    return st;
+}
+
+static bool dict_is_current(const struct recorder *r) {
+    return r->dict.id != 0 && r->dict.epoch == journal_epoch(r->journal) &&
+           r->dict.n_tags == tags_count(r->tags);
+}
+
+/* A dictionary that could not be written whole leaves its id unused; the one before stays in force. */
+static enum status record_dict(struct recorder *r, struct error *err) {
+    if (r->n_dicts_epoch == journal_epoch(r->journal) && r->n_dicts >= LINK_DICTS_MAX) {
+        enum status st = journal_new_epoch(r->journal, r->host.new_epoch(r->host.ctx), err);
+        if (st != OK) {
+            return st;
+        }
+    }
+    if (r->n_dicts_epoch != journal_epoch(r->journal)) {
+        r->n_dicts_epoch = journal_epoch(r->journal);
+        r->n_dicts = 0;
+    }
+    r->n_dicts++;
+    uint64_t first = journal_next_seq(r->journal);
+    struct dict_writer w = {.journal = r->journal,
+                            .dict = {.id = ++r->dict_ids,
+                                     .epoch = r->n_dicts_epoch,
+                                     .first = first,
+                                     .end = first,
+                                     .n_tags = tags_count(r->tags)}};
+    enum status st = tags_dict(r->tags, append_dict_part, &w, err);
+    if (st == OK) {
+        r->dict = w.dict;
+    }
+    return st;
+}
+
+/* ---- samples ---- */
+
+struct sample_writer {
+    struct recorder *recorder;
+    struct buf body;
+    bool can_write; /* the dictionary is there */
+    enum status status;
+    struct error error;
+};
+
+static enum status write_samples(struct sample_writer *w, const struct link_sample *v, uint32_t n,
+                                 struct error *err) {
+    struct recorder *r = w->recorder;
+    buf_clear(&w->body);
+    data_encode(&w->body, v, n);
+    enum status st = buf_status(&w->body, err);
+    if (st != OK) {
+        return st;
+    }
+    if (r->host.on_record != NULL) {
+        r->host.on_record(r->host.ctx, journal_epoch(r->journal), journal_next_seq(r->journal), v, n);
+    }
+    struct segment_entry e = {
+        .type = MSG_DATA, .dict = r->dict.id, .t_us = v[0].t_us, .samples = n, .body = buf_slice(&w->body)};
+    for (uint32_t i = 1; i < n; i++) {
+        e.t_us = v[i].t_us < e.t_us ? v[i].t_us : e.t_us;
+    }
+    uint64_t seq = 0;
+    return journal_append(r->journal, &e, &seq, err);
+}
+
+/* Goes on after a failure: what fits later is kept, what does not is counted. */
+static enum status on_samples(void *ctx, const struct link_sample *v, uint32_t n, struct error *err) {
+    (void)err;
+    struct sample_writer *w = ctx;
+    struct error failure = {0};
+    enum status st = w->can_write ? write_samples(w, v, n, &failure) : ERR_IO;
+    if (st != OK) {
+        w->recorder->lost += n;
+    }
+    if (st != OK && w->status == OK) {
+        w->status = st;
+        w->error = failure;
+    }
+    return OK;
+}
+
+/* ---- flush and sync ---- */
+
+enum status recorder_refile(struct recorder *r, uint64_t epoch, uint64_t from_seq, struct error *err) {
+    bool was_present = epoch == journal_epoch(r->journal);
+    enum status st = journal_refile(r->journal, epoch, from_seq, r->host.new_epoch(r->host.ctx), err);
+    if (st == OK && was_present) {
+        r->dict = (struct recorder_dict){0}; /* written anew at the next flush, under its new place */
+    }
+    return st;
+}
+
+static enum status mend(struct recorder *r, struct moment now, struct error *err) {
+    if (!journal_is_broken(r->journal)) {
+        return OK;
+    }
+    if (now.mono_us < r->retry_mono_us) {
+        return error_set(err, ERR_IO, "journal",
+                         "the journal is not written to since it could not be made durable");
+    }
+    r->retry_mono_us = now.mono_us + RECORDER_RETRY_US;
+    return recorder_refile(r, journal_epoch(r->journal), journal_durable_seq(r->journal), err);
+}
+
+enum status recorder_flush(struct recorder *r, struct moment now, struct error *err) {
+    enum status st = mend(r, now, err);
+    if (st == OK && !dict_is_current(r)) {
+        st = record_dict(r, err);
+    }
+    struct sample_writer w = {.recorder = r, .can_write = st == OK};
+    buf_init(&w.body, LINK_BODY_MAX_HARD);
+    enum status taken = tags_take(r->tags, on_samples, &w, st == OK ? err : NULL);
+    buf_done(&w.body);
+    if (st == OK && w.status != OK) {
+        st = w.status;
+        if (err != NULL) {
+            *err = w.error;
+        }
+    }
+    return st == OK ? taken : st;
+}
+
+int64_t recorder_next_mono_us(const struct recorder *r) {
+    bool all = journal_durable_seq(r->journal) == journal_next_seq(r->journal);
+    return all || journal_is_broken(r->journal) ? MOMENT_NEVER : r->synced_mono_us + r->sync_us;
+}
+
+enum status recorder_sync(struct recorder *r, struct moment now, struct error *err) {
+    if (now.mono_us < recorder_next_mono_us(r)) {
+        return OK;
+    }
+    r->synced_mono_us = now.mono_us;
+    return journal_sync(r->journal, err);
+}

@@ -1,0 +1,65 @@
+/* Writes what was put into the tags to the journal: at each flush the dictionary, if it changed, then the
+ * samples as DATA records; and makes the journal durable, at most every sync_us.
+ *
+ * When the journal cannot be written (a full or dying disk), the samples of that flush are lost to history
+ * and counted; present values still reach the server, since they travel as snapshots from the tags. After a
+ * failed sync it moves to a new epoch as soon as the disk lets it, trying every RECORDER_RETRY_US.
+ *
+ * on_record is called before the record goes to the journal, so that whoever keeps a list has every record
+ * that the journal has; it may have one that the journal has not, and that number is then given again.
+ *
+ * Borrows tags and journal. One thread. */
+#ifndef PENSTOCK_CLIENT_RECORDER_H
+#define PENSTOCK_CLIENT_RECORDER_H
+
+#include "protocol/client/journal.h"
+#include "protocol/client/moment.h"
+#include "protocol/client/tags.h"
+
+#include <stdbool.h>
+
+#define RECORDER_RETRY_US INT64_C(10000000)
+
+struct recorder_host {
+    void *ctx;
+    uint64_t (*new_epoch)(void *ctx); /* random, never 0 */
+    /* May be NULL. Samples of one DATA record. */
+    void (*on_record)(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n);
+};
+
+/* Where a dictionary is in the journal. */
+struct recorder_dict {
+    uint64_t id; /* 0: none */
+    uint64_t epoch;
+    uint64_t first; /* its records: [first, end) of epoch */
+    uint64_t end;
+    uint32_t n_tags; /* the tags that it has: the first so many */
+};
+
+struct recorder {
+    struct tags *tags;
+    struct journal *journal;
+    struct recorder_host host;
+    int64_t sync_us;
+    int64_t synced_mono_us;
+    int64_t retry_mono_us;     /* when to try a broken journal again */
+    struct recorder_dict dict; /* in force */
+    uint64_t dict_ids;         /* given so far, also to those that failed */
+    uint32_t n_dicts;          /* given in the present epoch */
+    uint64_t n_dicts_epoch;
+    uint64_t lost; /* samples that could not be journaled */
+};
+
+void recorder_init(struct recorder *r, struct tags *tags, struct journal *journal, int64_t sync_us,
+                   const struct recorder_host *host);
+/* The first error is returned; what can be done is done all the same. */
+MUSTCHECK enum status recorder_flush(struct recorder *r, struct moment now, struct error *err);
+/* Makes the journal durable if it is time to. */
+MUSTCHECK enum status recorder_sync(struct recorder *r, struct moment now, struct error *err);
+/* When recorder_sync wants to be called; MOMENT_NEVER if all is durable. */
+int64_t recorder_next_mono_us(const struct recorder *r);
+/* Moves an epoch's records from from_seq on to a new epoch (journal_refile). */
+MUSTCHECK enum status recorder_refile(struct recorder *r, uint64_t epoch, uint64_t from_seq,
+                                      struct error *err);
+
+#endif
