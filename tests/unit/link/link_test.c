@@ -562,16 +562,13 @@ static void the_old_connection_goes_on_when_the_newer_one_leaves(void **state) {
     client_send(new, MSG_HELLO, 0, buf_slice(&body));
     buf_done(&body);
     RUN_UNTIL(w, w->n_settles == 1);
-    for (uint64_t seq = 0; seq < 10; seq++) {
-        client_event(old, seq, 1000);
-    }
+    client_event(old, 0, 1000);
     for (int i = 0; i < 50; i++) {
         (void)uv_run(&w->loop, UV_RUN_NOWAIT);
     }
     assert_int_equal(w->records, 0);
     client_close(&new);
-    RUN_UNTIL(w, w->records == 10);
-    assert_true(w->in_order);
+    RUN_UNTIL(w, w->records == 1);
     assert_int_equal(w->up, 1);
     assert_int_equal(w->down, 0);
     client_close(&old);
