@@ -288,6 +288,13 @@ static void enabling_evaluates_as_of_now(void **state) {
               "expect\n-1 DISABLE A A>Z\n50 ENABLE A Z>A\n60 RAISE A A>B src=60 n=3\n");
 }
 
+static void disabling_forgets_the_deadbands_memory(void **state) {
+    (void)state;
+    story_run("tag T\nalarm A high tag=T limit=80 db=5\ninput\n"
+              "0 sample T=85\n1 disable A\n2 sample T=78\n3 enable A\n4 check A st=A\n"
+              "expect\n0 RAISE A A>B\n1 DISABLE A B>Z\n3 ENABLE A Z>A\n");
+}
+
 static void an_old_occurrence_is_not_acknowledged_after_disabling(void **state) {
     (void)state;
     story_run(
@@ -507,6 +514,7 @@ int main(void) {
         cmocka_unit_test(a_paused_delay_that_was_cut_shorter_than_gathered_ends_with_the_next_sample),
         cmocka_unit_test(disabling_closes_the_occurrence_and_nothing_is_evaluated),
         cmocka_unit_test(enabling_evaluates_as_of_now),
+        cmocka_unit_test(disabling_forgets_the_deadbands_memory),
         cmocka_unit_test(an_old_occurrence_is_not_acknowledged_after_disabling),
         cmocka_unit_test(a_disabled_alarms_delay_stops),
         cmocka_unit_test(removing_is_recorded_unless_normal),

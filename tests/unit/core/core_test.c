@@ -91,6 +91,13 @@ static void a_reraise_needs_acknowledgement_anew_also_when_the_first_was_acknowl
               "expect\n0 RAISE A A>B\n1 ACK A B>C\n2 RTN A C>A\n3 RAISE A A>B occ=2 call=2\n");
 }
 
+static void an_acknowledgement_carries_the_value_of_the_activation(void **state) {
+    (void)state;
+    story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
+              "0 sample T=85\n1 sample T=99\n2 ack A -> ok\n3 check A value=85\n"
+              "expect\n0 RAISE A A>B value=85\n2 ACK A B>C value=85\n");
+}
+
 static void calls_that_never_were_are_refused(void **state) {
     (void)state;
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
@@ -635,6 +642,36 @@ static void server_time_never_falls(void **state) {
     model_free(&model);
 }
 
+static void what_was_due_before_an_event_is_completed_before_it(void **state) {
+    (void)state;
+    struct spec spec = {.n_gateways = 1,
+                        .n_tags = 1,
+                        .tags = {{.name = "A"}},
+                        .n_alarms = 1,
+                        .alarms = {{.name = "H", .limit = 80, .on_s = 10}}};
+    struct model *model = spec_model(&spec);
+    struct core *core = NULL;
+    struct story sink = {0};
+    assert_int_equal(core_new(model, NULL, 0, &core, NULL), OK);
+    const struct event up = {.kind = EVENT_LINK, .link = {.up = true}};
+    core_apply(core, &up, 0, story_sink(&sink));
+    send(core, 0, 85, QUALITY_GOOD, 0);
+    assert_int_equal(core_next_wake(core), 10000000);
+    /* The loop was busy: nobody came at 10 s. At 12 s a message of 9 s arrives, too late to stop the alarm.
+     */
+    struct sample v = {.value = 20, .t_us = 9000000};
+    const struct event event = {.kind = EVENT_SAMPLES, .samples = {.n = 1, .v = &v}};
+    core_apply(core, &event, 12000000, story_sink(&sink));
+    assert_int_equal(sink.n_records, 2);
+    assert_int_equal(sink.records[0].kind, RECORD_RAISE);
+    assert_int_equal(sink.records[0].src_us, 10000000);
+    assert_int_equal(sink.records[0].at_us, 12000000);
+    assert_int_equal(sink.records[1].kind, RECORD_RTN);
+    assert_int_equal(sink.records[1].src_us, 9000000);
+    core_free(&core);
+    model_free(&model);
+}
+
 static void extreme_times_and_values_do_no_harm(void **state) {
     (void)state;
     struct spec spec = {.n_gateways = 1,
@@ -714,6 +751,7 @@ int main(void) {
         cmocka_unit_test(a_second_acknowledgement_is_told_who_was_first),
         cmocka_unit_test(a_new_occurrence_between_look_and_click_is_not_acknowledged),
         cmocka_unit_test(a_reraise_needs_acknowledgement_anew_also_when_the_first_was_acknowledged),
+        cmocka_unit_test(an_acknowledgement_carries_the_value_of_the_activation),
         cmocka_unit_test(calls_that_never_were_are_refused),
         cmocka_unit_test(no_return_until_limit_minus_deadband_is_reached),
         cmocka_unit_test(a_low_alarm_mirrors_a_high_one),
@@ -772,6 +810,7 @@ int main(void) {
         cmocka_unit_test(an_old_time_in_the_snapshot_is_live),
         cmocka_unit_test(each_changed_tag_is_taken_once_oldest_change_first),
         cmocka_unit_test(server_time_never_falls),
+        cmocka_unit_test(what_was_due_before_an_event_is_completed_before_it),
         cmocka_unit_test(extreme_times_and_values_do_no_harm),
         cmocka_unit_test(names_of_answers_are_stable),
         cmocka_unit_test(a_long_name_and_comment_are_cut_at_a_character),
