@@ -237,8 +237,7 @@ void link_resume(struct link *l) {
 }
 
 void link_set_store(struct link *l, enum server_state state, uint64_t commit_lag_ms) {
-    l->env.store_state = state;
-    l->env.commit_lag_ms = commit_lag_ms;
+    roster_set_store(l->roster, state, commit_lag_ms);
 }
 
 const struct link_status *link_borrow_status(const struct link *l, uint32_t gateway) {

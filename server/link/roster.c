@@ -258,6 +258,17 @@ void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uin
     }
 }
 
+void roster_set_store(struct roster *r, enum server_state state, uint64_t commit_lag_ms) {
+    bool changed = r->env->store_state != state;
+    r->env->store_state = state;
+    r->env->commit_lag_ms = commit_lag_ms;
+    for (uint32_t i = 0; changed && i < r->n; i++) {
+        if (r->slots[i].current != NULL) {
+            session_tell_store_state(r->slots[i].current);
+        }
+    }
+}
+
 const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway) {
     const struct slot *slot = slot_at(r, gateway);
     if (slot == NULL) {

@@ -187,6 +187,8 @@ static void tick_live(struct session *s, struct link_now now) {
     bool listening = !s->blocked && !s->frozen;
     if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
+    } else if (now.mono_us >= s->reauth_mono_us) {
+        session_bye(s, BYE_REAUTH, 0, "the certificate is to be shown again after a day", now);
     } else if (now.mono_us >= s->ping_mono_us) {
         send_ping(s, now);
     }

@@ -88,6 +88,9 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
 /* Puts ACKs for what was committed since the last call into session_out. */
 void session_send_acks(struct session *s);
+/* Tells env->store_state at once: a gateway that keeps what cannot be stored sends what is true now instead.
+ */
+void session_tell_store_state(struct session *s);
 /* The configuration changed; gateway: index in the new model. */
 void session_set_gateway(struct session *s, uint32_t gateway);
 void session_model_changed(struct session *s);

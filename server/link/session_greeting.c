@@ -1,5 +1,6 @@
 /* HELLO, settling, WELCOME. */
 #include "server/base/check.h"
+#include "server/base/tm.h"
 #include "server/base/utf8.h"
 #include "server/link/session_internal.h"
 
@@ -7,6 +8,10 @@
 #include <stdlib.h>
 
 #define MS_US INT64_C(1000)
+/* TLS 1.3 never asks for a certificate twice, so that one that has expired or was revoked would be good for
+ * as long as its connection lasts. Spread, so that not all come back in the same minute. */
+#define REAUTH_US       (24 * TM_HOUR_US)
+#define REAUTH_SPREAD_S 3600
 
 /* Whether this gateway may come in at all, by its certificate and the configuration. */
 static bool known_gateway(struct session *s, const struct msg_hello *hello, struct link_now now) {
@@ -188,6 +193,8 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
     s->in.max = LINK_FRAME_HEAD + LINK_BODY_MAX + SESSION_IN_SLACK;
     s->seen_mono_us = now.mono_us;
     s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
+    s->reauth_mono_us =
+        now.mono_us + REAUTH_US + (int64_t)(settled->session % REAUTH_SPREAD_S) * TM_SECOND_US;
     s->status.up = true;
     s->status.since_us = now.wall_us;
     s->status.last_seen_us = now.wall_us;

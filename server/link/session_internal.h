@@ -52,6 +52,7 @@ struct session {
     int64_t seen_mono_us;     /* last whole frame */
     int64_t frame_mono_us;    /* since when a frame is incomplete; 0: none is */
     int64_t ping_mono_us;     /* when the next PING is due */
+    int64_t reauth_mono_us;   /* when the certificate is to be shown again */
     uint64_t ping_id;
     int64_t ping_t0_us;
     struct clock_probe probes[SESSION_CLOCK_PROBES];

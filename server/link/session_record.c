@@ -364,14 +364,25 @@ bool session_has_acks(const struct session *s) {
     return any && s->state == SESSION_LIVE;
 }
 
+static void put_ack(struct session *s, const struct msg_ack *ack) {
+    size_t mark = frame_begin(&s->out, MSG_ACK, 0);
+    ack_encode(&s->out, ack);
+    frame_end(&s->out, mark);
+}
+
+void session_tell_store_state(struct session *s) {
+    if (s->state == SESSION_LIVE) {
+        put_ack(s, &(struct msg_ack){.state = s->env->store_state});
+        s->env->owner.wake(s->env->owner.ctx, s);
+    }
+}
+
 void session_send_acks(struct session *s) {
     for (uint32_t ep = 0; ep < s->n_epochs && s->state == SESSION_LIVE; ep++) {
         struct msg_ack ack = {.ep = ep, .state = s->env->store_state};
         while ((ack.n_ranges =
                     ranges_take_marked(&s->epochs[ep].committed, ack.ranges, LINK_ACK_RANGES_MAX)) > 0) {
-            size_t mark = frame_begin(&s->out, MSG_ACK, 0);
-            ack_encode(&s->out, &ack);
-            frame_end(&s->out, mark);
+            put_ack(s, &ack);
         }
     }
 }

@@ -236,7 +236,8 @@ static inline void rig_note_ack(char text[RIG_TEXT], struct slice body) {
         n += (size_t)snprintf(ranges + n, sizeof ranges - n, " %" PRIu64 "-%" PRIu64, ack.ranges[i].first,
                               ack.ranges[i].end);
     }
-    rig_note(text, "ACK %" PRIu64 ":%s", ack.ep, ranges);
+    rig_note(text, "ACK %" PRIu64 ":%s%s", ack.ep, ranges,
+             ack.state == SERVER_NOT_STORING ? " not storing" : "");
 }
 
 static inline void rig_note_frame(char text[RIG_TEXT], const struct frame *f) {

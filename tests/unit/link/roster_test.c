@@ -253,6 +253,17 @@ static void a_gateway_that_waits_for_the_database_survives_a_new_configuration(v
     end(r, s);
 }
 
+static void a_changed_state_of_the_store_is_told_at_once(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    roster_set_store(r->roster, SERVER_NOT_STORING, 5000);
+    roster_set_store(r->roster, SERVER_NOT_STORING, 6000);
+    rig_expect_said(r, s, "ACK 0: not storing");
+    roster_set_store(r->roster, SERVER_STORING, 0);
+    rig_expect_said(r, s, "ACK 0:");
+    end(r, s);
+}
+
 /* --- status --- */
 
 static void the_last_status_stays_when_the_session_is_gone(void **state) {
@@ -293,6 +304,7 @@ int main(void) {
         IN_RIG(removing_a_gateway_ends_its_session_and_forgets_it),
         IN_RIG(sessions_stay_when_their_gateways_move_within_the_model),
         IN_RIG(a_gateway_that_waits_for_the_database_survives_a_new_configuration),
+        IN_RIG(a_changed_state_of_the_store_is_told_at_once),
         IN_RIG(the_last_status_stays_when_the_session_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -572,6 +572,22 @@ static void any_frame_keeps_a_session_alive(void **state) {
     session_free(&s);
 }
 
+static void after_a_day_the_certificate_is_asked_for_again(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    for (int i = 0; i < 24 * 60; i++) {
+        session_tick(s, r->now);
+        assert_int_equal(session_state(s), SESSION_LIVE);
+        rig_advance(r, TM_MINUTE_US);
+        rig_send(r, s, 0x70, 0, (struct slice){0});
+    }
+    (void)rig_take_said(r, s);
+    rig_advance(r, 5 * TM_SECOND_US); /* its session number is 5 */
+    session_tick(s, r->now);
+    rig_expect_said(r, s, "BYE 2");
+    session_free(&s);
+}
+
 /* The gateway's clock is 2 s ahead; the way there takes 30 ms, the way back 10 ms, in the best probe. */
 static void the_clocks_of_both_ends_are_compared(void **state) {
     struct rig *r = *state;
@@ -692,6 +708,7 @@ int main(void) {
         IN_RIG(silence_ends_a_session_and_a_ping_is_sent_each_heartbeat),
         IN_RIG(the_time_of_settling_is_not_counted_as_silence),
         IN_RIG(any_frame_keeps_a_session_alive),
+        IN_RIG(after_a_day_the_certificate_is_asked_for_again),
         IN_RIG(the_clocks_of_both_ends_are_compared),
         IN_RIG(a_pong_with_mad_times_measures_nothing),
         IN_RIG(random_and_broken_bytes_do_no_harm_in_any_state),
