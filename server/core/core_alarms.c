@@ -44,6 +44,10 @@ void core_alarm_count(struct core *core, uint8_t priority, char from, char to) {
     core->counts.active += (uint32_t)alarm_letter_active(to) - (uint32_t)alarm_letter_active(from);
 }
 
+int64_t core_journal_time(const struct core *core) {
+    return core->now_us > core->journal_at_us ? core->now_us : core->journal_at_us;
+}
+
 struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
     const struct alarm_state *a = &core->alarms[alarm];
     const struct alarm_detail *d = &core->details[alarm];
@@ -56,7 +60,7 @@ struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
         .tag_key = a->tag == MODEL_NONE ? 0 : core->model->tags[a->tag].key,
         .revision = m->revision,
         .src_us = core->now_us,
-        .at_us = core->now_us,
+        .at_us = core_journal_time(core),
         .raised_us = d->raised_us,
         .value = present_value(core, a),
         .limit = limit_of(a->kind, a->limit),
@@ -83,7 +87,7 @@ static void note_event(struct core *core, uint32_t alarm, enum alarm_event event
         d->acked_by[0] = '\0';
         break;
     case ALARM_EVENT_ACK:
-        d->acked_us = core->now_us;
+        d->acked_us = core_journal_time(core);
         copy_text(d->acked_by, sizeof d->acked_by, cause->actor);
         break;
     case ALARM_EVENT_DISABLE:
@@ -108,7 +112,7 @@ static void set_state(struct core *core, uint32_t alarm, enum alarm_event event,
     core_alarm_count(core, a->priority, row->from, row->to);
     core->journal_seq++;
     core->details[alarm].n++;
-    core->details[alarm].changed_us = core->now_us;
+    core->details[alarm].changed_us = core_journal_time(core);
     struct effect effect = {.kind = EFFECT_RECORD, .record = core_alarm_record(core, alarm)};
     struct alarm_record *r = &effect.record;
     r->kind = row->kind;
@@ -308,7 +312,7 @@ static void settle_past(struct core *core, struct alarm_record *r, const struct 
     r->seq = ++core->journal_seq;
     r->n++;
     r->src_us = core->now_us;
-    r->at_us = core->now_us;
+    r->at_us = core_journal_time(core);
     r->kind = row->kind;
     r->from = row->from;
     r->to = row->to;

@@ -55,6 +55,7 @@ static uint64_t mix_alarm(uint64_t hash, const struct alarm_state *a, const stru
 
 uint64_t core_hash(const struct core *core) {
     uint64_t hash = mix_time(UINT64_C(0x50656E73746F636B), core->now_us);
+    hash = mix_time(hash, core->journal_at_us);
     hash = mix(hash, core->journal_seq);
     for (uint32_t i = 0; i < core->model->n_gateways; i++) {
         hash = mix_gateway(hash, &core->gateways[i]);

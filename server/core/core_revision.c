@@ -94,6 +94,7 @@ static enum status restore(struct core *core, const struct core_restore *from, s
         const struct alarm_record *r = &from->records[i];
         uint32_t alarm = key_index_find(&alarms, r->alarm_key);
         status = check_record(r, from->journal_seq, err);
+        core->journal_at_us = r->at_us > core->journal_at_us ? r->at_us : core->journal_at_us;
         if (status == OK && alarm == MODEL_NONE) {
             core->past[core->n_past++] = *r;
         } else if (status == OK && r->n > core->details[alarm].n) {
@@ -300,6 +301,7 @@ static void take_over(const struct passage *p) {
     struct core *core = p->core;
     const struct core *old = p->old;
     core->journal_seq = old->journal_seq;
+    core->journal_at_us = old->journal_at_us;
     core->counts.samples = old->counts.samples;
     core->counts.late = old->counts.late;
     core->counts.backlog = old->counts.backlog;

@@ -70,6 +70,9 @@ struct alarm_detail {
 struct core {
     const struct model *model;
     int64_t now_us;
+    int64_t
+        journal_at_us; /* of the newest restored record: server time in the journal never falls, also when the
+                          clock was set back between two runs; the core's own timers follow the clock */
     uint64_t journal_seq;
     struct tag_state *tags;
     struct gateway_state *gateways;
@@ -131,6 +134,8 @@ void core_alarm_ack(struct core *core, const struct event *event, const struct e
 struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm);
 /* Compares all alarms with the configuration: disables, enables, evaluates. */
 void core_alarms_settle(struct core *core, const struct effect_sink *sink);
+/* Server time as the journal tells it. */
+int64_t core_journal_time(const struct core *core);
 /* The newest record of an alarm, as far as it can be told from its state. */
 struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm);
 /* Keeps core_counts in step when a letter changes; 0 for none. */

@@ -106,6 +106,36 @@ static void an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_
     free(s);
 }
 
+static void server_time_in_the_journal_never_falls_though_the_clock_was_set_back(void **state) {
+    (void)state;
+    struct spec spec = {.revision = 1,
+                        .n_gateways = 1,
+                        .n_tags = 1,
+                        .n_alarms = 1,
+                        .tags = {{.name = "T"}},
+                        .alarms = {{.name = "A", .limit = 80, .on_s = 10}}};
+    struct model *model = spec_model(&spec);
+    const struct alarm_record r = {
+        .seq = 7, .n = 2, .alarm_key = SPEC_KEY_ALARM, .to = 'A', .at_us = 900000000};
+    const struct core_restore restore = {.records = &r, .n = 1, .journal_seq = 7};
+    struct story *s = calloc(1, sizeof *s);
+    assert_int_equal(core_new(model, &restore, 100000000, &s->core, NULL), OK);
+    s->now_us = 100000000;
+    story_apply(s, &(struct event){.kind = EVENT_LINK, .link = {.up = true}});
+    const struct sample v = {.value = 85, .t_us = s->now_us};
+    story_apply(s, &(struct event){.kind = EVENT_SAMPLES, .samples = {.n = 1, .v = &v}});
+    /* Delays follow the clock all the same. */
+    assert_int_equal(core_next_wake(s->core), 110000000);
+    s->now_us = 110000000;
+    story_apply(s, &(struct event){.kind = EVENT_TIME});
+    assert_int_equal(s->n_records, 1);
+    assert_int_equal(s->records[0].at_us, 900000000);
+    assert_int_equal(s->records[0].src_us, 110000000);
+    core_free(&s->core);
+    model_free(&model);
+    free(s);
+}
+
 static void refused(const struct alarm_record *r, uint64_t journal_seq, const char *text) {
     struct spec spec = {.revision = 1,
                         .n_gateways = 1,
@@ -500,6 +530,7 @@ int main(void) {
         cmocka_unit_test(a_gateway_that_does_not_come_after_a_restart_is_an_alarm),
         cmocka_unit_test(a_restored_comm_alarm_returns_when_the_link_comes_up),
         cmocka_unit_test(an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_the_start),
+        cmocka_unit_test(server_time_in_the_journal_never_falls_though_the_clock_was_set_back),
         cmocka_unit_test(a_journal_that_cannot_be_true_is_refused),
         cmocka_unit_test(of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignored),
         cmocka_unit_test(an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting),
