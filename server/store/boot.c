@@ -105,14 +105,14 @@ static void finish_first_load(struct boot *b, struct config_set *set) {
 
 static void take_config_set(struct boot *b, const struct boot_load *load, struct config_set *set,
                             const struct error *err) {
-    if (b->dead || load->connection != b->connection) {
+    bool stale = load->connection != b->connection;
+    bool outdated = b->loaded && load->revision <= b->revision; /* this server wrote a newer one meanwhile */
+    if (b->dead || stale || (set != NULL && outdated)) {
         config_set_free(&set);
     } else if (set == NULL) {
         die(b, err);
     } else if (!b->loaded) {
         finish_first_load(b, set);
-    } else if (load->revision <= b->revision) {
-        config_set_free(&set); /* this server wrote a newer one meanwhile */
     } else {
         b->revision = load->revision;
         b->cfg.changed(b->cfg.ctx, load->revision, set);

@@ -43,6 +43,6 @@ void boot_wrote(struct boot *b, int64_t revision);
 /* Another program did. */
 void boot_notified(struct boot *b);
 void boot_close(struct boot *b, void (*on_closed)(void *ctx), void *ctx);
-void boot_free(struct boot **b);
+void boot_free(struct boot **boot);
 
 #endif

@@ -49,6 +49,6 @@ uint64_t events_oldest_ms(const struct events *e);
 const struct error *events_trouble(const struct events *e);
 /* Answers waiting requests with ERR_UNAVAILABLE, closes. The connection must be closed before. */
 void events_close(struct events *e, void (*on_closed)(void *ctx), void *ctx);
-void events_free(struct events **e);
+void events_free(struct events **events);
 
 #endif

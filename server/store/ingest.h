@@ -46,6 +46,6 @@ uint64_t ingest_oldest_ms(const struct ingest *g);
 const struct error *ingest_trouble(const struct ingest *g);
 /* Answers waiting settles with ERR_UNAVAILABLE, closes. */
 void ingest_close(struct ingest *g, void (*on_closed)(void *ctx), void *ctx);
-void ingest_free(struct ingest **g);
+void ingest_free(struct ingest **ingest);
 
 #endif

@@ -193,7 +193,9 @@ static enum status failed(PGconn *conn, const char *where, struct error *err) {
     char text[400];
     (void)snprintf(text, sizeof text, "%s", PQerrorMessage(conn));
     for (char *p = text; *p != '\0'; p++) {
-        *p = *p == '\n' ? ' ' : *p;
+        if (*p == '\n') {
+            *p = ' ';
+        }
     }
     return error_set(err, PQstatus(conn) == CONNECTION_OK ? ERR_INVALID : ERR_UNAVAILABLE, where, "%s", text);
 }

@@ -51,9 +51,11 @@ static void watch(struct pg *pg, int events);
 static void one_line(const char *text, char *ret, size_t size) {
     size_t n = 0;
     for (const char *p = text; *p != '\0' && n < size - 1; p++) {
-        char c = *p == '\n' || *p == '\t' ? ' ' : *p;
-        if (c != ' ' || (n > 0 && ret[n - 1] != ' ')) {
-            ret[n++] = c;
+        bool blank = *p == '\n' || *p == '\t' || *p == ' ';
+        if (!blank) {
+            ret[n++] = *p;
+        } else if (n > 0 && ret[n - 1] != ' ') {
+            ret[n++] = ' ';
         }
     }
     while (n > 0 && ret[n - 1] == ' ') {

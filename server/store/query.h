@@ -20,6 +20,6 @@ void query_start(struct query *q);
 void query_request(struct query *q, uint64_t token, const struct request *r);
 void query_turn_end(struct query *q);
 void query_close(struct query *q, void (*on_closed)(void *ctx), void *ctx);
-void query_free(struct query **q);
+void query_free(struct query **query);
 
 #endif

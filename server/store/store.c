@@ -215,14 +215,15 @@ enum status store_new(const struct store_config *cfg, const struct store_host *h
                       struct error *err) {
     struct store *s = calloc(1, sizeof *s);
     struct migration *migrations = calloc(MIGRATIONS_MAX, sizeof *migrations);
-    uint64_t seed[2] = {0};
-    enum status status = OK;
     if (s == NULL || migrations == NULL) {
-        status = error_set(err, ERR_NOMEM, "store", "no memory");
-    } else if (RAND_bytes((unsigned char *)seed, sizeof seed) != 1) {
+        free(s);
+        free(migrations);
+        return error_set(err, ERR_NOMEM, "store", "no memory");
+    }
+    uint64_t seed[2] = {0};
+    enum status status = migrate_list(cfg->migrations_dir, migrations, MIGRATIONS_MAX, &s->n_migrations, err);
+    if (status == OK && RAND_bytes((unsigned char *)seed, sizeof seed) != 1) {
         status = error_set(err, ERR_IO, "random", "the system gives no random numbers");
-    } else {
-        status = migrate_list(cfg->migrations_dir, migrations, MIGRATIONS_MAX, &s->n_migrations, err);
     }
     if (status != OK) {
         free(s);
@@ -325,18 +326,17 @@ void store_stop(struct store *s, uint32_t timeout_ms, void (*on_stopped)(void *c
     CHECK(rc == 0);
 }
 
-void store_free(struct store **store) {
-    struct store *s = *store;
-    if (s == NULL) {
+void store_free(struct store **s) {
+    if (*s == NULL) {
         return;
     }
-    query_free(&s->query);
-    ingest_free(&s->ingest);
-    boot_free(&s->boot);
-    events_free(&s->events);
-    pg_free(&s->pg);
-    keys_done(&s->keys);
-    free(s->migrations);
-    free(s);
-    *store = NULL;
+    query_free(&(*s)->query);
+    ingest_free(&(*s)->ingest);
+    boot_free(&(*s)->boot);
+    events_free(&(*s)->events);
+    pg_free(&(*s)->pg);
+    keys_done(&(*s)->keys);
+    free((*s)->migrations);
+    free(*s);
+    *s = NULL;
 }

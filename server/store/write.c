@@ -304,13 +304,14 @@ void write_request(struct pg *pg, const struct request *r, const uint8_t op[WRIT
 
 static void reply_config(const PGresult *revision, const PGresult *rows, struct keys *keys,
                          struct reply *ret) {
-    for (int row = 0; row < PQntuples(rows); row++) {
+    enum status status = OK;
+    for (int row = 0; row < PQntuples(rows) && status == OK; row++) {
         enum config_kind kind = CONFIG_SITE;
         if (config_kind_parse(pg_get_slice(rows, row, 0), &kind)) {
-            enum status status = keys_put(keys, kind, pg_get_slice(rows, row, 1), pg_get_i64(rows, row, 2));
-            CHECK(status == OK); /* only memory can be missing, and it is stored already */
+            status = keys_put(keys, kind, pg_get_slice(rows, row, 1), pg_get_i64(rows, row, 2));
         }
     }
+    CHECK(status == OK); /* only memory can be missing, and it is stored already */
     ret->config.revision = pg_get_i64(revision, 0, 0);
 }
 
