@@ -1,3 +1,4 @@
+/* Covers: link.c, conn.c, listener.c */
 #include "server/link/link.h"
 #include "server/link/tls.h"
 #include "tests/unit/link/certs.h"

@@ -1,3 +1,4 @@
+/* Covers: session_record.c, shelf.c */
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 

@@ -1,3 +1,4 @@
+/* Covers: session.c, session_greeting.c, session_frames.c */
 #include "server/base/rand.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
