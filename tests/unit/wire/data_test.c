@@ -301,6 +301,8 @@ static void what_breaks_a_rule_is_refused_with_its_offset(void **state) {
          "first time -9223372036854775808 is not in the years 0001 to 9999"},
         {BYTES(HEAD "\x88\x80\x80\x04\x00"), ERR_TOO_BIG, "10",
          "key of a run is 8388616, at most 8388615 is allowed"},
+        {BYTES(AT0 "\x00\x02\x80\x80\x80\x04" AT0 "\x00\x00"), ERR_TOO_BIG, "22",
+         "alias 1048577, at most 1048576 is allowed"},
         {BYTES(HEAD "\x50\x00"), ERR_NOT_FOUND, "10", "alias 10 is not in the dictionary"},
         {BYTES(HEAD "\xe8\x04\x00"), ERR_UNSUPPORTED, "10",
          "alias 77 has value type 77, which this version does not know"},
