@@ -296,6 +296,31 @@ static void put_chaos_record(struct rig *r, uint64_t gateway, uint64_t seq) {
     put(r, &rec);
 }
 
+struct chaos {
+    struct rand *rand;
+    uint64_t next[CHAOS_GATEWAYS];
+    uint64_t handed;
+    int64_t kills;
+};
+
+/* Some new records of each gateway, and now and then one that comes again. False when there are no more. */
+static bool put_some(struct rig *r, struct chaos *c) {
+    bool more = false;
+    for (uint64_t g = 0; g < CHAOS_GATEWAYS; g++) {
+        uint64_t n = rand_below(c->rand, 20);
+        for (uint64_t i = 0; i < n && c->next[g] < CHAOS_RECORDS; i++) {
+            put_chaos_record(r, g, c->next[g]++);
+            c->handed++;
+        }
+        if (c->next[g] > 0 && rand_below(c->rand, 3) == 0) {
+            put_chaos_record(r, g, rand_below(c->rand, c->next[g]));
+            c->handed++;
+        }
+        more = more || c->next[g] < CHAOS_RECORDS;
+    }
+    return more;
+}
+
 /* A trigger counts each change of a sample, so that applying twice is seen even where it would change
  * nothing. */
 static void each_record_has_its_effect_once_however_often_the_connection_dies(void **state) {
@@ -311,36 +336,19 @@ static void each_record_has_its_effect_once_however_often_the_connection_dies(vo
               "create trigger touch after insert or update on sample for each row execute function touch()");
     struct rig *r = rig_new_with(&pg, (struct store_config){.commit_every_ms = 2});
     RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
-    uint64_t next[CHAOS_GATEWAYS] = {0};
-    uint64_t handed = 0;
-    uint32_t kills = 0;
-    bool more = true;
-    while (more) {
-        more = false;
-        for (uint64_t g = 0; g < CHAOS_GATEWAYS; g++) {
-            uint64_t n = rand_below(&rand, 20);
-            for (uint64_t i = 0; i < n && next[g] < CHAOS_RECORDS; i++) {
-                put_chaos_record(r, g, next[g]++);
-                handed++;
-            }
-            if (next[g] > 0 && rand_below(&rand, 3) == 0) { /* one comes again */
-                put_chaos_record(r, g, rand_below(&rand, next[g]));
-                handed++;
-            }
-            more = more || next[g] < CHAOS_RECORDS;
-        }
+    struct chaos c = {.rand = &rand};
+    while (put_some(r, &c)) {
         for (uint64_t turns = rand_below(&rand, 12); turns > 0; turns--) {
             (void)uv_run(&r->loop, UV_RUN_ONCE);
         }
         if (rand_below(&rand, 6) == 0) {
-            kills +=
-                (uint32_t)pgtest_number(&pg, "select count(pg_terminate_backend(pid)) from pg_stat_activity"
-                                             " where application_name = 'penstock ingest'"
-                                             " and datname = current_database()");
+            c.kills += pgtest_number(&pg, "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                                          " where application_name = 'penstock ingest'"
+                                          " and datname = current_database()");
         }
     }
-    RIG_UNTIL(r, r->n_ingested == handed);
-    print_message("SEED=%llu kills=%u\n", (unsigned long long)seed, kills);
+    RIG_UNTIL(r, r->n_ingested == c.handed);
+    print_message("SEED=%llu kills=%lld\n", (unsigned long long)seed, (long long)c.kills);
     assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), CHAOS_GATEWAYS * CHAOS_RECORDS);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample"),
                      CHAOS_GATEWAYS * CHAOS_RECORDS * CHAOS_SAMPLES);

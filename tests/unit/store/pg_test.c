@@ -67,15 +67,19 @@ static void on_impatient(uv_timer_t *timer) {
     ((struct rig *)timer->data)->impatient = true;
 }
 
+static void be_patient(struct rig *r) {
+    r->impatient = false;
+    assert_int_equal(uv_timer_start(&r->patience, on_impatient, PATIENCE_MS, 0), 0);
+}
+
+static void turn(struct rig *r) {
+    assert_false(r->impatient);
+    (void)uv_run(&r->loop, UV_RUN_ONCE);
+}
+
 #define UNTIL(r, condition)                                                                                  \
-    do {                                                                                                     \
-        (r)->impatient = false;                                                                              \
-        assert_int_equal(uv_timer_start(&(r)->patience, on_impatient, PATIENCE_MS, 0), 0);                   \
-        while (!(condition)) {                                                                               \
-            assert_false((r)->impatient);                                                                    \
-            (void)uv_run(&(r)->loop, UV_RUN_ONCE);                                                           \
-        }                                                                                                    \
-    } while (0)
+    for (be_patient(r); !(condition); turn(r)) {                                                             \
+    }
 
 static struct rig *rig_new(const char *conninfo) {
     struct rig *r = calloc(1, sizeof *r);

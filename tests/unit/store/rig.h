@@ -169,19 +169,23 @@ static inline void rig_on_impatient(uv_timer_t *timer) {
     r->impatient = true;
 }
 
-/* Each condition is asked after every turn; a test that never gets there fails. */
+static inline void rig_be_patient(struct rig *r) {
+    r->impatient = false;
+    assert_int_equal(uv_timer_start(&r->patience, rig_on_impatient, RIG_PATIENCE_MS, 0), 0);
+}
+
+static inline void rig_turn(struct rig *r, const char *awaited) {
+    if (r->impatient) {
+        fail_msg("never came true: %s (state %d %s; fatal %s)", awaited, (int)r->state, r->state_error.text,
+                 r->fatal_error.text);
+    }
+    (void)uv_run(&r->loop, UV_RUN_ONCE);
+}
+
+/* The condition is asked before each turn; a test that never gets there fails. */
 #define RIG_UNTIL(r, condition)                                                                              \
-    do {                                                                                                     \
-        (r)->impatient = false;                                                                              \
-        assert_int_equal(uv_timer_start(&(r)->patience, rig_on_impatient, RIG_PATIENCE_MS, 0), 0);           \
-        while (!(condition)) {                                                                               \
-            if ((r)->impatient) {                                                                            \
-                fail_msg("never came true: %s (state %d %s; fatal %s)", #condition, (int)(r)->state,         \
-                         (r)->state_error.text, (r)->fatal_error.text);                                      \
-            }                                                                                                \
-            (void)uv_run(&(r)->loop, UV_RUN_ONCE);                                                           \
-        }                                                                                                    \
-    } while (0)
+    for (rig_be_patient(r); !(condition); rig_turn(r, #condition)) {                                         \
+    }
 
 static inline struct rig *rig_new_with(const struct pgtest *t, struct store_config cfg) {
     struct rig *r = calloc(1, sizeof *r);
