@@ -17,6 +17,9 @@ const runFile = promisify(execFile);
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** What the promise gives, or null when it takes longer; the timer keeps nothing waiting. */
+const within = (ms, promise) => Promise.race([promise, new Promise((done) => setTimeout(done, ms, null).unref())]);
+
 /** Waits until `condition` gives something true and returns it; fails with `what` after a generous time. */
 export async function until(what, condition, seconds = 60) {
   const end = performance.now() + seconds * 1000;
@@ -303,7 +306,7 @@ export class Penstock {
     const children = [...this.processes];
     const ends = await Promise.all(children.map(async (child) => {
       child.kill('SIGTERM');
-      const how = await Promise.race([child.ended, sleep(20000).then(() => null)]);
+      const how = await within(20000, child.ended);
       if (!how) {
         child.kill('SIGKILL');
         await child.ended;
