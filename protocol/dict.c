@@ -91,7 +91,8 @@ static enum status grow(struct dict *d, uint32_t cap, struct error *err) {
         d->by_name = by_name;
     }
     if (by_alias == NULL || by_name == NULL) {
-        return error_set(err, ERR_NOMEM, "dictionary", "out of memory");
+        (void)error_set(err, ERR_NOMEM, "dictionary", "out of memory");
+        return ERR_NOMEM;
     }
     d->cap = cap;
     return OK;

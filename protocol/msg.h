@@ -181,12 +181,12 @@ struct dict_entry {
     bool removed;
     uint8_t type; /* enum value_type, or a number of a later version */
     uint8_t flags;
+    bool has_range;
     double scale; /* VALUE_SCALED */
     double offset;
     struct slice name; /* within the gateway's site */
     struct slice unit;
     struct slice description;
-    bool has_range;
     double low;
     double high;
 };

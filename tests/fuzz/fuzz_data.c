@@ -31,10 +31,8 @@ static enum status keep(void *ctx, const struct link_sample *s, struct error *er
 }
 
 static void check_same(const struct link_sample *a, const struct link_sample *b) {
-    CHECK(a->alias == b->alias);
-    CHECK(a->type == b->type);
-    CHECK(a->quality == b->quality);
-    CHECK(a->t_us == b->t_us);
+    CHECK(a->alias == b->alias && a->type == b->type);
+    CHECK(a->quality == b->quality && a->t_us == b->t_us);
     if ((a->quality & LINK_QUALITY_NO_VALUE) != 0) {
         return;
     }

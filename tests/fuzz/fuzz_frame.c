@@ -3,40 +3,44 @@
 #include "protocol/frame.h"
 #include "tests/fuzz/fuzz.h"
 
-/* With its last byte missing a frame is not whole, and needs as much as it did. */
-static void check_cut(const uint8_t *p, size_t need) {
-    struct frame f;
+/* What was taken: it encodes to the same bytes, and with its last byte missing it is not whole. */
+static void check_taken(const uint8_t *p, size_t n, size_t need, const struct frame *f) {
+    CHECK(need <= n);
+    CHECK(need == LINK_FRAME_HEAD + f->body.n);
+    struct buf again;
+    buf_init(&again, need);
+    frame_append(&again, f->type, f->flags, f->body);
+    CHECK(slice_eq(buf_slice(&again), slice_of(p, need)));
+    buf_done(&again);
+    struct frame cut;
     size_t cut_need = 0;
-    struct error err = {0};
-    CHECK(frame_parse(p, need - 1, LINK_BODY_MAX, &f, &cut_need, &err) == FRAME_MORE);
-    CHECK(cut_need == need || (need == LINK_FRAME_HEAD && cut_need == LINK_FRAME_HEAD));
+    CHECK(frame_parse(p, need - 1, LINK_BODY_MAX, &cut, &cut_need, NULL) == FRAME_MORE);
+    CHECK(cut_need == need);
+}
+
+/* n bytes were not enough. */
+static void check_missing(size_t n, size_t need) {
+    CHECK(need > n);
+    CHECK(need <= LINK_FRAME_HEAD + LINK_BODY_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
-    size_t at = 0;
-    while (at < n) {
+    for (size_t at = 0; at < n;) {
         struct frame f = {0};
         size_t need = 0;
         struct error err = {0};
-        enum frame_result result = frame_parse(p + at, n - at, LINK_BODY_MAX, &f, &need, &err);
-        if (result == FRAME_BAD) {
+        switch (frame_parse(p + at, n - at, LINK_BODY_MAX, &f, &need, &err)) {
+        case FRAME_OK:
+            check_taken(p + at, n - at, need, &f);
+            at += need;
+            break;
+        case FRAME_MORE:
+            check_missing(n - at, need);
+            return 0;
+        case FRAME_BAD:
             check_refusal(err.code, &err);
             return 0;
         }
-        if (result == FRAME_MORE) {
-            CHECK(need > n - at);
-            CHECK(need <= LINK_FRAME_HEAD + LINK_BODY_MAX);
-            return 0;
-        }
-        CHECK(need == LINK_FRAME_HEAD + f.body.n);
-        CHECK(need <= n - at);
-        check_cut(p + at, need);
-        struct buf again;
-        buf_init(&again, need);
-        frame_append(&again, f.type, f.flags, f.body);
-        CHECK(slice_eq(buf_slice(&again), slice_of(p + at, need)));
-        buf_done(&again);
-        at += need;
     }
     return 0;
 }

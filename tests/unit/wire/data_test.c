@@ -58,7 +58,7 @@ static void assert_same(const struct link_sample *a, const struct link_sample *b
 
 static size_t round_trip(const struct link_sample *v, uint32_t n) {
     struct buf b;
-    buf_init(&b, LINK_BODY_MAX_HARD * 4);
+    buf_init(&b, (size_t)LINK_BODY_MAX_HARD * 4);
     data_encode(&b, v, n);
     assert_int_equal(buf_status(&b, NULL), OK);
     size_t size = b.n;
@@ -155,7 +155,7 @@ static void qualities_come_back_in_runs(void **state) {
         v[i] = whole(2, T0 + i, 10 + i);
     }
     size_t good = round_trip(v, COUNT(v));
-    assert_int_equal(mixed, good + 2 * 5 - 2); /* five runs of quality, two values less */
+    assert_int_equal(mixed, good + (size_t)(2 * 5 - 2)); /* five runs of quality, two values less */
     for (uint32_t i = 0; i < COUNT(v); i++) {
         v[i].quality = 0x40;
     }

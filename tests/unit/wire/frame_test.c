@@ -123,7 +123,7 @@ static void a_body_written_in_place_gets_its_length(void **state) {
 static void a_frame_that_does_not_fit_leaves_the_whole_ones_before(void **state) {
     (void)state;
     struct buf b;
-    buf_init(&b, 2 * (LINK_FRAME_HEAD + 4));
+    buf_init(&b, (size_t)2 * (LINK_FRAME_HEAD + 4));
     frame_append(&b, 0x11, 0, slice_str("four"));
     frame_append(&b, 0x11, 0, slice_str("five!"));
     assert_int_equal(buf_status(&b, NULL), ERR_TOO_BIG);

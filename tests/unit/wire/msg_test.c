@@ -51,7 +51,7 @@ static struct slice text_of(size_t n) {
 static void fill_ranges(struct seq_range *v, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         v[i].first = i == 0 ? 0 : v[i - 1].end + 1000 + i;
-        v[i].end = v[i].first + 1 + 300 * i;
+        v[i].end = v[i].first + 1 + UINT64_C(300) * i;
     }
     v[n - 1].end = UINT64_MAX;
 }
