@@ -60,7 +60,7 @@ describe('hostile HTTP', { concurrency: false }, () => {
       ['a body that is too long', head('POST /api/session HTTP/1.1', 'X-Penstock: 1', 'Content-Type: application/json', 'Content-Length: 100000000'), [413, 0]],
       ['an upgrade to h2c', head('GET / HTTP/1.1', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'), [400, 403, 426, 200, 0]],
       ['an unknown upgrade', head('GET / HTTP/1.1', 'Connection: Upgrade', 'Upgrade: teapot'), [400, 403, 426, 200, 0]],
-      ['the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 405, 505, 0]],
+      ['the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 403, 405, 505, 0]],
       ['a head that is too long', head('GET / HTTP/1.1', `X-Long: ${'x'.repeat(40000)}`), [400, 413, 431, 0]],
       ['a path that climbs', head('GET /assets/../../../../etc/passwd HTTP/1.1'), [400, 403, 404, 0]],
       ['a path that climbs in code', head('GET /assets/%2e%2e/%2e%2e/etc/passwd HTTP/1.1'), [400, 403, 404, 0]],
