@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/utf8.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,14 +29,43 @@ static unsigned depth_of(struct slice text) {
     return deepest;
 }
 
-static enum status syntax_error(const json_error_t *fault, struct error *err) {
-    if (json_error_code(fault) == json_error_out_of_memory) {
+struct source {
+    struct slice left;
+    bool no_memory;
+};
+
+/* One byte at a time: jansson 2.14 drops a byte of a string or number, and goes on, when it has no memory to
+ * keep it. Only malloc's errno tells, and only until the next number is converted. Each byte that was kept is
+ * followed by a call of this. */
+static size_t on_byte(void *to, size_t room, void *ctx) {
+    struct source *s = ctx;
+    s->no_memory = s->no_memory || errno == ENOMEM;
+    if (s->no_memory || s->left.n == 0 || room == 0) {
+        return s->no_memory ? (size_t)-1 : 0;
+    }
+    *(char *)to = *s->left.p;
+    s->left.p++;
+    s->left.n--;
+    return 1;
+}
+
+static enum status parse(struct slice text, json_t **ret, struct error *err) {
+    struct source source = {.left = text};
+    json_error_t fault;
+    errno = 0;
+    json_t *value = json_load_callback(on_byte, &source, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+    if (source.no_memory || errno == ENOMEM) {
+        json_decref(value);
         return error_set(err, ERR_NOMEM, "", "no memory to read it");
     }
-    char where[64];
-    (void)snprintf(where, sizeof where, "line %d column %d", fault->line, fault->column);
-    return error_set(err, ERR_INVALID, where, "not valid JSON at line %d column %d: %s", fault->line,
-                     fault->column, fault->text);
+    if (value == NULL) {
+        char where[64];
+        (void)snprintf(where, sizeof where, "line %d column %d", fault.line, fault.column);
+        return error_set(err, ERR_INVALID, where, "not valid JSON at line %d column %d: %s", fault.line,
+                         fault.column, fault.text);
+    }
+    *ret = value;
+    return OK;
 }
 
 enum status json_read(struct slice text, size_t max_bytes, unsigned depth, json_t **ret, struct error *err) {
@@ -51,14 +81,7 @@ enum status json_read(struct slice text, size_t max_bytes, unsigned depth, json_
         return error_set(err, ERR_INVALID, "", "nested %u levels deep; %u are enough for a configuration",
                          deepest, depth);
     }
-    json_error_t fault;
-    json_t *value =
-        json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-    if (value == NULL) {
-        return syntax_error(&fault, err);
-    }
-    *ret = value;
-    return OK;
+    return parse(text, ret, err);
 }
 
 enum status json_buf_init(struct buf *out, size_t max_bytes, struct error *err) {

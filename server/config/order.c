@@ -117,6 +117,7 @@ static enum status insert_chunk(struct order *o, uint32_t at) {
     memmove(&o->chunks[at + 1], &o->chunks[at], (o->n_chunks - at) * sizeof(struct order_chunk *));
     o->chunks[at] = chunk;
     o->n_chunks++;
+    count_from(o, at);
     return OK;
 }
 
@@ -133,6 +134,7 @@ static enum status split(struct order *o, struct place *p) {
     right->n = left->n - keep;
     memcpy(right->v, left->v + keep, right->n * sizeof(struct item *));
     left->n = keep;
+    count_from(o, p->chunk);
     if (at_end || p->i > keep) {
         p->chunk++;
         p->i -= keep;
@@ -150,7 +152,6 @@ enum status order_put(struct order *o, struct item *item) {
     if (o->n_chunks == 0 && insert_chunk(o, 0) != OK) {
         return ERR_NOMEM;
     }
-    uint32_t first_changed = p.chunk;
     if (o->chunks[p.chunk]->n == CHUNK_ITEMS && split(o, &p) != OK) {
         return ERR_NOMEM;
     }
@@ -159,7 +160,10 @@ enum status order_put(struct order *o, struct item *item) {
     memmove(&c->v[p.i + 1], &c->v[p.i], (c->n - p.i) * sizeof(struct item *));
     c->v[p.i] = item;
     c->n++;
-    count_from(o, first_changed);
+    o->n++;
+    for (uint32_t i = p.chunk + 1; i < o->n_chunks; i++) {
+        o->starts[i]++;
+    }
     return OK;
 }
 

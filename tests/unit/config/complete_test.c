@@ -1,0 +1,84 @@
+#include "server/config/config.h"
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put(struct config_set *set, enum config_kind kind, const char *name, const char *rest) {
+    char body[512];
+    (void)snprintf(body, sizeof body, "{\"name\":\"%s\"%s}", name, rest);
+    struct config_fault faults[CONFIG_FAULTS_MAX];
+    uint32_t n = 0;
+    assert_int_equal(config_set_put(set, kind, slice_str(name), slice_str(body), 5, 6, faults, &n), OK);
+}
+
+static struct config_set *two_gateways(void) {
+    struct config_set *set = NULL;
+    assert_int_equal(config_set_new(&set, NULL), OK);
+    put(set, CONFIG_SITE, "S1", "");
+    put(set, CONFIG_SITE, "S2", "");
+    put(set, CONFIG_GATEWAY, "g1", ",\"site\":\"S1\"");
+    put(set, CONFIG_GATEWAY, "g2", ",\"site\":\"S1\"");
+    return set;
+}
+
+struct told {
+    uint32_t n;
+    char text[1000];
+};
+
+static void on_change(void *ctx, enum config_kind kind, struct slice name, struct slice body) {
+    struct told *t = ctx;
+    t->n++;
+    size_t at = strlen(t->text);
+    (void)snprintf(t->text + at, sizeof t->text - at, "%s%s %.*s\n", body.n == 0 ? "-" : "+",
+                   config_kind_name(kind), SLICE_ARG(name));
+}
+
+static void each_gateway_gets_the_comm_alarm_that_it_lacks(void **state) {
+    (void)state;
+    struct config_set *set = two_gateways();
+    put(set, CONFIG_ALARM, "S1/g2.comm", ",\"kind\":\"comm\",\"gateway\":\"g2\",\"priority\":1");
+    struct told told = {0};
+    assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
+    assert_string_equal(told.text, "+alarm S1/g1.comm\n");
+    const struct config_item *made = config_set_find(set, CONFIG_ALARM, slice_str("S1/g1.comm"));
+    assert_non_null(made);
+    assert_int_equal(made->key, 0);
+    uint64_t seed[2] = {0};
+    struct model *m = NULL;
+    struct config_fault faults[CONFIG_FAULTS_MAX];
+    uint32_t n = 0;
+    assert_int_equal(config_compile(set, 1, seed, &m, faults, &n, NULL), OK);
+    const struct model_alarm *a = &m->alarms[m->gateways[model_find_gateway(m, slice_str("g1"))].comm_alarm];
+    assert_true(a->priority == 2 && a->on_delay_us == 30000000 && a->enabled && a->message.zh.n > 0);
+    a = &m->alarms[m->gateways[model_find_gateway(m, slice_str("g2"))].comm_alarm];
+    assert_true(a->priority == 1 && a->key == 5);
+    model_free(&m);
+    assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
+    assert_int_equal(told.n, 1);
+    config_set_free(&set);
+}
+
+static void the_comm_alarm_of_a_gateway_that_went_or_moved_goes_too(void **state) {
+    (void)state;
+    struct config_set *set = two_gateways();
+    put(set, CONFIG_TAG, "S1/L", ",\"gateway\":\"g1\",\"type\":\"bool\",\"stale_s\":5");
+    put(set, CONFIG_ALARM, "S1/L.stale", ",\"kind\":\"stale\",\"tag\":\"S1/L\",\"priority\":1");
+    assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
+    assert_int_equal(config_set_remove(set, CONFIG_GATEWAY, slice_str("g1")), OK);
+    put(set, CONFIG_GATEWAY, "g2", ",\"site\":\"S2\"");
+    struct told told = {0};
+    assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
+    assert_string_equal(told.text, "-alarm S1/g2.comm\n-alarm S1/g1.comm\n+alarm S2/g2.comm\n");
+    assert_int_equal(config_set_count(set, CONFIG_ALARM), 2);
+    config_set_free(&set);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_gateway_gets_the_comm_alarm_that_it_lacks),
+        cmocka_unit_test(the_comm_alarm_of_a_gateway_that_went_or_moved_goes_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
