@@ -1,0 +1,297 @@
+/* penstock-gateway: the reference gateway. See `penstock-gateway --help`. */
+#include "protocol/client/client.h"
+#include "protocol/gateway/config.h"
+#include "protocol/gateway/replay.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: penstock-gateway FILE           run a gateway\n"
+    "       penstock-gateway --check FILE   check the file and the recording, and stop\n"
+    "       penstock-gateway --version\n"
+    "\n"
+    "FILE is JSON:\n"
+    "  {\"name\": \"gw-s1\",                       as in the certificate (urn:penstock:gateway:gw-s1)\n"
+    "   \"server\": {\"host\": \"192.0.2.1\", \"port\": 7411, \"name\": \"penstock.example\"},\n"
+    "   \"ca\": \"ca.pem\", \"cert\": \"gw-s1.pem\", \"key\": \"gw-s1.key\",\n"
+    "   \"journal\": {\"dir\": \"/var/lib/gateway/journal\", \"capacity_mib\": 64},\n"
+    "   \"flush_ms\": 1000, \"sync_ms\": 200,\n"
+    "   \"source\": {\"kind\": \"replay\", \"file\": \"plant.csv.gz\", \"time_column\": \"t_s\", \"speed\": "
+    "60,\n"
+    "              \"start\": {\"offset_s\": 0}, \"loop\": true, \"rows\": 1000,\n"
+    "              \"tags\": [{\"column\": \"L_T1_m\", \"name\": \"L_T1\", \"type\": \"scaled\", \"scale\": "
+    "0.001,\n"
+    "                        \"unit\": \"m\", \"low\": 0, \"high\": 6.5, \"description\": \"Level of tank "
+    "1\"}]},\n"
+    "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
+    "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
+    "rows: stop after so many. exit_when_done: when the recording has ended (loop false, or rows) and the\n"
+    "server has committed everything, exit with 0. ledger: a line for each sample, `epoch seq name t_us\n"
+    "value quality`, written before the sample goes to the journal.\n";
+
+enum { DONE_POLL_MS = 20, LEDGER_MAX = 64 * 1024 * 1024 };
+
+struct gateway {
+    uv_loop_t loop;
+    uv_timer_t rows;
+    uv_signal_t term;
+    uv_signal_t interrupt;
+    struct gateway_config cfg;
+    struct replay *replay;
+    struct client *client;
+    int ledger_fd; /* -1: none */
+    struct buf ledger_text;
+    bool failed;
+    bool stopping;
+};
+
+static int fail(const char *event, const struct error *err) {
+    log_event(LOG_ERROR, event, "where=%s text=%s", LOG_Q(slice_str(err->where)),
+              LOG_Q(slice_str(err->text)));
+    return 1;
+}
+
+/* ---- stopping ---- */
+
+static void on_stopped(void *ctx) {
+    (void)ctx;
+    log_event(LOG_INFO, "gateway.stopped", "clean=yes");
+}
+
+static void stop(struct gateway *g) {
+    if (g->stopping) {
+        return;
+    }
+    g->stopping = true;
+    uv_close((uv_handle_t *)&g->rows, NULL);
+    uv_close((uv_handle_t *)&g->term, NULL);
+    uv_close((uv_handle_t *)&g->interrupt, NULL);
+    client_stop(g->client, on_stopped, g);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+    log_event(LOG_INFO, "gateway.stopping", "signal=%d", number);
+    stop(signal->data);
+}
+
+/* ---- what the client tells ---- */
+
+static void on_link(void *ctx, bool up, const char *reason) {
+    const struct gateway *g = ctx;
+    if (up) {
+        struct client_status status;
+        client_get_status(g->client, &status);
+        log_event(LOG_INFO, "link.up",
+                  "server=%s port=%u session=%" PRIu64 " waiting=%" PRIu64 " dropped_total=%" PRIu64,
+                  g->cfg.host, g->cfg.port, status.link.session, status.journal.waiting,
+                  status.journal.dropped_total);
+    } else {
+        log_event(g->stopping ? LOG_INFO : LOG_WARN, "link.down", "reason=%s", LOG_Q(slice_str(reason)));
+    }
+}
+
+static void on_note(void *ctx, const char *event, const char *text) {
+    (void)ctx;
+    log_event(LOG_WARN, event, "text=%s", LOG_Q(slice_str(text)));
+}
+
+/* One write for the whole record, before the journal has it: every record of the journal is in the ledger. A
+ * ledger that cannot be written ends the gateway, since a test would trust it. */
+static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n) {
+    struct gateway *g = ctx;
+    if (g->ledger_fd < 0) {
+        return;
+    }
+    buf_clear(&g->ledger_text);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct dict_entry *e = client_tag(g->client, v[i].alias - 1);
+        double value = NAN;
+        (void)link_sample_number(&v[i], e, &value);
+        buf_printf(&g->ledger_text, "%" PRIu64 " %" PRIu64 " %.*s %" PRId64 " %.17g %u\n", epoch, seq,
+                   SLICE_ARG(e->name), v[i].t_us, value, v[i].quality);
+    }
+    ssize_t done = g->ledger_text.failed ? -1 : write(g->ledger_fd, g->ledger_text.p, g->ledger_text.n);
+    if (done != (ssize_t)g->ledger_text.n) {
+        log_event(LOG_ERROR, "ledger.not_written", "file=%s", LOG_Q(slice_str(g->cfg.ledger)));
+        _exit(1); /* at once: the record must not reach the journal */
+    }
+}
+
+/* ---- rows ---- */
+
+static void on_rows(uv_timer_t *timer);
+
+static void put_row(struct gateway *g, int64_t t_us, const double *values) {
+    for (uint32_t i = 0; i < g->cfg.n_tags; i++) {
+        struct error err = {0};
+        if (client_put(g->client, i, t_us, values[i], 0, &err) != OK) {
+            log_event(LOG_ERROR, "sample.refused", "tag=%s text=%s", LOG_Q(g->cfg.tags[i].def.name),
+                      LOG_Q(slice_str(err.text)));
+        }
+    }
+}
+
+static void arm(struct gateway *g, int64_t mono_us) {
+    int64_t next = replay_next_mono_us(g->replay);
+    if (next != INT64_MAX) {
+        (void)uv_timer_start(&g->rows, on_rows, next <= mono_us ? 0 : (uint64_t)((next - mono_us) / 1000 + 1),
+                             0);
+    } else if (g->cfg.exit_when_done) {
+        (void)uv_timer_start(&g->rows, on_rows, DONE_POLL_MS, 0);
+    }
+}
+
+static void on_rows(uv_timer_t *timer) {
+    struct gateway *g = timer->data;
+    int64_t mono_us = clock_mono_us();
+    int64_t wall_us = clock_wall_us();
+    int64_t t_us = 0;
+    const double *values = NULL;
+    while (replay_take(g->replay, wall_us, mono_us, &t_us, &values)) {
+        put_row(g, t_us, values);
+    }
+    if (g->cfg.exit_when_done && replay_next_mono_us(g->replay) == INT64_MAX &&
+        client_is_drained(g->client)) {
+        log_event(LOG_INFO, "gateway.done", "committed=all");
+        stop(g);
+        return;
+    }
+    arm(g, mono_us);
+}
+
+/* ---- starting ---- */
+
+static enum status define_tags(struct gateway *g, struct error *err) {
+    for (uint32_t i = 0; i < g->cfg.n_tags; i++) {
+        uint32_t tag = 0;
+        enum status st = client_define(g->client, &g->cfg.tags[i].def, &tag, err);
+        if (st != OK) {
+            char where[sizeof err->where];
+            (void)snprintf(where, sizeof where, "/source/tags/%" PRIu32 "/%.40s", i, err->where);
+            (void)snprintf(err->where, sizeof err->where, "%s", where);
+            return st;
+        }
+    }
+    return OK;
+}
+
+static enum status open_ledger(struct gateway *g, struct error *err) {
+    g->ledger_fd = -1;
+    buf_init(&g->ledger_text, LEDGER_MAX);
+    if (g->cfg.ledger == NULL) {
+        return OK;
+    }
+    g->ledger_fd = open(g->cfg.ledger, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return g->ledger_fd >= 0
+               ? OK
+               : error_set(err, ERR_IO, g->cfg.ledger, "the ledger cannot be opened for writing");
+}
+
+static enum status prepare(struct gateway *g, struct error *err) {
+    enum status st = open_ledger(g, err);
+    if (st != OK) {
+        return st;
+    }
+    const struct client_config cfg = {
+        .loop = &g->loop,
+        .name = g->cfg.name,
+        .software = "penstock-gateway " PENSTOCK_VERSION,
+        .host = g->cfg.host,
+        .port = g->cfg.port,
+        .server_name = g->cfg.server_name,
+        .ca_file = g->cfg.ca,
+        .cert_file = g->cfg.cert,
+        .key_file = g->cfg.key,
+        .journal_dir = g->cfg.journal_dir,
+        .journal_bytes = g->cfg.journal_bytes,
+        .flush_ms = g->cfg.flush_ms,
+        .sync_ms = g->cfg.sync_ms,
+        .hooks = {.ctx = g, .on_link = on_link, .on_note = on_note, .on_record = on_record},
+    };
+    st = client_new(&cfg, &g->client, err);
+    if (st == OK) {
+        st = define_tags(g, err);
+    }
+    return st == OK ? client_start(g->client, err) : st;
+}
+
+static void start_handles(struct gateway *g) {
+    g->rows.data = g;
+    g->term.data = g;
+    g->interrupt.data = g;
+    (void)uv_timer_init(&g->loop, &g->rows);
+    (void)uv_signal_init(&g->loop, &g->term);
+    (void)uv_signal_init(&g->loop, &g->interrupt);
+    (void)uv_signal_start(&g->term, on_signal, SIGTERM);
+    (void)uv_signal_start(&g->interrupt, on_signal, SIGINT);
+    int64_t mono_us = clock_mono_us();
+    replay_start(g->replay, mono_us);
+    arm(g, mono_us);
+}
+
+static int run(struct gateway *g) {
+    struct error err = {0};
+    int rc = uv_loop_init(&g->loop);
+    if (rc != 0) {
+        (void)error_set(&err, ERR_INTERNAL, "libuv", "%s", uv_strerror(rc));
+        return fail("gateway.not_started", &err);
+    }
+    int code = 0;
+    if (prepare(g, &err) == OK) {
+        struct client_status status;
+        client_get_status(g->client, &status);
+        log_event(LOG_INFO, "gateway.started",
+                  "name=%s tags=%" PRIu32 " waiting=%" PRIu64 " damaged_bytes=%" PRIu64,
+                  LOG_Q(slice_str(g->cfg.name)), g->cfg.n_tags, status.journal.waiting,
+                  status.journal.damaged_bytes);
+        start_handles(g);
+        (void)uv_run(&g->loop, UV_RUN_DEFAULT);
+    } else {
+        code = fail("gateway.not_started", &err);
+    }
+    client_free(&g->client);
+    (void)uv_loop_close(&g->loop);
+    buf_done(&g->ledger_text);
+    if (g->ledger_fd >= 0) {
+        (void)close(g->ledger_fd);
+    }
+    return code;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        (void)printf("penstock-gateway %s\n", PENSTOCK_VERSION);
+        return 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)fputs(usage, stdout);
+        return 0;
+    }
+    bool check = argc == 3 && strcmp(argv[1], "--check") == 0;
+    if (!check && (argc != 2 || argv[1][0] == '-')) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    static struct gateway g; /* lives as long as the program */
+    struct error err = {0};
+    if (gateway_config_read(argv[check ? 2 : 1], &g.cfg, &err) != OK) {
+        return fail("config.refused", &err);
+    }
+    /* A connection that breaks while it is written to is an error of that write, not a signal. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    int code = replay_new(&g.cfg, &g.replay, &err) == OK ? 0 : fail("config.refused", &err);
+    if (code == 0 && !check) {
+        code = run(&g);
+    }
+    replay_free(&g.replay);
+    gateway_config_done(&g.cfg);
+    return code;
+}
