@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { TICK_MS = 100, GOODBYE_TICKS = 3, NO_SLOT = UINT32_MAX };
+enum { TICK_MS = 100, GOODBYE_TICKS = 3, NO_SLOT = API_ASKED_MAX };
 
 /* --- asking the host */
 
@@ -186,7 +186,8 @@ static struct web_limits limits(void) {
                                .head_us = 10000000,
                                .body_us = 30000000,
                                .write_us = 30000000,
-                               .handler_us = 60000000};
+                               .handler_us = 60000000,
+                               .linger_us = 2000000};
 }
 
 static void on_tick(uv_timer_t *timer);
@@ -300,7 +301,9 @@ static void next_change(struct api *a) {
     }
     struct http_request *r = a->changes[0];
     a->n_changes--;
-    memmove(a->changes, a->changes + 1, a->n_changes * sizeof a->changes[0]);
+    for (uint32_t i = 0; i < a->n_changes; i++) {
+        a->changes[i] = a->changes[i + 1];
+    }
     r->route->handler(a, r);
 }
 

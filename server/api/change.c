@@ -182,7 +182,10 @@ bool change_put(struct change *c, enum config_kind kind, struct slice name, stru
 
 bool change_remove(struct change *c, enum config_kind kind, struct slice name, int64_t expected) {
     char place[64];
-    (void)snprintf(place, sizeof place, c->form == CHANGE_ONE ? "" : "/remove/%u", c->n_removed++);
+    place[0] = '\0';
+    if (c->form == CHANGE_MANY) {
+        (void)snprintf(place, sizeof place, "/remove/%u", c->n_removed++);
+    }
     const struct config_item *old = config_set_find(c->api->config, kind, name);
     if (old == NULL || is_noted(c, kind, name) || config_set_remove(c->set, kind, name) != OK) {
         change_fault(c, place, "there is no %s \"%.*s\" to remove", config_kind_name(kind),
@@ -218,8 +221,10 @@ static void place_fault(struct change *c, const struct config_fault *f) {
         for (const char *p = c->v[i].name; *p != '\0' && n < sizeof escaped - 3; p++) {
             if (*p == '/') {
                 escaped[n++] = '~';
+                escaped[n++] = '1';
+            } else {
+                escaped[n++] = *p;
             }
-            escaped[n++] = *p == '/' ? '1' : *p;
         }
         escaped[n] = '\0';
         if (strncmp(f->pointer, escaped, n) == 0 && (f->pointer[n] == '/' || f->pointer[n] == '\0')) {

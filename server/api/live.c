@@ -20,7 +20,7 @@ enum status live_new(struct api *a, struct live **ret, struct error *err) {
     }
     l->api = a;
     ring_init(&l->ring, 0);
-    buf_init(&l->scratch, 64 * 1024);
+    buf_init(&l->scratch, (size_t)64 * 1024);
     *ret = l;
     return OK;
 }
@@ -107,7 +107,7 @@ void *live_open(struct live *l, struct web_socket *s, const struct http_request 
     c->user = r->who.user;
     memcpy(c->token_hash, r->who.token_hash, sizeof c->token_hash);
     buf_init(&c->out, LIVE_SNAPSHOT_MAX);
-    buf_init(&c->errors, 16 * 1024);
+    buf_init(&c->errors, (size_t)16 * 1024);
     c->alarm_sent = l->ring.newest;
     c->wants_status = true;
     c->next = l->clients;

@@ -29,9 +29,12 @@ bool login_socket_room(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE
 bool login_socket_opened(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);
 void login_socket_closed(struct login *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);
 
-/* POST /api/session: tries user and password (or one-time code), answers r. */
-void login_start(struct login *l, struct http_request *r, const char *user, const char *password);
+/* DELETE /api/session. */
 void login_end(struct login *l, struct http_request *r);
+
+/* --- attempt.c
+ * POST /api/session: tries user and password (or one-time code), answers r. */
+void login_start(struct login *l, struct http_request *r, const char *user, const char *password);
 /* PUT /api/session/password. current may be "" if the session must change its password. */
 void login_change_password(struct login *l, struct http_request *r, const char *current,
                            const char *password);

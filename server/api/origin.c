@@ -25,10 +25,13 @@ static enum status add(struct origins *o, struct slice text, struct error *err) 
     if (o->n == ORIGINS_MAX) {
         return error_set(err, ERR_TOO_BIG, "origins", "at most %d origins are possible", ORIGINS_MAX - 2);
     }
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
     char *to = o->v[o->n];
     for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        to[i] = c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+        to[i] = text.p[i];
+        if (to[i] >= 'A' && to[i] <= 'Z') {
+            to[i] = lower[to[i] - 'A'];
+        }
         if (i >= SCHEME_LEN && (to[i] == '\0' || !host_char(to[i]))) {
             return refuse(err, text);
         }

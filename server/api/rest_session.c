@@ -10,7 +10,7 @@
 static void wipe(json_t *root, const char *key) {
     json_t *value = json_object_get(root, key);
     if (json_is_string(value)) {
-        sodium_memzero((void *)(uintptr_t)json_string_value(value), json_string_length(value));
+        sodium_memzero((void *)json_string_value(value), json_string_length(value));
     }
 }
 

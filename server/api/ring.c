@@ -9,7 +9,7 @@ void ring_init(struct ring *r, uint64_t newest) {
 
 void ring_done(struct ring *r) {
     for (uint32_t i = 0; i < RING_MAX; i++) {
-        free((void *)(uintptr_t)r->texts[i].p);
+        free(r->texts[i].p);
     }
     ring_init(r, r->newest);
 }
@@ -27,9 +27,9 @@ enum status ring_put(struct ring *r, uint64_t number, struct slice text) {
     if (text.n > 0) {
         memcpy(copy, text.p, text.n);
     }
-    struct slice *place = &r->texts[number % RING_MAX];
-    free((void *)(uintptr_t)place->p);
-    *place = slice_of(copy, text.n);
+    struct ring_text *place = &r->texts[number % RING_MAX];
+    free(place->p);
+    *place = (struct ring_text){.p = copy, .n = text.n};
     r->n = r->n == RING_MAX ? RING_MAX : r->n + 1;
     return OK;
 }
@@ -38,7 +38,8 @@ bool ring_get(const struct ring *r, uint64_t number, struct slice *ret_text) {
     if (number > r->newest || r->newest - number >= r->n) {
         return false;
     }
-    *ret_text = r->texts[number % RING_MAX];
+    const struct ring_text *held = &r->texts[number % RING_MAX];
+    *ret_text = slice_of(held->p, held->n);
     return true;
 }
 

@@ -14,7 +14,10 @@ enum { RING_MAX = 4096 };
 struct ring {
     uint64_t newest; /* number of the newest event; before the first: where the stream stands */
     uint32_t n;
-    struct slice texts[RING_MAX]; /* owned; of number x at x % RING_MAX */
+    struct ring_text {
+        char *p;
+        size_t n;
+    } texts[RING_MAX]; /* of number x at x % RING_MAX */
 };
 
 void ring_init(struct ring *r, uint64_t newest);

@@ -21,7 +21,6 @@
  */
 
 static const int64_t DEADLINES_EVERY_US = 200000;
-static const int64_t LINGER_US = 2000000;
 
 static const char ciphers_12[] = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
@@ -208,7 +207,7 @@ const char *web_overdue(const struct web_deadline *d, const struct web_limits *l
         return NULL;
     }
     if (d->finished) {
-        return now_mono_us - d->written_mono_us > LINGER_US ? "the rest of a refused body" : NULL;
+        return now_mono_us - d->written_mono_us > limits->linger_us ? "the rest of a refused body" : NULL;
     }
     if (d->written_mono_us > 0) {
         return now_mono_us - d->written_mono_us > limits->write_us ? "taking the answer" : NULL;

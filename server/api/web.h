@@ -24,6 +24,7 @@ struct web_limits {
     int64_t body_us;          /* from the head to the whole body */
     int64_t write_us;         /* between two pieces of an answer that the peer takes */
     int64_t handler_us;       /* from the whole request to its answer */
+    int64_t linger_us;        /* reading on behind a refusal, so that it is not lost */
 };
 
 /* What a WebSocket's owner wants after its turn to write. */

@@ -69,7 +69,8 @@ static void release_request(struct web_conn *c) {
     if (r == NULL) {
         return;
     }
-    if (r->answered || c->upgrading) {
+    bool with_handler = c->request_whole && !r->answered;
+    if (!with_handler) {
         http_request_free(&r);
     } else {
         r->holder = NULL; /* its handler is not done: on_done frees it */
@@ -279,7 +280,6 @@ static int on_upgrade(struct web *w, struct web_conn *c) {
     if (r == NULL) {
         return -1;
     }
-    c->upgrading = true;
     if (web_read_head(w, c->wsi, r)) {
         w->host.socket_filter(w->host.ctx, r);
     }
@@ -368,9 +368,8 @@ static int on_socket_open(struct web *w, struct web_conn *c) {
 
 static int refuse_message(struct lws *wsi, enum lws_close_status code, const char *why) {
     unsigned char text[64];
-    size_t n = strlen(why);
-    memcpy(text, why, n);
-    lws_close_reason(wsi, code, text, n);
+    (void)snprintf((char *)text, sizeof text, "%s", why);
+    lws_close_reason(wsi, code, text, strlen(why));
     return -1;
 }
 

@@ -26,8 +26,7 @@ struct web_conn {
     bool expects_body;
     bool request_whole; /* nothing more is read */
     bool wants_write;
-    bool finished; /* answered and sent; what still comes in is thrown away */
-    bool upgrading;
+    bool finished;   /* answered and sent; what still comes in is thrown away */
     bool close_sent; /* the WebSocket's close frame */
     bool closing;    /* libwebsockets is done with it, or was told to be */
     char peer[PEER_SIZE];

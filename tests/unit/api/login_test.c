@@ -1,6 +1,8 @@
 #include "server/api/login.h"
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
+
 static void a_code_looks_like_groups_of_four(void **state) {
     (void)state;
     static const struct {
@@ -22,9 +24,13 @@ static void a_cookie_carries_its_end(void **state) {
     int64_t us = 0;
     assert_true(login_cookie_expiry(HEX64 "-6924c0ff", &us));
     assert_int_equal(us, INT64_C(0x6924c0ff) * 1000000);
-    static const char *const bad[] = {
-        "",         HEX64,    HEX64 "-", HEX64 "-xyz", HEX64 "-00112233445", "x" HEX64 "-1", "0" HEX64 "-1",
-        HEX64 "_1", "G" HEX64};
+    static const char *const tails[] = {"", "-", "-xyz", "-00112233445", "_1"};
+    char text[128];
+    for (size_t i = 0; i < COUNT(tails); i++) {
+        (void)snprintf(text, sizeof text, HEX64 "%s", tails[i]);
+        assert_false(login_cookie_expiry(text, &us));
+    }
+    static const char *const bad[] = {"", "x-1", "-1"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         assert_false(login_cookie_expiry(bad[i], &us));
     }

@@ -69,6 +69,7 @@ struct rig {
     char cert[96];
     char key[96];
     struct tls_client client;
+    int status_in_vain; /* of a request that was cut off */
 };
 
 /* --- configuration */
