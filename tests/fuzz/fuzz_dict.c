@@ -47,7 +47,7 @@ static void check_order(const struct dict *d) {
 }
 
 static struct dict *dict_of_three(void) {
-    static const char *const names[] = {"a", "b", "PS1/level"};
+    static const char *const names[] = {"a", "b", "wetwell/level"};
     struct dict *d = NULL;
     CHECK(dict_new(1, &d, NULL) == OK);
     for (uint32_t i = 0; i < 3; i++) {
