@@ -11,7 +11,8 @@ static void cut_at_character(char *text, size_t size) {
     text[utf8_valid_prefix(text, strnlen(text, size))] = '\0';
 }
 
-enum status error_set(struct error *err, enum status code, const char *where, const char *fmt, ...) {
+/* In parentheses: for the analyzer error_set is also a macro. */
+enum status(error_set)(struct error *err, enum status code, const char *where, const char *fmt, ...) {
     if (err == NULL) {
         return code;
     }
