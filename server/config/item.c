@@ -119,8 +119,7 @@ static void check_tag(struct config_parsed *parsed, struct faults *faults) {
         if (!fits) {
             faults_add(faults, "/type", "is bool, which goes from 0 to 1; leave out low, high and deadband");
         }
-        t->low = 0;
-        t->high = 1;
+        t->high = 1; /* and low is 0 */
     } else {
         check_tag_range(parsed, faults);
     }

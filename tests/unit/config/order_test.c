@@ -77,6 +77,17 @@ static void a_random_history_ends_as_a_plain_list_would(void **state) {
     assert_int_equal(order_copy(&o, &copy), OK);
     order_done(&o);
     assert_is(&copy, present);
+    for (uint32_t k = 0; k < NAMES; k++) { /* chunk after chunk becomes empty */
+        char name[16];
+        assert_int_equal(order_remove(&copy, name_of(k, name)), present[k]);
+        present[k] = false;
+        if (k % 500 == 499) {
+            assert_is(&copy, present);
+        }
+    }
+    assert_int_equal(copy.n_chunks, 0);
+    assert_int_equal(order_put(&copy, item_of(7)), OK);
+    assert_int_equal(copy.n, 1);
     order_done(&copy);
 }
 
