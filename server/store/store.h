@@ -102,6 +102,7 @@ MUSTCHECK enum status store_new(const struct store_config *cfg, const struct sto
                                 struct store **ret, struct error *err);
 /* Would store_ingest take it now? If not, host->room tells when to ask again. */
 bool store_has_room(struct store *s, const struct store_record *r);
+/* ERR_FULL: no room. ERR_INVALID: seq is beyond 2^63 - 2, which no honest gateway reaches. */
 MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
 /* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. */
 MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *r);
@@ -110,9 +111,10 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);
-/* Any request but REQ_ACK. Answered always, by host->reply. REQ_CONFIG_CHANGE is stored as given: the caller
- * has checked it; the reply has the revision; keys of new items follow by store_keys. Two servers or
- * sessions: ERR_CONFLICT when an expected revision is not the present one. */
+/* Any request but REQ_ACK. Answered always, by host->reply: ERR_UNAVAILABLE at once while the database is
+ * away. REQ_CONFIG_HISTORY tells at most 5 000 items of each revision. REQ_CONFIG_CHANGE is stored as given:
+ * the caller has checked it; the reply has the revision; keys of new items follow by store_keys. Two servers
+ * or sessions: ERR_CONFLICT when an expected revision is not the present one. */
 void store_request(struct store *s, uint64_t token, const struct request *r);
 /* Key of a stored item, known from the last boot or config change; 0 if none. */
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);

@@ -180,4 +180,20 @@ static inline void pgtest_fresh_database(struct pgtest *t) {
     (void)snprintf(t->conninfo, sizeof t->conninfo, "%s dbname=test%u", t->cluster, t->databases);
 }
 
+/* The first COMMIT that inserts into this table comes with a warning, as when the wait for a standby is
+ * cancelled: it is done, but its answer must be taken as unknown. */
+static inline void pgtest_doubt_first_commit(const struct pgtest *t, const char *table) {
+    pgtest_do(t, "create sequence doubt_%s", table);
+    pgtest_do(
+        t,
+        "create function doubt_%s() returns trigger language plpgsql as $$ begin"
+        " if nextval('doubt_%s') = 1 then raise warning 'canceling wait for synchronous replication'; end if;"
+        " return null; end $$",
+        table, table);
+    pgtest_do(t,
+              "create constraint trigger doubt after insert on %s initially deferred"
+              " for each row execute function doubt_%s()",
+              table, table);
+}
+
 #endif

@@ -123,6 +123,25 @@ static void the_journal_is_whole_however_often_the_connection_dies(void **state)
     rig_stop(&r, 5000);
 }
 
+static void records_and_audit_rows_in_doubt_are_submitted_again_but_stored_once(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    pgtest_doubt_first_commit(&pg, "alarm_journal");
+    pgtest_doubt_first_commit(&pg, "audit");
+    struct rig *r = rig_new(&pg);
+    struct actor actor = {.name = "anna"};
+    journal(r, 1, 1, 1);
+    journal(r, 2, 1, 2);
+    store_audit(r->store, &actor, "one", "", "");
+    store_audit(r->store, &actor, "two", "", "");
+    journal(r, 3, 1, 3);
+    RIG_UNTIL(r, r->journaled == 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from alarm_journal"), 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit"), 2);
+    assert_false(r->fatal);
+    rig_stop(&r, 5000);
+}
+
 static void a_journal_that_somebody_else_writes_is_fatal(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -322,6 +341,32 @@ static void a_request_whose_answer_was_lost_is_done_once_and_answered(void **sta
     rig_stop(&r, 5000);
 }
 
+static void a_request_in_doubt_is_done_once_and_answered_well(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    make_user("anna", "admin");
+    pgtest_do(&pg, "insert into login_code (code_hash, user_id, expires_at) values"
+                   " (decode(repeat('01', 32), 'hex'), 1, now() + interval '1 hour')");
+    pgtest_doubt_first_commit(&pg, "audit");
+    pgtest_doubt_first_commit(&pg, "app_session");
+    pgtest_doubt_first_commit(&pg, "config_revision");
+    struct rig *r = rig_new(&pg);
+    struct request ask = code_request("anna", 1);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(open_session(r, 1, 1, FAR_US), OK);
+    struct config_change_item item = {.kind = "site", .name = "S1", .body = "{\"name\":\"S1\"}"};
+    ask = (struct request){.kind = REQ_CONFIG_CHANGE, .config = {.v = &item, .n = 1, .reason = "x"}};
+    const struct rig_reply *reply = rig_ask(r, &ask);
+    assert_int_equal(reply->reply.status, OK);
+    assert_true(reply->reply.config.revision ==
+                pgtest_number(&pg, "select max(revision) from config_revision"));
+    assert_true(store_key(r->store, CONFIG_SITE, slice_str("S1")) > 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from config_revision"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit"), 3);
+    assert_int_equal(session_status(r, 1), OK);
+    rig_stop(&r, 5000);
+}
+
 static void an_audit_row_can_be_asked_for_and_listed(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -346,6 +391,7 @@ int main(void) {
         cmocka_unit_test(the_newest_record_of_each_alarm_comes_back_at_the_next_start),
         cmocka_unit_test(every_kind_of_record_is_stored_and_read),
         cmocka_unit_test(the_journal_is_whole_however_often_the_connection_dies),
+        cmocka_unit_test(records_and_audit_rows_in_doubt_are_submitted_again_but_stored_once),
         cmocka_unit_test(a_journal_that_somebody_else_writes_is_fatal),
         cmocka_unit_test(the_journals_refuse_changes),
         cmocka_unit_test(a_user_is_found_by_name),
@@ -353,6 +399,7 @@ int main(void) {
         cmocka_unit_test(a_session_lasts_until_it_is_closed_or_over_or_its_user_disabled),
         cmocka_unit_test(a_new_password_ends_the_users_other_sessions_and_codes),
         cmocka_unit_test(a_request_whose_answer_was_lost_is_done_once_and_answered),
+        cmocka_unit_test(a_request_in_doubt_is_done_once_and_answered_well),
         cmocka_unit_test(an_audit_row_can_be_asked_for_and_listed),
     };
     pgtest_start(&pg);

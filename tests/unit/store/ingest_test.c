@@ -262,22 +262,38 @@ static struct alarm_record alarm_with_seq(uint64_t seq) {
 static void a_record_waits_for_the_alarms_that_it_caused(void **state) {
     (void)state;
     rig_migrate(&pg);
-    struct rig *r = rig_new(&pg);
+    struct rig *r = rig_new_with(&pg, (struct store_config){.commit_every_ms = 1});
+    RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
     struct store_record rec = record(0, NULL, 0);
     rec.after_seq = 1;
     put(r, &rec);
     struct store_record next = record(1, NULL, 0);
     put(r, &next);
-    /* A settled gateway is the proof that turns went by: it stands in another line of the same connection. */
-    store_settle(r->store, 1, slice_str("none"), NULL, 0);
-    for (int i = 0; i < 50; i++) {
-        (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+    /* Long enough for many commits: each question goes to the database and back. */
+    struct request ask = {.kind = REQ_USER_FIND, .login = {.name = "nobody"}};
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_NOT_FOUND);
     }
     assert_int_equal(r->n_ingested, 0);
     struct alarm_record alarm = alarm_with_seq(1);
     assert_int_equal(store_journal(r->store, &alarm), OK);
     RIG_UNTIL(r, r->n_ingested == 2);
     assert_int_equal(r->journaled, 1);
+    rig_stop(&r, 5000);
+}
+
+static void records_in_doubt_are_submitted_again_and_reported_once(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    pgtest_doubt_first_commit(&pg, "ingest_batch");
+    struct rig *r = rig_new(&pg);
+    struct stored_sample v = {.tag_key = 11, .t_us = at(0), .value = 1};
+    struct store_record rec = record(0, &v, 1);
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_true(r->away > 0); /* it was told why nothing came */
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
     rig_stop(&r, 5000);
 }
 
@@ -387,6 +403,7 @@ int main(void) {
         cmocka_unit_test(committed_numbers_become_ranges),
         cmocka_unit_test(without_room_records_are_refused_until_the_host_is_told),
         cmocka_unit_test(a_record_waits_for_the_alarms_that_it_caused),
+        cmocka_unit_test(records_in_doubt_are_submitted_again_and_reported_once),
         cmocka_unit_test(each_record_has_its_effect_once_however_often_the_connection_dies),
         cmocka_unit_test(what_waits_is_committed_by_a_stop),
     };
