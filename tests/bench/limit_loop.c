@@ -1,6 +1,6 @@
 /* Limit program: the least that any alarm server must do for a sample. A table of tags of one cache line
  * each, four limits with hysteresis, tags touched at random, the next one prefetched. No time, no quality, no
- * journal. */
+ * journal, no delays. usage: bench_limit_loop TAGS SAMPLES */
 #include "server/base/rand.h"
 #include "tests/bench/bench.h"
 
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
         table[i] = (struct line){.limit = {90, 95, 10, 5}, .deadband = 1};
     }
     for (uint64_t i = 0; i < samples / BATCH + 1; i++) {
-        order[i] = (uint32_t)rand_below(&r, tags - BATCH);
+        order[i] = (uint32_t)rand_below(&r, tags - BATCH + 1);
     }
     double cpu = bench_cpu_s();
     double wall = bench_wall_s();
@@ -51,10 +51,10 @@ int main(int argc, char **argv) {
         for (uint32_t i = 0; i < BATCH; i++, done++) {
             struct line *tag = &table[order[b] + i];
             __builtin_prefetch(tag + 4);
-            changes += evaluate(tag, (double)((done * 2654435761U) % 1000) / 11.0);
+            changes += evaluate(tag, bench_value(order[b] + i, done / tags));
         }
     }
-    bench_report("limit_loop", done, bench_cpu_s() - cpu, bench_wall_s() - wall);
+    bench_report("limit_loop", done, bench_cpu_s() - cpu, bench_wall_s() - wall, "");
     free(table);
     free(order);
     return changes == 0;
