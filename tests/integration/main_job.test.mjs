@@ -84,13 +84,13 @@ describe('five stations', { concurrency: false }, () => {
   });
 
   test('a limit is changed with who and why, takes effect at once, and a stale change is refused', async () => {
-    const path = '/api/alarm-settings/S1/L_T1.test';
-    const value = { name: 'S1/L_T1.test', tag: 'S1/L_T1', kind: 'high', limit: 6.4, priority: 3 };
+    const path = '/api/alarm-settings/S1/P_PU1.test';
+    const value = { name: 'S1/P_PU1.test', tag: 'S1/P_PU1', kind: 'high', limit: 60, priority: 3 };
     assert.equal((await operator.put(path, { body: { reason: 'x', value }, headers: { 'If-None-Match': '*' } })).status, 403);
     const made = await engineer.put(path, { body: { reason: 'try it', value }, headers: { 'If-None-Match': '*' } });
     assert.equal(made.status, 201, made.text);
     const read = await viewer.get(path);
-    assert.equal(read.json.limit, 6.4);
+    assert.equal(read.json.limit, 60);
     assert.equal(read.headers.etag, made.headers.etag);
     const low = { ...value, limit: 0.01 };
     const changed = await engineer.put(path, { body: { reason: 'ring now', value: low }, headers: { 'If-Match': read.headers.etag } });
@@ -102,7 +102,7 @@ describe('five stations', { concurrency: false }, () => {
     const revisions = (await viewer.get('/api/revisions')).json.revisions;
     assert.equal(revisions[0].reason, 'ring now');
     assert.equal(revisions[0].actor, 'engineer');
-    assert.equal(revisions[0].items[0].before.limit, 6.4);
+    assert.equal(revisions[0].items[0].before.limit, 60);
     assert.equal(revisions[0].items[0].after.limit, 0.01);
     const gone = await engineer.delete(`${path}?reason=done`, { headers: { 'If-Match': changed.headers.etag } });
     assert.equal(gone.status, 200, gone.text);
