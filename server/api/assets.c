@@ -202,8 +202,10 @@ static const struct asset *find(const struct assets *a, const char *path, const 
 void assets_serve(const struct assets *a, struct http_request *r) {
     static const char index_page[] = "/index.html";
     static const char hashed[] = "/assets/";
-    /* Paths of the application itself ("/site/S1") have no dot and are its index page. */
-    const char *path = strchr(r->path, '.') == NULL ? index_page : r->path;
+    /* Paths of the application itself ("/site/S1") have no dot and are its index page, for who looks at
+     * pages. */
+    bool is_page = strcmp(r->path, "/") == 0 || (r->html && strchr(r->path, '.') == NULL);
+    const char *path = is_page ? index_page : r->path;
     size_t n = strlen(path);
     bool packed_name = n > 3 && strcmp(path + n - 3, ".gz") == 0;
     const struct asset *plain = packed_name ? NULL : find(a, path, "");

@@ -56,6 +56,7 @@ struct http_request {
     char peer[PEER_SIZE];
     bool x_penstock;
     bool gzip;
+    bool html;              /* the peer asks for a page: a person is looking */
     int64_t content_length; /* -1: no such header */
     struct buf body;
     /* Set by the router before the handler runs. */

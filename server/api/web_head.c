@@ -89,6 +89,9 @@ static bool read_fields(struct lws *wsi, struct http_request *r) {
     }
     r->gzip = web_copy_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, accept, sizeof accept) &&
               http_accepts_gzip(slice_str(accept));
+    char types[512];
+    r->html = web_copy_header(wsi, WSI_TOKEN_HTTP_ACCEPT, types, sizeof types) &&
+              strcasestr(types, "text/html") != NULL;
     r->x_penstock = copy_custom(wsi, "x-penstock:", own, sizeof own) && strcmp(own, "1") == 0;
     return true;
 }

@@ -55,6 +55,7 @@ static struct http_request *get(const struct assets *a, const char *path, bool g
     struct http_request *r = http_request_new();
     (void)snprintf(r->path, sizeof r->path, "%s", path);
     r->gzip = gzip;
+    r->html = true;
     assets_serve(a, r);
     return r;
 }
@@ -83,6 +84,23 @@ static void known_files_are_served_and_nothing_else(void **state) {
                 {"/none.js", 404}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_request *r = get(a, rows[i].path, false);
+        assert_int_equal(r->status, rows[i].status);
+        http_request_free(&r);
+    }
+    assets_free(&a);
+}
+
+static void programs_get_no_page_in_place_of_what_is_not_there(void **state) {
+    struct assets *a = NULL;
+    assert_int_equal(assets_new(*state, &a, NULL), OK);
+    static const struct {
+        const char *path;
+        int status;
+    } rows[] = {{"/", 200}, {"/index.html", 200}, {"/site/S1", 404}, {"/etc/passwd", 404}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct http_request *r = http_request_new();
+        (void)snprintf(r->path, sizeof r->path, "%s", rows[i].path);
+        assets_serve(a, r);
         assert_int_equal(r->status, rows[i].status);
         http_request_free(&r);
     }
@@ -135,6 +153,7 @@ static void a_file_in_place_of_the_folder_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(known_files_are_served_and_nothing_else, make, clean),
+        cmocka_unit_test_setup_teardown(programs_get_no_page_in_place_of_what_is_not_there, make, clean),
         cmocka_unit_test_setup_teardown(the_packed_file_is_for_who_accepts_it, make, clean),
         cmocka_unit_test(without_the_folder_a_page_says_so),
         cmocka_unit_test(a_file_in_place_of_the_folder_is_an_error),
