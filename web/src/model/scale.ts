@@ -1,0 +1,36 @@
+/** Where a value stands within its range, and the limits beside it. */
+import type { AlarmKind, AlarmSetting, Priority } from './types.ts';
+
+/** 0 at the low end, 1 at the high end, never beyond. */
+export function fraction(value: number, low: number, high: number): number {
+  if (!(high > low)) return 0;
+  return Math.min(1, Math.max(0, (value - low) / (high - low)));
+}
+
+export interface Limit {
+  readonly kind: Extract<AlarmKind, 'high' | 'low'>;
+  readonly value: number;
+  readonly priority: Priority;
+  readonly alarm: string;
+}
+
+export type LimitsByTag = ReadonlyMap<string, readonly Limit[]>;
+
+export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
+  const limits = new Map<string, Limit[]>();
+  for (const s of settings) {
+    if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.limit === undefined || s.enabled === false) continue;
+    const limit: Limit = { kind: s.kind, value: s.limit, priority: s.priority, alarm: s.name };
+    const list = limits.get(s.tag);
+    if (list === undefined) limits.set(s.tag, [limit]);
+    else list.push(limit);
+  }
+  return limits;
+}
+
+/** The band between the innermost low and high limit; the range where there is none. */
+export function normalBand(limits: readonly Limit[], low: number, high: number): readonly [number, number] {
+  const lows = limits.filter((l) => l.kind === 'low').map((l) => l.value);
+  const highs = limits.filter((l) => l.kind === 'high').map((l) => l.value);
+  return [lows.length > 0 ? Math.max(...lows) : low, highs.length > 0 ? Math.min(...highs) : high];
+}

@@ -1,0 +1,37 @@
+/** The line at the bottom: what was last done here, and what became of it. */
+import { signal } from '@preact/signals';
+import type { Key } from '../i18n/en.ts';
+import { t } from './prefs.ts';
+import { Problem } from './http.ts';
+
+export type Tone = 'plain' | 'busy' | 'good' | 'bad';
+
+export interface Action {
+  readonly text: string;
+  readonly tone: Tone;
+  /** Wall time of this workstation. */
+  readonly at: number;
+}
+
+export const lastAction = signal<Action | null>(null);
+
+export function say(tone: Tone, text: string): void {
+  lastAction.value = { text, tone, at: Date.now() };
+}
+
+const KNOWN: Readonly<Record<string, Key>> = {
+  network: 'error.network',
+  no_session: 'error.session',
+  denied: 'error.denied',
+  store_away: 'error.storeAway',
+  unreadable: 'error.unknown',
+};
+
+/** What went wrong, in the operator's language where it is known, else in the server's words. */
+export function wordsOf(error: unknown): string {
+  if (!(error instanceof Problem)) return t('error.unknown');
+  const key = KNOWN[error.code];
+  if (key !== undefined) return t(key);
+  if (error.status === 403) return t('error.denied');
+  return error.message;
+}

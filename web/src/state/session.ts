@@ -1,0 +1,77 @@
+/** Who sits here. Everything else starts when somebody is logged in and stops when not. */
+import { signal } from '@preact/signals';
+import type { Role, Session } from '../model/types.ts';
+import { roleAtLeast } from '../model/types.ts';
+import { ask, get, Problem, whenSessionEnds } from './http.ts';
+
+export type Login =
+  | { readonly state: 'asking' }
+  | { readonly state: 'unreachable' }
+  | { readonly state: 'store_away' }
+  | { readonly state: 'out'; readonly ended: boolean }
+  | { readonly state: 'in'; readonly session: Session };
+
+export const login = signal<Login>({ state: 'asking' });
+/** The form to change one's own password is open. */
+export const changingPassword = signal(false);
+
+const RETRY_MS = 2_000;
+
+export function may(role: Role): boolean {
+  return login.value.state === 'in' && roleAtLeast(login.value.session.role, role);
+}
+
+export function sessionEnded(): void {
+  if (login.peek().state !== 'in') return;
+  changingPassword.value = false;
+  login.value = { state: 'out', ended: true };
+}
+
+whenSessionEnds(sessionEnded);
+
+/** Asks who this is; as long as nobody can tell, asks again by itself. */
+export async function findSession(): Promise<void> {
+  try {
+    login.value = { state: 'in', session: await get<Session>('/session') };
+  } catch (error) {
+    const status = error instanceof Problem ? error.status : 0;
+    if (status === 401) {
+      const was = login.peek();
+      login.value = { state: 'out', ended: was.state === 'in' || (was.state === 'out' && was.ended) };
+      return;
+    }
+    login.value = { state: status === 503 ? 'store_away' : 'unreachable' };
+    setTimeout(() => void findSession(), RETRY_MS);
+  }
+}
+
+/** The socket was refused: the session may have ended, or the server may just be away. */
+export async function checkSession(): Promise<void> {
+  try {
+    await get<Session>('/session');
+  } catch (error) {
+    if (error instanceof Problem && error.status === 401) sessionEnded();
+  }
+}
+
+export async function logIn(user: string, password: string): Promise<void> {
+  const answer = await ask<Session>('POST', '/session', { body: { user, password } });
+  login.value = { state: 'in', session: answer.body };
+}
+
+export async function logOut(): Promise<void> {
+  try {
+    await ask<undefined>('DELETE', '/session');
+  } catch (error) {
+    // Without an answer the cookie may still be good: then this workstation is not logged out, and must not look so.
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+  }
+  changingPassword.value = false;
+  login.value = { state: 'out', ended: false };
+}
+
+export async function setPassword(current: string, next: string): Promise<void> {
+  await ask<undefined>('PUT', '/session/password', { body: current === '' ? { new: next } : { current, new: next } });
+  changingPassword.value = false;
+  await findSession();
+}

@@ -1,0 +1,145 @@
+import { isUnacked, type Row } from '../../model/alarm-list.ts';
+import { formatAge, formatNumber, formatShort, NONE, parseTime } from '../../model/format.ts';
+import { trendOf } from '../../model/route.ts';
+import type { Alarm } from '../../model/types.ts';
+import { ackNotes, ackPending } from '../../state/alarms.ts';
+import { second } from '../../state/clock.ts';
+import { tags } from '../../state/plant.ts';
+import { lang, t, tt } from '../../state/prefs.ts';
+import { may } from '../../state/session.ts';
+import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { Go } from '../go.tsx';
+import { TagValue } from '../tag-value.tsx';
+
+export const ROW_PX = 30;
+
+interface Props {
+  readonly row: Row;
+  readonly index: number;
+  readonly current: boolean;
+  readonly selected: boolean;
+  readonly onPoint: (index: number) => void;
+  readonly onSelect: (name: string) => void;
+  readonly onAck: (alarm: Alarm, event: MouseEvent) => void;
+}
+
+function Age({ raised }: { readonly raised: number | null }) {
+  return <>{raised === null ? '' : formatAge(second.value - raised, lang.value)}</>;
+}
+
+function numbersOf(alarm: Alarm): { readonly at: string; readonly limit: string } {
+  const tag = alarm.tag === null ? undefined : tags.value.get(alarm.tag);
+  const decimals = tag?.type === 'float' ? tag.decimals : 0;
+  return {
+    at: alarm.value === null ? '' : formatNumber(alarm.value, decimals),
+    limit: alarm.limit === null ? '' : `${alarm.kind === 'low' ? '<' : '>'} ${formatNumber(alarm.limit, decimals)}`,
+  };
+}
+
+function Acked({ alarm, gone }: { readonly alarm: Alarm; readonly gone: boolean }) {
+  const note = ackNotes.value.get(alarm.name);
+  if (gone) return <em class="row-note">{t('alarms.gone')}</em>;
+  if (note !== undefined) {
+    return (
+      <em class="row-note" title={note}>
+        {note}
+      </em>
+    );
+  }
+  const at = parseTime(alarm.acked_at);
+  return <>{alarm.acked_by === null ? '' : `${alarm.acked_by}${at === null ? '' : ` ${formatShort(at, second.value)}`}`}</>;
+}
+
+function AckCell({ alarm, gone, onAck }: { readonly alarm: Alarm; readonly gone: boolean; readonly onAck: Props['onAck'] }) {
+  if (!may('operator') || gone || !isUnacked(alarm)) return null;
+  return (
+    <button
+      type="button"
+      class="ack"
+      tabIndex={-1}
+      data-testid={`alarm-ack-${alarm.name}`}
+      disabled={ackPending.value.has(alarm.name)}
+      aria-label={t('alarms.ackOne', { alarm: alarm.name })}
+      onClick={(event) => onAck(alarm, event)}
+    >
+      {t('col.ack')}
+    </button>
+  );
+}
+
+export function AlarmRow({ row, index, current, selected, onPoint, onSelect, onAck }: Props) {
+  const { alarm, gone } = row;
+  const raised = parseTime(alarm.raised);
+  const tag = alarm.tag === null ? undefined : tags.value.get(alarm.tag);
+  const numbers = numbersOf(alarm);
+  const object = (alarm.tag ?? alarm.gateway).replace(`${alarm.site}/`, '');
+  const name = ['alarm-row', current ? 'alarm-row-current' : '', gone ? 'alarm-row-gone' : ''].join(' ');
+  return (
+    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and names its current row (aria-activedescendant)
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of its rows
+    <div
+      id={`alarm-${index}`}
+      role="row"
+      class={name}
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      data-testid={`alarm-row-${alarm.name}`}
+      data-letter={gone ? 'A' : alarm.letter}
+      onClick={() => onPoint(index)}
+    >
+      <span role="gridcell">
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          checked={selected}
+          data-testid={`alarm-select-${alarm.name}`}
+          aria-label={t('alarms.selectRow', { alarm: alarm.name })}
+          onChange={() => onSelect(alarm.name)}
+        />
+      </span>
+      <span role="gridcell" class="cell-sym">
+        <AlarmSymbol priority={alarm.priority} letter={gone ? 'C' : alarm.letter} />
+      </span>
+      <span role="gridcell" class="num">
+        {raised === null ? NONE : formatShort(raised, second.value)}
+      </span>
+      <span role="gridcell">
+        <Go to={{ page: 'site', site: alarm.site }}>{alarm.site}</Go>
+      </span>
+      <span role="gridcell">{tag === undefined ? object : <Go to={trendOf([tag.name])}>{object}</Go>}</span>
+      <span role="gridcell" class="cell-text" title={alarm.name}>
+        {tt(alarm.message)}
+      </span>
+      <span role="gridcell" class="cell-number num">
+        {numbers.at}
+      </span>
+      <span role="gridcell" class="cell-number">
+        {tag === undefined ? null : <TagValue tag={tag} unit={false} />}
+      </span>
+      <span role="gridcell" class="cell-number num">
+        {numbers.limit}
+      </span>
+      <span role="gridcell" class="unit">
+        {alarm.unit}
+      </span>
+      <span role="gridcell">
+        {t(`letterShort.${gone ? 'A' : alarm.letter}`)}
+        {alarm.untrusted ? (
+          <b class="mark" title={t('alarms.untrusted')}>
+            {' '}
+            ?
+          </b>
+        ) : null}
+      </span>
+      <span role="gridcell" class="cell-number num">
+        <Age raised={raised} />
+      </span>
+      <span role="gridcell" class="cell-text">
+        <Acked alarm={alarm} gone={gone} />
+      </span>
+      <span role="gridcell">
+        <AckCell alarm={alarm} gone={gone} onAck={onAck} />
+      </span>
+    </div>
+  );
+}

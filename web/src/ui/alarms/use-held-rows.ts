@@ -1,0 +1,54 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type Held, holdRows, type Row } from '../../model/alarm-list.ts';
+import type { Alarm } from '../../model/types.ts';
+
+/** A pointer that rests this long is not reading any more. */
+const POINTER_MS = 10_000;
+const KEYS_MS = 5_000;
+/** After the rows have moved under the pointer, a press within this time was meant for another row. */
+const SETTLE_MS = 500;
+
+export interface HeldRows extends Held {
+  /** Somebody points or types here: hold still. */
+  readonly hold: (how: 'pointer' | 'keys') => void;
+  readonly release: () => void;
+  /** The rows have just moved: a press now may be meant for another one. */
+  readonly settling: () => boolean;
+}
+
+const sameOrder = (a: readonly Row[], b: readonly Row[]): boolean =>
+  a.length === b.length && a.every((row, i) => row.alarm.name === b[i]?.alarm.name);
+
+/** The rows of a list that holds still while it is being read. */
+export function useHeldRows(sorted: readonly Alarm[], orderKey: string): HeldRows {
+  const [held, setHeld] = useState(false);
+  const [released, setReleased] = useState(0);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const before = useRef<{ rows: readonly Row[]; key: string; movedAt: number }>({ rows: [], key: '', movedAt: 0 });
+
+  const result = useMemo(() => {
+    const key = `${orderKey} ${released}`;
+    const keep = held && before.current.key === key;
+    const next = holdRows(before.current.rows, sorted, keep);
+    const moved = before.current.rows.length > 0 && !sameOrder(before.current.rows, next.rows);
+    before.current = { rows: next.rows, key, movedAt: moved ? performance.now() : before.current.movedAt };
+    return next;
+  }, [sorted, held, orderKey, released]);
+
+  useEffect(() => () => clearTimeout(timer.current), []);
+
+  return {
+    ...result,
+    hold(how) {
+      setHeld(true);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => setHeld(false), how === 'pointer' ? POINTER_MS : KEYS_MS);
+    },
+    release() {
+      clearTimeout(timer.current);
+      setHeld(false);
+      setReleased((n) => n + 1);
+    },
+    settling: () => performance.now() - before.current.movedAt < SETTLE_MS,
+  };
+}

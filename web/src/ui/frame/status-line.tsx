@@ -1,0 +1,29 @@
+import { formatClock } from '../../model/format.ts';
+import { lastAction } from '../../state/action.ts';
+import { newBuild } from '../../state/live.ts';
+import { t } from '../../state/prefs.ts';
+
+export function StatusLine() {
+  const action = lastAction.value;
+  return (
+    <footer class="status" aria-label={t('status.label')}>
+      <output class={`status-text status-${action?.tone ?? 'plain'}`} data-testid="status-line">
+        {action === null ? (
+          t('status.ready')
+        ) : (
+          <>
+            <span class="num">{formatClock(action.at)}</span> {action.text}
+          </>
+        )}
+      </output>
+      {newBuild.value ? (
+        <span class="status-build">
+          {t('app.newBuild')}{' '}
+          <button type="button" class="flat" onClick={() => location.reload()}>
+            {t('app.reload')}
+          </button>
+        </span>
+      ) : null}
+    </footer>
+  );
+}

@@ -1,0 +1,130 @@
+import { useEffect, useState } from 'preact/hooks';
+import { formatBytes, formatCount, formatShort, NONE, parseTime } from '../model/format.ts';
+import type { Gateway } from '../model/types.ts';
+import { wordsOf } from '../state/action.ts';
+import { second } from '../state/clock.ts';
+import { get, isAbort } from '../state/http.ts';
+import { gatewayLinks } from '../state/plant.ts';
+import { t, tt } from '../state/prefs.ts';
+import { Go } from './go.tsx';
+
+const REFRESH_MS = 5_000;
+/** Beyond this the times of its samples are doubtful. */
+const CLOCK_WARN_MS = 2_000;
+
+function time(text: string | null): string {
+  const ms = parseTime(text);
+  return ms === null ? NONE : formatShort(ms, second.value);
+}
+
+function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
+  // The state itself is live; the figures beside it are as old as the last answer.
+  const up = gatewayLinks.value.get(gateway.name)?.up ?? gateway.up;
+  const state = !gateway.enabled ? 'disabled' : up ? 'up' : 'down';
+  const offset = gateway.clock_offset_ms;
+  const odd = (n: number) => (n > 0 ? 'cell-number num cell-odd' : 'cell-number num');
+  return (
+    <tr data-testid={`gateway-row-${gateway.name}`} data-state={state} class={`gateway-${state}`}>
+      <th scope="row" title={tt(gateway.title)}>
+        {gateway.name}
+      </th>
+      <td>
+        <Go to={{ page: 'site', site: gateway.site }}>{gateway.site}</Go>
+      </td>
+      <td class="cell-state">
+        <span class={`gateway-mark gateway-mark-${state}`} />
+        {t(`gateways.${state}`)}
+      </td>
+      <td class="num">{time(gateway.since)}</td>
+      <td class="num">{time(gateway.last_seen)}</td>
+      <td class="num">{gateway.peer === '' ? NONE : gateway.peer}</td>
+      <td>{gateway.software === '' ? NONE : gateway.software}</td>
+      <td class="cell-number num">{formatCount(gateway.records)}</td>
+      <td class="cell-number num">{formatCount(gateway.duplicates)}</td>
+      <td class={odd(gateway.backlog_bytes)}>{formatBytes(gateway.backlog_bytes)}</td>
+      <td class="num">{time(gateway.oldest_sample)}</td>
+      <td class={odd(gateway.dropped_total)}>{formatCount(gateway.dropped_total)}</td>
+      <td class={odd(gateway.quarantined)}>{formatCount(gateway.quarantined)}</td>
+      <td class={odd(gateway.unknown_tags)}>{formatCount(gateway.unknown_tags)}</td>
+      <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>{offset === null ? NONE : `${offset.toFixed(0)} ms`}</td>
+      <td class={gateway.fault === '' ? '' : 'cell-odd'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
+    </tr>
+  );
+}
+
+const COLUMNS = ['since', 'seen', 'peer', 'software'] as const;
+const FIGURES = ['records', 'duplicates', 'backlog'] as const;
+const FAULTS = ['dropped', 'quarantined', 'unknown', 'clock'] as const;
+
+export function GatewaysScreen() {
+  const [list, setList] = useState<readonly Gateway[] | null>(null);
+  const [failed, setFailed] = useState('');
+  useEffect(() => {
+    const gone = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const load = async () => {
+      try {
+        setList((await get<{ gateways: readonly Gateway[] }>('/gateways', gone.signal)).gateways);
+        setFailed('');
+      } catch (error) {
+        if (isAbort(error)) return;
+        setFailed(wordsOf(error));
+      }
+      timer = setTimeout(() => void load(), REFRESH_MS);
+    };
+    void load();
+    return () => {
+      gone.abort();
+      clearTimeout(timer);
+    };
+  }, []);
+  const up = list?.filter((g) => gatewayLinks.value.get(g.name)?.up ?? g.up).length ?? 0;
+  return (
+    <div class="page">
+      <header class="page-head">
+        <h1>{t('gateways.title')}</h1>
+        {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
+        {failed === '' ? null : <strong class="fault">{failed}</strong>}
+      </header>
+      {list === null ? (
+        <p class="page-note">{t('app.loading')}</p>
+      ) : list.length === 0 ? (
+        <p class="page-note">{t('gateways.empty')}</p>
+      ) : (
+        <div class="panel scroll">
+          <table class="table">
+            <thead>
+              <tr>
+                <th scope="col">{t('site.gateway')}</th>
+                <th scope="col">{t('col.site')}</th>
+                <th scope="col">{t('gateways.state')}</th>
+                {COLUMNS.map((c) => (
+                  <th key={c} scope="col">
+                    {t(`gateways.${c}`)}
+                  </th>
+                ))}
+                {FIGURES.map((c) => (
+                  <th key={c} scope="col" class="cell-number">
+                    {t(`gateways.${c}`)}
+                  </th>
+                ))}
+                <th scope="col">{t('gateways.oldest')}</th>
+                {FAULTS.map((c) => (
+                  <th key={c} scope="col" class="cell-number">
+                    {t(`gateways.${c}`)}
+                  </th>
+                ))}
+                <th scope="col">{t('gateways.fault')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.map((gateway) => (
+                <GatewayRow key={gateway.name} gateway={gateway} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </div>
+  );
+}

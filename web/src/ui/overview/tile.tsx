@@ -1,0 +1,128 @@
+import { useMemo } from 'preact/hooks';
+import { countAlarms, PRIORITIES, worst } from '../../model/alarm-list.ts';
+import { formatSince } from '../../model/format.ts';
+import { isUsable } from '../../model/quality.ts';
+import { type Pump, type Station, stationOf, type Tank } from '../../model/station.ts';
+import type { Alarm, Site, Tag } from '../../model/types.ts';
+import { alarmsBySite } from '../../state/alarms.ts';
+import { second } from '../../state/clock.ts';
+import { liveValue } from '../../state/live.ts';
+import { siteLink, tagsBySite } from '../../state/plant.ts';
+import { t, tt } from '../../state/prefs.ts';
+import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { Go } from '../go.tsx';
+import { LevelBar } from '../level-bar.tsx';
+import { Spark } from '../spark.tsx';
+import { TagValue } from '../tag-value.tsx';
+
+const NO_TAGS: readonly Tag[] = [];
+const NO_ALARMS: readonly Alarm[] = [];
+const BAR = { w: 16, h: 76 };
+
+/** Worst symbol, and how many stand of each priority; the number of those that wait is bold. */
+function TileAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
+  const most = worst(alarms);
+  if (most === undefined) return null;
+  const { standing } = countAlarms(alarms);
+  const text = PRIORITIES.filter((p) => standing[p] > 0).map((p) => (
+    <span key={p} class="tile-count">
+      <AlarmSymbol priority={p} letter={worst(alarms.filter((a) => a.priority === p))?.letter ?? 'C'} size={16} />
+      <span class="num">{standing[p]}</span>
+    </span>
+  ));
+  return <span class="tile-alarms">{text}</span>;
+}
+
+function TileTank({ tank }: { readonly tank: Tank }) {
+  return (
+    <div class="tile-tank" title={tank.level.name}>
+      <svg width={BAR.w + 6} height={BAR.h + 2} viewBox={`-1 -1 ${BAR.w + 6} ${BAR.h + 2}`} aria-hidden="true">
+        <LevelBar tag={tank.level} width={BAR.w} height={BAR.h} />
+      </svg>
+      <div>
+        <span class="label">{tank.name}</span>
+        <TagValue tag={tank.level} testid={`value-${tank.level.name}`} />
+      </div>
+    </div>
+  );
+}
+
+export function PumpDot({ pump }: { readonly pump: Pump }) {
+  const live = pump.run === undefined ? null : liveValue(pump.run.name).value;
+  const known = live !== null && isUsable(live.quality) && live.value !== null;
+  const state = !known ? 'unknown' : live.value !== 0 ? 'running' : 'stopped';
+  const text = `${pump.name}: ${t(`state.${state}`)}`;
+  return (
+    <span class={`dot dot-${state}`} title={text} data-testid={pump.run === undefined ? undefined : `dot-${pump.run.name}`} data-state={state}>
+      <svg width="14" height="14" viewBox="0 0 14 14" role="img" aria-label={text}>
+        <circle cx="7" cy="7" r="5.5" />
+      </svg>
+      {pump.name}
+    </span>
+  );
+}
+
+function Readings({ station }: { readonly station: Station }) {
+  const rows: readonly (readonly [string, readonly Tag[]])[] = [
+    [t('site.discharge'), station.discharge],
+    [t('site.suction'), station.suction],
+  ];
+  return (
+    <dl class="tile-readings">
+      {rows.map(([label, tags]) =>
+        tags.map((tag, i) => (
+          <div key={tag.name}>
+            <dt class="label">{tags.length > 1 ? `${label} ${i + 1}` : label}</dt>
+            <dd>
+              <TagValue tag={tag} testid={`value-${tag.name}`} />
+            </dd>
+          </div>
+        )),
+      )}
+    </dl>
+  );
+}
+
+function TileLink({ site }: { readonly site: Site }) {
+  const link = siteLink(site);
+  if (link.state === 'up' || link.state === 'none') return <span class="tile-live">{link.state === 'up' ? t('tile.live') : ''}</span>;
+  return (
+    <span class="tile-cut" data-testid={`cut-${site.name}`}>
+      {t('tile.cut', { time: formatSince(link.since, second.value) })}
+    </span>
+  );
+}
+
+export function Tile({ site }: { readonly site: Site }) {
+  const tags = tagsBySite.value.get(site.name) ?? NO_TAGS;
+  const station = useMemo(() => stationOf(tags), [tags]);
+  const alarms = alarmsBySite.value.get(site.name) ?? NO_ALARMS;
+  const cut = siteLink(site).state === 'cut';
+  const [first] = station.tanks;
+  return (
+    <Go to={{ page: 'site', site: site.name }} class={cut ? 'tile tile-is-cut' : 'tile'} testid={`site-tile-${site.name}`}>
+      <header class="tile-head">
+        <b>{site.name}</b>
+        <span class="tile-title">{tt(site.title) === site.name ? '' : tt(site.title)}</span>
+        <TileAlarms alarms={alarms} />
+      </header>
+      <div class="tile-body">
+        <div class="tile-tanks">
+          {station.tanks.map((tank) => (
+            <TileTank key={tank.name} tank={tank} />
+          ))}
+        </div>
+        <Readings station={station} />
+      </div>
+      <div class="tile-pumps">
+        {station.pumps.map((pump) => (
+          <PumpDot key={pump.name} pump={pump} />
+        ))}
+      </div>
+      <footer class="tile-foot">
+        <TileLink site={site} />
+        {first === undefined ? null : <Spark tag={first.level} width={150} height={22} span="8h" />}
+      </footer>
+    </Go>
+  );
+}

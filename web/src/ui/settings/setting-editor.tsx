@@ -1,0 +1,230 @@
+import { useEffect, useState } from 'preact/hooks';
+import { bodyOf, emptyForm, type FaultField, faultsByField, formOf, hasLimit, type SettingForm } from '../../model/setting-form.ts';
+import type { AlarmKind, AlarmSetting } from '../../model/types.ts';
+import { say, wordsOf } from '../../state/action.ts';
+import { ask, get, itemPath, Problem } from '../../state/http.ts';
+import { loadPlant, tags } from '../../state/plant.ts';
+import { t } from '../../state/prefs.ts';
+
+interface Props {
+  /** undefined: a new one. */
+  readonly setting: AlarmSetting | undefined;
+  readonly onClose: () => void;
+}
+
+type Faults = ReadonlyMap<FaultField, string>;
+
+const NO_FAULTS: Faults = new Map();
+const KINDS: readonly AlarmKind[] = ['high', 'low', 'stale'];
+const DELETE_REASON_MAX = 500;
+
+interface FieldProps {
+  readonly field: Exclude<keyof SettingForm, 'enabled' | 'kind'> | 'reason';
+  readonly label: string;
+  readonly value: string;
+  readonly faults: Faults;
+  readonly onInput: (text: string) => void;
+  readonly numeric?: boolean;
+  readonly disabled?: boolean;
+  readonly list?: string;
+}
+
+function Field({ field, label, value, faults, onInput, numeric = false, disabled = false, list }: FieldProps) {
+  const fault = faults.get(field);
+  return (
+    <label class={fault === undefined ? 'field' : 'field field-faulty'}>
+      {label}
+      <input
+        data-testid={`setting-${field}`}
+        inputMode={numeric ? 'decimal' : undefined}
+        class={numeric ? 'num' : undefined}
+        list={list}
+        disabled={disabled}
+        aria-invalid={fault !== undefined}
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+      {fault === undefined ? null : (
+        <span class="fault" data-testid={`setting-fault-${field}`}>
+          {fault}
+        </span>
+      )}
+    </label>
+  );
+}
+
+function RangeHint({ name }: { readonly name: string }) {
+  const tag = tags.value.get(name);
+  if (tag === undefined) return null;
+  return <p class="hint">{t('settings.range', { tag: tag.name, low: tag.low, high: tag.high, unit: tag.unit })}</p>;
+}
+
+/** One alarm's setting. The server checks; what it refuses is said at the field it means. */
+export function SettingEditor({ setting, onClose }: Props) {
+  const isNew = setting === undefined;
+  const [form, setForm] = useState(() => (isNew ? emptyForm('') : formOf(setting)));
+  const [revision, setRevision] = useState(setting?.revision ?? 0);
+  const [reason, setReason] = useState('');
+  const [faults, setFaults] = useState<Faults>(NO_FAULTS);
+  const [general, setGeneral] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [deleting, setDeleting] = useState(false);
+  const set = (part: Partial<SettingForm>) => setForm((before) => ({ ...before, ...part }));
+
+  useEffect(() => {
+    const close = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
+    document.addEventListener('keydown', close);
+    return () => document.removeEventListener('keydown', close);
+  }, [onClose]);
+
+  const refuse = async (error: unknown) => {
+    say('bad', t('settings.failed', { why: wordsOf(error) }));
+    if (!(error instanceof Problem)) return setGeneral(wordsOf(error));
+    const byField = faultsByField(error.faults);
+    setFaults(byField);
+    setGeneral(byField.get('') ?? (byField.size > 0 ? '' : wordsOf(error)));
+    if (error.status !== 412 || isNew) return undefined;
+    try {
+      setRevision((await get<AlarmSetting>(itemPath('alarm-settings', form.name))).revision);
+      setGeneral(t('settings.conflict'));
+      await loadPlant();
+    } catch (again) {
+      setGeneral(wordsOf(again));
+    }
+    return undefined;
+  };
+
+  const send = async (change: () => Promise<string>) => {
+    if (reason.trim() === '') return setFaults(new Map([['reason', t('settings.reasonNeeded')]]));
+    setBusy(true);
+    setFaults(NO_FAULTS);
+    setGeneral('');
+    try {
+      say('good', await change());
+      await loadPlant();
+      onClose();
+    } catch (error) {
+      setBusy(false);
+      await refuse(error);
+    }
+    return undefined;
+  };
+  const save = () =>
+    send(async () => {
+      const body = { reason: reason.trim(), value: bodyOf(form) };
+      const seen = isNew ? { create: true } : { ifMatch: revision };
+      const answer = await ask<{ revision: number }>('PUT', itemPath('alarm-settings', form.name.trim()), { body, ...seen });
+      return t('settings.saved', { alarm: form.name, revision: answer.body.revision });
+    });
+  const remove = () =>
+    send(async () => {
+      const why = encodeURIComponent(reason.trim().slice(0, DELETE_REASON_MAX));
+      const path = `${itemPath('alarm-settings', form.name)}?reason=${why}`;
+      const answer = await ask<{ revision: number }>('DELETE', path, { ifMatch: revision });
+      return t('settings.deleted', { alarm: form.name, revision: answer.body.revision });
+    });
+  /** A new alarm's name follows its tag and kind until it is typed over. */
+  const setSource = (source: string, kind: AlarmKind) => {
+    const follows = form.name === '' || form.name === `${form.source}.${form.kind}`;
+    set({ source, kind, ...(isNew && follows ? { name: source === '' ? '' : `${source}.${kind}` } : {}) });
+  };
+
+  const field = { faults };
+  return (
+    <form
+      class="panel editor"
+      data-testid="setting-editor"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void save();
+      }}
+    >
+      <h2>{isNew ? t('settings.new') : t('settings.editing', { alarm: form.name })}</h2>
+      {isNew ? (
+        <>
+          <label class="field">
+            {t('settings.kind')}
+            <select
+              data-testid="setting-kind"
+              value={form.kind}
+              onChange={(event) => setSource(form.source, KINDS.find((k) => k === event.currentTarget.value) ?? 'high')}
+            >
+              {KINDS.map((kind) => (
+                <option key={kind} value={kind}>
+                  {t(`kind.${kind}`)}
+                </option>
+              ))}
+            </select>
+          </label>
+          <Field {...field} field="source" label={t('settings.tag')} value={form.source} list="tag-names" onInput={(source) => setSource(source, form.kind)} />
+          <datalist id="tag-names">
+            {[...tags.value.keys()].map((name) => (
+              <option key={name} value={name} />
+            ))}
+          </datalist>
+          <Field {...field} field="name" label={t('settings.name')} value={form.name} onInput={(name) => set({ name })} />
+        </>
+      ) : null}
+      {hasLimit(form.kind) ? (
+        <>
+          <RangeHint name={form.source} />
+          <div class="pair">
+            <Field {...field} field="limit" label={t('settings.limit')} value={form.limit} numeric onInput={(limit) => set({ limit })} />
+            <Field {...field} field="deadband" label={t('settings.deadband')} value={form.deadband} numeric onInput={(deadband) => set({ deadband })} />
+          </div>
+        </>
+      ) : null}
+      <div class="pair">
+        <Field {...field} field="on_delay_s" label={t('settings.on_delay_s')} value={form.on_delay_s} numeric onInput={(on_delay_s) => set({ on_delay_s })} />
+        <Field {...field} field="off_delay_s" label={t('settings.off_delay_s')} value={form.off_delay_s} numeric onInput={(off_delay_s) => set({ off_delay_s })} />
+      </div>
+      <div class="pair">
+        <label class="field">
+          {t('settings.priority')}
+          <select data-testid="setting-priority" value={form.priority} onChange={(event) => set({ priority: event.currentTarget.value })}>
+            {(['1', '2', '3', '4'] as const).map((p) => (
+              <option key={p} value={p}>
+                {p} {t(`priority.${p}`)}
+              </option>
+            ))}
+          </select>
+          {faults.has('priority') ? <span class="fault">{faults.get('priority')}</span> : null}
+        </label>
+        <label class="field field-check">
+          <input
+            type="checkbox"
+            data-testid="setting-enabled"
+            checked={form.enabled}
+            onChange={(event) => set({ enabled: event.currentTarget.checked })}
+          />
+          {t('settings.enabled')}
+        </label>
+      </div>
+      <Field {...field} field="message_en" label={t('settings.message_en')} value={form.message_en} onInput={(message_en) => set({ message_en })} />
+      <Field {...field} field="message_zh" label={t('settings.message_zh')} value={form.message_zh} onInput={(message_zh) => set({ message_zh })} />
+      <Field {...field} field="reason" label={t('settings.reason')} value={reason} onInput={setReason} />
+      {general === '' ? null : (
+        <p class="fault" role="alert" data-testid="setting-error">
+          {general}
+        </p>
+      )}
+      <div class="buttons">
+        <button type="submit" class="main" data-testid="setting-save" disabled={busy}>
+          {t(isNew ? 'settings.create' : 'settings.save')}
+        </button>
+        <button type="button" data-testid="setting-cancel" onClick={onClose}>
+          {t('settings.cancel')}
+        </button>
+        {isNew || form.kind === 'comm' ? null : deleting ? (
+          <button type="button" class="danger" data-testid="setting-delete-sure" disabled={busy} onClick={() => void remove()}>
+            {t('settings.deleteSure', { alarm: form.name })}
+          </button>
+        ) : (
+          <button type="button" class="far" data-testid="setting-delete" onClick={() => setDeleting(true)}>
+            {t('settings.delete')}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}

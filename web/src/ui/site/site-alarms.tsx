@@ -1,0 +1,46 @@
+import { ackItem, isUnacked } from '../../model/alarm-list.ts';
+import { formatShort, parseTime } from '../../model/format.ts';
+import type { Alarm } from '../../model/types.ts';
+import { acknowledge, ackNotes, ackPending } from '../../state/alarms.ts';
+import { second } from '../../state/clock.ts';
+import { t, tt } from '../../state/prefs.ts';
+import { may } from '../../state/session.ts';
+import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { alarmNumbers } from '../frame/banner.tsx';
+
+/** The standing alarms of one site, most urgent first. */
+export function SiteAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
+  if (alarms.length === 0) return <p class="panel-note">{t('site.noAlarms')}</p>;
+  return (
+    <ul class="site-alarms">
+      {alarms.map((alarm) => {
+        const raised = parseTime(alarm.raised);
+        const note = ackNotes.value.get(alarm.name);
+        return (
+          <li key={alarm.name} data-testid={`alarm-row-${alarm.name}`} data-letter={alarm.letter}>
+            <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
+            <span class="num site-alarm-time">{raised === null ? '' : formatShort(raised, second.value)}</span>
+            <span class="site-alarm-text">
+              {tt(alarm.message)} <span class="num">{alarmNumbers(alarm)}</span>
+              {note === undefined ? null : <em class="row-note">{note}</em>}
+            </span>
+            {may('operator') && isUnacked(alarm) ? (
+              <button
+                type="button"
+                class="ack"
+                data-testid={`alarm-ack-${alarm.name}`}
+                disabled={ackPending.value.has(alarm.name)}
+                aria-label={t('alarms.ackOne', { alarm: alarm.name })}
+                onClick={() => void acknowledge([ackItem(alarm)])}
+              >
+                {t('col.ack')}
+              </button>
+            ) : (
+              <span class="site-alarm-state">{t(`letterShort.${alarm.letter}`)}</span>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
