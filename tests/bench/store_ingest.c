@@ -1,0 +1,133 @@
+/* The store's own way of a record into history: as received, once only, with ranges and one row for each
+ * sample, durable before it is reported. Records are handed over as gateways do it: each has a window of
+ * them on its way. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS (in a new, empty database) */
+#include "server/store/migrate.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/pg_cpu.h"
+#include "tests/bench/records.h"
+
+struct bench {
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    struct store *store;
+    struct records records;
+    uint64_t postmaster;
+    uint32_t ahead; /* most on their way */
+    uint32_t given;
+    uint32_t ingested;
+    bool loaded;
+    bool ready;
+    bool stopping;
+    double cpu;
+    double wall;
+};
+
+static void on_loaded(void *ctx, struct store_boot *boot) {
+    struct bench *b = ctx;
+    config_set_free(&boot->config);
+    b->loaded = true;
+}
+
+/* The clock runs from the first moment at which it all works. */
+static void on_state(void *ctx, enum store_state state, int64_t lag_us, const struct error *error) {
+    struct bench *b = ctx;
+    (void)lag_us;
+    if (state == STORE_AWAY && b->ready) {
+        bench_die(error->where, error->text);
+    }
+    if (state != STORE_AWAY && b->loaded && !b->ready) {
+        b->ready = true;
+        b->cpu = bench_cpu_s() + pg_cpu_s(b->postmaster);
+        b->wall = bench_wall_s();
+    }
+}
+
+static void on_stopped(void *ctx) {
+    struct bench *b = ctx;
+    uv_close((uv_handle_t *)&b->prepare, NULL);
+}
+
+static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
+    struct bench *b = ctx;
+    (void)v;
+    b->ingested += n;
+    if (b->ingested == b->records.n) {
+        double wall = bench_wall_s() - b->wall;
+        double cpu = bench_cpu_s() + pg_cpu_s(b->postmaster) - b->cpu;
+        bench_report("store_ingest", (uint64_t)b->ingested * RECORDS_SAMPLES, cpu, wall, "");
+    }
+}
+
+static void on_room(void *ctx) {
+    (void)ctx; /* asked again each turn */
+}
+
+static void on_journaled(void *ctx, uint64_t seq) {
+    (void)ctx;
+    (void)seq;
+}
+
+static void on_settled(void *ctx, uint64_t token, const struct store_settled *s) {
+    (void)ctx;
+    (void)token;
+    (void)s;
+}
+
+static void on_reply(void *ctx, uint64_t token, const struct reply *r) {
+    (void)ctx;
+    (void)token;
+    (void)r;
+}
+
+static void on_fatal(void *ctx, const struct error *error) {
+    (void)ctx;
+    bench_die(error->where, error->text);
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+    struct bench *b = prepare->data;
+    if (b->ingested == b->records.n && !b->stopping) {
+        b->stopping = true;
+        store_stop(b->store, 10000, on_stopped, b);
+    }
+    while (b->ready && b->given < b->records.n && b->given - b->ingested < b->ahead &&
+           store_has_room(b->store, &b->records.v[b->given])) {
+        bench_need(store_ingest(b->store, &b->records.v[b->given]) == OK, "store_ingest");
+        b->given++;
+    }
+    store_turn_end(b->store);
+}
+
+int main(int argc, char **argv) {
+    static struct bench b;
+    const char *conninfo = argc > 1 ? argv[1] : "";
+    b.postmaster = bench_arg(argc, argv, 2, 0);
+    uint32_t tags = (uint32_t)bench_arg(argc, argv, 3, 1000);
+    b.ahead = tags / RECORDS_GATEWAY_TAGS * LINK_WINDOW_FRAMES;
+    struct error err;
+    if (migrate_run(conninfo, "migrations", NULL, NULL, &err) != OK) {
+        bench_die(err.where, err.text);
+    }
+    records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000));
+    bench_need(uv_loop_init(&b.loop) == 0 && uv_prepare_init(&b.loop, &b.prepare) == 0, "loop");
+    b.prepare.data = &b;
+    struct store_config cfg = {.loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations"};
+    struct store_host host = {.ctx = &b,
+                              .loaded = on_loaded,
+                              .state = on_state,
+                              .ingested = on_ingested,
+                              .room = on_room,
+                              .journaled = on_journaled,
+                              .settled = on_settled,
+                              .reply = on_reply,
+                              .fatal = on_fatal};
+    if (store_new(&cfg, &host, &b.store, &err) != OK) {
+        bench_die(err.where, err.text);
+    }
+    bench_need(uv_prepare_start(&b.prepare, on_prepare) == 0, "prepare");
+    (void)uv_run(&b.loop, UV_RUN_DEFAULT);
+    store_free(&b.store);
+    bench_need(uv_loop_close(&b.loop) == 0, "loop's end");
+    records_done(&b.records);
+    return 0;
+}
