@@ -1,5 +1,6 @@
 /* Part of config_file.h. */
 #include "server/app/cli/config_file.h"
+#include "server/base/check.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ static void print_fields(json_t *before, json_t *after) {
 
 void config_difference_print(const struct config_item *before, const struct config_item *after) {
     const struct config_item *item = after == NULL ? before : after;
+    CHECK(item != NULL);
     const char *sign = before == NULL ? "+" : "-";
     (void)printf("%s %s %.*s\n", before != NULL && after != NULL ? "~" : sign, config_kind_name(item->kind),
                  SLICE_ARG(item->name));
