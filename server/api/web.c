@@ -110,18 +110,24 @@ static bool is_loopback(const char *address) {
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
 }
 
+/* Some requests the library refuses by itself, before anybody is asked (a method that is none: 403): its
+ * answers carry security headers, too, and say that the connection closes. */
+static const struct lws_protocol_vhost_options own_headers = {.name = "connection:", .value = "close"};
+
 static enum status start(struct web *w, struct error *err) {
     void *loops[1] = {w->cfg.loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .iface = w->cfg.address,
         .protocols = w->protocols,
+        .headers = &own_headers,
         .extensions = NULL,
         .gid = -1,
         .uid = -1,
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                    LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   LWS_SERVER_OPTION_HTTP_HEADERS_SECURITY_BEST_PRACTICES_ENFORCE,
         .user = w,
         .max_http_header_data = 16384,
         .max_http_header_pool = (unsigned short)w->cfg.limits.connections_max,

@@ -155,7 +155,7 @@ static inline struct answer tls_client_raw(struct tls_client *c, struct slice by
     (void)close(s.fd);
     const char *text = (const char *)a.bytes.p;
     const char *end = strstr(text, "\r\n\r\n");
-    if (strncmp(text, "HTTP/1.1 ", 9) == 0 && end != NULL) {
+    if (strncmp(text, "HTTP/1.", 7) == 0 && end != NULL) {
         a.status = (int)strtol(text + 9, NULL, 10);
         a.head = text;
         a.body = end + 4;

@@ -327,6 +327,16 @@ static void connect_and_the_http2_preface_lead_nowhere(void **state) {
     }
 }
 
+static void what_the_library_refuses_by_itself_carries_security_headers_too(void **state) {
+    struct server *s = *state;
+    struct answer a = raw(s, "BREW /x HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", s->client.port);
+    assert_int_equal(a.status, 403);
+    assert_non_null(strstr(answer_header(&a, "Content-Security-Policy"), "default-src 'none'"));
+    assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
+    assert_string_equal(answer_header(&a, "Connection"), "close");
+    answer_done(&a);
+}
+
 static void no_extension_is_ever_agreed_to(void **state) {
     struct server *s = *state;
     struct stream stream;
@@ -509,6 +519,7 @@ int main(void) {
         WITH_SERVER(a_head_that_is_too_long_is_refused),
         WITH_SERVER(nothing_but_a_websocket_is_upgraded_to),
         WITH_SERVER(connect_and_the_http2_preface_lead_nowhere),
+        WITH_SERVER(what_the_library_refuses_by_itself_carries_security_headers_too),
         WITH_SERVER(no_extension_is_ever_agreed_to),
         WITH_SERVER(an_unmasked_frame_is_taken_by_the_library),
         WITH_SERVER(a_big_answer_arrives_whole_at_a_slow_reader),
