@@ -1,6 +1,7 @@
 /* The live socket over TLS, with a real core behind it.
  *
  * Covers: live.c, live_msg.c, live_sub.c. */
+#include "server/api/live.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/api/rig.h"
 
@@ -532,6 +533,50 @@ static void a_slow_screen_gets_the_newest_and_nothing_older_twice(void **state) 
     close_screen(&s);
 }
 
+static void toggle(struct rig *rig, void *ctx) {
+    (void)ctx;
+    for (int i = 0; i < 100; i++) {
+        struct feed high = {.tag = "S1/L_T1", .value = 9.0};
+        struct feed low = {.tag = "S1/L_T1", .value = 5.0};
+        feed(rig, &high);
+        feed(rig, &low);
+    }
+}
+
+static void count_screens(struct rig *rig, void *ctx) {
+    *(uint32_t *)ctx = live_count(rig->api->live);
+}
+
+static void a_screen_that_takes_nothing_is_closed_and_no_other_waits_for_it(void **state) {
+    struct rig *rig = *state;
+    struct screen stopped;
+    struct screen other;
+    uint32_t n = 0;
+    log_in(rig, "vera");
+    open_screen(rig, &other);
+    rig->client.receive_buffer = 4096;
+    open_screen(rig, &stopped);
+    rig->client.receive_buffer = 0;
+    /* Each event is some hundred bytes: together more than the kernels hold for one that does not read. */
+    for (int i = 0; i < 15; i++) {
+        rig_call(rig, toggle, NULL);
+        for (int j = 0; j < 200; j++) {
+            json_t *m = next(&other, "alarm");
+            assert_non_null(m);
+            json_decref(m);
+        }
+    }
+    rig_call(rig, count_screens, &n);
+    assert_int_equal(n, 2);
+    while (n == 2) {
+        wait_for(&other, "hb");
+        rig_call(rig, count_screens, &n);
+    }
+    assert_int_equal(n, 1);
+    close_screen(&stopped);
+    close_screen(&other);
+}
+
 #define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -552,6 +597,7 @@ int main(void) {
         WITH_RIG(a_logout_ends_the_sessions_sockets_and_no_others),
         WITH_RIG(a_session_revoked_elsewhere_ends_its_sockets_soon),
         cmocka_unit_test(a_stop_says_goodbye),
+        WITH_RIG(a_screen_that_takes_nothing_is_closed_and_no_other_waits_for_it),
         WITH_RIG(a_slow_screen_gets_the_newest_and_nothing_older_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,8 @@
 struct tls_client {
     SSL_CTX *ctx;
     uint16_t port;
-    char cookie[256]; /* "__Host-penstock=…", kept from the last Set-Cookie */
+    int receive_buffer; /* of the next connections; 0: as the kernel likes */
+    char cookie[256];   /* "__Host-penstock=…", kept from the last Set-Cookie */
 };
 
 struct answer {
@@ -90,6 +91,9 @@ static inline int tls_client_tcp(const struct tls_client *c) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(c->port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     CHECK(fd >= 0);
+    if (c->receive_buffer != 0) {
+        CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &c->receive_buffer, sizeof c->receive_buffer) == 0);
+    }
     CHECK(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
     /* A server that says nothing fails the test instead of hanging it. */
     struct timeval wait = {.tv_sec = 30};
