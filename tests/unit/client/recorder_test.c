@@ -1,0 +1,184 @@
+#include "protocol/client/recorder.h"
+#include "server/base/tm.h"
+#include "tests/unit/client/dir.h"
+
+#include <inttypes.h>
+
+#define T0 (TM_YEAR_2000_US + 1000000)
+
+struct fixture {
+    struct dir d;
+    struct tags *tags;
+    struct journal *journal;
+    struct recorder r;
+    struct moment now;
+    uint64_t epoch;
+    struct buf body;
+    uint32_t told;       /* records that on_record saw */
+    uint64_t told_epoch; /* of the last one */
+    uint64_t told_seq;
+    uint64_t next_when_told; /* journal_next_seq at that moment */
+};
+
+static uint64_t new_epoch(void *ctx) {
+    struct fixture *f = ctx;
+    return ++f->epoch;
+}
+
+static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n) {
+    struct fixture *f = ctx;
+    assert_true(n > 0 && v != NULL);
+    f->told++;
+    f->told_epoch = epoch;
+    f->told_seq = seq;
+    f->next_when_told = journal_next_seq(f->journal);
+}
+
+static int setup(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    dir_make(&f->d);
+    f->epoch = 10;
+    f->now = (struct moment){.wall_us = T0, .mono_us = 1000000};
+    buf_init(&f->body, 1000000);
+    assert_int_equal(tags_new(&f->tags, NULL), OK);
+    struct journal_config cfg = {.dir = f->d.path, .capacity_bytes = 1 << 20, .epoch = 10};
+    assert_int_equal(journal_open(&cfg, &f->journal, NULL), OK);
+    struct recorder_host host = {.ctx = f, .new_epoch = new_epoch, .on_record = on_record};
+    recorder_init(&f->r, f->tags, f->journal, 200000, &host);
+    struct tag_def def = {.name = slice_str("a"), .type = VALUE_F64};
+    uint32_t tag = 0;
+    assert_int_equal(tags_define(f->tags, &def, &tag, NULL), OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    journal_close(&f->journal);
+    tags_free(&f->tags);
+    buf_done(&f->body);
+    dir_remove(&f->d);
+    free(f);
+    return 0;
+}
+
+static void put(struct fixture *f, double value) {
+    f->now.wall_us += 1000;
+    assert_int_equal(tags_put(f->tags, 0, f->now.wall_us, value, 0, NULL), OK);
+}
+
+static uint8_t type_at(struct fixture *f, uint64_t seq) {
+    struct segment_entry e;
+    return journal_read(f->journal, journal_epoch(f->journal), seq, &f->body, &e, NULL) == OK ? e.type : 0;
+}
+
+static void the_first_flush_writes_the_dictionary_and_then_the_samples(void **state) {
+    struct fixture *f = *state;
+    put(f, 1);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_int_equal(type_at(f, 0), MSG_DICT);
+    assert_int_equal(type_at(f, 1), MSG_DATA);
+    assert_true(f->r.dict.id == 1 && f->r.dict.first == 0 && f->r.dict.end == 1 && f->r.dict.n_tags == 1);
+    put(f, 2);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_int_equal(type_at(f, 2), MSG_DATA);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(journal_next_seq(f->journal) == 3);
+}
+
+static void a_record_is_told_before_the_journal_has_it(void **state) {
+    struct fixture *f = *state;
+    put(f, 1);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_int_equal(f->told, 1);
+    assert_true(f->told_epoch == 10 && f->told_seq == 1 && f->next_when_told == 1);
+}
+
+static void a_new_tag_makes_a_new_dictionary(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    struct tag_def def = {.name = slice_str("b"), .type = VALUE_F64};
+    uint32_t tag = 0;
+    assert_int_equal(tags_define(f->tags, &def, &tag, NULL), OK);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(f->r.dict.id == 2 && f->r.dict.first == 1 && f->r.dict.n_tags == 2);
+}
+
+static void more_dictionaries_than_an_epoch_may_have_open_a_new_one(void **state) {
+    struct fixture *f = *state;
+    for (int i = 0; i < LINK_DICTS_MAX + 1; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "t%d", i);
+        struct tag_def def = {.name = slice_str(name), .type = VALUE_F64};
+        uint32_t tag = 0;
+        assert_int_equal(tags_define(f->tags, &def, &tag, NULL), OK);
+        assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    }
+    assert_true(journal_epoch(f->journal) == 11);
+    assert_true(f->r.dict.epoch == 11 && f->r.dict.first == 0);
+}
+
+static void the_disk_is_asked_at_most_every_so_often(void **state) {
+    struct fixture *f = *state;
+    assert_true(recorder_next_mono_us(&f->r) == MOMENT_NEVER);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_int_equal(recorder_sync(&f->r, f->now, NULL), OK);
+    assert_true(journal_durable_seq(f->journal) == 1);
+    put(f, 1);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(recorder_next_mono_us(&f->r) == f->now.mono_us + 200000);
+    f->now.mono_us += 199999;
+    assert_int_equal(recorder_sync(&f->r, f->now, NULL), OK);
+    assert_true(journal_durable_seq(f->journal) == 1);
+    f->now.mono_us += 1;
+    assert_int_equal(recorder_sync(&f->r, f->now, NULL), OK);
+    assert_true(journal_durable_seq(f->journal) == 2);
+}
+
+static void samples_that_the_disk_refuses_are_counted_and_the_rest_goes_on(void **state) {
+    struct fixture *f = *state;
+    /* A full journal of records that must stay. */
+    struct segment_entry e = {.type = MSG_EVENT, .body = slice_of("", 0)};
+    uint64_t seq = 0;
+    while (journal_append(f->journal, &e, &seq, NULL) == OK) {
+    }
+    put(f, 1);
+    put(f, 2);
+    struct error err = {0};
+    assert_int_equal(recorder_flush(&f->r, f->now, &err), ERR_FULL);
+    assert_true(f->r.lost == 2);
+    assert_true(f->r.dict.id == 0);
+    assert_true(tags_changed(f->tags, 1));
+    (void)journal_commit(f->journal, 10, 0, seq + 1, NULL);
+    put(f, 3);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(f->r.dict.id == 2);
+    assert_true(f->r.lost == 2);
+}
+
+static void a_fork_of_the_present_epoch_writes_the_dictionary_anew(void **state) {
+    struct fixture *f = *state;
+    put(f, 1);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_int_equal(recorder_refile(&f->r, 10, 0, NULL), OK);
+    assert_true(journal_epoch(f->journal) == 11);
+    assert_true(f->r.dict.id == 0);
+    assert_int_equal(type_at(f, 0), MSG_DICT);
+    assert_int_equal(type_at(f, 1), MSG_DATA);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(f->r.dict.id == 2 && f->r.dict.first == 2 && f->r.dict.epoch == 11);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(the_first_flush_writes_the_dictionary_and_then_the_samples),
+        T(a_record_is_told_before_the_journal_has_it),
+        T(a_new_tag_makes_a_new_dictionary),
+        T(more_dictionaries_than_an_epoch_may_have_open_a_new_one),
+        T(the_disk_is_asked_at_most_every_so_often),
+        T(samples_that_the_disk_refuses_are_counted_and_the_rest_goes_on),
+        T(a_fork_of_the_present_epoch_writes_the_dictionary_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
