@@ -1,8 +1,9 @@
 // The scenario of the kill tests: gateways replay, a nemesis kills at random moments, everything is started again, and SQL says whether
 // anything was lost, doubled or invented.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alarmJournalBreaches, readLedger, sampleBreaches } from '../lib/invariants.mjs';
-import { Penstock, sleep, until } from '../lib/penstock.mjs';
+import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 
 /** splitmix32: the schedule is the seed's */
 export function random(seed) {
@@ -18,39 +19,61 @@ export function random(seed) {
 
 const SITES = { 'gw-s1': 'S1', 'gw-s3': 'S3' };
 
-/** A replay that writes down what it produces; with rows 0 it only delivers what its journal still holds, and ends. */
-function startReplay(p, name, rows) {
+/** The demo's configuration, with alarms that come and go all the time: no delays, and one on each pump's flow. */
+function restless() {
+  const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
+  for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
+  for (const tag of config.tags.filter((t) => t.role === 'flow')) {
+    config.alarms.push({ name: `${tag.name}.running`, tag: tag.name, kind: 'high', limit: 5, deadband: 1, priority: 4 });
+  }
+  return config;
+}
+
+/** PostgreSQL does not answer, the server dies meanwhile, then PostgreSQL goes on: what it had received may or may not be committed. */
+async function stall(p, ms, options) {
+  const backends = await p.sql(`select pid from pg_stat_activity where application_name like 'penstock%' and backend_type = 'client backend'`);
+  const signal = (name) => backends.forEach(({ pid }) => { try { process.kill(pid, name); } catch { /* it ended */ } });
+  signal('SIGSTOP');
+  await sleep(ms);
+  await p.kill(p.server);
+  signal('SIGCONT');
+  await p.startServer(options, { wait: false });
+}
+
+/** A replay that writes down what it produces, ten seconds long, and ends when all of it is acknowledged. */
+function startReplay(p, name) {
   const ledger = join(p.dir, 'gateways', `${name}.ledger`);
-  return p.startGateway(name, { speed: 1200, patch: { ledger, flush_ms: 50, exit_when_done: true, source: { loop: false, rows } } });
+  return p.startGateway(name, { speed: 1200, patch: { ledger, flush_ms: 50, exit_when_done: true, source: { loop: false, rows: 200 } } });
 }
 
 /**
- * Runs the scenario and returns the breaches. kills: list of 'server', 'gateway', 'database' chosen by the seed. mutant: the server acknowledges
- * before the commit.
+ * Runs the scenario and returns the breaches. The seed chooses who dies. mutant: the server acknowledges before the commit.
  */
 export async function killScenario({ seed, rounds, mutant = false, settings = {} }) {
   const next = random(seed);
-  const p = new Penstock({});
+  const p = new Penstock({ config: restless() });
   const log = [];
   try {
     await p.prepare({ gateways: Object.keys(SITES) });
     const options = { ...settings, ...(mutant ? { mutant_ack_before_commit: true } : {}) };
     await p.startServer(options);
     const gateways = new Map();
-    for (const name of Object.keys(SITES)) gateways.set(name, startReplay(p, name, 100000));
+    for (const name of Object.keys(SITES)) gateways.set(name, startReplay(p, name));
     for (let round = 0; round < rounds; round++) {
       await sleep(300 + next(1200));
-      const victim = mutant ? ['database', 'server'][next(2)] : ['server', 'gateway', 'database'][next(3)];
+      const victim = mutant ? 'stall' : ['server', 'gateway', 'database', 'stall'][next(4)];
       log.push(victim);
       if (victim === 'server') {
         await p.kill(p.server);
         await sleep(next(400));
         await p.startServer(options, { wait: false });
+      } else if (victim === 'stall') {
+        await stall(p, 200 + next(500), options);
       } else if (victim === 'gateway') {
         const name = Object.keys(SITES)[next(gateways.size)];
         await p.kill(gateways.get(name));
         await sleep(next(400));
-        gateways.set(name, startReplay(p, name, 100000));
+        gateways.set(name, startReplay(p, name));
       } else {
         await p.stopDatabase('immediate');
         await sleep(next(400));
@@ -58,11 +81,10 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
       }
     }
     await until('the server is ready', async () => (await p.get('/api/health').catch(() => null))?.json?.store?.state === 'ok');
-    // The gateways stop producing; what they have is delivered by a last start that produces nothing new.
-    for (const [name, child] of gateways) await p.kill(child, 'SIGTERM').then(() => name);
-    for (const name of gateways.keys()) {
-      const last = startReplay(p, name, 0);
-      const end = await last.ended;
+    // A gateway ends when its recording does and it believes that everything is stored. Nobody starts it again: its journal would still
+    // have what a server acknowledged too early.
+    for (const [name, child] of gateways) {
+      const end = await child.ended;
       if (end.code !== 0) log.push(`${name} ended with ${end.code ?? end.signal}: ${p.log(name).slice(-500)}`);
     }
     await p.kill(p.server, 'SIGTERM');

@@ -7,16 +7,16 @@ const seeds = process.env.SEED ? [Number(process.env.SEED)] : [1, 2];
 
 for (const seed of seeds) {
   test(`every sample and every alarm transition is stored exactly once, SEED=${seed}`, async () => {
-    const result = await killScenario({ seed, rounds: 12 });
+    const result = await killScenario({ seed, rounds: 10 });
     console.log(`SEED=${seed} killed: ${result.log.join(' ')}; ${result.produced} records produced, ${result.alarms} alarm transitions`);
     assert.deepEqual(result.breaches, []);
     assert.ok(result.produced > 50, 'the gateways produced something');
-    assert.ok(result.alarms > 0, 'alarms came and went');
+    assert.ok(result.alarms > 5, 'alarms came and went');
   });
 }
 
 test('a server that acknowledges before the commit is caught', async () => {
-  const result = await killScenario({ seed: 3, rounds: 8, mutant: true });
+  const result = await killScenario({ seed: 3, rounds: 4, mutant: true });
   console.log(`killed: ${result.log.join(' ')}; ${result.breaches.length} breaches, the first: ${result.breaches[0]}`);
   assert.notEqual(result.breaches.length, 0, 'the mutant lost nothing: this test would not notice a real one');
 });
