@@ -81,6 +81,6 @@ const struct dict_entry *client_tag(const struct client *c, uint32_t tag);
  * the journal. */
 void client_stop(struct client *c, void (*on_stopped)(void *ctx), void *ctx);
 /* After on_stopped, or without client_start. Accepts NULL. */
-void client_free(struct client **c);
+void client_free(struct client **ref);
 
 #endif

@@ -69,7 +69,7 @@ struct journal_found {
 /* ERR_CONFLICT if another process has it open. */
 MUSTCHECK enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err);
 /* Makes durable what it can and closes. Accepts NULL. */
-void journal_close(struct journal **j);
+void journal_close(struct journal **ref);
 
 /* Appends to the present epoch; e->seq is ignored. ERR_FULL when there is nothing left to drop, ERR_IO. */
 MUSTCHECK enum status journal_append(struct journal *j, const struct segment_entry *e, uint64_t *ret_seq,

@@ -35,7 +35,7 @@ struct tag_def {
 };
 
 MUSTCHECK enum status tags_new(struct tags **ret, struct error *err);
-void tags_free(struct tags **t);
+void tags_free(struct tags **ref);
 /* ERR_EXISTS: another tag has the name. ERR_TOO_BIG: LINK_TAGS_MAX, or a text is too long. ERR_INVALID. */
 MUSTCHECK enum status tags_define(struct tags *t, const struct tag_def *def, uint32_t *ret_tag,
                                   struct error *err);

@@ -209,20 +209,24 @@ static void take_terms(struct uplink *u, const struct msg_welcome *m, struct mom
     u->seen_mono_us = now.mono_us;
 }
 
-/* Forgets what the server has. False if it has more than the journal ever had. */
+/* Does the server have more of an epoch than the journal ever had? */
+static bool is_forked(const struct journal_epoch *e, const struct msg_epoch *v, uint32_t n) {
+    for (uint32_t k = 0; k < n; k++) {
+        for (uint32_t r = 0; r < v[k].n_ranges; r++) {
+            if (v[k].epoch == e->epoch && v[k].ranges[r].end > e->next_seq) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Forgets what the server has. False if an epoch is forked; then nothing is forgotten. */
 static bool take_committed(struct uplink *u, const struct msg_welcome *m, uint32_t *ret_forked) {
     for (uint32_t i = 0; i < u->n_epochs; i++) {
-        const struct journal_epoch *e = &u->epochs[i];
-        for (uint32_t k = 0; k < m->n_epochs; k++) {
-            if (m->epochs[k].epoch != e->epoch) {
-                continue;
-            }
-            for (uint32_t r = 0; r < m->epochs[k].n_ranges; r++) {
-                if (m->epochs[k].ranges[r].end > e->next_seq) {
-                    *ret_forked = i;
-                    return false;
-                }
-            }
+        if (is_forked(&u->epochs[i], m->epochs, m->n_epochs)) {
+            *ret_forked = i;
+            return false;
         }
     }
     for (uint32_t k = 0; k < m->n_epochs; k++) {

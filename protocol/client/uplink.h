@@ -66,7 +66,7 @@ struct uplink_status {
 
 MUSTCHECK enum status uplink_new(const struct uplink_config *cfg, struct recorder *recorder,
                                  struct uplink **ret, struct error *err);
-void uplink_free(struct uplink **u);
+void uplink_free(struct uplink **ref);
 
 /* The line is up: says HELLO. In IDLE or ENDED only. */
 void uplink_begin(struct uplink *u, struct moment now);

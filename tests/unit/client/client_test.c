@@ -1,0 +1,473 @@
+#include "protocol/client/client.h"
+#include "protocol/frame.h"
+#include "server/base/clock.h"
+#include "tests/unit/client/tls_server.h"
+
+enum { TAGS = 2, GIVE_UP_MS = 60000 };
+
+/* A server on loopback that greets and acknowledges; one connection at a time. */
+struct peer {
+    uv_tcp_t listener;
+    uv_tcp_t conn;
+    uv_write_t write;
+    bool connected;
+    bool writing;
+    struct tls_server tls;
+    struct buf plain;
+    struct buf cipher;
+    struct buf sending;
+    char chunk[65536];
+};
+
+struct fixture {
+    struct dir keys;
+    struct dir journal;
+    uv_loop_t loop;
+    uv_timer_t guard;
+    uv_timer_t poll;
+    struct peer peer;
+    struct client *c;
+    uint16_t port;
+    bool acknowledge;
+    bool cut_after_data; /* closes the connection at the first DATA record, once */
+    bool (*done)(struct fixture *f);
+    bool stopped;
+    uint32_t hellos;
+    uint32_t records;
+    uint32_t repeated;
+    uint32_t snapshots;
+    uint32_t byes;
+    uint64_t highest_seq;
+    uint32_t told;
+    uint32_t ups;
+    uint32_t downs;
+    char reason[200];
+};
+
+/* ---- the server ---- */
+
+static void peer_turn(struct fixture *f);
+
+static void on_peer_closed(uv_handle_t *h) {
+    struct fixture *f = h->data;
+    tls_server_done(&f->peer.tls);
+    f->peer.connected = false;
+}
+
+static void peer_close(struct fixture *f) {
+    if (f->peer.connected && !uv_is_closing((uv_handle_t *)&f->peer.conn)) {
+        uv_close((uv_handle_t *)&f->peer.conn, on_peer_closed);
+    }
+}
+
+static void on_peer_written(uv_write_t *w, int status) {
+    struct fixture *f = w->data;
+    f->peer.writing = false;
+    if (status == 0) {
+        peer_turn(f);
+    }
+}
+
+static void peer_turn(struct fixture *f) {
+    struct peer *p = &f->peer;
+    if (p->writing || uv_is_closing((uv_handle_t *)&p->conn)) {
+        return;
+    }
+    buf_clear(&p->cipher);
+    tls_server_take(&p->tls, &p->cipher);
+    if (p->cipher.n > 0) {
+        buf_clear(&p->sending);
+        buf_append(&p->sending, p->cipher.p, p->cipher.n);
+        uv_buf_t b = uv_buf_init((char *)p->sending.p, (unsigned)p->sending.n);
+        p->writing = uv_write(&p->write, (uv_stream_t *)&p->conn, &b, 1, on_peer_written) == 0;
+    }
+}
+
+static void peer_say(struct fixture *f, uint8_t type, const struct buf *body) {
+    struct buf frame;
+    buf_init(&frame, 100000);
+    frame_append(&frame, type, 0, buf_slice(body));
+    tls_server_send(&f->peer.tls, frame.p, frame.n);
+    buf_done(&frame);
+}
+
+static void peer_welcome(struct fixture *f) {
+    struct buf body;
+    buf_init(&body, 100000);
+    welcome_encode(&body, &(struct msg_welcome){.version = LINK_VERSION,
+                                                .session = f->hellos,
+                                                .window_bytes = LINK_WINDOW_BYTES,
+                                                .window_frames = LINK_WINDOW_FRAMES,
+                                                .max_frame = LINK_BODY_MAX,
+                                                .heartbeat_ms = 1000,
+                                                .dead_ms = 30000,
+                                                .backlog_rate = 1000000});
+    peer_say(f, MSG_WELCOME, &body);
+    buf_done(&body);
+}
+
+static void peer_record(struct fixture *f, const struct frame *frame) {
+    struct msg_prefix prefix;
+    struct slice rest;
+    if ((frame->flags & FRAME_JOURNALED) == 0) {
+        f->snapshots++;
+        return;
+    }
+    assert_int_equal(prefix_decode(frame->body, true, &prefix, &rest, NULL), OK);
+    f->records++;
+    f->repeated += f->records > 1 && prefix.seq <= f->highest_seq;
+    f->highest_seq = prefix.seq > f->highest_seq ? prefix.seq : f->highest_seq;
+    if (f->cut_after_data && frame->type == MSG_DATA) {
+        f->cut_after_data = false;
+        peer_close(f);
+        return;
+    }
+    if (f->acknowledge) {
+        struct buf body;
+        buf_init(&body, 1000);
+        struct msg_ack ack = {.ep = prefix.ep, .n_ranges = 1, .ranges = {{prefix.seq, prefix.seq + 1}}};
+        ack_encode(&body, &ack);
+        peer_say(f, MSG_ACK, &body);
+        buf_done(&body);
+    }
+}
+
+static void peer_frame(struct fixture *f, const struct frame *frame) {
+    switch (frame->type) {
+    case MSG_HELLO:
+        f->hellos++;
+        peer_welcome(f);
+        break;
+    case MSG_DICT:
+    case MSG_DATA:
+        peer_record(f, frame);
+        break;
+    case MSG_BYE:
+        f->byes++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_peer_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *ret) {
+    (void)suggested;
+    struct fixture *f = h->data;
+    *ret = uv_buf_init(f->peer.chunk, sizeof f->peer.chunk);
+}
+
+static void on_peer_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b) {
+    struct fixture *f = stream->data;
+    struct peer *p = &f->peer;
+    if (n <= 0) {
+        if (n < 0) {
+            peer_close(f);
+        }
+        return;
+    }
+    (void)tls_server_receive(&p->tls, b->base, (size_t)n, &p->plain);
+    size_t at = 0;
+    struct frame frame;
+    size_t need = 0;
+    while (at < p->plain.n && p->connected && !uv_is_closing((uv_handle_t *)&p->conn) &&
+           frame_parse(p->plain.p + at, p->plain.n - at, LINK_BODY_MAX, &frame, &need, NULL) == FRAME_OK) {
+        peer_frame(f, &frame);
+        at += need;
+    }
+    buf_consume(&p->plain, at);
+    peer_turn(f);
+}
+
+static void on_peer_connection(uv_stream_t *listener, int status) {
+    struct fixture *f = listener->data;
+    assert_int_equal(status, 0);
+    assert_false(f->peer.connected);
+    assert_int_equal(uv_tcp_init(&f->loop, &f->peer.conn), 0);
+    f->peer.conn.data = f;
+    f->peer.connected = true;
+    f->peer.writing = false;
+    f->peer.write.data = f;
+    buf_clear(&f->peer.plain);
+    tls_server_init(&f->peer.tls, &f->keys, &(struct tls_server_options){"server", LINK_ALPN, 0});
+    assert_int_equal(uv_accept(listener, (uv_stream_t *)&f->peer.conn), 0);
+    assert_int_equal(uv_read_start((uv_stream_t *)&f->peer.conn, on_peer_alloc, on_peer_read), 0);
+}
+
+static void peer_listen(struct fixture *f) {
+    struct sockaddr_in a;
+    int n = sizeof a;
+    assert_int_equal(uv_ip4_addr("127.0.0.1", f->port, &a), 0);
+    assert_int_equal(uv_tcp_init(&f->loop, &f->peer.listener), 0);
+    f->peer.listener.data = f;
+    assert_int_equal(uv_tcp_bind(&f->peer.listener, (const struct sockaddr *)&a, 0), 0);
+    assert_int_equal(uv_listen((uv_stream_t *)&f->peer.listener, 4, on_peer_connection), 0);
+    assert_int_equal(uv_tcp_getsockname(&f->peer.listener, (struct sockaddr *)&a, &n), 0);
+    f->port = ntohs(a.sin_port);
+}
+
+/* ---- the client ---- */
+
+static void on_link(void *ctx, bool up, const char *reason) {
+    struct fixture *f = ctx;
+    f->ups += up;
+    f->downs += !up;
+    (void)snprintf(f->reason, sizeof f->reason, "%s", reason);
+}
+
+static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n) {
+    struct fixture *f = ctx;
+    assert_true(epoch != 0 && seq > 0 && v != NULL);
+    f->told += n;
+}
+
+static struct client_config config(struct fixture *f, char files[3][400]) {
+    dir_file(&f->keys, "ca.pem", files[0]);
+    dir_file(&f->keys, "gw.pem", files[1]);
+    dir_file(&f->keys, "gw.key", files[2]);
+    return (struct client_config){.loop = &f->loop,
+                                  .name = "gw",
+                                  .software = "test",
+                                  .host = "127.0.0.1",
+                                  .port = f->port,
+                                  .server_name = "localhost",
+                                  .ca_file = files[0],
+                                  .cert_file = files[1],
+                                  .key_file = files[2],
+                                  .journal_dir = f->journal.path,
+                                  .journal_bytes = 1 << 20,
+                                  .flush_ms = 20,
+                                  .sync_ms = 0,
+                                  .hooks = {.ctx = f, .on_link = on_link, .on_record = on_record}};
+}
+
+static void client_up(struct fixture *f) {
+    char files[3][400];
+    struct client_config cfg = config(f, files);
+    struct error err = {0};
+    if (client_new(&cfg, &f->c, &err) != OK) {
+        fail_msg("%s: %s", err.where, err.text);
+    }
+    for (int i = 0; i < TAGS; i++) {
+        char name[8];
+        uint32_t tag = 0;
+        (void)snprintf(name, sizeof name, "t%d", i);
+        struct tag_def def = {.name = slice_str(name), .type = VALUE_F64};
+        assert_int_equal(client_define(f->c, &def, &tag, NULL), OK);
+    }
+    assert_int_equal(client_start(f->c, NULL), OK);
+}
+
+static void put(struct fixture *f, double value) {
+    for (uint32_t i = 0; i < TAGS; i++) {
+        assert_int_equal(client_put(f->c, i, clock_wall_us(), value, 0, NULL), OK);
+    }
+}
+
+static void on_guard(uv_timer_t *t) {
+    (void)t;
+    fail_msg("still waiting after %d ms", GIVE_UP_MS);
+}
+
+static void on_poll(uv_timer_t *t) {
+    struct fixture *f = t->data;
+    if (f->done(f)) {
+        uv_stop(&f->loop);
+    }
+}
+
+/* Runs the loop until the condition holds. */
+static void until(struct fixture *f, bool (*done)(struct fixture *f)) {
+    f->done = done;
+    (void)uv_timer_start(&f->poll, on_poll, 0, 2);
+    (void)uv_timer_start(&f->guard, on_guard, GIVE_UP_MS, 0);
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    (void)uv_timer_stop(&f->poll);
+    (void)uv_timer_stop(&f->guard);
+}
+
+static void on_stopped(void *ctx) {
+    struct fixture *f = ctx;
+    f->stopped = true;
+}
+
+static bool is_stopped(struct fixture *f) {
+    return f->stopped;
+}
+static bool is_up(struct fixture *f) {
+    return f->ups > 0;
+}
+static bool is_down(struct fixture *f) {
+    return f->downs > 1;
+}
+static bool is_drained(struct fixture *f) {
+    return client_is_drained(f->c);
+}
+static bool has_left(struct fixture *f) {
+    return f->byes > 0 && !f->peer.connected;
+}
+static bool has_all(struct fixture *f) {
+    return f->records >= 2;
+}
+
+static void client_down(struct fixture *f) {
+    f->stopped = false;
+    client_stop(f->c, on_stopped, f);
+    until(f, is_stopped);
+    client_free(&f->c);
+}
+
+static int setup(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    dir_make(&f->keys);
+    dir_make(&f->journal);
+    struct pki p;
+    pki_init(&p, &f->keys, "ca");
+    pki_issue(&p, &f->keys, "server", "DNS:localhost", "serverAuth");
+    pki_issue(&p, &f->keys, "gw", "URI:urn:penstock:gateway:gw", "clientAuth");
+    pki_done(&p);
+    buf_init(&f->peer.plain, 1 << 22);
+    buf_init(&f->peer.cipher, 1 << 22);
+    buf_init(&f->peer.sending, 1 << 22);
+    assert_int_equal(uv_loop_init(&f->loop), 0);
+    (void)uv_timer_init(&f->loop, &f->guard);
+    (void)uv_timer_init(&f->loop, &f->poll);
+    f->poll.data = f;
+    f->acknowledge = true;
+    peer_listen(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    peer_close(f);
+    uv_close((uv_handle_t *)&f->guard, NULL);
+    uv_close((uv_handle_t *)&f->poll, NULL);
+    if (!uv_is_closing((uv_handle_t *)&f->peer.listener)) {
+        uv_close((uv_handle_t *)&f->peer.listener, NULL);
+    }
+    (void)uv_run(&f->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&f->loop), 0);
+    buf_done(&f->peer.plain);
+    buf_done(&f->peer.cipher);
+    buf_done(&f->peer.sending);
+    dir_remove(&f->keys);
+    dir_remove(&f->journal);
+    free(f);
+    return 0;
+}
+
+/* ---- tests ---- */
+
+static void samples_reach_the_server_and_a_stop_says_goodbye(void **state) {
+    struct fixture *f = *state;
+    client_up(f);
+    put(f, 1);
+    until(f, is_drained);
+    assert_int_equal(f->told, TAGS);
+    assert_int_equal(f->records, 2);
+    assert_true(f->ups == 1 && f->downs == 0);
+    struct client_status st;
+    client_get_status(f->c, &st);
+    assert_true(st.up && st.journal.waiting == 0 && st.lost == 0 && st.link.records_acked == 2);
+    client_down(f);
+    until(f, has_left);
+    assert_int_equal(f->byes, 1);
+    assert_int_equal(f->downs, 1);
+    assert_string_equal(f->reason, "the gateway stops");
+}
+
+static void a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated(void **state) {
+    struct fixture *f = *state;
+    f->cut_after_data = true;
+    client_up(f);
+    put(f, 1);
+    until(f, is_drained);
+    assert_int_equal(f->hellos, 2);
+    assert_int_equal(f->downs, 1);
+    assert_true(f->repeated >= 1);
+    client_down(f);
+}
+
+static void what_is_not_acknowledged_survives_a_restart(void **state) {
+    struct fixture *f = *state;
+    f->acknowledge = false;
+    client_up(f);
+    put(f, 1);
+    until(f, has_all);
+    client_down(f);
+    until(f, has_left);
+    f->acknowledge = true;
+    client_up(f);
+    struct client_status st;
+    client_get_status(f->c, &st);
+    assert_true(st.journal.waiting == 2);
+    until(f, is_drained);
+    client_down(f);
+}
+
+static void without_a_server_it_says_why_and_stops_all_the_same(void **state) {
+    struct fixture *f = *state;
+    uv_close((uv_handle_t *)&f->peer.listener, NULL);
+    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    client_up(f);
+    put(f, 1);
+    until(f, is_down);
+    assert_non_null(strstr(f->reason, "cannot connect to 127.0.0.1"));
+    assert_int_equal(f->ups, 0);
+    client_down(f);
+}
+
+static void a_bad_configuration_is_refused_with_the_reason(void **state) {
+    struct fixture *f = *state;
+    char files[3][400];
+    struct client_config cfg = config(f, files);
+    struct error err = {0};
+    struct client *c = NULL;
+    cfg.host = "server.example";
+    assert_int_equal(client_new(&cfg, &c, &err), ERR_INVALID);
+    assert_non_null(strstr(err.text, "no numeric address"));
+    cfg = config(f, files);
+    cfg.key_file = "/nowhere";
+    assert_int_equal(client_new(&cfg, &c, &err), ERR_INVALID);
+    assert_string_equal(err.where, "/nowhere");
+    assert_null(c);
+}
+
+static void two_clients_on_one_journal_are_refused(void **state) {
+    struct fixture *f = *state;
+    char files[3][400];
+    struct client_config cfg = config(f, files);
+    struct client *c = NULL;
+    client_up(f);
+    until(f, is_up);
+    assert_int_equal(client_new(&cfg, &c, NULL), ERR_CONFLICT);
+    assert_null(c);
+    client_down(f);
+}
+
+static void more_samples_than_wait_are_flushed_on_the_way(void **state) {
+    struct fixture *f = *state;
+    client_up(f);
+    for (int i = 0; i < TAGS_PENDING_MAX + 10; i++) {
+        assert_int_equal(client_put(f->c, 0, clock_wall_us() + i, i, 0, NULL), OK);
+    }
+    assert_int_equal(f->told, TAGS_PENDING_MAX);
+    until(f, is_drained);
+    assert_int_equal(f->told, TAGS_PENDING_MAX + 10);
+    client_down(f);
+}
+
+int main(void) {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(samples_reach_the_server_and_a_stop_says_goodbye),
+        T(a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated),
+        T(what_is_not_acknowledged_survives_a_restart),
+        T(without_a_server_it_says_why_and_stops_all_the_same),
+        T(a_bad_configuration_is_refused_with_the_reason),
+        T(two_clients_on_one_journal_are_refused),
+        T(more_samples_than_wait_are_flushed_on_the_way),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
