@@ -107,6 +107,8 @@ export const en = {
   'site.backlog': 'Catching up: {bytes} to go, oldest {time}',
   'site.suction': 'Suction',
   'site.discharge': 'Discharge',
+  'site.flow': 'Flow',
+  'site.power': 'Power',
 
   'col.tag': 'Tag',
   'col.title': 'Description',
@@ -235,6 +237,8 @@ export const en = {
   'history.to': 'To',
   'history.alarm': 'Alarm',
   'history.load': 'Show',
+  'history.timeFormat': 'YYYY-MM-DD hh:mm',
+  'history.timeWrong': 'Write the time as 2026-11-24 14:05',
   'history.removed': '(removed from configuration)',
 
   'trend.title': 'Trends',
@@ -254,7 +258,8 @@ export const en = {
   'trend.scaleAuto': 'what is shown',
   'trend.scaleRange': 'range of the instrument',
   'trend.chart': 'Trend of {tags}',
-  'trend.bad': 'bad or uncertain',
+  'trend.bad': 'bad',
+  'trend.uncertain': 'uncertain',
   'trend.silent': 'no samples',
   'trend.pens': 'Pens',
   'trend.span.10m': '10 min',

@@ -109,6 +109,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'site.backlog': '正在补传：剩余 {bytes}，最早 {time}',
   'site.suction': '吸入侧',
   'site.discharge': '出口侧',
+  'site.flow': '流量',
+  'site.power': '功率',
 
   'col.tag': '测点',
   'col.title': '说明',
@@ -237,6 +239,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'history.to': '到',
   'history.alarm': '报警',
   'history.load': '显示',
+  'history.timeFormat': '年-月-日 时:分',
+  'history.timeWrong': '请按 2026-11-24 14:05 的格式填写时间',
   'history.removed': '（已从配置中移除）',
 
   'trend.title': '趋势',
@@ -256,7 +260,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'trend.scaleAuto': '按显示数据',
   'trend.scaleRange': '仪表量程',
   'trend.chart': '{tags} 的趋势',
-  'trend.bad': '坏值或可疑',
+  'trend.bad': '坏值',
+  'trend.uncertain': '可疑',
   'trend.silent': '无数据',
   'trend.pens': '曲线',
   'trend.span.10m': '10 分',

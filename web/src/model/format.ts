@@ -56,6 +56,16 @@ export function formatSince(ms: number, nowMs: number): string {
   return formatShort(ms, nowMs).slice(0, -3);
 }
 
+/** "2026-11-24 14:05" in the workstation's zone, seconds if given; null if it is not a time. */
+export function parseLocal(text: string): number | null {
+  const match = /^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$/.exec(text.trim());
+  if (match === null) return null;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map((part) => Number(part ?? 0));
+  const date = new Date(year, month - 1, day, hour, minute, second);
+  const same = date.getMonth() === month - 1 && date.getDate() === day && date.getHours() === hour && date.getMinutes() === minute;
+  return same ? date.getTime() : null;
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let n = bytes;

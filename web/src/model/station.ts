@@ -30,6 +30,18 @@ export function naturalOrder(a: string, b: string): number {
   return a.localeCompare(b, 'en', { numeric: true });
 }
 
+const ROLE_ORDER: readonly TagRole[] = ['level', 'run', 'flow', 'power', 'suction_pressure', 'discharge_pressure', ''];
+
+/** What belongs together stands together: by equipment, then by role; what belongs to none comes last. */
+export function byEquipment(a: Tag, b: Tag): number {
+  return (
+    Number(a.equipment === '') - Number(b.equipment === '') ||
+    naturalOrder(a.equipment, b.equipment) ||
+    ROLE_ORDER.indexOf(a.role) - ROLE_ORDER.indexOf(b.role) ||
+    naturalOrder(a.name, b.name)
+  );
+}
+
 const localOf = (tag: Tag): string => tag.name.slice(tag.name.indexOf('/') + 1);
 const withRole = (tags: readonly Tag[], role: TagRole): readonly Tag[] => tags.filter((t) => t.role === role);
 
@@ -37,7 +49,7 @@ export function stationOf(unsorted: readonly Tag[]): Station {
   const tags = [...unsorted].sort((a, b) => naturalOrder(a.name, b.name));
   const tanks = withRole(tags, 'level').map((level) => ({ name: level.equipment || localOf(level), level }));
   const running = new Set(withRole(tags, 'run').map((t) => t.equipment || localOf(t)));
-  // What has a flow or power but no run state is a pump only if its name is also a pump's elsewhere: here it is a meter.
+  // What has a flow or a power but no run state is a meter.
   const of = (equipment: string, role: TagRole): Tag | undefined =>
     tags.find((t) => t.role === role && (t.equipment || localOf(t)) === equipment);
   const pumps = [...running].sort(naturalOrder).map((name) => ({

@@ -13,11 +13,13 @@ export interface Pen {
 export interface Hole {
   readonly from: number;
   readonly to: number;
-  readonly why: 'bad' | 'silent';
+  readonly why: 'bad' | 'uncertain' | 'silent';
 }
 
 const SECOND_US = 1_000_000;
 const SILENT_MIN_S = 300;
+/** A break stands just behind the last value. */
+const GAP_S = 0.001;
 
 const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
 
@@ -66,6 +68,7 @@ function pushHole(pen: Pen, from: number, to: number, why: Hole['why']): void {
 }
 
 const isLost = (p: SamplePoint): boolean => p[5] === null || (p[6] <= 1 && !isUsable(p[8]));
+const isUncertain = (p: SamplePoint): boolean => (p[8] & 0xc0) === 0x40;
 
 /** `step` keeps a value until the next one, as for a state or for one that is sent on change. */
 export function penOf(samples: Samples, tag: Pick<Tag, 'stale_s'> | undefined, step: boolean): Pen {
@@ -73,25 +76,32 @@ export function penOf(samples: Samples, tag: Pick<Tag, 'stale_s'> | undefined, s
   const limit = silenceLimit(samples, tag);
   const points = samples.before === null ? samples.points : [samples.before, ...samples.points];
   points.forEach((point, i) => {
-    const from = point[0] / SECOND_US;
     const to = point[1] / SECOND_US;
     const next = points[i + 1];
     const nextAt = next === undefined ? to : next[0] / SECOND_US;
-    if (isLost(point)) {
-      pushValue(pen, from, null);
-      pushHole(pen, from, Math.max(to, Math.min(nextAt, to + limit)), 'bad');
-    } else {
-      pushBucket(pen, point);
-      if (point[7] > 0) pushHole(pen, from, to, 'bad');
-    }
-    if (nextAt - to > limit) {
-      // A state that is sent on change holds until it is overdue.
-      if (step && !isLost(point)) pushValue(pen, to + limit, point[5]);
-      pushValue(pen, to + limit, null);
-      pushHole(pen, to + (isLost(point) ? 0 : limit), nextAt, 'silent');
-    }
+    const silent = nextAt - to > limit;
+    pushPoint(pen, point, silent ? to : nextAt);
+    if (!silent) return;
+    // A state that is sent on change holds until it is overdue.
+    const from = step && !isLost(point) ? to + limit : to;
+    if (from > to) pushValue(pen, from, point[5]);
+    pushValue(pen, Math.min(from + GAP_S, nextAt), null);
+    pushHole(pen, from, nextAt, 'silent');
   });
   return pen;
+}
+
+/** One sample or bucket, and what is wrong with it until the next one. */
+function pushPoint(pen: Pen, point: SamplePoint, until: number): void {
+  const from = point[0] / SECOND_US;
+  if (isLost(point)) {
+    pushValue(pen, from, null);
+    pushHole(pen, from, until, 'bad');
+    return;
+  }
+  pushBucket(pen, point);
+  if (point[7] > 0) pushHole(pen, from, Math.max(until, point[1] / SECOND_US), 'bad');
+  else if (isUncertain(point)) pushHole(pen, from, until, 'uncertain');
 }
 
 /** A live value behind the last one; older or equal times are ignored, since history has them. */
@@ -139,13 +149,15 @@ export interface Extent {
 
 /** Lowest and highest usable value within times; null if there is none. */
 export function extentOf(pen: Pen, from: number, to: number): Extent | null {
-  let extent: Extent | null = null;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
   pen.xs.forEach((x, i) => {
     const y = pen.ys[i] ?? null;
     if (y === null || x < from || x > to) return;
-    extent = extent === null ? { min: y, max: y } : { min: Math.min(y, (extent as Extent).min), max: Math.max(y, (extent as Extent).max) };
+    min = Math.min(min, y);
+    max = Math.max(max, y);
   });
-  return extent;
+  return min <= max ? { min, max } : null;
 }
 
 /** The line carried on to the present: what was last said still holds, as the link is up and the value good. */

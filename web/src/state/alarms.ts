@@ -4,7 +4,7 @@ import { AlarmBook, type AlarmSnapshot } from '../model/alarm-book.ts';
 import { ACK_MAX, type AckItem, bySite, chunks, countAlarms, isUnacked, sortAlarms } from '../model/alarm-list.ts';
 import { formatClock, parseTime } from '../model/format.ts';
 import type { AlarmEvent } from '../model/protocol.ts';
-import type { AckResult } from '../model/types.ts';
+import type { AckResult, Alarm } from '../model/types.ts';
 import { say, wordsOf } from './action.ts';
 import { ask, get, Problem } from './http.ts';
 import { t } from './prefs.ts';
@@ -24,8 +24,18 @@ export const alarmCounts = computed(() => countAlarms(alarms.value));
 export const alarmsBySite = computed(() => bySite(alarms.value));
 export const urgentUnacked = computed(() => sortAlarms(alarms.value.filter(isUnacked), 'urgency'));
 
-/** What the server said to the last acknowledgement of an alarm, where it was not "ok". */
-export const ackNotes = signal<ReadonlyMap<string, string>>(new Map());
+export interface AckNote {
+  readonly text: string;
+  readonly call: number;
+}
+
+/** Why the last acknowledgement of an alarm did not count; it holds for the call that the alarm had then. */
+export const ackNotes = signal<ReadonlyMap<string, AckNote>>(new Map());
+
+export function ackNote(alarm: Alarm): string | null {
+  const note = ackNotes.value.get(alarm.name);
+  return note !== undefined && note.call === alarm.call && isUnacked(alarm) ? note.text : null;
+}
 /** Acknowledgements on their way. */
 export const ackPending = signal<ReadonlySet<string>>(new Set());
 
@@ -93,7 +103,7 @@ function report(results: readonly AckResult[]): void {
   const ok = results.length - refused.length;
   const notes = new Map(ackNotes.peek());
   for (const r of results) notes.delete(r.alarm);
-  for (const r of refused) notes.set(r.alarm, wordsOfResult(r));
+  for (const r of refused) notes.set(r.alarm, { text: wordsOfResult(r), call: r.call });
   ackNotes.value = notes;
   const [first] = results;
   const words = results.length === 1 && first !== undefined ? [wordsOfResult(first)] : [t('ack.summary', { ok, n: results.length })];

@@ -4,6 +4,7 @@ import type { Status, StoreState } from '../model/protocol.ts';
 import { type LimitsByTag, limitsByTag } from '../model/scale.ts';
 import type { AlarmSetting, Site, Tag } from '../model/types.ts';
 import { get } from './http.ts';
+import { tt } from './prefs.ts';
 import { login } from './session.ts';
 
 export const sites = signal<readonly Site[]>([]);
@@ -65,6 +66,13 @@ export function siteLink(site: Site): SiteLink {
   const since = down.reduce((newest, link) => Math.max(newest, link.since), 0);
   if (down.length === 0) return { state: 'up', since: 0 };
   return { state: down.length === links.length ? 'cut' : 'partly', since };
+}
+
+/** What a site is called, where that says more than its name. */
+export function siteTitle(name: string): string {
+  const site = sites.value.find((s) => s.name === name);
+  const title = site === undefined ? name : tt(site.title);
+  return title === name ? '' : title;
 }
 
 const PAGE = 5000;

@@ -2,12 +2,20 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { AlarmLetter, Priority } from '../model/types.ts';
 import { t } from '../state/prefs.ts';
 
-/** Outline and, for "returned", the hole in it: square, triangle up, triangle down, circle. */
-const SHAPES: Readonly<Record<Priority, { readonly outer: string; readonly inner: string; readonly y: number }>> = {
-  1: { outer: 'M2 2h16v16H2z', inner: 'M5 5h10v10H5z', y: 14.2 },
-  2: { outer: 'M10 1L19.5 18.5H.5z', inner: 'M10 6.2L15 15.8H5z', y: 16.4 },
-  3: { outer: 'M.5 1.5h19L10 19z', inner: 'M5 4.2h10L10 13.8z', y: 11.6 },
-  4: { outer: 'M10 1a9 9 0 1 1 0 18a9 9 0 1 1 0-18z', inner: 'M10 4a6 6 0 1 1 0 12a6 6 0 1 1 0-12z', y: 14.2 },
+interface Shape {
+  readonly outer: string;
+  /** The hole of "returned". */
+  readonly inner: string;
+  /** Base line of the number. */
+  readonly y: number;
+}
+
+/** Square, triangle up, triangle down, circle. */
+const SHAPES: Readonly<Record<Priority, Shape>> = {
+  1: { outer: 'M1.5 1.5h17v17h-17z', inner: 'M4.5 4.5h11v11h-11z', y: 14.3 },
+  2: { outer: 'M10 .5L20 18.5H0z', inner: 'M10 5.6L15.9 16.2H4.1z', y: 16.6 },
+  3: { outer: 'M0 1.5h20L10 19.5z', inner: 'M4.1 3.8h11.8L10 14.4z', y: 11.9 },
+  4: { outer: 'M10 .8a9.2 9.2 0 1 1 0 18.4a9.2 9.2 0 1 1 0-18.4z', inner: 'M10 3.6a6.4 6.4 0 1 1 0 12.8a6.4 6.4 0 1 1 0-12.8z', y: 14.3 },
 };
 
 interface Props {
@@ -18,22 +26,30 @@ interface Props {
 }
 
 /** Priority as colour, shape and number together. Only this flashes, never a text. */
-export function AlarmSymbol({ priority, letter = 'C', size = 18 }: Props) {
+export function AlarmSymbol({ priority, letter = 'C', size = 20 }: Props) {
   const shape = SHAPES[priority];
-  const fill = useRef<SVGPathElement>(null);
+  const root = useRef<SVGSVGElement>(null);
   const flashing = letter === 'B';
   useLayoutEffect(() => {
     // All symbols of the screen flash together: their animations start at the same moment of the page's time.
-    if (flashing) for (const animation of fill.current?.getAnimations() ?? []) animation.startTime = 0;
+    if (flashing) for (const animation of root.current?.getAnimations({ subtree: true }) ?? []) animation.startTime = 0;
   }, [flashing]);
   const text = `${t(`priority.${priority}`)}, ${t(`letter.${letter}`)}`;
   return (
-    <svg class={`sym sym-p${priority}`} width={size} height={size} viewBox="0 0 20 20" role="img" aria-label={`${priority} ${text}`}>
+    <svg
+      ref={root}
+      class={`sym sym-p${priority} sym-${letter}`}
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      role="img"
+      aria-label={`${priority} ${text}`}
+    >
       <title>{text}</title>
       <path class="sym-outline" d={shape.outer} />
-      <path ref={fill} class={flashing ? 'sym-fill sym-flash' : 'sym-fill'} d={shape.outer} />
+      <path class="sym-fill" d={shape.outer} />
       {letter === 'D' ? <path class="sym-hole" d={shape.inner} /> : null}
-      <text class={letter === 'D' ? 'sym-number sym-number-hollow' : 'sym-number'} x="10" y={shape.y}>
+      <text class="sym-number" x="10" y={shape.y}>
         {priority}
       </text>
     </svg>

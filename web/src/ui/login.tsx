@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { wordsOf } from '../state/action.ts';
 import { Problem } from '../state/http.ts';
 import { t } from '../state/prefs.ts';
@@ -16,6 +16,8 @@ function LoginForm({ ended }: { readonly ended: boolean }) {
   const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState('');
+  const first = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;
@@ -40,7 +42,7 @@ function LoginForm({ ended }: { readonly ended: boolean }) {
           autocomplete="username"
           autocapitalize="none"
           spellcheck={false}
-          autofocus
+          ref={first}
           required
           value={user}
           onInput={(event) => setUser(event.currentTarget.value)}

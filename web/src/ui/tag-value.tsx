@@ -48,10 +48,12 @@ interface Props {
   readonly tag: Tag;
   readonly testid?: string;
   readonly unit?: boolean;
+  /** The age stands elsewhere (TagAge), and that the whole site is cut off is said beside it. */
+  readonly brief?: boolean;
 }
 
 /** A tag's value as text, with the mark of its quality and, where it is old, its age. */
-export function TagValue({ tag, testid, unit = true }: Props) {
+export function TagValue({ tag, testid, unit = true, brief = false }: Props) {
   const shown = showTag(tag);
   return (
     <span class={`val val-${shown.state}`} data-quality={shown.state} title={shown.title}>
@@ -59,8 +61,14 @@ export function TagValue({ tag, testid, unit = true }: Props) {
         {shown.text}
       </span>
       {unit && tag.unit !== '' ? <span class="unit">{tag.unit}</span> : null}
-      {shown.mark === '' ? null : <span class="mark">{shown.mark}</span>}
-      {shown.age === '' ? null : <span class="age">{shown.age}</span>}
+      {shown.mark === '' || (brief && shown.state === 'cut') ? null : <span class="mark">{shown.mark}</span>}
+      {shown.age === '' || brief ? null : <span class="age">{shown.age}</span>}
     </span>
   );
+}
+
+/** The age of an old value, for a place of its own; nothing while it is fresh or the whole site is cut off. */
+export function TagAge({ tag }: { readonly tag: Tag }) {
+  const shown = showTag(tag);
+  return shown.age === '' || shown.state === 'cut' ? null : <span class="age">{shown.age}</span>;
 }

@@ -2,7 +2,7 @@ import { isUnacked, type Row } from '../../model/alarm-list.ts';
 import { formatAge, formatNumber, formatShort, NONE, parseTime } from '../../model/format.ts';
 import { trendOf } from '../../model/route.ts';
 import type { Alarm } from '../../model/types.ts';
-import { ackNotes, ackPending } from '../../state/alarms.ts';
+import { ackNote, ackPending } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { tags } from '../../state/plant.ts';
 import { lang, t, tt } from '../../state/prefs.ts';
@@ -11,7 +11,9 @@ import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { TagValue } from '../tag-value.tsx';
 
+/** Heights at 100 %, as in tables.css. */
 export const ROW_PX = 30;
+export const HEAD_PX = 28;
 
 interface Props {
   readonly row: Row;
@@ -37,9 +39,9 @@ function numbersOf(alarm: Alarm): { readonly at: string; readonly limit: string 
 }
 
 function Acked({ alarm, gone }: { readonly alarm: Alarm; readonly gone: boolean }) {
-  const note = ackNotes.value.get(alarm.name);
+  const note = ackNote(alarm);
   if (gone) return <em class="row-note">{t('alarms.gone')}</em>;
-  if (note !== undefined) {
+  if (note !== null) {
     return (
       <em class="row-note" title={note}>
         {note}

@@ -9,7 +9,7 @@ import { useView } from '../../state/live.ts';
 import { scale, t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 import { may } from '../../state/session.ts';
-import { AlarmRow, ROW_PX } from './alarm-row.tsx';
+import { AlarmRow, HEAD_PX, ROW_PX } from './alarm-row.tsx';
 import { useHeldRows } from './use-held-rows.ts';
 
 interface Props {
@@ -73,14 +73,14 @@ function CriticalStep({ items, onConfirm, onLeave }: CriticalProps) {
   );
 }
 
-/** Where the list is scrolled to and how high it is, as state. */
-function useScroll() {
+/** Where the list is scrolled to and how much of it is in sight below its head, as state. */
+function useScroll(headPx: number) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return undefined;
-    const read = () => setView({ top: element.scrollTop, height: element.clientHeight });
+    const read = () => setView({ top: element.scrollTop, height: Math.max(0, element.clientHeight - headPx) });
     const watcher = new ResizeObserver(read);
     watcher.observe(element);
     element.addEventListener('scroll', read, { passive: true });
@@ -89,7 +89,7 @@ function useScroll() {
       watcher.disconnect();
       element.removeEventListener('scroll', read);
     };
-  }, []);
+  }, [headPx]);
   return { box, view };
 }
 
@@ -99,10 +99,11 @@ export function AlarmTable({ alarms, tab }: Props) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [critical, setCritical] = useState<readonly AckItem[]>([]);
   const [comment, setComment] = useState('');
-  const { box, view } = useScroll();
+  const zoom = Number(scale.value) / 100;
+  const rowPx = ROW_PX * zoom;
+  const { box, view } = useScroll(HEAD_PX * zoom);
   const sorted = useMemo(() => sortAlarms(alarms, order), [alarms, order]);
   const { rows, fresh, hold, release, settling } = useHeldRows(sorted, order);
-  const rowPx = (ROW_PX * Number(scale.value)) / 100;
   const window = windowOf(rows.length, rowPx, view.top, view.height);
   const [visibleFirst, visibleEnd] = visibleRows(rows.length, rowPx, view.top, view.height);
   const visible = rows.slice(visibleFirst, visibleEnd).filter((row) => !row.gone);
@@ -201,7 +202,50 @@ export function AlarmTable({ alarms, tab }: Props) {
             </button>
           </>
         ) : null}
-        <span class="hint">{t('alarms.keys')}</span>
+        {fresh > 0 ? (
+          // In the toolbar, so that the list does not move when it comes.
+          <button type="button" class="fresh" data-testid="alarms-fresh" onClick={release}>
+            {t('alarms.fresh', { n: fresh })}
+          </button>
+        ) : (
+          <span class="hint">{t('alarms.keys')}</span>
+        )}
+      </div>
+      <div
+        ref={box}
+        role="grid"
+        class="alarm-grid"
+        tabIndex={0}
+        aria-label={t('alarms.title')}
+        aria-rowcount={rows.length + 1}
+        aria-multiselectable={true}
+        aria-activedescendant={current === undefined ? undefined : `alarm-${at}`}
+        data-testid="alarm-rows"
+        onKeyDown={onKey}
+        onPointerMove={() => hold('pointer')}
+        onPointerLeave={() => hold('leaving')}
+      >
+        <Head
+          selected={waiting.length > 0 && chosen.length >= waiting.length}
+          onToggle={() => setSelected(chosen.length > 0 ? new Set() : new Set(waiting.map((a) => a.name)))}
+        />
+        <div role="rowgroup">
+          <div style={{ height: `${window.above}px` }} />
+          {rows.slice(window.first, window.end).map((row, i) => (
+            <AlarmRow
+              key={row.alarm.name}
+              row={row}
+              index={window.first + i}
+              current={window.first + i === at}
+              selected={selected.has(row.alarm.name)}
+              onPoint={setCursor}
+              onSelect={onSelect}
+              onAck={onAck}
+            />
+          ))}
+          <div style={{ height: `${window.below}px` }} />
+        </div>
+        {rows.length === 0 ? <p class="page-note">{t(`alarms.empty.${tab}`)}</p> : null}
       </div>
       {critical.length === 0 ? null : (
         <CriticalStep
@@ -213,47 +257,6 @@ export function AlarmTable({ alarms, tab }: Props) {
           }}
         />
       )}
-      {fresh > 0 ? (
-        <button type="button" class="fresh" data-testid="alarms-fresh" onClick={release}>
-          {t('alarms.fresh', { n: fresh })}
-        </button>
-      ) : null}
-      <div class="alarm-scroll">
-        <div role="grid" class="alarm-grid" aria-label={t('alarms.title')} aria-rowcount={rows.length + 1} aria-multiselectable={true}>
-          <Head
-            selected={waiting.length > 0 && chosen.length >= waiting.length}
-            onToggle={() => setSelected(chosen.length > 0 ? new Set() : new Set(waiting.map((a) => a.name)))}
-          />
-          <div
-            ref={box}
-            role="rowgroup"
-            class="alarm-rows"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: the rows are walked with the arrow keys from here
-            tabIndex={0}
-            aria-activedescendant={current === undefined ? undefined : `alarm-${at}`}
-            data-testid="alarm-rows"
-            onKeyDown={onKey}
-            onPointerMove={() => hold('pointer')}
-            onPointerLeave={release}
-          >
-            <div style={{ height: `${window.above}px` }} />
-            {rows.slice(window.first, window.end).map((row, i) => (
-              <AlarmRow
-                key={row.alarm.name}
-                row={row}
-                index={window.first + i}
-                current={window.first + i === at}
-                selected={selected.has(row.alarm.name)}
-                onPoint={setCursor}
-                onSelect={onSelect}
-                onAck={onAck}
-              />
-            ))}
-            <div style={{ height: `${window.below}px` }} />
-            {rows.length === 0 ? <p class="page-note">{t(`alarms.empty.${tab}`)}</p> : null}
-          </div>
-        </div>
-      </div>
     </section>
   );
 }

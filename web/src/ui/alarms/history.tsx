@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { formatDateTime, formatNumber, formatShort, parseTime } from '../../model/format.ts';
+import { formatDateTime, formatNumber, formatShort, parseLocal, parseTime } from '../../model/format.ts';
 import type { AlarmsRoute } from '../../model/route.ts';
 import type { AlarmRecord } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
@@ -49,6 +49,32 @@ function RecordRow({ record }: { readonly record: AlarmRecord }) {
   );
 }
 
+interface TimeFieldProps {
+  readonly label: string;
+  readonly testid: string;
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+}
+
+/** A time as all others on the screen are written; the browser's own field follows the browser's language instead. */
+function TimeField({ label, testid, value, onChange }: TimeFieldProps) {
+  const wrong = value.trim() !== '' && parseLocal(value) === null;
+  return (
+    <label class="inline">
+      {label}
+      <input
+        class="num time-field"
+        data-testid={testid}
+        placeholder={t('history.timeFormat')}
+        title={wrong ? t('history.timeWrong') : undefined}
+        aria-invalid={wrong}
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
 /** What happened, newest first; more is loaded on demand. */
 export function History({ at }: { readonly at: AlarmsRoute }) {
   const [records, setRecords] = useState<readonly AlarmRecord[]>([]);
@@ -68,8 +94,13 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
       const query = new URLSearchParams({ limit: String(PAGE) });
       if (at.site !== '') query.set('site', at.site);
       if (at.alarm !== '') query.set('alarm', at.alarm);
-      if (from !== '') query.set('from', new Date(from).toISOString());
-      if (to !== '') query.set('to', new Date(to).toISOString());
+      for (const [key, text] of [
+        ['from', from],
+        ['to', to],
+      ] as const) {
+        const ms = parseLocal(text);
+        if (ms !== null) query.set(key, new Date(ms).toISOString());
+      }
       if (before !== null) query.set('before', String(before));
       try {
         const page = await get<Page>(`/alarms/history?${query.toString()}`, mine.signal);
@@ -92,14 +123,8 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
   return (
     <section class="panel history">
       <div class="toolbar">
-        <label class="inline">
-          {t('history.from')}
-          <input type="datetime-local" data-testid="history-from" value={from} onChange={(e) => setFrom(e.currentTarget.value)} />
-        </label>
-        <label class="inline">
-          {t('history.to')}
-          <input type="datetime-local" data-testid="history-to" value={to} onChange={(e) => setTo(e.currentTarget.value)} />
-        </label>
+        <TimeField label={t('history.from')} testid="history-from" value={from} onChange={setFrom} />
+        <TimeField label={t('history.to')} testid="history-to" value={to} onChange={setTo} />
         <label class="inline">
           {t('history.alarm')}
           <input

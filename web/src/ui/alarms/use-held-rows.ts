@@ -2,15 +2,16 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Held, holdRows, type Row } from '../../model/alarm-list.ts';
 import type { Alarm } from '../../model/types.ts';
 
-/** A pointer that rests this long is not reading any more. */
-const POINTER_MS = 10_000;
-const KEYS_MS = 5_000;
+export type Holder = 'pointer' | 'keys' | 'leaving';
+
+/** How long each holds the list still: a pointer that rests longer does not read; one that has left may be on its way to "n new". */
+const HOLD_MS: Readonly<Record<Holder, number>> = { pointer: 10_000, keys: 5_000, leaving: 1_500 };
 /** After the rows have moved under the pointer, a press within this time was meant for another row. */
 const SETTLE_MS = 500;
 
 export interface HeldRows extends Held {
   /** Somebody points or types here: hold still. */
-  readonly hold: (how: 'pointer' | 'keys') => void;
+  readonly hold: (how: Holder) => void;
   readonly release: () => void;
   /** The rows have just moved: a press now may be meant for another one. */
   readonly settling: () => boolean;
@@ -40,9 +41,9 @@ export function useHeldRows(sorted: readonly Alarm[], orderKey: string): HeldRow
   return {
     ...result,
     hold(how) {
-      setHeld(true);
+      if (how !== 'leaving') setHeld(true);
       clearTimeout(timer.current);
-      timer.current = setTimeout(() => setHeld(false), how === 'pointer' ? POINTER_MS : KEYS_MS);
+      timer.current = setTimeout(() => setHeld(false), HOLD_MS[how]);
     },
     release() {
       clearTimeout(timer.current);

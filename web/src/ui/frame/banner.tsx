@@ -6,7 +6,7 @@ import type { Alarm } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
 import { acknowledge, ackPending, urgentUnacked } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
-import { tags } from '../../state/plant.ts';
+import { siteTitle, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
@@ -32,7 +32,7 @@ function BannerRow({ alarm }: { readonly alarm: Alarm }) {
       <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
       <span class="num banner-time">{raised === null ? '' : formatShort(raised, second.value)}</span>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-site">
-        {alarm.site}
+        <b>{alarm.site}</b> {siteTitle(alarm.site)}
       </Go>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-text">
         {tt(alarm.message)}

@@ -27,7 +27,7 @@ function Counts() {
           title={t('counts.one', { p, n: counts[p] })}
           testid={`count-${p}`}
         >
-          <AlarmSymbol priority={p} size={18} />
+          <AlarmSymbol priority={p} />
           <span class="num">{counts[p]}</span>
         </Go>
       ))}
@@ -41,14 +41,16 @@ function Counts() {
 }
 
 function LinkState() {
-  const live = link.value.state === 'live';
+  const state = link.value;
+  const live = state.state === 'live';
+  const time = state.state === 'lost' ? state.since : second.value;
   return (
     <div class="link-state" role="status">
       {store.value.state === 'slow' ? <span class="link-slow">{t('store.slow')}</span> : null}
       <span class={live ? 'link-dot link-dot-live' : 'link-dot'} />
       <span data-testid="link-state">{t(live ? 'link.live' : 'link.notLive')}</span>
       <span class="num clock" title={t('link.server')} data-testid="server-time">
-        {formatClock(second.value)}
+        {time === null ? '--:--:--' : formatClock(time)}
       </span>
     </div>
   );

@@ -1,40 +1,22 @@
 import { byUrgency, isUnacked } from '../../model/alarm-list.ts';
 import { formatNumber, formatShort, formatSince, parseTime } from '../../model/format.ts';
-import { isUsable } from '../../model/quality.ts';
-import type { Site, Tag } from '../../model/types.ts';
+import type { Site } from '../../model/types.ts';
 import { alarms } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
-import { liveValue } from '../../state/live.ts';
 import { siteLink, sites, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
+import { totalOf } from '../../state/totals.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 
 const ROWS = 12;
 
-/** A sum of what is usable, and whether that is all of it. */
-function sum(list: readonly Tag[]): { readonly total: number; readonly whole: boolean; readonly count: number } {
-  let total = 0;
-  let whole = true;
-  let count = 0;
-  for (const tag of list) {
-    const live = liveValue(tag.name).value;
-    if (live.value !== null && isUsable(live.quality)) {
-      total += live.value;
-      if (live.value !== 0) count += 1;
-    } else {
-      whole = false;
-    }
-  }
-  return { total, whole, count };
-}
-
 function Figures() {
   const all = [...tags.value.values()];
   const runs = all.filter((tag) => tag.role === 'run');
   const powers = all.filter((tag) => tag.role === 'power');
-  const running = sum(runs);
-  const power = sum(powers);
+  const running = totalOf(runs);
+  const power = totalOf(powers);
   const live = sites.value.filter((site) => siteLink(site).state === 'up').length;
   const unsure = (whole: boolean) => (whole ? null : <span class="mark">?</span>);
   return (
@@ -50,7 +32,7 @@ function Figures() {
         <div>
           <dt class="label">{t('overview.running')}</dt>
           <dd class="num">
-            {running.count}
+            {running.active}
             <span class="unit">/ {runs.length}</span>
             {unsure(running.whole)}
           </dd>
@@ -60,7 +42,7 @@ function Figures() {
         <div>
           <dt class="label">{t('overview.power')}</dt>
           <dd class="num">
-            {formatNumber(power.total, 0)}
+            {formatNumber(power.none ? null : power.sum, 0)}
             <span class="unit">{powers[0]?.unit}</span>
             {unsure(power.whole)}
           </dd>

@@ -1,19 +1,20 @@
 import { useMemo } from 'preact/hooks';
 import { countAlarms, PRIORITIES, worst } from '../../model/alarm-list.ts';
-import { formatSince } from '../../model/format.ts';
+import { formatNumber, formatSince } from '../../model/format.ts';
 import { isUsable } from '../../model/quality.ts';
 import { type Pump, type Station, stationOf, type Tank } from '../../model/station.ts';
 import type { Alarm, Site, Tag } from '../../model/types.ts';
 import { alarmsBySite } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
-import { liveValue } from '../../state/live.ts';
+import { liveValue, link as pageLink } from '../../state/live.ts';
 import { siteLink, tagsBySite } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
+import { totalOf } from '../../state/totals.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { LevelBar } from '../level-bar.tsx';
 import { Spark } from '../spark.tsx';
-import { TagValue } from '../tag-value.tsx';
+import { TagAge, TagValue } from '../tag-value.tsx';
 
 const NO_TAGS: readonly Tag[] = [];
 const NO_ALARMS: readonly Alarm[] = [];
@@ -26,7 +27,7 @@ function TileAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
   const { standing } = countAlarms(alarms);
   const text = PRIORITIES.filter((p) => standing[p] > 0).map((p) => (
     <span key={p} class="tile-count">
-      <AlarmSymbol priority={p} letter={worst(alarms.filter((a) => a.priority === p))?.letter ?? 'C'} size={16} />
+      <AlarmSymbol priority={p} letter={worst(alarms.filter((a) => a.priority === p))?.letter ?? 'C'} size={18} />
       <span class="num">{standing[p]}</span>
     </span>
   ));
@@ -41,7 +42,8 @@ function TileTank({ tank }: { readonly tank: Tank }) {
       </svg>
       <div>
         <span class="label">{tank.name}</span>
-        <TagValue tag={tank.level} testid={`value-${tank.level.name}`} />
+        <TagValue tag={tank.level} testid={`value-${tank.level.name}`} brief />
+        <TagAge tag={tank.level} />
       </div>
     </div>
   );
@@ -62,30 +64,58 @@ export function PumpDot({ pump }: { readonly pump: Pump }) {
   );
 }
 
+function Reading({ label, tag }: { readonly label: string; readonly tag: Tag }) {
+  return (
+    <div>
+      <dt class="label">
+        {label} <TagAge tag={tag} />
+      </dt>
+      <dd>
+        <TagValue tag={tag} testid={`value-${tag.name}`} brief />
+      </dd>
+    </div>
+  );
+}
+
+/** Of all pumps together. Without one usable part there is no sum; with one missing it is marked. */
+function Sum({ label, tags }: { readonly label: string; readonly tags: readonly Tag[] }) {
+  const [first] = tags;
+  if (first === undefined || tags.some((tag) => tag.unit !== first.unit)) return null;
+  const total = totalOf(tags);
+  return (
+    <div>
+      <dt class="label">{label}</dt>
+      <dd>
+        <span class={total.none ? 'val val-initial' : 'val'}>
+          <span class="num">{formatNumber(total.none ? null : total.sum, first.decimals)}</span>
+          <span class="unit">{first.unit}</span>
+          {total.whole || total.none ? null : <span class="mark">?</span>}
+        </span>
+      </dd>
+    </div>
+  );
+}
+
+const isTag = (tag: Tag | undefined): tag is Tag => tag !== undefined;
+
 function Readings({ station }: { readonly station: Station }) {
-  const rows: readonly (readonly [string, readonly Tag[]])[] = [
-    [t('site.discharge'), station.discharge],
-    [t('site.suction'), station.suction],
-  ];
+  const numbered = (label: string, list: readonly Tag[]) =>
+    list.map((tag, i) => <Reading key={tag.name} label={list.length > 1 ? `${label} ${i + 1}` : label} tag={tag} />);
   return (
     <dl class="tile-readings">
-      {rows.map(([label, tags]) =>
-        tags.map((tag, i) => (
-          <div key={tag.name}>
-            <dt class="label">{tags.length > 1 ? `${label} ${i + 1}` : label}</dt>
-            <dd>
-              <TagValue tag={tag} testid={`value-${tag.name}`} />
-            </dd>
-          </div>
-        )),
-      )}
+      {numbered(t('site.discharge'), station.discharge)}
+      {numbered(t('site.suction'), station.suction)}
+      <Sum label={t('site.flow')} tags={station.pumps.map((pump) => pump.flow).filter(isTag)} />
+      <Sum label={t('site.power')} tags={station.pumps.map((pump) => pump.power).filter(isTag)} />
     </dl>
   );
 }
 
 function TileLink({ site }: { readonly site: Site }) {
   const link = siteLink(site);
-  if (link.state === 'up' || link.state === 'none') return <span class="tile-live">{link.state === 'up' ? t('tile.live') : ''}</span>;
+  // While this page itself hears nothing it must not say of any site that it is live.
+  if (pageLink.value.state !== 'live') return <span>{t('link.notLive')}</span>;
+  if (link.state === 'up' || link.state === 'none') return <span>{link.state === 'up' ? t('tile.live') : ''}</span>;
   return (
     <span class="tile-cut" data-testid={`cut-${site.name}`}>
       {t('tile.cut', { time: formatSince(link.since, second.value) })}

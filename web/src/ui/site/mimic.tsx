@@ -2,9 +2,11 @@ import { useMemo } from 'preact/hooks';
 import { worst } from '../../model/alarm-list.ts';
 import { formatNumber } from '../../model/format.ts';
 import { LOOKS } from '../../model/quality.ts';
+import { fraction } from '../../model/scale.ts';
 import { trendOf } from '../../model/route.ts';
 import { type Box, layoutStation, type Placed, type Pump, stationOf, type Tank } from '../../model/station.ts';
 import type { Alarm, Tag } from '../../model/types.ts';
+import { limits } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
@@ -25,14 +27,14 @@ function AlarmFrame({ box, alarms, tags }: AlarmFrameProps) {
   return (
     <g class={`alarm-frame alarm-frame-p${most.priority}`}>
       <rect x={box.x - 3} y={box.y - 3} width={box.w + 6} height={box.h + 6} />
-      <g transform={`translate(${box.x + box.w - 12} ${box.y - 12})`}>
+      <g transform={`translate(${box.x - 13} ${box.y - 13})`}>
         <AlarmSymbol priority={most.priority} letter={most.letter} size={20} />
       </g>
     </g>
   );
 }
 
-/** A value as text in the drawing; a click opens its trend. */
+/** A value as text in the drawing; a click opens its trend. That the whole site is cut off is said above the drawing. */
 function Reading({ tag, x, y, big = false }: { readonly tag: Tag; readonly x: number; readonly y: number; readonly big?: boolean }) {
   const shown = showTag(tag);
   return (
@@ -42,12 +44,12 @@ function Reading({ tag, x, y, big = false }: { readonly tag: Tag; readonly x: nu
         <tspan class="unit" dx="4">
           {tag.type === 'bool' ? '' : tag.unit}
         </tspan>
-        {shown.mark === '' ? null : (
+        {shown.mark === '' || shown.state === 'cut' ? null : (
           <tspan class="mark" dx="4">
             {shown.mark}
           </tspan>
         )}
-        {shown.age === '' ? null : (
+        {shown.age === '' || shown.state === 'cut' ? null : (
           <tspan class="age" dx="4">
             {shown.age}
           </tspan>
@@ -75,10 +77,28 @@ function PumpDrawing({ placed, alarms }: { readonly placed: Placed<Pump>; readon
       <text class="m-label" x={x + 28} y={y - 7}>
         {pump.name}
       </text>
-      {pump.run === undefined ? null : <Reading tag={pump.run} x={x + 28 + pump.name.length * 9} y={y - 7} />}
+      {pump.run === undefined ? null : <Reading tag={pump.run} x={x + 84} y={y - 7} />}
       {pump.flow === undefined ? null : <Reading tag={pump.flow} x={x + 28} y={y + 18} />}
       {pump.power === undefined ? null : <Reading tag={pump.power} x={x + 122} y={y + 18} />}
     </g>
+  );
+}
+
+const LABEL_PX = 12;
+
+/** Both ends of the range, and each limit that has room beside them. */
+function Scale({ tag, x, y, height }: { readonly tag: Tag; readonly x: number; readonly y: number; readonly height: number }) {
+  const at = (value: number): number => y + height * (1 - fraction(value, tag.low, tag.high));
+  const marks = [tag.high, tag.low, ...(limits.value.get(tag.name) ?? []).map((limit) => limit.value)];
+  const shown = marks.filter((value, i) => marks.slice(0, i).every((other) => Math.abs(at(other) - at(value)) >= LABEL_PX));
+  return (
+    <>
+      {shown.map((value) => (
+        <text key={value} class="m-scale" x={x} y={at(value) + 4}>
+          {formatNumber(value, 1)}
+        </text>
+      ))}
+    </>
   );
 }
 
@@ -91,17 +111,9 @@ function TankDrawing({ placed, alarms }: { readonly placed: Placed<Tank>; readon
       <AlarmFrame box={{ x: bar.x, y: bar.y, w: bar.w, h: bar.h }} alarms={alarms} tags={[level]} />
       <text class="m-label" x={bar.x} y={box.y + 15}>
         {tank.name}
-        <tspan class="m-sub" dx="6">
-          {tt(level.title) === tank.name ? '' : ''}
-        </tspan>
       </text>
       <LevelBar tag={level} x={bar.x} y={bar.y} width={bar.w} height={bar.h} />
-      <text class="m-scale" x={bar.x + bar.w + 8} y={bar.y + 9}>
-        {formatNumber(level.high, 1)}
-      </text>
-      <text class="m-scale" x={bar.x + bar.w + 8} y={bar.y + bar.h}>
-        {formatNumber(level.low, 1)}
-      </text>
+      <Scale tag={level} x={bar.x + bar.w + 8} y={bar.y} height={bar.h} />
       <Reading tag={level} x={bar.x} y={box.y + box.h - 8} big />
     </g>
   );
@@ -121,6 +133,8 @@ function Readout({ placed, label, alarms }: { readonly placed: Placed<Tag>; read
   );
 }
 
+const SCALE_MAX = 1.3;
+
 /** The station as its tags describe it; water flows from left to right. */
 export function Mimic({ tags, alarms }: { readonly tags: readonly Tag[]; readonly alarms: readonly Alarm[] }) {
   const layout = useMemo(() => layoutStation(stationOf(tags)), [tags]);
@@ -131,7 +145,7 @@ export function Mimic({ tags, alarms }: { readonly tags: readonly Tag[]; readonl
   const [after] = [...layout.discharge, ...layout.meters];
   const [tank] = layout.tanks;
   return (
-    <svg class="mimic" width={layout.width} height={layout.height} viewBox={`0 0 ${layout.width} ${layout.height}`}>
+    <svg class="mimic" viewBox={`0 0 ${layout.width} ${layout.height}`} style={{ maxWidth: `${layout.width * SCALE_MAX}px` }}>
       {headers === null ? null : (
         <g class="pipes">
           <path

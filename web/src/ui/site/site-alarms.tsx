@@ -1,7 +1,7 @@
 import { ackItem, isUnacked } from '../../model/alarm-list.ts';
 import { formatShort, parseTime } from '../../model/format.ts';
 import type { Alarm } from '../../model/types.ts';
-import { acknowledge, ackNotes, ackPending } from '../../state/alarms.ts';
+import { acknowledge, ackNote, ackPending } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
@@ -15,14 +15,14 @@ export function SiteAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
     <ul class="site-alarms">
       {alarms.map((alarm) => {
         const raised = parseTime(alarm.raised);
-        const note = ackNotes.value.get(alarm.name);
+        const note = ackNote(alarm);
         return (
           <li key={alarm.name} data-testid={`alarm-row-${alarm.name}`} data-letter={alarm.letter}>
             <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
             <span class="num site-alarm-time">{raised === null ? '' : formatShort(raised, second.value)}</span>
             <span class="site-alarm-text">
               {tt(alarm.message)} <span class="num">{alarmNumbers(alarm)}</span>
-              {note === undefined ? null : <em class="row-note">{note}</em>}
+              {note === null ? null : <em class="row-note">{note}</em>}
             </span>
             {may('operator') && isUnacked(alarm) ? (
               <button

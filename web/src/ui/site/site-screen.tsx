@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import { sortAlarms } from '../../model/alarm-list.ts';
 import { formatSince } from '../../model/format.ts';
 import { PENS_MAX, trendOf } from '../../model/route.ts';
-import { naturalOrder } from '../../model/station.ts';
+import { byEquipment } from '../../model/station.ts';
 import type { Alarm, Site, Tag } from '../../model/types.ts';
 import { alarmsBySite } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
@@ -43,7 +43,7 @@ function SiteHead({ site }: { readonly site: Site }) {
 
 function SiteBody({ site }: { readonly site: Site }) {
   const unsorted = tagsBySite.value.get(site.name) ?? NO_TAGS;
-  const tags = useMemo(() => [...unsorted].sort((a, b) => naturalOrder(a.name, b.name)), [unsorted]);
+  const tags = useMemo(() => [...unsorted].sort(byEquipment), [unsorted]);
   const levels = useMemo(() => tags.filter((tag) => tag.role === 'level').map((tag) => tag.name).slice(0, PENS_MAX), [tags]);
   const alarms = sortAlarms(alarmsBySite.value.get(site.name) ?? NO_ALARMS, 'urgency');
   const cut = siteLink(site).state === 'cut';

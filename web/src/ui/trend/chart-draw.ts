@@ -2,6 +2,7 @@
 import type uPlot from 'uplot';
 import type { Limit } from '../../model/scale.ts';
 import { formatClock, formatDate, formatNumber } from '../../model/format.ts';
+import type { Box } from '../../model/station.ts';
 import type { Hole } from '../../model/trend.ts';
 
 export interface Palette {
@@ -46,8 +47,8 @@ export function timeLabels(splits: readonly number[], increment: number): string
   });
 }
 
-function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h: number, color: string): void {
-  const step = 7 * devicePixelRatio;
+function hatch(ctx: CanvasRenderingContext2D, { x, y, w, h }: Box, color: string, step_px: number): void {
+  const step = step_px * devicePixelRatio;
   ctx.save();
   ctx.beginPath();
   ctx.rect(x, y, w, h);
@@ -64,6 +65,8 @@ function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, w: number, h
 }
 
 const STRIP_PX = 7;
+const HATCH_PX = 7;
+const HATCH_WIDE_PX = 18;
 
 /** One pen: the whole height. Several: a strip for each at the foot, in its colour. */
 export function drawHoles(u: uPlot, holes: readonly (readonly Hole[])[], palette: Palette): void {
@@ -76,7 +79,8 @@ export function drawHoles(u: uPlot, holes: readonly (readonly Hole[])[], palette
     for (const hole of list) {
       const from = Math.max(left, u.valToPos(hole.from, 'x', true));
       const to = Math.min(left + width, u.valToPos(hole.to, 'x', true));
-      if (to > from) hatch(u.ctx, from, y, Math.max(to - from, 2), h, color);
+      const box = { x: from, y, w: Math.max(to - from, 2), h };
+      if (to > from) hatch(u.ctx, box, color, hole.why === 'uncertain' ? HATCH_WIDE_PX : HATCH_PX);
     }
   });
 }

@@ -25,35 +25,49 @@ interface Props {
   readonly testid: string;
 }
 
-/** Tags of one unit share a scale; so do those of none, each by itself. */
-const scaleOf = (tag: Tag): string => `y ${tag.type === 'bool' ? 'bool' : tag.unit === '' ? tag.name : tag.unit}`;
+/** Tags of one kind and unit share a scale; a state has a lane of its own at the foot. */
+function scaleOf(tag: Tag): string {
+  if (tag.type === 'bool') return `lane ${tag.name}`;
+  return `y ${tag.unit === '' ? tag.name : `${tag.role} ${tag.unit}`}`;
+}
 
 const AXES_MAX = 3;
 const SPARE = 0.06;
+const LANE = 0.07;
+
+/** Off and on of the n-th lane, counted from the foot: above the others, never over the lines' whole height. */
+function laneRange(lane: number): [number, number] {
+  const high = 1 / (LANE * 0.7);
+  const low = -(lane * LANE + 0.06) * high;
+  return [low, low + high];
+}
 
 /** Low and high end of a scale. */
 function rangeOf(props: Props, scale: string): [number, number] {
-  const mine = props.pens.filter((p) => scaleOf(p.tag) === scale);
-  if (mine.every((p) => p.tag.type === 'bool')) return [-0.1, 1.1];
+  const lanes = props.pens.filter((p) => p.tag.type === 'bool').map((p) => scaleOf(p.tag));
+  if (lanes.includes(scale)) return props.pens.length === 1 ? [-0.1, 1.1] : laneRange(lanes.indexOf(scale));
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const { tag, pen } of mine) {
+  for (const { tag, pen } of props.pens.filter((p) => scaleOf(p.tag) === scale)) {
     const extent = props.wholeRange ? { min: tag.low, max: tag.high } : extentOf(pen, props.from, props.to);
     if (extent === null) continue;
     low = Math.min(low, extent.min);
     high = Math.max(high, extent.max);
   }
   if (low > high) return [0, 1];
-  if (props.pens.length === 1 && !props.wholeRange) {
-    // A limit close by belongs into the picture; a far one would flatten the line.
-    const near = Math.max((high - low) * 0.5, (mine[0]?.tag.high ?? 0) * 0.02);
-    for (const { value } of props.limits) {
-      if (value > high && value - high < near) high = value;
-      if (value < low && low - value < near) low = value;
-    }
-  }
+  if (props.pens.length === 1 && !props.wholeRange) [low, high] = withNearLimits(props, low, high);
   const spare = Math.max((high - low) * SPARE, Math.abs(high) * 1e-4, 1e-6);
   return [low - spare, high + spare];
+}
+
+/** A limit close by belongs into the picture; a far one would flatten the line. */
+function withNearLimits({ pens, limits }: Props, low: number, high: number): [number, number] {
+  const near = Math.max((high - low) * 0.5, (pens[0]?.tag.high ?? 0) * 0.02);
+  const values = limits.map((limit) => limit.value);
+  return [
+    Math.min(low, ...values.filter((value) => low - value < near)),
+    Math.max(high, ...values.filter((value) => value - high < near)),
+  ];
 }
 
 function axesOf(scales: readonly string[], pens: readonly DrawnPen[], palette: Palette): uPlot.Axis[] {
@@ -66,21 +80,24 @@ function axesOf(scales: readonly string[], pens: readonly DrawnPen[], palette: P
     space: 70,
     values: (_u, splits, _axis, _space, increment) => timeLabels(splits, increment),
   };
-  const ys = scales.slice(0, AXES_MAX).map((scale, i): uPlot.Axis => {
-    const tag = pens.find((p) => scaleOf(p.tag) === scale)?.tag;
-    const isBool = tag?.type === 'bool';
+  const lines = scales.filter((scale) => scale.startsWith('y '));
+  const ys = lines.slice(0, AXES_MAX).map((scale, i): uPlot.Axis => {
+    const mine = pens.filter((p) => scaleOf(p.tag) === scale);
+    const [first] = mine;
+    // An axis of one pen has its colour.
+    const color = lines.length > 1 && mine.length === 1 && first !== undefined ? palette.pens[pens.indexOf(first)] : undefined;
     return {
       scale,
       side: i === 0 ? 3 : 1,
-      stroke: palette.text,
+      stroke: color ?? palette.text,
       font: palette.font,
-      size: 58,
-      label: isBool ? '' : (tag?.unit ?? ''),
+      size: 56,
+      label: first?.tag.unit ?? '',
       labelFont: palette.font,
       labelSize: 16,
+      labelGap: 0,
       grid: { ...line, show: i === 0 },
       ticks: { ...line, size: 4 },
-      ...(isBool ? { splits: () => [0, 1], values: () => [t('state.off'), t('state.on')] } : {}),
     };
   });
   return [x, ...ys];

@@ -1,4 +1,4 @@
-import { formatNumber, NONE } from '../../model/format.ts';
+import { NONE } from '../../model/format.ts';
 import { extentOf, valueAt } from '../../model/trend.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { Go } from '../go.tsx';
@@ -55,8 +55,8 @@ export function PenTable({ pens, cursor, onRemove }: Props) {
                 {pens.failures.has(tag.name) ? <em class="row-note"> {pens.failures.get(tag.name)}</em> : null}
               </td>
               <td class="cell-number num">{at === undefined ? '' : at === null ? NONE : shownValue(tag, at)}</td>
-              <td class="cell-number num">{extent === null ? NONE : formatNumber(extent.min, tag.decimals)}</td>
-              <td class="cell-number num">{extent === null ? NONE : formatNumber(extent.max, tag.decimals)}</td>
+              <td class="cell-number num">{extent === null ? NONE : shownValue(tag, extent.min)}</td>
+              <td class="cell-number num">{extent === null ? NONE : shownValue(tag, extent.max)}</td>
               <td class="cell-number">
                 <TagValue tag={tag} unit={false} testid={`pen-value-${tag.name}`} />
               </td>

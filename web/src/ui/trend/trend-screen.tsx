@@ -85,7 +85,12 @@ function Plot({ at, list }: { readonly at: TrendRoute; readonly list: readonly T
         <span class="num" data-testid="trend-time">
           {cursor === null ? `${formatDateTime(pens.from * 1000)} – ${formatDateTime(end * 1000)}` : formatDateTime(cursor * 1000)}
         </span>
-        <span class="key-hatch" /> <span class="hint">{`${t('trend.bad')}, ${t('trend.silent')}`}</span>
+        <span class="key">
+          <span class="key-hatch" /> {`${t('trend.bad')}, ${t('trend.silent')}`}
+        </span>
+        <span class="key">
+          <span class="key-hatch key-hatch-wide" /> {t('trend.uncertain')}
+        </span>
         <span class="spread" />
         <label class="inline">
           {t('trend.scale')}

@@ -1,0 +1,115 @@
+// A small water network for the fake server: five stations, values that move, alarms that follow them.
+
+const text = (en, zh) => ({ en, zh });
+
+const STATIONS = [
+  { name: 'S1', area: 'North', title: text('Main pumping station', '总泵站'), tanks: ['T1'], pumps: ['PU1', 'PU2', 'PU3'] },
+  { name: 'S2', area: 'North', title: text('Hill booster', '山丘加压站'), tanks: ['T2'], pumps: ['PU4', 'PU5'] },
+  { name: 'S3', area: 'North', title: text('East village', '东村加压站'), tanks: ['T3', 'T4'], pumps: ['PU6', 'PU7'] },
+  { name: 'S4', area: 'South', title: text('Valley reservoirs', '山谷水库'), tanks: ['T5', 'T6', 'T7'], pumps: ['PU8', 'PU9'] },
+  { name: 'S5', area: 'South', title: text('Industrial zone', '工业区'), tanks: [], pumps: ['PU10', 'PU11'] },
+];
+
+const RANGE = { level: [0, 6.5], flow: [0, 150], power: [0, 90], suction_pressure: [0, 60], discharge_pressure: [0, 120] };
+const UNIT = { level: 'm', flow: 'L/s', power: 'kW', run: '', suction_pressure: 'm', discharge_pressure: 'm' };
+const WORD = {
+  level: text('level', '液位'),
+  flow: text('flow', '流量'),
+  power: text('power', '功率'),
+  run: text('runs', '运行'),
+  suction_pressure: text('suction pressure', '吸入压力'),
+  discharge_pressure: text('discharge pressure', '出口压力'),
+};
+
+export const sites = STATIONS.map(({ name, area, title, tanks, pumps }) => ({
+  name, area, title, kind: 'pump_station', gateways: [`gw-${name.toLowerCase()}`], tags: tanks.length + 3 * pumps.length + 2, revision: 1,
+}));
+
+function tag(site, local, role, equipment, decimals = 2) {
+  const [low, high] = RANGE[role] ?? [0, 1];
+  return {
+    name: `${site}/${local}`, site, gateway: `gw-${site.toLowerCase()}`, title: text(`${equipment} ${WORD[role].en}`, `${equipment} ${WORD[role].zh}`),
+    type: role === 'run' ? 'bool' : 'float', unit: UNIT[role], low, high, scale: 1, offset: 0, deadband: 0, stale_s: 120, decimals,
+    equipment, role, revision: 1,
+  };
+}
+
+export const tags = STATIONS.flatMap(({ name, tanks, pumps }) => [
+  ...tanks.map((t) => tag(name, `L_${t}`, 'level', t)),
+  ...pumps.flatMap((p) => [tag(name, `F_${p}`, 'flow', p, 1), tag(name, `P_${p}`, 'power', p, 1), tag(name, `S_${p}`, 'run', p, 0)]),
+  tag(name, 'PS', 'suction_pressure', '', 1),
+  tag(name, 'PD', 'discharge_pressure', '', 1),
+]);
+
+export const tagByName = new Map(tags.map((t) => [t.name, t]));
+const handleOf = new Map(tags.map((t, i) => [t.name, i]));
+export const handle = (name) => handleOf.get(name);
+
+/** A number that depends on the name alone. */
+const seed = (name) => [...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) % 997, 7) / 997;
+
+/** What a tag measures at a time: the same for history and for the present. */
+export function valueAt(t, ms) {
+  const s = ms / 1000;
+  const k = seed(t.name);
+  const wave = Math.sin((s / 5400 + k) * 2 * Math.PI) * 0.7 + Math.sin((s / 1260 + k * 3) * 2 * Math.PI) * 0.2;
+  const jitter = Math.sin(s * 1.7 + k * 50) * 0.01;
+  const runs = seed(t.name.replace(/\/._/, '/')) + 0.25 * Math.sin((s / 7200 + k) * 2 * Math.PI) > 0.45 ? 1 : 0;
+  switch (t.role) {
+    case 'level':
+      return t.high * (0.48 + 0.28 * wave + jitter);
+    case 'run':
+      return runs;
+    case 'flow':
+      return runs * t.high * (0.6 + 0.06 * wave + jitter);
+    case 'power':
+      return runs * t.high * (0.5 + 0.05 * wave + jitter);
+    case 'suction_pressure':
+      return t.high * (0.4 + 0.03 * wave + jitter);
+    default:
+      return t.high * (0.66 + 0.05 * wave + jitter);
+  }
+}
+
+const setting = (t, kind, limit, priority, en, zh) => ({
+  name: `${t.name}.${kind}`, kind, tag: t.name, limit, deadband: 0.05, on_delay_s: 5, off_delay_s: 10, priority, message: text(en, zh), enabled: true,
+  revision: 1,
+});
+
+export const settings = [
+  ...tags.filter((t) => t.role === 'level').flatMap((t) => [
+    setting(t, 'high', 5.8, 1, `${t.equipment}: level high, may overflow`, `${t.equipment}：液位高，可能溢流`),
+    setting(t, 'low', 0.7, 2, `${t.equipment}: level low, pumps may run dry`, `${t.equipment}：液位低，水泵可能空转`),
+  ]),
+  ...tags.filter((t) => t.role === 'discharge_pressure').map((t) => setting(t, 'low', 60, 3, `${t.site}: discharge pressure low`, `${t.site}：出口压力低`)),
+  ...tags.filter((t) => t.role === 'power').map((t) => setting(t, 'high', 62, 4, `${t.equipment}: draws much power`, `${t.equipment}：功率偏高`)),
+  ...sites.map((s) => ({
+    name: `${s.name}/${s.gateways[0]}.comm`, kind: 'comm', gateway: s.gateways[0], priority: 2, on_delay_s: 30, off_delay_s: 0, enabled: true,
+    message: text(`${s.name}: no link to the site`, `${s.name}：与站点通信中断`), revision: 1,
+  })),
+];
+
+const POINT_MS = 60_000;
+
+/** One point a minute, grouped into at most `points` buckets; minutes 90 to 80 before the end are missing, 50 to 45 bad. */
+export function samples(t, fromUs, toUs, points, nowMs) {
+  const to = Math.min(toUs / 1000, nowMs);
+  const raw = [];
+  for (let ms = Math.ceil(fromUs / 1000 / POINT_MS) * POINT_MS; ms <= to; ms += POINT_MS) {
+    const ago = (nowMs - ms) / POINT_MS;
+    if (ago > 80 && ago < 90) continue;
+    const bad = ago > 45 && ago < 50;
+    raw.push([ms * 1000, bad ? null : valueAt(t, ms), bad ? 0xa2 : 0]);
+  }
+  const size = Math.max(1, Math.ceil(raw.length / points));
+  const buckets = [];
+  for (let i = 0; i < raw.length; i += size) {
+    const group = raw.slice(i, i + size);
+    const good = group.map(([, v]) => v).filter((v) => v !== null);
+    buckets.push([
+      group[0][0], group.at(-1)[0], good[0] ?? null, good.length ? Math.min(...good) : null, good.length ? Math.max(...good) : null,
+      good.at(-1) ?? null, group.length, group.length - good.length, Math.max(...group.map(([, , q]) => q)),
+    ]);
+  }
+  return { tag: t.name, from: fromUs, to: toUs, raw: size === 1, before: null, points: buckets };
+}

@@ -1,0 +1,420 @@
+// A server that keeps to the contract of server/api, for work on the screens and for test/smoke.mjs: TLS, sessions, REST, the live
+// socket, over a plant that moves. Not a simulation of Penstock; it knows no rules but those that screens can see.
+//
+// node test/fake-server.mjs [PORT]: serves web/dist at https://localhost:PORT; users viewer, operator, engineer, admin with the
+// password "password", and "new", who must set one.
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import * as plant from './fake-plant.mjs';
+
+const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; " +
+  "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
+const BAD_COMMS = 0x81;
+
+function certificate() {
+  const dir = mkdtempSync(join(tmpdir(), 'penstock-fake-'));
+  const file = (name) => join(dir, name);
+  execFileSync('openssl', [
+    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('key.pem'), '-out', file('cert.pem'),
+  ], { stdio: 'ignore' });
+  const pair = { key: readFileSync(file('key.pem')), cert: readFileSync(file('cert.pem')) };
+  rmSync(dir, { recursive: true });
+  return pair;
+}
+
+class Refusal extends Error {
+  constructor(status, code, detail, errors) {
+    super(detail);
+    Object.assign(this, { status, code, errors });
+  }
+}
+
+const iso = (ms) => new Date(ms).toISOString().replace('Z', '000Z');
+
+export class FakeServer {
+  constructor() {
+    this.epoch = randomBytes(4).toString('hex');
+    this.seq = 100;
+    this.sessions = new Map();
+    this.passwords = new Map(['viewer', 'operator', 'engineer', 'admin', 'new'].map((name) => [name, 'password']));
+    this.links = new Map(plant.sites.map((s) => [s.gateways[0], { up: true, since: Date.now() - 3_600_000 }]));
+    this.overrides = new Map();
+    this.store = { state: 'ok', text: '' };
+    this.settings = structuredClone(plant.settings);
+    this.revision = 1;
+    this.revisions = [{ revision: 1, at: iso(Date.now() - 86_400_000), actor: 'admin', reason: 'first configuration', items: [
+      { kind: 'site', name: 'S1', before: null, after: { name: 'S1', area: 'North' } },
+    ] }];
+    this.records = [];
+    this.alarms = new Map();
+    this.clients = new Set();
+    this.silent = false;
+    this.settings.forEach((s) => this.addAlarm(s));
+    this.server = createServer(certificate(), (request, response) => this.answer(request, response));
+    this.sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'penstock.v1' });
+    this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+    this.timers = [setInterval(() => this.sendValues(), 250), setInterval(() => this.sendBeat(), 1000)];
+  }
+
+  async listen(port = 0) {
+    await new Promise((done) => this.server.listen(port, '127.0.0.1', done));
+    return this.server.address().port;
+  }
+
+  async close() {
+    this.timers.forEach(clearInterval);
+    for (const client of this.clients) client.socket.terminate();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  // --- the plant
+
+  addAlarm(s) {
+    const t = s.tag === undefined ? undefined : plant.tagByName.get(s.tag);
+    this.alarms.set(s.name, {
+      name: s.name, site: s.name.split('/')[0], tag: s.tag ?? null, gateway: s.gateway ?? t.gateway, kind: s.kind, priority: s.priority,
+      letter: 'A', occ: 0, call: 0, raised: null, changed: null, value: null, limit: s.limit ?? null, unit: t?.unit ?? '', message: s.message,
+      acked_by: null, acked_at: null, untrusted: false,
+    });
+  }
+
+  live(name, now) {
+    const t = plant.tagByName.get(name);
+    const link = this.links.get(t.gateway);
+    const at = link.up ? now - 400 : link.since;
+    const o = this.overrides.get(name);
+    const value = o?.value ?? plant.valueAt(t, at);
+    return { value, quality: link.up ? (o?.quality ?? 0) : BAD_COMMS, at: o?.at ?? at };
+  }
+
+  set(name, override) {
+    this.overrides.set(name, override);
+  }
+
+  cut(gateway) {
+    this.links.set(gateway, { up: false, since: Date.now() });
+    this.sendStatus();
+  }
+
+  mend(gateway) {
+    this.links.set(gateway, { up: true, since: Date.now() });
+    this.sendStatus();
+  }
+
+  setStore(state, why = '') {
+    this.store = { state, text: why };
+    this.sendStatus();
+  }
+
+  transition(name, kind, change, actor = null, comment = '') {
+    const a = this.alarms.get(name);
+    const from = a.letter;
+    Object.assign(a, change, { changed: iso(Date.now()) });
+    this.seq += 1;
+    const record = {
+      seq: this.seq, n: a.occ, alarm: name, kind, from, to: a.letter, occ: a.occ, call: a.call, priority: a.priority, src: iso(Date.now()),
+      at: iso(Date.now()), value: a.value, limit: a.limit, quality: 0, actor, comment,
+    };
+    this.records.unshift(record);
+    const frame = JSON.stringify({ op: 'alarm', n: this.seq, a: { ...a }, r: record });
+    this.everyone((c) => c.socket.send(frame));
+  }
+
+  raise(name, value = null, ago = 0) {
+    const a = this.alarms.get(name);
+    this.transition(name, a.letter === 'D' ? 'reraise' : 'raise', {
+      letter: 'B', occ: a.occ + 1, call: a.call + 1, raised: iso(Date.now() - ago), value, acked_by: null, acked_at: null,
+    });
+  }
+
+  normal(name) {
+    this.transition(name, 'rtn', { letter: this.alarms.get(name).letter === 'B' ? 'D' : 'A' });
+  }
+
+  ack({ alarm, call }, actor, comment) {
+    const a = this.alarms.get(alarm);
+    const result = (word) => ({ alarm, result: word, call: a?.call ?? 0, acked_by: a?.acked_by ?? null, acked_at: a?.acked_at ?? null });
+    if (a === undefined) return result('not_found');
+    if (a.letter === 'A') return result('not_active');
+    if (call > a.call) return result('bad_call');
+    if (call < a.call) return result('stale_call');
+    if (a.letter === 'C') return result('already');
+    this.transition(alarm, 'ack', { letter: a.letter === 'B' ? 'C' : 'A', acked_by: actor, acked_at: iso(Date.now()) }, actor, comment);
+    return result('ok');
+  }
+
+  // --- live
+
+  everyone(then) {
+    if (!this.silent) for (const client of this.clients) then(client);
+  }
+
+  upgrade(request, socket, head) {
+    const session = this.sessionOf(request);
+    if (session === undefined || request.headers.origin !== `https://${request.headers.host}`) {
+      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    this.sockets.handleUpgrade(request, socket, head, (ws) => {
+      const client = { socket: ws, session, subs: new Map(), frames: 0, sent: new Map(), at: 0 };
+      this.clients.add(client);
+      ws.on('close', () => this.clients.delete(client));
+      ws.on('message', (data) => this.message(client, JSON.parse(String(data))));
+      this.send(client, { op: 'hello', e: this.epoch, n: this.seq, T: Date.now(), build: 'fake', user: session.user, role: session.role });
+      this.send(client, this.status());
+    });
+  }
+
+  send(client, frame) {
+    if (!this.silent) client.socket.send(JSON.stringify(frame));
+  }
+
+  status() {
+    return {
+      op: 'status', T: Date.now(), store: this.store.state, text: this.store.text,
+      gateways: [...this.links].map(([name, { up, since }]) => [name, up, since]),
+    };
+  }
+
+  sendStatus() {
+    this.everyone((c) => this.send(c, this.status()));
+  }
+
+  sendBeat() {
+    this.everyone((c) => this.send(c, { op: 'hb', T: Date.now(), n: [c.frames, this.seq] }));
+  }
+
+  message(client, m) {
+    if (m.op === 'unsub') client.subs.delete(m.id);
+    if (m.op !== 'sub') return;
+    const names = m.view === 'tags' ? m.tags : plant.tags.filter((t) => m.view === 'overview' || m.view === `site/${t.site}`).map((t) => t.name);
+    client.subs.set(m.id, { names, ms: m.ms });
+    client.frames += 1;
+    const T = Date.now();
+    this.send(client, {
+      op: 'snap', id: m.id, n: client.frames, T, tags: names.map((name) => [plant.handle(name), name]), v: names.map((name) => this.wire(name, T)),
+    });
+  }
+
+  wire(name, T) {
+    const { value, quality, at } = this.live(name, T);
+    return [plant.handle(name), value, quality, at === null ? null : T - at];
+  }
+
+  sendValues() {
+    const T = Date.now();
+    this.everyone((c) => {
+      if (c.subs.size === 0 || T - c.at < Math.min(...[...c.subs.values()].map((s) => s.ms))) return;
+      c.at = T;
+      const names = new Set([...c.subs.values()].flatMap((s) => s.names));
+      const v = [...names].map((name) => this.wire(name, T)).filter((w) => c.sent.get(w[0]) !== `${w[1]} ${w[2]}`);
+      v.forEach((w) => c.sent.set(w[0], `${w[1]} ${w[2]}`));
+      if (v.length === 0) return;
+      c.frames += 1;
+      this.send(c, { op: 'd', n: c.frames, T, v });
+    });
+  }
+
+  // --- REST
+
+  sessionOf(request) {
+    const cookie = /__Host-penstock=([0-9a-f]+)/.exec(request.headers.cookie ?? '');
+    return cookie === null ? undefined : this.sessions.get(cookie[1]);
+  }
+
+  async answer(request, response) {
+    const url = new URL(request.url, 'https://localhost');
+    const headers = {
+      'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer', Connection: 'close',
+      'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Resource-Policy': 'same-origin',
+    };
+    if (!url.pathname.startsWith('/api/')) {
+      this.file(url.pathname, request, response, headers);
+      return;
+    }
+    try {
+      const body = await this.body(request);
+      const { status = 200, json, etag, cookie } = this.route(request, url, body);
+      if (etag !== undefined) headers.ETag = `"${etag}"`;
+      if (cookie !== undefined) headers['Set-Cookie'] = cookie;
+      response.writeHead(status, { ...headers, 'Content-Type': 'application/json' });
+      response.end(json === undefined ? '' : JSON.stringify(json));
+    } catch (error) {
+      const { status = 500, code = 'internal', message, errors } = error;
+      if (status === 500) console.error(error);
+      response.writeHead(status, { ...headers, 'Content-Type': 'application/problem+json' });
+      response.end(JSON.stringify({ type: 'about:blank', title: code, status, detail: message, code, errors }));
+    }
+  }
+
+  file(path, request, response, headers) {
+    const name = normalize(path).includes('.') ? path : '/index.html';
+    const packed = /gzip/.test(request.headers['accept-encoding'] ?? '') && existsSync(join(dist, `${name}.gz`));
+    const file = join(dist, packed ? `${name}.gz` : name);
+    if (!file.startsWith(dist) || !existsSync(file)) {
+      response.writeHead(404, headers).end();
+      return;
+    }
+    response.writeHead(200, { ...headers, 'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream', ...(packed ? { 'Content-Encoding': 'gzip' } : {}) });
+    response.end(readFileSync(file));
+  }
+
+  async body(request) {
+    let text = '';
+    for await (const part of request) text += part;
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  route(request, url, body) {
+    const { method } = request;
+    const path = url.pathname.slice(4);
+    if (method !== 'GET' && request.headers['x-penstock'] !== '1') throw new Refusal(403, 'csrf', 'X-Penstock is missing');
+    if (path === '/session' && method === 'POST') return this.logIn(body);
+    const session = this.sessionOf(request);
+    if (session === undefined) throw new Refusal(401, 'no_session', 'log in first: POST /api/session');
+    if (path === '/session') return this.session(method, request, session);
+    if (path === '/session/password') return this.password(session, body);
+    if (path === '/alarms/ack') return this.ackAll(session, body);
+    if (path.startsWith('/alarm-settings/')) return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
+    if (path.startsWith('/tags/')) return this.samples(decodeURIComponent(path.slice(6, -8)), url);
+    return { json: this.list(path, url) };
+  }
+
+  list(path, url) {
+    switch (path) {
+      case '/sites':
+        return { sites: plant.sites };
+      case '/tags':
+        return { tags: plant.tags.map((t) => ({ ...t, ...this.live(t.name, Date.now()), time: null, received: null })), next: null };
+      case '/gateways':
+        return { gateways: [...this.links].map((link) => this.gateway(...link)) };
+      case '/alarm-settings':
+        return { settings: this.settings };
+      case '/alarms':
+        return { epoch: this.epoch, n: this.seq, alarms: [...this.alarms.values()].filter((a) => a.letter !== 'A') };
+      case '/alarms/history': {
+        const before = Number(url.searchParams.get('before') ?? Number.MAX_SAFE_INTEGER);
+        const site = url.searchParams.get('site');
+        return { records: this.records.filter((r) => r.seq < before && (site === null || r.alarm.startsWith(`${site}/`))), next: null };
+      }
+      case '/revisions':
+        return { revisions: this.revisions, next: null };
+      default:
+        throw new Refusal(404, 'not_found', `there is no ${path}`);
+    }
+  }
+
+  gateway(name, { up, since }) {
+    return {
+      name, site: name.slice(3).toUpperCase(), title: { en: name, zh: name }, enabled: true, up, since: iso(since), peer: '10.20.0.14:49152',
+      software: 'penstock-gateway 1.0', records: 184_203, duplicates: 3, quarantined: 0, unknown_tags: 0, backlog_bytes: up ? 0 : 48_130,
+      oldest_sample: up ? null : iso(since), dropped_total: 0, clock_offset_ms: -12, last_seen: iso(up ? Date.now() : since),
+      fault: '', revision: 1,
+    };
+  }
+
+  logIn({ user, password }) {
+    if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away');
+    if (this.passwords.get(user) !== password) throw new Refusal(401, 'login', 'the user name or the password is not right');
+    const token = randomBytes(32).toString('hex');
+    const role = user === 'new' ? 'operator' : user;
+    const session = { user, title: `The ${user}`, role, must_change_password: user === 'new', expires: iso(Date.now() + 43_200_000), token };
+    this.sessions.set(token, session);
+    return { json: { ...session, token: undefined }, cookie: `__Host-penstock=${token}; Path=/; Secure; HttpOnly; SameSite=Strict` };
+  }
+
+  session(method, request, session) {
+    if (method === 'GET') return { json: { ...session, token: undefined } };
+    this.endSession(session);
+    return { status: 204, cookie: '__Host-penstock=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0' };
+  }
+
+  endSession(session) {
+    this.sessions.delete(session.token);
+    for (const client of this.clients) {
+      if (client.session !== session) continue;
+      this.send(client, { op: 'bye', why: 'session' });
+      client.socket.close(4001);
+    }
+  }
+
+  password(session, body) {
+    if (body.new.includes(session.user)) {
+      throw new Refusal(422, 'invalid', 'the password was not changed', [{ pointer: '/new', detail: 'must not be little more than the user name' }]);
+    }
+    session.must_change_password = false;
+    this.passwords.set(session.user, body.new);
+    return { status: 204 };
+  }
+
+  ackAll(session, { items, comment = '' }) {
+    if (session.role === 'viewer') throw new Refusal(403, 'denied', 'this role may not acknowledge');
+    if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away: nothing can be acknowledged');
+    return { json: { results: items.map((item) => this.ack(item, session.user, comment)) } };
+  }
+
+  samples(name, url) {
+    const t = plant.tagByName.get(name);
+    if (t === undefined) throw new Refusal(404, 'not_found', `there is no tag "${name}"`);
+    const number = (key) => Number(url.searchParams.get(key));
+    return { json: plant.samples(t, number('from'), number('to'), number('points'), Date.now()) };
+  }
+
+  setting(method, name, request, session, url, body) {
+    const i = this.settings.findIndex((s) => s.name === name);
+    const old = this.settings[i];
+    if (method === 'GET') {
+      if (old === undefined) throw new Refusal(404, 'not_found', `there is no alarm "${name}"`);
+      return { json: old, etag: old.revision };
+    }
+    if (session.role !== 'engineer' && session.role !== 'admin') throw new Refusal(403, 'denied', 'this role may not change the configuration');
+    const create = request.headers['if-none-match'] === '*';
+    if (create ? old !== undefined : request.headers['if-match'] !== `"${old?.revision}"`) {
+      throw new Refusal(412, 'changed', `its revision is "${old?.revision}" now; load it again`);
+    }
+    const value = method === 'DELETE' ? null : body.value;
+    if (value !== null) this.check(value);
+    this.revision += 1;
+    const reason = body?.reason ?? url.searchParams.get('reason');
+    this.revisions.unshift({ revision: this.revision, at: iso(Date.now()), actor: session.user, reason, items: [{ kind: 'alarm', name, before: old === undefined ? null : { ...old, revision: undefined }, after: value }] });
+    if (value === null) this.settings.splice(i, 1);
+    else if (old === undefined) this.settings.push({ ...value, revision: this.revision });
+    else this.settings[i] = { ...value, revision: this.revision };
+    if (value === null) this.alarms.delete(name);
+    else if (old === undefined) this.addAlarm(value);
+    this.everyone((c) => this.send(c, { op: 'resync', why: 'config' }));
+    return { status: create ? 201 : 200, json: { revision: this.revision }, etag: this.revision };
+  }
+
+  check(value) {
+    const t = plant.tagByName.get(value.tag);
+    const errors = [];
+    if (value.kind !== 'comm' && t === undefined) errors.push({ pointer: '/value/tag', detail: `is "${value.tag}", but there is no such tag` });
+    if ('limit' in value && typeof value.limit !== 'number') errors.push({ pointer: '/value/limit', detail: 'must be a number' });
+    else if (t !== undefined && 'limit' in value && !(value.limit >= t.low && value.limit <= t.high)) {
+      errors.push({ pointer: '/value/limit', detail: `must be within the range of ${t.name}, ${t.low} to ${t.high}` });
+    }
+    if (errors.length > 0) throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const fake = new FakeServer();
+  const port = await fake.listen(Number(process.argv[2] ?? 8443));
+  fake.raise('S1/L_T1.high', 5.92, 240_000);
+  fake.raise('S4/L_T5.low', 0.61, 90_000);
+  fake.raise('S2/PD.low', 58.2, 30_000);
+  fake.raise('S5/P_PU10.high', 63.4, 4000);
+  console.log(`https://localhost:${port}  (user operator, password "password")`);
+}
