@@ -36,7 +36,7 @@ struct pg {
     bool dropping;
     bool closing;
     bool composing; /* between pg_begin and pg_end */
-    bool broken;    /* a send failed: no use to send more */
+    bool broken;    /* a call failed or found the end: no use to send more */
     void (*on_closed)(void *ctx);
     void *closed_ctx;
     struct job jobs[PG_JOBS_MAX]; /* a ring */
@@ -46,6 +46,8 @@ struct pg {
 
 static void on_timer(uv_timer_t *timer);
 static void watch(struct pg *pg, int events);
+static void unwatch(struct pg *pg);
+static bool has_socket(struct pg *pg);
 
 /* Text from libpq may have several lines and ends with a newline; an error here is one line. */
 static void one_line(const char *text, char *ret, size_t size) {
@@ -168,6 +170,7 @@ static void take_results(struct pg *pg) {
     while (pg->n_jobs > 0 && nulls < 2 && PQisBusy(pg->conn) == 0) {
         PGresult *r = PQgetResult(pg->conn);
         nulls = r == NULL ? nulls + 1 : 0;
+        pg->broken = pg->broken || !has_socket(pg);
         if (r != NULL && PQstatus(pg->conn) == CONNECTION_BAD && PQresultStatus(r) == PGRES_FATAL_ERROR &&
             PQresultErrorField(r, PG_DIAG_SQLSTATE) == NULL) {
             PQclear(r); /* libpq's own word that the connection is gone */
@@ -206,6 +209,17 @@ static void on_notice(void *ctx, const PGresult *r) {
 }
 
 /* --- connecting ---------------------------------------------------------------------------------------- */
+
+/* libpq closes its socket as soon as it sees the end of a connection, in any call that reads or writes. From
+ * that moment nothing may watch it (libuv aborts on a descriptor that is gone, and its number may soon be
+ * another file's), so this is asked after each such call. False: it is gone. */
+static bool has_socket(struct pg *pg) {
+    if (PQsocket(pg->conn) >= 0) {
+        return true;
+    }
+    unwatch(pg);
+    return false;
+}
 
 static void finish_closing(struct pg *pg) {
     if (pg->closing && pg->handles == 0) {
@@ -259,6 +273,10 @@ static void lose(struct pg *pg) {
 }
 
 static void lose_with_libpq_text(struct pg *pg, const char *what) {
+    if (pg->dropping) {
+        lose(pg); /* for a reason that is known better */
+        return;
+    }
     char text[400];
     one_line(pg->conn == NULL ? "" : PQerrorMessage(pg->conn), text, sizeof text);
     const struct job *job = job_at(pg, 0);
@@ -365,9 +383,11 @@ static void begin_connect(struct pg *pg) {
 
 static void on_readable(struct pg *pg) {
     bool read = PQconsumeInput(pg->conn) == 1;
+    /* What came before the end is still taken, but nothing more is sent. */
+    pg->broken = pg->broken || !has_socket(pg);
     take_results(pg);
     take_notifies(pg);
-    if (!read || PQstatus(pg->conn) == CONNECTION_BAD) {
+    if (!read || pg->broken || PQstatus(pg->conn) == CONNECTION_BAD) {
         lose_with_libpq_text(pg, "connection lost");
         return;
     }
@@ -503,7 +523,7 @@ void pg_start(struct pg *pg) {
 }
 
 bool pg_is_up(const struct pg *pg) {
-    return pg->state == STATE_UP && !pg->dropping && !pg->closing;
+    return pg->state == STATE_UP && !pg->broken && !pg->dropping && !pg->closing;
 }
 
 const struct error *pg_error(const struct pg *pg) {
@@ -517,14 +537,15 @@ bool pg_has_room(const struct pg *pg) {
 /* Everything in a job is sent to libpq's buffer at once; a failure there means that the connection is of no
  * use any more. */
 static void sent(struct pg *pg, int ok) {
-    if (ok != 1 && !pg->broken) {
-        pg->broken = true;
-        struct error err;
-        char text[400];
-        one_line(PQerrorMessage(pg->conn), text, sizeof text);
-        (void)error_set(&err, ERR_UNAVAILABLE, "postgresql", "cannot send: %s", text);
-        pg_drop(pg, &err);
+    if ((has_socket(pg) && ok == 1) || pg->broken) {
+        return;
     }
+    pg->broken = true;
+    struct error err;
+    char text[400];
+    one_line(PQerrorMessage(pg->conn), text, sizeof text);
+    (void)error_set(&err, ERR_UNAVAILABLE, "postgresql", "cannot send: %s", text);
+    pg_drop(pg, &err);
 }
 
 static void send_plain(struct pg *pg, const char *sql) {
@@ -594,13 +615,13 @@ void pg_end(struct pg *pg) {
 }
 
 void pg_flush(struct pg *pg) {
-    if (pg->conn == NULL || pg->dropping || pg->closing ||
+    if (pg->conn == NULL || pg->broken || pg->dropping || pg->closing ||
         (pg->state != STATE_UP && pg->state != STATE_SETUP)) {
         return;
     }
     int rc = PQflush(pg->conn);
-    if (rc < 0) {
-        sent(pg, 0);
+    sent(pg, rc < 0 ? 0 : 1);
+    if (pg->broken) {
         return;
     }
     /* Reading goes on while there is something to write: otherwise both sides could wait for each other. */

@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <libpq-fe.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -96,7 +95,7 @@ static inline void pgtest_start(struct pgtest *t) {
     t->guardian = fork();
     if (t->guardian == 0) {
         char byte = 0;
-        (void)signal(SIGINT, SIG_IGN);
+        (void)setsid(); /* what ends the test's process group must not end who cleans up */
         (void)close(alive[1]);
         while (read(alive[0], &byte, 1) > 0) {
         }

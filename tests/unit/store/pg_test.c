@@ -26,6 +26,7 @@ struct rig {
     uint32_t downs;
     uint32_t n;
     struct seen answers[ANSWERS_MAX];
+    bool flush_at_answers;
     char notified[64];
     bool own;
     PGresult *kept;
@@ -49,6 +50,9 @@ static void on_done(void *ctx, struct pg_answer *answer) {
     struct rig *r = ctx;
     assert_true(r->n < ANSWERS_MAX);
     struct seen *s = &r->answers[r->n++];
+    if (r->flush_at_answers) {
+        pg_flush(r->pg);
+    }
     s->outcome = answer->outcome;
     s->n = answer->n;
     (void)snprintf(s->sqlstate, sizeof s->sqlstate, "%s", answer->sqlstate);
@@ -215,6 +219,60 @@ static void a_lost_connection_makes_what_was_under_way_unknown_and_comes_back(vo
     rig_end(r);
 }
 
+static void kill_connection(void) {
+    pgtest_do(&server, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                       " where application_name = 'pg test' and datname = current_database()");
+}
+
+enum { BIG_BYTES = 4000000 };
+static char big[BIG_BYTES];
+
+static void send_big(struct rig *r) {
+    struct pg_args args;
+    pg_args_init(&args, (size_t)2 * BIG_BYTES);
+    pg_arg_bytes(&args, big, sizeof big);
+    pg_begin(r->pg, PG_READ, on_done, r);
+    pg_send(r->pg, "select $1", &args);
+    pg_end(r->pg);
+    pg_flush(r->pg);
+    pg_args_done(&args);
+}
+
+/* As in a server's turn: between two polls, a write that has to wait, and one that finds the connection dead.
+ */
+static void on_prepare(uv_prepare_t *prepare) {
+    struct rig *r = prepare->data;
+    (void)uv_prepare_stop(prepare);
+    send_big(r);
+    kill_connection();
+    while (pg_has_room(r->pg)) {
+        send_big(r);
+    }
+}
+
+/* libpq closes its socket as soon as it sees the end, in the midst of reading or writing. Nothing may watch
+ * it from then on: libuv would end the program, or the number would be another file's already. */
+static void a_connection_that_dies_while_it_is_written_to_comes_back(void **state) {
+    (void)state;
+    pgtest_fresh_database(&server);
+    memset(big, 'x', sizeof big);
+    struct rig *r = rig_up();
+    r->flush_at_answers = true;
+    uv_prepare_t prepare;
+    assert_int_equal(uv_prepare_init(&r->loop, &prepare), 0);
+    prepare.data = r;
+    for (uint32_t round = 1; round <= 3; round++) {
+        assert_int_equal(uv_prepare_start(&prepare, on_prepare), 0);
+        UNTIL(r, r->ups == round + 1);
+        assert_int_equal(r->downs, round);
+    }
+    for (uint32_t i = 0; i < r->n; i++) {
+        assert_int_equal(r->answers[i].outcome, PG_UNKNOWN);
+    }
+    uv_close((uv_handle_t *)&prepare, NULL);
+    rig_end(r);
+}
+
 /* A warning while COMMIT is answered: here raised by a deferred trigger, in life by a cancelled wait for a
  * standby. */
 static void a_commit_with_a_warning_is_unknown(void **state) {
@@ -313,12 +371,11 @@ static void a_connection_that_cannot_be_made_says_why_and_is_tried_again(void **
 static void big_parameters_and_results_pass_while_both_sides_are_writing(void **state) {
     (void)state;
     struct rig *r = rig_up();
-    enum { JOBS = 8, BYTES = 4000000 };
-    static char big[BYTES];
+    enum { JOBS = 8 };
     memset(big, 'x', sizeof big);
     for (int i = 0; i < JOBS; i++) {
         struct pg_args args;
-        pg_args_init(&args, (size_t)2 * BYTES);
+        pg_args_init(&args, (size_t)2 * BIG_BYTES);
         pg_arg_bytes(&args, big, sizeof big);
         pg_begin(r->pg, PG_READ, on_done, r);
         pg_send(r->pg, "select octet_length($1)::bigint, $1", &args);
@@ -328,7 +385,7 @@ static void big_parameters_and_results_pass_while_both_sides_are_writing(void **
     }
     UNTIL(r, r->n == JOBS);
     for (int i = 0; i < JOBS; i++) {
-        assert_int_equal(r->answers[i].value, BYTES);
+        assert_int_equal(r->answers[i].value, BIG_BYTES);
     }
     rig_end(r);
 }
@@ -409,6 +466,7 @@ int main(void) {
         cmocka_unit_test(a_refused_job_leaves_its_neighbours_alone),
         cmocka_unit_test(a_snapshot_sees_one_moment_and_cannot_write),
         cmocka_unit_test(a_lost_connection_makes_what_was_under_way_unknown_and_comes_back),
+        cmocka_unit_test(a_connection_that_dies_while_it_is_written_to_comes_back),
         cmocka_unit_test(a_commit_with_a_warning_is_unknown),
         cmocka_unit_test(a_commit_that_fails_is_unknown),
         cmocka_unit_test(settings_that_would_endanger_data_are_raised),
