@@ -465,6 +465,7 @@ static void an_item_is_made_changed_and_removed_by_revision(void **state) {
     assert_int_equal(status_of(rig, "PUT", path, "If-Match: \"1\"\r\n", NEW_ALARM), 404);
     assert_int_equal(ask(rig, "PUT", path, "If-None-Match: *\r\n", NEW_ALARM, &json), 201);
     assert_int_equal(json_integer_value(json_object_get(json, "revision")), 2);
+    assert_int_equal(rig->last_expected, 0);
     json_decref(json);
     assert_int_equal(status_of(rig, "PUT", path, "If-None-Match: *\r\n", NEW_ALARM), 412);
     struct answer a = tls_client_ask(&rig->client, "GET", path, "", NULL);
@@ -474,6 +475,7 @@ static void an_item_is_made_changed_and_removed_by_revision(void **state) {
     answer_done(&a);
     assert_int_equal(status_of(rig, "PUT", path, "If-Match: \"1\"\r\n", NEW_ALARM), 412);
     assert_int_equal(status_of(rig, "PUT", path, "If-Match: \"2\"\r\n", NEW_ALARM), 200);
+    assert_int_equal(rig->last_expected, 2); /* the database checks it again */
     assert_int_equal(status_of(rig, "DELETE", path, "If-Match: \"3\"\r\n", NULL), 422);
     assert_int_equal(
         status_of(rig, "DELETE", "/api/alarm-settings/S1/L_T1.low?reason=done", "If-Match: \"3\"\r\n", NULL),

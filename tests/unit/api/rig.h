@@ -59,6 +59,7 @@ struct rig {
     uint32_t ack_at;
     uint64_t journal_sent;
     int64_t revision;
+    int64_t last_expected;       /* revision of the first item of the last change */
     struct request last_history; /* what was asked last */
     /* Between the threads. */
     pthread_t thread;
@@ -244,6 +245,7 @@ static inline void rig_change(struct rig *rig, const struct request *q, struct r
     struct config_set *set = NULL;
     struct model *model = NULL;
     struct core *core = NULL;
+    rig->last_expected = q->config.v[0].expected_revision;
     for (uint32_t i = 0; i < q->config.n; i++) {
         if (!rig_expected(rig->config, &q->config.v[i])) {
             r->status = ERR_CONFLICT;
