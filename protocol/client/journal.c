@@ -424,6 +424,7 @@ void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
                                   .damaged_bytes = j->damaged_bytes};
     for (uint32_t i = 0; i < j->n_segments; i++) {
         ret->waiting += j->segments[i]->left;
+        ret->waiting_bytes += j->segments[i]->left_bytes;
     }
     struct buf body;
     buf_init(&body, LINK_BODY_MAX_HARD);

@@ -48,7 +48,8 @@ struct journal_config {
 struct journal_stats {
     uint64_t bytes;
     uint64_t capacity_bytes;
-    uint64_t waiting;         /* records that are not committed */
+    uint64_t waiting; /* records that are not committed */
+    uint64_t waiting_bytes;
     uint64_t dropped_total;   /* samples lost since the journal was made */
     uint64_t damaged_bytes;   /* skipped when the journal was opened */
     int64_t oldest_sample_us; /* of what waits; 0: nothing */

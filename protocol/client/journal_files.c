@@ -16,6 +16,7 @@
 
 enum { SEGMENTS_MAX = 65536, SEGMENT_BYTES_DEFAULT_MAX = 4 * 1024 * 1024, DROPPED_SIZE = 12 };
 
+static const size_t pointer_size = sizeof(void *);
 static const char dropped_file[] = "dropped";
 static const char lock_file[] = "lock";
 
@@ -32,7 +33,7 @@ bool epoch_index(const struct journal *j, uint64_t id, uint32_t *ret) {
 enum status take_segment(struct journal *j, struct segment *s, struct error *err) {
     if (j->n_segments == j->cap_segments) {
         uint32_t cap = j->cap_segments == 0 ? 32 : j->cap_segments * 2;
-        struct segment **v = cap <= SEGMENTS_MAX ? realloc(j->segments, cap * sizeof v[0]) : NULL;
+        struct segment **v = cap <= SEGMENTS_MAX ? realloc(j->segments, cap * pointer_size) : NULL;
         if (v == NULL) {
             segment_free(&s);
             return error_set(err, ERR_NOMEM, j->dir, "no room for more than %" PRIu32 " segments",
@@ -53,7 +54,7 @@ enum status remove_segment(struct journal *j, uint32_t i, struct error *err) {
     }
     j->bytes -= j->segments[i]->bytes;
     segment_free(&j->segments[i]);
-    memmove(&j->segments[i], &j->segments[i + 1], (j->n_segments - i - 1) * sizeof j->segments[0]);
+    memmove(&j->segments[i], &j->segments[i + 1], (j->n_segments - i - 1) * pointer_size);
     j->n_segments--;
     return OK;
 }
@@ -191,7 +192,7 @@ static enum status load_directory(struct journal *j, struct error *err) {
     }
     (void)closedir(dir);
     if (st == OK && j->n_segments > 0) {
-        qsort(j->segments, j->n_segments, sizeof j->segments[0], by_number);
+        qsort(j->segments, j->n_segments, pointer_size, by_number);
     }
     return st;
 }

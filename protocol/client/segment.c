@@ -141,6 +141,7 @@ static enum status index_put(struct segment *s, const struct segment_entry *e, u
                                                  .seq_delta = (uint32_t)(e->seq - s->first_seq),
                                                  .type = e->type};
     s->left++;
+    s->left_bytes += (uint32_t)(SEGMENT_HEAD + e->body.n);
     return OK;
 }
 
@@ -320,6 +321,7 @@ uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end) {
     for (uint32_t i = from > s->low ? from : s->low; i < s->n && segment_seq(s, i) < end; i++) {
         if (!s->records[i].committed) {
             s->records[i].committed = true;
+            s->left_bytes -= SEGMENT_HEAD + s->records[i].len;
             fresh++;
         }
     }
@@ -383,12 +385,14 @@ enum status segment_rewrite(struct segment *s, enum segment_drop drop, enum segm
         uint32_t n = 0;
         uint32_t at = 0;
         s->left = 0;
+        s->left_bytes = 0;
         for (uint32_t i = 0; i < s->n; i++) {
             struct segment_record r = s->records[i];
             if (is_kept(s, i, drop, last)) {
                 r.offset = at;
                 at += SEGMENT_HEAD + r.len;
                 s->left += r.committed ? 0 : 1;
+                s->left_bytes += r.committed ? 0 : SEGMENT_HEAD + r.len;
                 s->records[n++] = r;
             }
         }

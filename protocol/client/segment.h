@@ -51,9 +51,10 @@ struct segment {
     uint32_t damaged;   /* bytes that loading had to skip */
     uint32_t n;
     uint32_t cap;
-    uint32_t left; /* records that are not committed */
-    uint32_t low;  /* all records before this index are committed */
-    bool sealed;   /* nothing is appended any more; a loaded segment is sealed */
+    uint32_t left;       /* records that are not committed */
+    uint32_t left_bytes; /* of these */
+    uint32_t low;        /* all records before this index are committed */
+    bool sealed;         /* nothing is appended any more; a loaded segment is sealed */
     struct segment_record *records;
     char name[SEGMENT_NAME_SIZE];
 };

@@ -146,7 +146,7 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .clock_source = u->cfg.clock_source,
                           .clock_error_us = u->cfg.clock_error_us,
                           .max_rx_frame = LINK_BODY_MAX,
-                          .journal_bytes = stats.bytes,
+                          .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
                           .oldest_sample_us = stats.oldest_sample_us,
                           .dropped_total = stats.dropped_total + u->recorder->lost};

@@ -1,5 +1,6 @@
 #include "protocol/gateway/config.h"
 
+#include <arpa/inet.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
@@ -208,6 +209,12 @@ static void read_source(struct reader *r, const struct place *top, struct gatewa
     read_tags(r, &p, c);
 }
 
+/* Numeric only: a name server can then never hold the link up. */
+static bool is_address(const char *host) {
+    struct in6_addr address;
+    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
 static void read_all(struct reader *r, const json_t *root, struct gateway_config *c) {
     static const char *const keys[] = {"name",           "server",   "ca",      "cert",   "key",
                                        "journal",        "flush_ms", "sync_ms", "source", "ledger",
@@ -223,6 +230,9 @@ static void read_all(struct reader *r, const json_t *root, struct gateway_config
     c->name = text_of(r, &top, "name", NULL);
     struct place server = object_of(r, &top, "server", server_keys);
     c->host = text_of(r, &server, "host", NULL);
+    if (!is_address(c->host)) {
+        fail(r, &server, "host", "a numeric address is needed here, such as 192.0.2.1 or 2001:db8::1");
+    }
     c->port = (uint16_t)integer_of(r, &server, "port", LINK_PORT, 1, UINT16_MAX);
     c->server_name = text_of(r, &server, "name", NULL);
     c->ca = text_of(r, &top, "ca", NULL);
@@ -243,7 +253,11 @@ enum status gateway_config_read(const char *file, struct gateway_config *ret, st
     json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &bad);
     if (root == NULL) {
         char where[160];
-        (void)snprintf(where, sizeof where, "%.120s:%d:%d", file, bad.line, bad.column);
+        if (bad.line > 0) {
+            (void)snprintf(where, sizeof where, "%.120s:%d:%d", file, bad.line, bad.column);
+        } else {
+            (void)snprintf(where, sizeof where, "%.150s", file);
+        }
         return error_set(err, ERR_INVALID, where, "%s", bad.text);
     }
     struct gateway_config c = {0};

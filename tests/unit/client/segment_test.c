@@ -172,6 +172,7 @@ static void commits_are_counted_once(void **state) {
     assert_int_equal(f->s->low, 4);
     assert_int_equal(segment_commit(f->s, 0, UINT64_MAX), 2);
     assert_int_equal(f->s->left, 0);
+    assert_int_equal(f->s->left_bytes, 0);
 }
 
 static void rewriting_drops_what_is_committed_and_keeps_dictionaries(void **state) {
@@ -184,6 +185,7 @@ static void rewriting_drops_what_is_committed_and_keeps_dictionaries(void **stat
     assert_int_equal(f->s->bytes, bytes);
     assert_int_equal(f->s->n, 3);
     assert_int_equal(f->s->left, 2);
+    assert_int_equal(f->s->left_bytes, 2 * SEGMENT_HEAD + 8);
     expect_record(f, f->s, 0, 10, "dictionary");
     expect_record(f, f->s, 1, 15, "four");
     expect_record(f, f->s, 2, 16, "five");

@@ -498,6 +498,12 @@ static void a_stuck_line_does_not_make_the_output_grow(void **state) {
     assert_int_equal(uplink_state(r->u), UPLINK_UP);
 }
 
+static uint64_t seed_of_this_run(void) {
+    uint64_t seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 4711;
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
 /* Random loss, restarts, late and partial acknowledgements against a server that keeps what it got; in the
  * end all is there, once. */
 static void random_schedules_lose_nothing_and_repeat_nothing_that_was_acknowledged(void **state) {
@@ -507,10 +513,8 @@ static void random_schedules_lose_nothing_and_repeat_nothing_that_was_acknowledg
     static bool told[EPOCHS][SEQS]; /* acknowledged to the gateway while it lived */
     memset(committed, 0, sizeof committed);
     memset(told, 0, sizeof told);
-    uint64_t seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 4711;
-    print_message("SEED=%llu\n", (unsigned long long)seed);
     struct rand rand;
-    rand_seed(&rand, seed);
+    rand_seed(&rand, seed_of_this_run());
     uint64_t base = r->epoch;
     for (int step = 0; step < STEPS; step++) {
         uint64_t dice = rand_below(&rand, 100);
@@ -568,6 +572,66 @@ static void random_schedules_lose_nothing_and_repeat_nothing_that_was_acknowledg
     assert_true(rig_waiting(r) == 0);
 }
 
+/* One frame of each kind that a server sends. */
+static void all_frames(struct rig *r, struct buf *out) {
+    struct msg_welcome welcome = {
+        .version = LINK_VERSION,
+        .n_epochs = 1,
+        .epochs = {{.epoch = r->hello.epochs[0].epoch, .n_ranges = 1, .ranges = {{0, 1}}}},
+        .window_bytes = 100000,
+        .window_frames = 10,
+        .max_frame = LINK_BODY_MAX,
+        .backlog_rate = 1000};
+    size_t mark = frame_begin(out, MSG_WELCOME, 0);
+    welcome_encode(out, &welcome);
+    frame_end(out, mark);
+    mark = frame_begin(out, MSG_ACK, 0);
+    ack_encode(out, &(struct msg_ack){.n_ranges = 2, .ranges = {{0, 2}, {4, 7}}});
+    frame_end(out, mark);
+    mark = frame_begin(out, MSG_PING, 0);
+    ping_encode(out, &(struct msg_ping){.id = 1, .t0_us = 2});
+    frame_end(out, mark);
+    mark = frame_begin(out, MSG_PONG, 0);
+    pong_encode(out, &(struct msg_pong){.id = 1, .t0_us = r->now.wall_us});
+    frame_end(out, mark);
+    mark = frame_begin(out, MSG_WINDOW, 0);
+    window_encode(out, &(struct msg_window){.bytes = 5000, .frames = 7, .backlog_rate = 100});
+    frame_end(out, mark);
+    frame_append(out, MSG_REFRESH, 0, slice_of("", 0));
+    mark = frame_begin(out, MSG_ERROR, 0);
+    error_encode(out, &(struct msg_error){.code = LINK_UNKNOWN_DICT, .text = slice_str("text")});
+    frame_end(out, mark);
+    mark = frame_begin(out, MSG_BYE, 0);
+    bye_encode(out, &(struct msg_bye){.reason = BYE_RETRY, .text = slice_str("text")});
+    frame_end(out, mark);
+}
+
+static void nothing_that_a_server_sends_breaks_the_gateway(void **state) {
+    struct rig *r = *state;
+    struct rand rand;
+    rand_seed(&rand, seed_of_this_run());
+    struct buf bytes;
+    buf_init(&bytes, 100000);
+    for (int round = 0; round < 3000; round++) {
+        if (uplink_state(r->u) == UPLINK_ENDED || uplink_state(r->u) == UPLINK_IDLE) {
+            uplink_begin(r->u, r->now);
+            rig_run(r);
+        }
+        buf_clear(&bytes);
+        all_frames(r, &bytes);
+        for (uint64_t n = rand_below(&rand, 4); n > 0; n--) {
+            bytes.p[rand_below(&rand, bytes.n)] ^= (uint8_t)(1U << rand_below(&rand, 8));
+        }
+        size_t from = rand_below(&rand, 3) == 0 ? rand_below(&rand, bytes.n) : 0;
+        uplink_receive(r->u, bytes.p + from, bytes.n - from, r->now);
+        if (round % 10 == 0) {
+            rig_produce(r, round);
+        }
+        rig_advance_ms(r, (int64_t)rand_below(&rand, 3000));
+    }
+    buf_done(&bytes);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
     const struct CMUnitTest tests[] = {
@@ -600,6 +664,7 @@ int main(void) {
         T(only_durable_records_are_sent),
         T(more_epochs_than_a_greeting_names_come_in_the_next_session),
         T(a_stuck_line_does_not_make_the_output_grow),
+        T(nothing_that_a_server_sends_breaks_the_gateway),
         T(random_schedules_lose_nothing_and_repeat_nothing_that_was_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
