@@ -1,3 +1,4 @@
+/* Covers: load.c */
 #include "tests/unit/store/rig.h"
 
 static struct pgtest pg;

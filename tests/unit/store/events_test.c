@@ -1,3 +1,4 @@
+/* Covers: write.c */
 #include "server/base/rand.h"
 #include "tests/unit/store/rig.h"
 

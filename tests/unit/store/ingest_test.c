@@ -1,3 +1,4 @@
+/* Covers: ingest_sql.c, record_sql.c */
 #include "server/base/rand.h"
 #include "tests/unit/store/rig.h"
 

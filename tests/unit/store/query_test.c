@@ -1,3 +1,4 @@
+/* Covers: read_sql.c, reqcopy.c */
 #include "tests/unit/store/rig.h"
 
 static struct pgtest pg;

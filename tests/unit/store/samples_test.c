@@ -1,3 +1,4 @@
+/* Covers: samples_sql.c */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
 #include "tests/unit/store/rig.h"
