@@ -212,10 +212,10 @@ void assets_serve(const struct assets *a, struct http_request *r) {
     const struct asset *packed = packed_name ? NULL : find(a, path, ".gz");
     if (plain == NULL) {
         if (path == index_page) {
-            http_problem(
-                r, 404, "no_hmi",
-                "the operator's pages are not installed (--web names their folder); the interface for "
-                "programs is /api");
+            http_problem(r, 404, "no_hmi",
+                         "the operator's pages are not installed (web.dir in the configuration names their "
+                         "folder); the interface for "
+                         "programs is /api");
         } else {
             http_problem(r, 404, "not_found", "there is no such page");
         }

@@ -1,5 +1,5 @@
 /* The live socket: wss://…/api/live, subprotocol penstock.v1, session cookie, exact Origin. One JSON object a
- * message, described in web/README.md and in the document that GET /api/openapi.json serves (x-live).
+ * message, described in the document that GET /api/openapi.json serves (x-live).
  *
  * Two promises. Values are state: each client has one dirty bit a tag and its own rate, and is told the
  * newest when it is due and the last message has gone; a slow one gets fewer, never older. Alarm events are

@@ -128,9 +128,11 @@ static bool check_framing(struct lws *wsi, struct http_request *r) {
 
 static bool check_origin(const struct web *w, struct http_request *r) {
     if (!origins_has_host(w->origins, slice_str(r->host))) {
-        http_problem(r, 400, "host",
-                     r->host[0] == '\0' ? "a Host header is needed"
-                                        : "this host name is not one of this server's; see --origin");
+        http_problem(
+            r, 400, "host",
+            r->host[0] == '\0'
+                ? "a Host header is needed"
+                : "this host name is not one of this server's; see web.origins in its configuration");
         return false;
     }
     bool unsafe = r->method != HTTP_GET && r->method != HTTP_HEAD;
