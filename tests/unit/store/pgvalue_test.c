@@ -1,5 +1,6 @@
 #include "server/store/pgvalue.h"
 #include "tests/lib/pgtest.h"
+#include "tests/lib/unit.h"
 
 #include <math.h>
 #include <string.h>
