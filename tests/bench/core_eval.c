@@ -22,9 +22,7 @@ static const struct effect_sink sink = {.emit = on_effect};
 
 static struct model *make_model(uint32_t gateways) {
     struct model *m = calloc(1, sizeof *m);
-    if (m == NULL) {
-        abort();
-    }
+    bench_need(m != NULL, "memory");
     m->n_sites = 1;
     m->n_gateways = gateways;
     m->n_tags = gateways * PER_GATEWAY;
@@ -34,9 +32,7 @@ static struct model *make_model(uint32_t gateways) {
     m->gateways = arena_alloc(&m->arena, m->n_gateways, sizeof *m->gateways);
     m->tags = arena_alloc(&m->arena, m->n_tags, sizeof *m->tags);
     m->alarms = arena_alloc(&m->arena, m->n_alarms, sizeof *m->alarms);
-    if (m->sites == NULL || m->gateways == NULL || m->tags == NULL || m->alarms == NULL) {
-        abort();
-    }
+    bench_need(m->sites != NULL && m->gateways != NULL && m->tags != NULL && m->alarms != NULL, "memory");
     m->sites[0] = (struct model_site){.key = 1, .n_tags = m->n_tags};
     static const double limits[ALARMS] = {90, 95, 10, 5};
     for (uint32_t t = 0; t < m->n_tags; t++) {
@@ -49,16 +45,17 @@ static struct model *make_model(uint32_t gateways) {
                                         .n_alarms = ALARMS,
                                         .decimals = 2};
         for (uint32_t k = 0; k < ALARMS; k++) {
-            m->alarms[t * ALARMS + k] = (struct model_alarm){.key = (int64_t)m->n_tags + 100 + t * ALARMS + k,
-                                                             .limit = limits[k],
-                                                             .deadband = 1,
-                                                             .on_delay_us = 5000000,
-                                                             .off_delay_us = 5000000,
-                                                             .tag = t,
-                                                             .gateway = t / PER_GATEWAY,
-                                                             .priority = (uint8_t)(k + 1),
-                                                             .kind = k < 2 ? ALARM_HIGH : ALARM_LOW,
-                                                             .enabled = true};
+            m->alarms[t * ALARMS + k] =
+                (struct model_alarm){.key = (int64_t)m->n_tags + 100 + (int64_t)t * ALARMS + k,
+                                     .limit = limits[k],
+                                     .deadband = 1,
+                                     .on_delay_us = 5000000,
+                                     .off_delay_us = 5000000,
+                                     .tag = t,
+                                     .gateway = t / PER_GATEWAY,
+                                     .priority = (uint8_t)(k + 1),
+                                     .kind = k < 2 ? ALARM_HIGH : ALARM_LOW,
+                                     .enabled = true};
         }
     }
     for (uint32_t g = 0; g < gateways; g++) {
@@ -93,13 +90,13 @@ static void send_message(struct core *core, uint32_t gateway, uint64_t round, in
 int main(int argc, char **argv) {
     uint32_t gateways = (uint32_t)(bench_arg(argc, argv, 1, 1000000) / PER_GATEWAY);
     uint64_t samples = bench_arg(argc, argv, 2, 5000000);
+    bench_need(gateways > 0, "number of tags: at least 512");
     struct model *m = make_model(gateways);
     struct core *core = NULL;
     struct error err;
     int64_t now = 1700000000000000;
     if (core_new(m, NULL, now, &core, &err) != OK) {
-        (void)fprintf(stderr, "%s: %s\n", err.where, err.text);
-        return 1;
+        bench_die(err.where, err.text);
     }
     for (uint32_t g = 0; g < gateways; g++) {
         core_apply(core, &(struct event){.kind = EVENT_LINK, .link = {.gateway = g, .up = true}}, now, sink);

@@ -30,11 +30,10 @@ int main(int argc, char **argv) {
     uint32_t tags = (uint32_t)bench_arg(argc, argv, 1, 1000000);
     uint64_t samples = bench_arg(argc, argv, 2, 20000000);
     enum { BATCH = 512 };
+    bench_need(tags >= BATCH, "number of tags: at least 512");
     struct line *table = aligned_alloc(64, tags * sizeof *table);
     uint32_t *order = calloc(samples / BATCH + 1, sizeof *order);
-    if (table == NULL || order == NULL) {
-        return 1;
-    }
+    bench_need(table != NULL && order != NULL, "memory");
     struct rand r;
     rand_seed(&r, 1);
     for (uint32_t i = 0; i < tags; i++) {

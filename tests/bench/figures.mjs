@@ -1,0 +1,144 @@
+// Runs the benchmark programs in pairs (limit, measured, limit, measured, …) with keys and a PostgreSQL of their own, and prints each
+// figure as a ratio. With --smoke every program does next to nothing, once: that they run, and say what they should, is all that it shows.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { programs: { type: 'string' }, json: { type: 'string' }, pairs: { type: 'string', default: '5' }, smoke: { type: 'boolean', default: false } },
+});
+const pairs = options.smoke ? 1 : Number(options.pairs);
+assert.ok(Number.isInteger(pairs) && pairs > 0, '--pairs: a whole number from 1');
+assert.ok(options.programs, '--programs: the directory of the benchmark programs');
+
+const dir = mkdtempSync(join(tmpdir(), 'penstock-bench-'));
+chmodSync(dir, 0o755); // PostgreSQL may run as another user
+const pki = join(dir, 'pki');
+const cluster = join(dir, 'pg');
+const run = (program, args) => execFileSync(program, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 600000 });
+
+/** One benchmark program's line, checked. */
+function measure(name, ...args) {
+  const lines = run(join(options.programs, `bench_${name}`), args.map(String)).trim().split('\n');
+  assert.equal(lines.length, 1, `${name} prints one line`);
+  const line = JSON.parse(lines[0]);
+  assert.equal(line.name, name);
+  for (const field of ['items', 'cpu_s', 'wall_s']) assert.ok(Number.isFinite(line[field]) && line[field] >= 0, `${name}: ${field}`);
+  assert.ok(line.items > 0, `${name} did something`);
+  return line;
+}
+
+let conninfo;
+let postmaster;
+function startDatabase() {
+  conninfo = run(join(root, 'deploy/cluster'), ['start', cluster]).trim().split('\n').at(-1);
+  postmaster = /^\d+/.exec(readFileSync(join(cluster, 'data/postmaster.pid'), 'utf8'))[0];
+  // The cleaning up after one program is not to be counted for the next.
+  run('psql', ['-Xq', conninfo, '-c', 'alter system set autovacuum = off', '-c', 'select pg_reload_conf()']);
+}
+
+/** In a database of its own, after a checkpoint. */
+function measureInDatabase(name, ...args) {
+  run('psql', ['-Xq', conninfo, '-c', 'create database bench', '-c', 'checkpoint']);
+  try {
+    return measure(name, conninfo.replace('dbname=penstock', 'dbname=bench'), postmaster, ...args);
+  } finally {
+    run('psql', ['-Xq', conninfo, '-c', 'drop database bench with (force)']);
+  }
+}
+
+const n = (full, little) => (options.smoke ? little : full);
+const figures = {
+  core: {
+    what: 'samples through rules and alarms', limit: 'limit_loop', measured: 'core_eval', unit: 'samples',
+    pair() {
+      const tags = n(1000000, 2048);
+      return [measure('limit_loop', tags, n(100000000, 10000)), measure('core_eval', tags, n(10000000, 10000))];
+    },
+  },
+  link: {
+    what: "bytes off a gateway's line", limit: 'limit_tls', measured: 'link_receive', unit: 'bytes',
+    pair: () => [measure('limit_tls', pki, n(1000000000, 1000000)), measure('link_receive', pki, n(60000000, 200000))],
+    more: (m) => ({ samples_per_cpu_s: m.samples / m.cpu_s, bytes_per_sample: m.items / m.samples }),
+  },
+  store: {
+    what: 'samples into history, durable', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
+    prepare: startDatabase,
+    pair() {
+      const [tags, rows] = [n(1000, 200), n(500000, 2000)];
+      return [measureInDatabase('limit_copy', tags, rows), measureInDatabase('store_ingest', tags, rows)];
+    },
+    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
+  },
+  live: {
+    what: 'frames to browsers', limit: 'limit_ws', measured: 'live_push', unit: 'frames',
+    pair() {
+      const [clients, frames] = [n(200, 4), n(6000, 20)];
+      const live = measure('live_push', pki, clients, frames, n(10, 2));
+      return [measure('limit_ws', pki, clients, frames, Math.max(126, Math.round(live.bytes / live.items))), live];
+    },
+    more: (m) => ({ bytes_per_frame: m.bytes / m.items }),
+  },
+};
+
+const median = (v) => [...v].sort((a, b) => a - b)[Math.floor(v.length / 2)];
+const perCpu = (line) => line.items / line.cpu_s;
+
+function figure(name) {
+  const f = figures[name];
+  f.prepare?.();
+  const runs = [];
+  for (let i = 0; i < pairs; i++) runs.push(f.pair());
+  const more = runs.map(([limit, measured]) => f.more?.(measured, limit) ?? {});
+  const medianOf = (get) => median(runs.map(get));
+  return {
+    name, what: f.what, unit: f.unit, limit: f.limit, measured: f.measured,
+    limit_per_cpu_s: medianOf(([limit]) => perCpu(limit)),
+    measured_per_cpu_s: medianOf(([, measured]) => perCpu(measured)),
+    ratio: medianOf(([limit, measured]) => perCpu(measured) / perCpu(limit)),
+    ratios: runs.map(([limit, measured]) => perCpu(measured) / perCpu(limit)),
+    more: Object.fromEntries(Object.keys(more[0]).map((key) => [key, median(more.map((m) => m[key]))])),
+    runs,
+  };
+}
+
+function short(x) {
+  if (x >= 1e6) return `${(x / 1e6).toFixed(1)} M`;
+  if (x >= 1e4) return `${(x / 1e3).toFixed(0)} k`;
+  return x.toFixed(x < 100 ? 2 : 0);
+}
+
+function print(results) {
+  const rows = results.map((f) => [
+    f.name, f.ratio.toFixed(3), `${Math.min(...f.ratios).toFixed(3)} … ${Math.max(...f.ratios).toFixed(3)}`,
+    `${short(f.measured_per_cpu_s)} ${f.unit}`, `${short(f.limit_per_cpu_s)} ${f.unit}`,
+    Object.entries(f.more).map(([key, value]) => `${key} ${short(value)}`).join(', '),
+  ]);
+  const table = [['figure', 'ratio', 'lowest … highest', 'per CPU second', 'limit', ''], ...rows];
+  const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+  for (const row of table) console.log(row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd());
+}
+
+const names = wanted.length > 0 ? wanted : Object.keys(figures);
+for (const name of names) assert.ok(figures[name], `there is no figure "${name}"; there are ${Object.keys(figures).join(', ')}`);
+try {
+  for (const args of [['ca', 'Benchmark'], ['server', 'link', 'IP:127.0.0.1', 'link'], ['server', 'web', 'IP:127.0.0.1', 'web'], ['gateway', 'gw-s1']])
+    run(join(root, 'deploy/pki'), [pki, ...args]);
+  const before = loadavg()[0];
+  const results = names.map(figure);
+  print(results);
+  if (!options.smoke) console.log(`\n${pairs} pairs each, medians; ${cpus().length} CPUs, load before ${before.toFixed(1)}. A ratio is a share of the limit: 1 is as good as can be.`);
+  if (options.json) {
+    const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), load_before: before };
+    writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, pairs, figures: results }, null, 2)}\n`);
+  }
+} finally {
+  if (conninfo) run(join(root, 'deploy/cluster'), ['stop', cluster, 'immediate']);
+  rmSync(dir, { recursive: true, force: true });
+}
