@@ -3,14 +3,32 @@
 const text = (en, zh) => ({ en, zh });
 
 const STATIONS = [
-  { name: 'S1', area: 'North', title: text('Main pumping station', '总泵站'), tanks: ['T1'], pumps: ['PU1', 'PU2', 'PU3'] },
+  {
+    name: 'S1',
+    area: 'North',
+    title: text('Main pumping station', '总泵站'),
+    tanks: ['T1'],
+    pumps: ['PU1', 'PU2', 'PU3'],
+  },
   { name: 'S2', area: 'North', title: text('Hill booster', '山丘加压站'), tanks: ['T2'], pumps: ['PU4', 'PU5'] },
   { name: 'S3', area: 'North', title: text('East village', '东村加压站'), tanks: ['T3', 'T4'], pumps: ['PU6', 'PU7'] },
-  { name: 'S4', area: 'South', title: text('Valley reservoirs', '山谷水库'), tanks: ['T5', 'T6', 'T7'], pumps: ['PU8', 'PU9'] },
+  {
+    name: 'S4',
+    area: 'South',
+    title: text('Valley reservoirs', '山谷水库'),
+    tanks: ['T5', 'T6', 'T7'],
+    pumps: ['PU8', 'PU9'],
+  },
   { name: 'S5', area: 'South', title: text('Industrial zone', '工业区'), tanks: [], pumps: ['PU10', 'PU11'] },
 ];
 
-const RANGE = { level: [0, 6.5], flow: [0, 150], power: [0, 90], suction_pressure: [0, 60], discharge_pressure: [0, 120] };
+const RANGE = {
+  level: [0, 6.5],
+  flow: [0, 150],
+  power: [0, 90],
+  suction_pressure: [0, 60],
+  discharge_pressure: [0, 120],
+};
 const UNIT = { level: 'm', flow: 'L/s', power: 'kW', run: '', suction_pressure: 'm', discharge_pressure: 'm' };
 const WORD = {
   level: text('level', '液位'),
@@ -22,21 +40,44 @@ const WORD = {
 };
 
 export const sites = STATIONS.map(({ name, area, title, tanks, pumps }) => ({
-  name, area, title, kind: 'pump_station', gateways: [`gw-${name.toLowerCase()}`], tags: tanks.length + 3 * pumps.length + 2, revision: 1,
+  name,
+  area,
+  title,
+  kind: 'pump_station',
+  gateways: [`gw-${name.toLowerCase()}`],
+  tags: tanks.length + 3 * pumps.length + 2,
+  revision: 1,
 }));
 
 function tag(site, local, role, equipment, decimals = 2) {
   const [low, high] = RANGE[role] ?? [0, 1];
   return {
-    name: `${site}/${local}`, site, gateway: `gw-${site.toLowerCase()}`, title: text(`${equipment} ${WORD[role].en}`, `${equipment} ${WORD[role].zh}`),
-    type: role === 'run' ? 'bool' : 'float', unit: UNIT[role], low, high, scale: 1, offset: 0, deadband: 0, stale_s: 120, decimals,
-    equipment, role, revision: 1,
+    name: `${site}/${local}`,
+    site,
+    gateway: `gw-${site.toLowerCase()}`,
+    title: text(`${equipment} ${WORD[role].en}`, `${equipment} ${WORD[role].zh}`),
+    type: role === 'run' ? 'bool' : 'float',
+    unit: UNIT[role],
+    low,
+    high,
+    scale: 1,
+    offset: 0,
+    deadband: 0,
+    stale_s: 120,
+    decimals,
+    equipment,
+    role,
+    revision: 1,
   };
 }
 
 export const tags = STATIONS.flatMap(({ name, tanks, pumps }) => [
   ...tanks.map((t) => tag(name, `L_${t}`, 'level', t)),
-  ...pumps.flatMap((p) => [tag(name, `F_${p}`, 'flow', p, 1), tag(name, `P_${p}`, 'power', p, 1), tag(name, `S_${p}`, 'run', p, 0)]),
+  ...pumps.flatMap((p) => [
+    tag(name, `F_${p}`, 'flow', p, 1),
+    tag(name, `P_${p}`, 'power', p, 1),
+    tag(name, `S_${p}`, 'run', p, 0),
+  ]),
   tag(name, 'PS', 'suction_pressure', '', 1),
   tag(name, 'PD', 'discharge_pressure', '', 1),
 ]);
@@ -72,20 +113,42 @@ export function valueAt(t, ms) {
 }
 
 const setting = (t, kind, limit, priority, en, zh) => ({
-  name: `${t.name}.${kind}`, kind, tag: t.name, limit, deadband: 0.05, on_delay_s: 5, off_delay_s: 10, priority, message: text(en, zh), enabled: true,
+  name: `${t.name}.${kind}`,
+  kind,
+  tag: t.name,
+  limit,
+  deadband: 0.05,
+  on_delay_s: 5,
+  off_delay_s: 10,
+  priority,
+  message: text(en, zh),
+  enabled: true,
   revision: 1,
 });
 
 export const settings = [
-  ...tags.filter((t) => t.role === 'level').flatMap((t) => [
-    setting(t, 'high', 5.8, 1, `${t.equipment}: level high, may overflow`, `${t.equipment}：液位高，可能溢流`),
-    setting(t, 'low', 0.7, 2, `${t.equipment}: level low, pumps may run dry`, `${t.equipment}：液位低，水泵可能空转`),
-  ]),
-  ...tags.filter((t) => t.role === 'discharge_pressure').map((t) => setting(t, 'low', 60, 3, `${t.site}: discharge pressure low`, `${t.site}：出口压力低`)),
-  ...tags.filter((t) => t.role === 'power').map((t) => setting(t, 'high', 62, 4, `${t.equipment}: draws much power`, `${t.equipment}：功率偏高`)),
+  ...tags
+    .filter((t) => t.role === 'level')
+    .flatMap((t) => [
+      setting(t, 'high', 5.8, 1, `${t.equipment}: level high, may overflow`, `${t.equipment}：液位高，可能溢流`),
+      setting(t, 'low', 0.7, 2, `${t.equipment}: level low, pumps may run dry`, `${t.equipment}：液位低，水泵可能空转`),
+    ]),
+  ...tags
+    .filter((t) => t.role === 'discharge_pressure')
+    .map((t) => setting(t, 'low', 60, 3, `${t.site}: discharge pressure low`, `${t.site}：出口压力低`)),
+  ...tags
+    .filter((t) => t.role === 'power')
+    .map((t) => setting(t, 'high', 62, 4, `${t.equipment}: draws much power`, `${t.equipment}：功率偏高`)),
   ...sites.map((s) => ({
-    name: `${s.name}/${s.gateways[0]}.comm`, kind: 'comm', gateway: s.gateways[0], priority: 2, on_delay_s: 30, off_delay_s: 0, enabled: true,
-    message: text(`${s.name}: no link to the site`, `${s.name}：与站点通信中断`), revision: 1,
+    name: `${s.name}/${s.gateways[0]}.comm`,
+    kind: 'comm',
+    gateway: s.gateways[0],
+    priority: 2,
+    on_delay_s: 30,
+    off_delay_s: 0,
+    enabled: true,
+    message: text(`${s.name}: no link to the site`, `${s.name}：与站点通信中断`),
+    revision: 1,
   })),
 ];
 
@@ -107,8 +170,15 @@ export function samples(t, fromUs, toUs, points, nowMs) {
     const group = raw.slice(i, i + size);
     const good = group.map(([, v]) => v).filter((v) => v !== null);
     buckets.push([
-      group[0][0], group.at(-1)[0], good[0] ?? null, good.length ? Math.min(...good) : null, good.length ? Math.max(...good) : null,
-      good.at(-1) ?? null, group.length, group.length - good.length, Math.max(...group.map(([, , q]) => q)),
+      group[0][0],
+      group.at(-1)[0],
+      good[0] ?? null,
+      good.length ? Math.min(...good) : null,
+      good.length ? Math.max(...good) : null,
+      good.at(-1) ?? null,
+      group.length,
+      group.length - good.length,
+      Math.max(...group.map(([, , q]) => q)),
     ]);
   }
   return { tag: t.name, from: fromUs, to: toUs, raw: size === 1, before: null, points: buckets };

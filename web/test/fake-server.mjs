@@ -17,16 +17,40 @@ const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; " +
   "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml' };
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
 const BAD_COMMS = 0x81;
 
 function certificate() {
   const dir = mkdtempSync(join(tmpdir(), 'penstock-fake-'));
   const file = (name) => join(dir, name);
-  execFileSync('openssl', [
-    'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost',
-    '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('key.pem'), '-out', file('cert.pem'),
-  ], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      '-keyout',
+      file('key.pem'),
+      '-out',
+      file('cert.pem'),
+    ],
+    { stdio: 'ignore' },
+  );
   const pair = { key: readFileSync(file('key.pem')), cert: readFileSync(file('cert.pem')) };
   rmSync(dir, { recursive: true });
   return pair;
@@ -52,14 +76,20 @@ export class FakeServer {
     this.store = { state: 'ok', text: '' };
     this.settings = structuredClone(plant.settings);
     this.revision = 1;
-    this.revisions = [{ revision: 1, at: iso(Date.now() - 86_400_000), actor: 'admin', reason: 'first configuration', items: [
-      { kind: 'site', name: 'S1', before: null, after: { name: 'S1', area: 'North' } },
-    ] }];
+    this.revisions = [
+      {
+        revision: 1,
+        at: iso(Date.now() - 86_400_000),
+        actor: 'admin',
+        reason: 'first configuration',
+        items: [{ kind: 'site', name: 'S1', before: null, after: { name: 'S1', area: 'North' } }],
+      },
+    ];
     this.records = [];
     this.alarms = new Map();
     this.clients = new Set();
     this.silent = false;
-    this.settings.forEach((s) => this.addAlarm(s));
+    for (const s of this.settings) this.addAlarm(s);
     this.server = createServer(certificate(), (request, response) => this.answer(request, response));
     this.sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'penstock.v1' });
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
@@ -83,9 +113,24 @@ export class FakeServer {
   addAlarm(s) {
     const t = s.tag === undefined ? undefined : plant.tagByName.get(s.tag);
     this.alarms.set(s.name, {
-      name: s.name, site: s.name.split('/')[0], tag: s.tag ?? null, gateway: s.gateway ?? t.gateway, kind: s.kind, priority: s.priority,
-      letter: 'A', occ: 0, call: 0, raised: null, changed: null, value: null, limit: s.limit ?? null, unit: t?.unit ?? '', message: s.message,
-      acked_by: null, acked_at: null, untrusted: false,
+      name: s.name,
+      site: s.name.split('/')[0],
+      tag: s.tag ?? null,
+      gateway: s.gateway ?? t.gateway,
+      kind: s.kind,
+      priority: s.priority,
+      letter: 'A',
+      occ: 0,
+      call: 0,
+      raised: null,
+      changed: null,
+      value: null,
+      limit: s.limit ?? null,
+      unit: t?.unit ?? '',
+      message: s.message,
+      acked_by: null,
+      acked_at: null,
+      untrusted: false,
     });
   }
 
@@ -123,8 +168,22 @@ export class FakeServer {
     Object.assign(a, change, { changed: iso(Date.now()) });
     this.seq += 1;
     const record = {
-      seq: this.seq, n: a.occ, alarm: name, kind, from, to: a.letter, occ: a.occ, call: a.call, priority: a.priority, src: iso(Date.now()),
-      at: iso(Date.now()), value: a.value, limit: a.limit, quality: 0, actor, comment,
+      seq: this.seq,
+      n: a.occ,
+      alarm: name,
+      kind,
+      from,
+      to: a.letter,
+      occ: a.occ,
+      call: a.call,
+      priority: a.priority,
+      src: iso(Date.now()),
+      at: iso(Date.now()),
+      value: a.value,
+      limit: a.limit,
+      quality: 0,
+      actor,
+      comment,
     };
     this.records.unshift(record);
     const frame = JSON.stringify({ op: 'alarm', n: this.seq, a: { ...a }, r: record });
@@ -134,7 +193,13 @@ export class FakeServer {
   raise(name, value = null, ago = 0) {
     const a = this.alarms.get(name);
     this.transition(name, a.letter === 'D' ? 'reraise' : 'raise', {
-      letter: 'B', occ: a.occ + 1, call: a.call + 1, raised: iso(Date.now() - ago), value, acked_by: null, acked_at: null,
+      letter: 'B',
+      occ: a.occ + 1,
+      call: a.call + 1,
+      raised: iso(Date.now() - ago),
+      value,
+      acked_by: null,
+      acked_at: null,
     });
   }
 
@@ -144,13 +209,25 @@ export class FakeServer {
 
   ack({ alarm, call }, actor, comment) {
     const a = this.alarms.get(alarm);
-    const result = (word) => ({ alarm, result: word, call: a?.call ?? 0, acked_by: a?.acked_by ?? null, acked_at: a?.acked_at ?? null });
+    const result = (word) => ({
+      alarm,
+      result: word,
+      call: a?.call ?? 0,
+      acked_by: a?.acked_by ?? null,
+      acked_at: a?.acked_at ?? null,
+    });
     if (a === undefined) return result('not_found');
     if (a.letter === 'A') return result('not_active');
     if (call > a.call) return result('bad_call');
     if (call < a.call) return result('stale_call');
     if (a.letter === 'C') return result('already');
-    this.transition(alarm, 'ack', { letter: a.letter === 'B' ? 'C' : 'A', acked_by: actor, acked_at: iso(Date.now()) }, actor, comment);
+    this.transition(
+      alarm,
+      'ack',
+      { letter: a.letter === 'B' ? 'C' : 'A', acked_by: actor, acked_at: iso(Date.now()) },
+      actor,
+      comment,
+    );
     return result('ok');
   }
 
@@ -171,7 +248,15 @@ export class FakeServer {
       this.clients.add(client);
       ws.on('close', () => this.clients.delete(client));
       ws.on('message', (data) => this.message(client, JSON.parse(String(data))));
-      this.send(client, { op: 'hello', e: this.epoch, n: this.seq, T: Date.now(), build: 'fake', user: session.user, role: session.role });
+      this.send(client, {
+        op: 'hello',
+        e: this.epoch,
+        n: this.seq,
+        T: Date.now(),
+        build: 'fake',
+        user: session.user,
+        role: session.role,
+      });
       this.send(client, this.status());
     });
   }
@@ -182,7 +267,10 @@ export class FakeServer {
 
   status() {
     return {
-      op: 'status', T: Date.now(), store: this.store.state, text: this.store.text,
+      op: 'status',
+      T: Date.now(),
+      store: this.store.state,
+      text: this.store.text,
       gateways: [...this.links].map(([name, { up, since }]) => [name, up, since]),
     };
   }
@@ -198,12 +286,20 @@ export class FakeServer {
   message(client, m) {
     if (m.op === 'unsub') client.subs.delete(m.id);
     if (m.op !== 'sub') return;
-    const names = m.view === 'tags' ? m.tags : plant.tags.filter((t) => m.view === 'overview' || m.view === `site/${t.site}`).map((t) => t.name);
+    const names =
+      m.view === 'tags'
+        ? m.tags
+        : plant.tags.filter((t) => m.view === 'overview' || m.view === `site/${t.site}`).map((t) => t.name);
     client.subs.set(m.id, { names, ms: m.ms });
     client.frames += 1;
     const T = Date.now();
     this.send(client, {
-      op: 'snap', id: m.id, n: client.frames, T, tags: names.map((name) => [plant.handle(name), name]), v: names.map((name) => this.wire(name, T)),
+      op: 'snap',
+      id: m.id,
+      n: client.frames,
+      T,
+      tags: names.map((name) => [plant.handle(name), name]),
+      v: names.map((name) => this.wire(name, T)),
     });
   }
 
@@ -219,7 +315,7 @@ export class FakeServer {
       c.at = T;
       const names = new Set([...c.subs.values()].flatMap((s) => s.names));
       const v = [...names].map((name) => this.wire(name, T)).filter((w) => c.sent.get(w[0]) !== `${w[1]} ${w[2]}`);
-      v.forEach((w) => c.sent.set(w[0], `${w[1]} ${w[2]}`));
+      for (const w of v) c.sent.set(w[0], `${w[1]} ${w[2]}`);
       if (v.length === 0) return;
       c.frames += 1;
       this.send(c, { op: 'd', n: c.frames, T, v });
@@ -236,8 +332,12 @@ export class FakeServer {
   async answer(request, response) {
     const url = new URL(request.url, 'https://localhost');
     const headers = {
-      'Content-Security-Policy': CSP, 'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer', Connection: 'close',
-      'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Resource-Policy': 'same-origin',
+      'Content-Security-Policy': CSP,
+      'X-Content-Type-Options': 'nosniff',
+      'Referrer-Policy': 'no-referrer',
+      Connection: 'close',
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Resource-Policy': 'same-origin',
     };
     if (!url.pathname.startsWith('/api/')) {
       this.file(url.pathname, request, response, headers);
@@ -266,7 +366,11 @@ export class FakeServer {
       response.writeHead(404, headers).end();
       return;
     }
-    response.writeHead(200, { ...headers, 'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream', ...(packed ? { 'Content-Encoding': 'gzip' } : {}) });
+    response.writeHead(200, {
+      ...headers,
+      'Content-Type': TYPES[extname(name)] ?? 'application/octet-stream',
+      ...(packed ? { 'Content-Encoding': 'gzip' } : {}),
+    });
     response.end(readFileSync(file));
   }
 
@@ -279,14 +383,16 @@ export class FakeServer {
   route(request, url, body) {
     const { method } = request;
     const path = url.pathname.slice(4);
-    if (method !== 'GET' && request.headers['x-penstock'] !== '1') throw new Refusal(403, 'csrf', 'X-Penstock is missing');
+    if (method !== 'GET' && request.headers['x-penstock'] !== '1')
+      throw new Refusal(403, 'csrf', 'X-Penstock is missing');
     if (path === '/session' && method === 'POST') return this.logIn(body);
     const session = this.sessionOf(request);
     if (session === undefined) throw new Refusal(401, 'no_session', 'log in first: POST /api/session');
-    if (path === '/session') return this.session(method, request, session);
+    if (path === '/session') return this.session(method, session);
     if (path === '/session/password') return this.password(session, body);
     if (path === '/alarms/ack') return this.ackAll(session, body);
-    if (path.startsWith('/alarm-settings/')) return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
+    if (path.startsWith('/alarm-settings/'))
+      return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
     if (path.startsWith('/tags/')) return this.samples(decodeURIComponent(path.slice(6, -8)), url);
     return { json: this.list(path, url) };
   }
@@ -296,7 +402,10 @@ export class FakeServer {
       case '/sites':
         return { sites: plant.sites };
       case '/tags':
-        return { tags: plant.tags.map((t) => ({ ...t, ...this.live(t.name, Date.now()), time: null, received: null })), next: null };
+        return {
+          tags: plant.tags.map((t) => ({ ...t, ...this.live(t.name, Date.now()), time: null, received: null })),
+          next: null,
+        };
       case '/gateways':
         return { gateways: [...this.links].map((link) => this.gateway(...link)) };
       case '/alarm-settings':
@@ -306,7 +415,10 @@ export class FakeServer {
       case '/alarms/history': {
         const before = Number(url.searchParams.get('before') ?? Number.MAX_SAFE_INTEGER);
         const site = url.searchParams.get('site');
-        return { records: this.records.filter((r) => r.seq < before && (site === null || r.alarm.startsWith(`${site}/`))), next: null };
+        return {
+          records: this.records.filter((r) => r.seq < before && (site === null || r.alarm.startsWith(`${site}/`))),
+          next: null,
+        };
       }
       case '/revisions':
         return { revisions: this.revisions, next: null };
@@ -317,24 +429,50 @@ export class FakeServer {
 
   gateway(name, { up, since }) {
     return {
-      name, site: name.slice(3).toUpperCase(), title: { en: name, zh: name }, enabled: true, up, since: iso(since), peer: '10.20.0.14:49152',
-      software: 'penstock-gateway 1.0', records: 184_203, duplicates: 3, quarantined: 0, unknown_tags: 0, backlog_bytes: up ? 0 : 48_130,
-      oldest_sample: up ? null : iso(since), dropped_total: 0, clock_offset_ms: -12, last_seen: iso(up ? Date.now() : since),
-      fault: '', revision: 1,
+      name,
+      site: name.slice(3).toUpperCase(),
+      title: { en: name, zh: name },
+      enabled: true,
+      up,
+      since: iso(since),
+      peer: '10.20.0.14:49152',
+      software: 'penstock-gateway 1.0',
+      records: 184_203,
+      duplicates: 3,
+      quarantined: 0,
+      unknown_tags: 0,
+      backlog_bytes: up ? 0 : 48_130,
+      oldest_sample: up ? null : iso(since),
+      dropped_total: 0,
+      clock_offset_ms: -12,
+      last_seen: iso(up ? Date.now() : since),
+      fault: '',
+      revision: 1,
     };
   }
 
   logIn({ user, password }) {
     if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away');
-    if (this.passwords.get(user) !== password) throw new Refusal(401, 'login', 'the user name or the password is not right');
+    if (this.passwords.get(user) !== password)
+      throw new Refusal(401, 'login', 'the user name or the password is not right');
     const token = randomBytes(32).toString('hex');
     const role = user === 'new' ? 'operator' : user;
-    const session = { user, title: `The ${user}`, role, must_change_password: user === 'new', expires: iso(Date.now() + 43_200_000), token };
+    const session = {
+      user,
+      title: `The ${user}`,
+      role,
+      must_change_password: user === 'new',
+      expires: iso(Date.now() + 43_200_000),
+      token,
+    };
     this.sessions.set(token, session);
-    return { json: { ...session, token: undefined }, cookie: `__Host-penstock=${token}; Path=/; Secure; HttpOnly; SameSite=Strict` };
+    return {
+      json: { ...session, token: undefined },
+      cookie: `__Host-penstock=${token}; Path=/; Secure; HttpOnly; SameSite=Strict`,
+    };
   }
 
-  session(method, request, session) {
+  session(method, session) {
     if (method === 'GET') return { json: { ...session, token: undefined } };
     this.endSession(session);
     return { status: 204, cookie: '__Host-penstock=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0' };
@@ -351,7 +489,9 @@ export class FakeServer {
 
   password(session, body) {
     if (body.new.includes(session.user)) {
-      throw new Refusal(422, 'invalid', 'the password was not changed', [{ pointer: '/new', detail: 'must not be little more than the user name' }]);
+      throw new Refusal(422, 'invalid', 'the password was not changed', [
+        { pointer: '/new', detail: 'must not be little more than the user name' },
+      ]);
     }
     session.must_change_password = false;
     this.passwords.set(session.user, body.new);
@@ -360,7 +500,8 @@ export class FakeServer {
 
   ackAll(session, { items, comment = '' }) {
     if (session.role === 'viewer') throw new Refusal(403, 'denied', 'this role may not acknowledge');
-    if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away: nothing can be acknowledged');
+    if (this.store.state === 'away')
+      throw new Refusal(503, 'store_away', 'the database is away: nothing can be acknowledged');
     return { json: { results: items.map((item) => this.ack(item, session.user, comment)) } };
   }
 
@@ -378,7 +519,8 @@ export class FakeServer {
       if (old === undefined) throw new Refusal(404, 'not_found', `there is no alarm "${name}"`);
       return { json: old, etag: old.revision };
     }
-    if (session.role !== 'engineer' && session.role !== 'admin') throw new Refusal(403, 'denied', 'this role may not change the configuration');
+    if (session.role !== 'engineer' && session.role !== 'admin')
+      throw new Refusal(403, 'denied', 'this role may not change the configuration');
     const create = request.headers['if-none-match'] === '*';
     if (create ? old !== undefined : request.headers['if-match'] !== `"${old?.revision}"`) {
       throw new Refusal(412, 'changed', `its revision is "${old?.revision}" now; load it again`);
@@ -387,7 +529,15 @@ export class FakeServer {
     if (value !== null) this.check(value);
     this.revision += 1;
     const reason = body?.reason ?? url.searchParams.get('reason');
-    this.revisions.unshift({ revision: this.revision, at: iso(Date.now()), actor: session.user, reason, items: [{ kind: 'alarm', name, before: old === undefined ? null : { ...old, revision: undefined }, after: value }] });
+    this.revisions.unshift({
+      revision: this.revision,
+      at: iso(Date.now()),
+      actor: session.user,
+      reason,
+      items: [
+        { kind: 'alarm', name, before: old === undefined ? null : { ...old, revision: undefined }, after: value },
+      ],
+    });
     if (value === null) this.settings.splice(i, 1);
     else if (old === undefined) this.settings.push({ ...value, revision: this.revision });
     else this.settings[i] = { ...value, revision: this.revision };
@@ -400,12 +550,15 @@ export class FakeServer {
   check(value) {
     const t = plant.tagByName.get(value.tag);
     const errors = [];
-    if (value.kind !== 'comm' && t === undefined) errors.push({ pointer: '/value/tag', detail: `is "${value.tag}", but there is no such tag` });
-    if ('limit' in value && typeof value.limit !== 'number') errors.push({ pointer: '/value/limit', detail: 'must be a number' });
+    if (value.kind !== 'comm' && t === undefined)
+      errors.push({ pointer: '/value/tag', detail: `is "${value.tag}", but there is no such tag` });
+    if ('limit' in value && typeof value.limit !== 'number')
+      errors.push({ pointer: '/value/limit', detail: 'must be a number' });
     else if (t !== undefined && 'limit' in value && !(value.limit >= t.low && value.limit <= t.high)) {
       errors.push({ pointer: '/value/limit', detail: `must be within the range of ${t.name}, ${t.low} to ${t.high}` });
     }
-    if (errors.length > 0) throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
+    if (errors.length > 0)
+      throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
   }
 }
 

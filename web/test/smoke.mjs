@@ -15,7 +15,15 @@ const port = await fake.listen();
 const base = `https://localhost:${port}`;
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
 });
 const reports = [];
 
@@ -26,7 +34,9 @@ async function open(viewport = { width: 1600, height: 950 }) {
   page.on('console', (message) => reports.push(`${message.type()}: ${message.text()}`));
   page.on('pageerror', (error) => reports.push(`error: ${error.stack}`));
   await page.addInitScript(() => {
-    document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));
+    document.addEventListener('securitypolicyviolation', (e) =>
+      console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`),
+    );
   });
   return page;
 }
@@ -42,7 +52,9 @@ async function logIn(page, user) {
   await id(page, 'login-user').fill(user);
   await id(page, 'login-password').fill('password');
   await id(page, 'login-submit').click();
-  await id(page, 'link-state').getByText(/LIVE|实时/).waitFor();
+  await id(page, 'link-state')
+    .getByText(/LIVE|实时/)
+    .waitFor();
 }
 
 const steps = {
@@ -70,7 +82,10 @@ const steps = {
     await logIn(page, 'operator');
     for (const site of ['S1', 'S2', 'S3', 'S4', 'S5']) await id(page, `site-tile-${site}`).waitFor();
     const first = await id(page, 'value-S1/PD').textContent();
-    await page.waitForFunction((old) => document.querySelector('[data-testid="value-S1/PD"]')?.textContent !== old, first);
+    await page.waitForFunction(
+      (old) => document.querySelector('[data-testid="value-S1/PD"]')?.textContent !== old,
+      first,
+    );
     await page.waitForTimeout(1500);
     await shot(page, 'overview-light-en');
     await id(page, 'theme-toggle').click();
@@ -136,7 +151,9 @@ const steps = {
     await id(page, 'banner-row-S2/L_T2.low').waitFor();
     const result = await page.evaluate(async () => {
       const answer = await fetch('/api/alarms/ack', {
-        method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Penstock': '1' }, body: JSON.stringify({ items: [{ alarm: 'S2/L_T2.low', call: 0 }] }),
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'X-Penstock': '1' },
+        body: JSON.stringify({ items: [{ alarm: 'S2/L_T2.low', call: 0 }] }),
       });
       return (await answer.json()).results[0].result;
     });
@@ -294,7 +311,9 @@ for (const [name, step] of Object.entries(steps)) {
   }
 }
 // The one report that is right: the browser notes each refused request.
-const odd = reports.filter((text) => !/Failed to load resource: the server responded with a status of (401|403|412|422|503)/.test(text));
+const odd = reports.filter(
+  (text) => !/Failed to load resource: the server responded with a status of (401|403|412|422|503)/.test(text),
+);
 if (odd.length > 0) failed += 1;
 for (const text of odd) console.log(`console: ${text}`);
 await browser.close();

@@ -25,7 +25,8 @@ export const en = {
   'login.tooMany': 'Too many tries. Wait {s} s, then try again.',
   'login.ended': 'Your session has ended. Log in again; nothing was changed meanwhile.',
   'login.noServer': 'The server does not answer. This page tries again by itself.',
-  'login.storeAway': 'The server runs, but its database is away, so nobody can be checked. This page tries again by itself.',
+  'login.storeAway':
+    'The server runs, but its database is away, so nobody can be checked. This page tries again by itself.',
   'login.asked': 'Checking who you are…',
 
   'password.title': 'Set a password',
@@ -320,7 +321,8 @@ export const en = {
   'settings.saved': '{alarm}: saved as revision {revision}',
   'settings.deleted': '{alarm}: deleted with revision {revision}',
   'settings.failed': 'Not saved: {why}',
-  'settings.conflict': 'Somebody changed it meanwhile. The present setting is loaded; your entries are below, look and save again.',
+  'settings.conflict':
+    'Somebody changed it meanwhile. The present setting is loaded; your entries are below, look and save again.',
   'settings.readOnly': 'Your role ({role}) may look, an engineer may change.',
   'settings.empty': 'No alarm matches.',
   'settings.range': 'Range of {tag}: {low} to {high} {unit}',

@@ -84,7 +84,10 @@ function decode(text: string): string {
 
 export function parseRoute(path: string, search: string): Route {
   const query = new URLSearchParams(search);
-  const parts = path.split('/').filter((part) => part !== '').map(decode);
+  const parts = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map(decode);
   const [first = 'overview', second] = parts;
   if (parts.length > (first === 'site' ? 2 : 1)) return { page: 'missing', path };
   switch (first) {
@@ -109,7 +112,10 @@ function withQuery(path: string, pairs: readonly (readonly [string, string])[]):
   const query = pairs
     .filter(([, value]) => value !== '')
     // Names of tags stay readable: a slash and a comma need no escape in a query.
-    .map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':')}`)
+    .map(
+      ([key, value]) =>
+        `${key}=${encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':')}`,
+    )
     .join('&');
   return query === '' ? path : `${path}?${query}`;
 }

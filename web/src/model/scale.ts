@@ -19,7 +19,8 @@ export type LimitsByTag = ReadonlyMap<string, readonly Limit[]>;
 export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
   const limits = new Map<string, Limit[]>();
   for (const s of settings) {
-    if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.limit === undefined || s.enabled === false) continue;
+    if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.limit === undefined || s.enabled === false)
+      continue;
     const limit: Limit = { kind: s.kind, value: s.limit, priority: s.priority, alarm: s.name };
     const list = limits.get(s.tag);
     if (list === undefined) limits.set(s.tag, [limit]);

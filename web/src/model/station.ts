@@ -58,7 +58,9 @@ export function stationOf(unsorted: readonly Tag[]): Station {
     flow: of(name, 'flow'),
     power: of(name, 'power'),
   }));
-  const meters = tags.filter((t) => (t.role === 'flow' || t.role === 'power') && !running.has(t.equipment || localOf(t)));
+  const meters = tags.filter(
+    (t) => (t.role === 'flow' || t.role === 'power') && !running.has(t.equipment || localOf(t)),
+  );
   return {
     tanks: tanks.sort((a, b) => naturalOrder(a.name, b.name)),
     pumps,
@@ -89,7 +91,12 @@ export interface StationLayout {
   readonly discharge: readonly Placed<Tag>[];
   readonly meters: readonly Placed<Tag>[];
   /** x of the suction and the discharge header and where they begin and end; null where there are no pumps. */
-  readonly headers: { readonly inX: number; readonly outX: number; readonly top: number; readonly bottom: number } | null;
+  readonly headers: {
+    readonly inX: number;
+    readonly outX: number;
+    readonly top: number;
+    readonly bottom: number;
+  } | null;
 }
 
 const PUMP = { w: 236, h: 76 };
@@ -98,10 +105,16 @@ const READOUT = { w: 128, h: 46, gap: 12 };
 const EDGE = 16;
 const PIPE = 44;
 
-const column = <T>(items: readonly T[], x: number, top: number, size: { w: number; h: number; gap: number }): Placed<T>[] =>
+const column = <T>(
+  items: readonly T[],
+  x: number,
+  top: number,
+  size: { w: number; h: number; gap: number },
+): Placed<T>[] =>
   items.map((item, i) => ({ item, box: { x, y: top + i * (size.h + size.gap), w: size.w, h: size.h } }));
 
-const columnHeight = (n: number, size: { h: number; gap: number }): number => (n === 0 ? 0 : n * (size.h + size.gap) - size.gap);
+const columnHeight = (n: number, size: { h: number; gap: number }): number =>
+  n === 0 ? 0 : n * (size.h + size.gap) - size.gap;
 
 /** Water flows from left to right: suction, pumps in parallel, discharge, tanks. */
 export function layoutStation(station: Station): StationLayout {
@@ -121,7 +134,7 @@ export function layoutStation(station: Station): StationLayout {
   const suctionX = EDGE;
   const inX = suctionX + (suction.length > 0 ? READOUT.w + PIPE : PIPE);
   const pumpX = inX + 24;
-  const outX = pumps.length > 0 ? pumpX + PUMP.w + 24 : suctionX;
+  const outX = pumps.length > 0 ? pumpX + PUMP.w + 24 : inX;
   const afterX = outX + (pumps.length > 0 ? PIPE / 2 : 0);
   const tankX = afterX + (after.length > 0 ? READOUT.w + PIPE : PIPE / 2);
   const width = tankX + tanks.length * (TANK.w + TANK.gap) + EDGE;
@@ -140,8 +153,6 @@ export function layoutStation(station: Station): StationLayout {
     discharge: placedAfter.slice(0, discharge.length),
     meters: placedAfter.slice(discharge.length),
     headers:
-      pumps.length === 0
-        ? null
-        : { inX, outX, top: pumpTop + PUMP.h / 2, bottom: pumpTop + pumpsHeight - PUMP.h / 2 },
+      pumps.length === 0 ? null : { inX, outX, top: pumpTop + PUMP.h / 2, bottom: pumpTop + pumpsHeight - PUMP.h / 2 },
   };
 }

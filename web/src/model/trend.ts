@@ -114,20 +114,24 @@ export function appendLive(pen: Pen, at_s: number, value: number | null, usable:
   return true;
 }
 
-/** One list of times for all pens. undefined: this pen says nothing at that time, which is no gap. */
+/** One list of times for all pens. undefined: this pen says nothing at that time; null: it is within one of its gaps. */
 export function joinPens(pens: readonly Pen[]): [number[], ...(number | null | undefined)[][]] {
   const xs = [...new Set(pens.flatMap((pen) => pen.xs))].sort((a, b) => a - b);
-  const columns = pens.map((pen) => {
-    const column: (number | null | undefined)[] = new Array(xs.length).fill(undefined);
-    let at = 0;
-    pen.xs.forEach((x, i) => {
-      while ((xs[at] ?? Number.POSITIVE_INFINITY) < x) at += 1;
-      // Of two at the same time the later one counts.
-      column[at] = pen.ys[i] ?? null;
-    });
-    return column;
+  return [xs, ...pens.map((pen) => columnOf(pen, xs))];
+}
+
+function columnOf(pen: Pen, xs: readonly number[]): (number | null | undefined)[] {
+  let i = 0;
+  let gap = false;
+  return xs.map((x) => {
+    let y: number | null | undefined = gap ? null : undefined;
+    // Of two at the same time the later one counts.
+    for (; pen.xs[i] === x; i++) {
+      y = pen.ys[i] ?? null;
+      gap = y === null;
+    }
+    return y;
   });
-  return [xs, ...columns];
 }
 
 /** What a pen said last at or before a time: null if that was nothing usable, undefined if it had not yet said anything. */

@@ -18,7 +18,12 @@ export function windowOf(count: number, rowPx: number, scrollPx: number, heightP
 }
 
 /** Rows wholly or mostly in sight: what "the visible page" means for an acknowledgement. */
-export function visibleRows(count: number, rowPx: number, scrollPx: number, heightPx: number): readonly [number, number] {
+export function visibleRows(
+  count: number,
+  rowPx: number,
+  scrollPx: number,
+  heightPx: number,
+): readonly [number, number] {
   const first = Math.max(0, Math.ceil(scrollPx / rowPx - 0.5));
   const end = Math.min(count, Math.floor((scrollPx + heightPx) / rowPx + 0.5));
   return [Math.min(first, count), Math.max(Math.min(first, count), end)];

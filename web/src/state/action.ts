@@ -1,8 +1,8 @@
 /** The line at the bottom: what was last done here, and what became of it. */
 import { signal } from '@preact/signals';
 import type { Key } from '../i18n/en.ts';
-import { t } from './prefs.ts';
 import { Problem } from './http.ts';
+import { t } from './prefs.ts';
 
 export type Tone = 'plain' | 'busy' | 'good' | 'bad';
 

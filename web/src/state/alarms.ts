@@ -69,7 +69,8 @@ async function load(): Promise<void> {
   loading = false;
   changed = true;
   flushAlarms();
-  if ((again || book.isStale) && login.peek().state === 'in') setTimeout(() => void load(), RELOAD_MS * (0.5 + Math.random()));
+  if ((again || book.isStale) && login.peek().state === 'in')
+    setTimeout(() => void load(), RELOAD_MS * (0.5 + Math.random()));
 }
 
 export const alarmPosition = (): { readonly epoch: string; readonly n: number } | null => book.at;
@@ -106,7 +107,10 @@ function report(results: readonly AckResult[]): void {
   for (const r of refused) notes.set(r.alarm, { text: wordsOfResult(r), call: r.call });
   ackNotes.value = notes;
   const [first] = results;
-  const words = results.length === 1 && first !== undefined ? [wordsOfResult(first)] : [t('ack.summary', { ok, n: results.length })];
+  const words =
+    results.length === 1 && first !== undefined
+      ? [wordsOfResult(first)]
+      : [t('ack.summary', { ok, n: results.length })];
   if (results.length > 1) words.push(...refused.slice(0, 3).map(wordsOfResult));
   // "Already" is what was wanted, done by somebody else.
   say(refused.every((r) => r.result === 'already') ? 'good' : 'bad', words.join(' · '));

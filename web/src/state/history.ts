@@ -38,7 +38,13 @@ function whenFree<T>(job: () => Promise<T>): Promise<T> {
   });
 }
 
-export function loadSamples(name: string, fromMs: number, toMs: number, points: number, signal?: AbortSignal): Promise<Samples> {
+export function loadSamples(
+  name: string,
+  fromMs: number,
+  toMs: number,
+  points: number,
+  signal?: AbortSignal,
+): Promise<Samples> {
   const query = `from=${Math.floor(fromMs * 1000)}&to=${Math.ceil(toMs * 1000)}&points=${points}`;
   return get<Samples>(`${itemPath('tags', name)}/samples?${query}`, signal);
 }

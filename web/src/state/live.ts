@@ -143,7 +143,8 @@ export function startLive(): void {
   timer = setInterval(() => {
     connection.tick();
     tickClock();
-    if (link.peek().state === 'starting' && performance.now() - startedAt > SILENCE_MS) link.value = { state: 'lost', since: null };
+    if (link.peek().state === 'starting' && performance.now() - startedAt > SILENCE_MS)
+      link.value = { state: 'lost', since: null };
   }, TICK_MS);
 }
 

@@ -46,7 +46,9 @@ function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
       <td class={odd(gateway.dropped_total)}>{formatCount(gateway.dropped_total)}</td>
       <td class={odd(gateway.quarantined)}>{formatCount(gateway.quarantined)}</td>
       <td class={odd(gateway.unknown_tags)}>{formatCount(gateway.unknown_tags)}</td>
-      <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>{offset === null ? NONE : `${offset.toFixed(0)} ms`}</td>
+      <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
+        {offset === null ? NONE : `${offset.toFixed(0)} ms`}
+      </td>
       <td class={gateway.fault === '' ? '' : 'cell-odd'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
     </tr>
   );

@@ -7,7 +7,8 @@ import { Preferences } from './frame/top-bar.tsx';
 
 function wordsOfRefusal(error: unknown): string {
   if (error instanceof Problem && error.status === 401) return t('login.wrong');
-  if (error instanceof Problem && error.status === 429) return t('login.tooMany', { s: Math.max(1, error.retryAfterS) });
+  if (error instanceof Problem && error.status === 429)
+    return t('login.tooMany', { s: Math.max(1, error.retryAfterS) });
   return wordsOf(error);
 }
 
@@ -86,7 +87,13 @@ export function LoginPage({ login }: { readonly login: Exclude<Login, { state: '
           <LoginForm ended={login.ended} />
         ) : (
           <p class="card" role="status" data-testid={`login-${login.state}`}>
-            {t(login.state === 'asking' ? 'login.asked' : login.state === 'store_away' ? 'login.storeAway' : 'login.noServer')}
+            {t(
+              login.state === 'asking'
+                ? 'login.asked'
+                : login.state === 'store_away'
+                  ? 'login.storeAway'
+                  : 'login.noServer',
+            )}
           </p>
         )}
       </main>

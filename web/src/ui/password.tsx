@@ -34,7 +34,13 @@ export function PasswordPage({ session }: { readonly session: Session }) {
     }
     return undefined;
   };
-  const field = (label: string, testid: string, value: string, set: (text: string) => void, autocomplete: 'current-password' | 'new-password') => (
+  const field = (
+    label: string,
+    testid: string,
+    value: string,
+    set: (text: string) => void,
+    autocomplete: 'current-password' | 'new-password',
+  ) => (
     <label>
       {label}
       <input
@@ -58,7 +64,15 @@ export function PasswordPage({ session }: { readonly session: Session }) {
         <form class="card" onSubmit={submit}>
           <h1>{t('password.title')}</h1>
           {must ? <p class="note">{t('password.must')}</p> : null}
-          <input class="hidden" name="username" autocomplete="username" value={session.user} readOnly tabIndex={-1} aria-hidden="true" />
+          <input
+            class="hidden"
+            name="username"
+            autocomplete="username"
+            value={session.user}
+            readOnly
+            tabIndex={-1}
+            aria-hidden="true"
+          />
           {must ? null : field(t('password.current'), 'password-current', current, setCurrent, 'current-password')}
           {field(t('password.new'), 'password-new', next, setNext, 'new-password')}
           {field(t('password.again'), 'password-again', again, setAgain, 'new-password')}

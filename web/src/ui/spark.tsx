@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { fraction } from '../model/scale.ts';
 import { type Span, spanMs } from '../model/route.ts';
+import { fraction } from '../model/scale.ts';
 import { extentOf, type Pen } from '../model/trend.ts';
 import type { Tag } from '../model/types.ts';
 import { serverNow } from '../state/clock.ts';
@@ -69,7 +69,14 @@ export function Spark({ tag, width, height, span }: Props) {
     };
   }, [tag, span, width, height]);
   return (
-    <svg ref={root} class="spark" width={width} height={height} viewBox={`0 -1 ${width} ${height + 2}`} aria-hidden="true">
+    <svg
+      ref={root}
+      class="spark"
+      width={width}
+      height={height}
+      viewBox={`0 -1 ${width} ${height + 2}`}
+      aria-hidden="true"
+    >
       <path d={path} />
     </svg>
   );

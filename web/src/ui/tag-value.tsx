@@ -1,6 +1,6 @@
+import type { LiveValue } from '../model/connection.ts';
 import { formatAge, formatDateTime, formatNumber, NONE } from '../model/format.ts';
 import { LOOKS, type QualityState, reasonOf, stateOf } from '../model/quality.ts';
-import type { LiveValue } from '../model/connection.ts';
 import type { Tag } from '../model/types.ts';
 import { second } from '../state/clock.ts';
 import { liveValue } from '../state/live.ts';
@@ -48,7 +48,7 @@ interface Props {
   readonly tag: Tag;
   readonly testid?: string;
   readonly unit?: boolean;
-  /** The age stands elsewhere (TagAge), and that the whole site is cut off is said beside it. */
+  /** Mark and age stand elsewhere (TagNote), where there is room for them. */
   readonly brief?: boolean;
 }
 
@@ -61,14 +61,20 @@ export function TagValue({ tag, testid, unit = true, brief = false }: Props) {
         {shown.text}
       </span>
       {unit && tag.unit !== '' ? <span class="unit">{tag.unit}</span> : null}
-      {shown.mark === '' || (brief && shown.state === 'cut') ? null : <span class="mark">{shown.mark}</span>}
+      {shown.mark === '' || brief ? null : <span class="mark">{shown.mark}</span>}
       {shown.age === '' || brief ? null : <span class="age">{shown.age}</span>}
     </span>
   );
 }
 
-/** The age of an old value, for a place of its own; nothing while it is fresh or the whole site is cut off. */
-export function TagAge({ tag }: { readonly tag: Tag }) {
+/** Mark and age for a place of their own. Nothing where the whole site is cut off: that is said once, for all of it. */
+export function TagNote({ tag }: { readonly tag: Tag }) {
   const shown = showTag(tag);
-  return shown.age === '' || shown.state === 'cut' ? null : <span class="age">{shown.age}</span>;
+  if (shown.state === 'cut') return null;
+  return (
+    <span class={`note-of val-${shown.state}`}>
+      {shown.mark === '' ? null : <span class="mark">{shown.mark}</span>}
+      {shown.age === '' ? null : <span class="age">{shown.age}</span>}
+    </span>
+  );
 }

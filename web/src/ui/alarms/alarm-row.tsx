@@ -49,10 +49,20 @@ function Acked({ alarm, gone }: { readonly alarm: Alarm; readonly gone: boolean 
     );
   }
   const at = parseTime(alarm.acked_at);
-  return <>{alarm.acked_by === null ? '' : `${alarm.acked_by}${at === null ? '' : ` ${formatShort(at, second.value)}`}`}</>;
+  return (
+    <>{alarm.acked_by === null ? '' : `${alarm.acked_by}${at === null ? '' : ` ${formatShort(at, second.value)}`}`}</>
+  );
 }
 
-function AckCell({ alarm, gone, onAck }: { readonly alarm: Alarm; readonly gone: boolean; readonly onAck: Props['onAck'] }) {
+function AckCell({
+  alarm,
+  gone,
+  onAck,
+}: {
+  readonly alarm: Alarm;
+  readonly gone: boolean;
+  readonly onAck: Props['onAck'];
+}) {
   if (!may('operator') || gone || !isUnacked(alarm)) return null;
   return (
     <button
@@ -77,7 +87,6 @@ export function AlarmRow({ row, index, current, selected, onPoint, onSelect, onA
   const object = (alarm.tag ?? alarm.gateway).replace(`${alarm.site}/`, '');
   const name = ['alarm-row', current ? 'alarm-row-current' : '', gone ? 'alarm-row-gone' : ''].join(' ');
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: the grid has the focus and names its current row (aria-activedescendant)
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys of its rows
     <div
       id={`alarm-${index}`}

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { ackItem, type AckItem, type AlarmOrder, bulkAck, isUnacked, sortAlarms } from '../../model/alarm-list.ts';
+import { type AckItem, type AlarmOrder, ackItem, bulkAck, isUnacked, sortAlarms } from '../../model/alarm-list.ts';
 import { type AlarmTab, trendOf } from '../../model/route.ts';
 import type { Alarm } from '../../model/types.ts';
 import { scrollTo, visibleRows, windowOf } from '../../model/virtual.ts';
@@ -36,10 +36,15 @@ const PAGE_ROWS = 10;
 
 function Head({ selected, onToggle }: { readonly selected: boolean; readonly onToggle: () => void }) {
   return (
-    // biome-ignore lint/a11y/useFocusableInteractive: a row of headings is nothing to act on
     <div role="row" class="alarm-head" aria-rowindex={1}>
       <span role="columnheader">
-        <input type="checkbox" tabIndex={-1} checked={selected} aria-label={t('alarms.tab.unacked')} onChange={onToggle} />
+        <input
+          type="checkbox"
+          tabIndex={-1}
+          checked={selected}
+          aria-label={t('alarms.tab.unacked')}
+          onChange={onToggle}
+        />
       </span>
       {HEADS.map(([key, name]) => (
         <span key={key} role="columnheader" class={name}>
@@ -59,7 +64,12 @@ interface CriticalProps {
 
 function CriticalStep({ items, onConfirm, onLeave }: CriticalProps) {
   return (
-    <div class="critical-step" role="alertdialog" aria-label={t('alarms.critical', { n: items.length })} data-testid="critical-step">
+    <div
+      class="critical-step"
+      role="alertdialog"
+      aria-label={t('alarms.critical', { n: items.length })}
+      data-testid="critical-step"
+    >
       <span>
         {t('alarms.critical', { n: items.length })} <b>{items.map((item) => item.alarm).join(', ')}</b>
       </span>
@@ -193,7 +203,12 @@ export function AlarmTable({ alarms, tab }: Props) {
               value={comment}
               onInput={(event) => setComment(event.currentTarget.value)}
             />
-            <button type="button" data-testid="ack-selected" disabled={chosen.length === 0} onClick={() => ackMany(chosen)}>
+            <button
+              type="button"
+              data-testid="ack-selected"
+              disabled={chosen.length === 0}
+              onClick={() => ackMany(chosen)}
+            >
               {t('alarms.ackSelected')}
               <span class="num"> {chosen.length}</span>
             </button>

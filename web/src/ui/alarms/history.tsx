@@ -174,9 +174,17 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
             ))}
           </tbody>
         </table>
-        {records.length === 0 && failed === '' ? <p class="page-note">{t(busy ? 'app.loading' : 'history.empty')}</p> : null}
+        {records.length === 0 && failed === '' ? (
+          <p class="page-note">{t(busy ? 'app.loading' : 'history.empty')}</p>
+        ) : null}
         {next === null ? null : (
-          <button type="button" class="older" data-testid="history-older" disabled={busy} onClick={() => void load(next)}>
+          <button
+            type="button"
+            class="older"
+            data-testid="history-older"
+            disabled={busy}
+            onClick={() => void load(next)}
+          >
             {t('history.older')}
           </button>
         )}

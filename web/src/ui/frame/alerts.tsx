@@ -1,4 +1,4 @@
-import { formatSince, formatClock } from '../../model/format.ts';
+import { formatClock, formatSince } from '../../model/format.ts';
 import { second } from '../../state/clock.ts';
 import { link } from '../../state/live.ts';
 import { store } from '../../state/plant.ts';

@@ -6,8 +6,12 @@ import { t } from '../../state/prefs.ts';
 export function StatusLine() {
   const action = lastAction.value;
   return (
-    <footer class="status" aria-label={t('status.label')}>
-      <output class={`status-text status-${action?.tone ?? 'plain'}`} data-testid="status-line">
+    <footer class="status">
+      <output
+        class={`status-text status-${action?.tone ?? 'plain'}`}
+        aria-label={t('status.label')}
+        data-testid="status-line"
+      >
         {action === null ? (
           t('status.ready')
         ) : (

@@ -11,7 +11,8 @@ export function UserMenu({ session }: { readonly session: Session }) {
   useEffect(() => {
     if (!open) return undefined;
     const close = (event: Event) => {
-      const outside = event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
+      const outside =
+        event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
       if (outside) setOpen(false);
     };
     document.addEventListener('pointerdown', close);
@@ -47,7 +48,11 @@ export function UserMenu({ session }: { readonly session: Session }) {
           >
             {t('user.password')}
           </button>
-          <button type="button" data-testid="logout" onClick={() => logOut().catch((e: unknown) => say('bad', wordsOf(e)))}>
+          <button
+            type="button"
+            data-testid="logout"
+            onClick={() => logOut().catch((e: unknown) => say('bad', wordsOf(e)))}
+          >
             {t('user.logout')}
           </button>
         </div>

@@ -13,7 +13,9 @@ function byArea(list: readonly Site[]): readonly (readonly [string, readonly Sit
     if (area === undefined) areas.set(site.area, [site]);
     else area.push(site);
   }
-  return [...areas].sort(([a], [b]) => Number(a === '') - Number(b === '') || a.localeCompare(b, 'en', { numeric: true }));
+  return [...areas].sort(
+    ([a], [b]) => Number(a === '') - Number(b === '') || a.localeCompare(b, 'en', { numeric: true }),
+  );
 }
 
 export function Overview() {

@@ -14,7 +14,7 @@ import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { LevelBar } from '../level-bar.tsx';
 import { Spark } from '../spark.tsx';
-import { TagAge, TagValue } from '../tag-value.tsx';
+import { TagNote, TagValue } from '../tag-value.tsx';
 
 const NO_TAGS: readonly Tag[] = [];
 const NO_ALARMS: readonly Alarm[] = [];
@@ -43,7 +43,7 @@ function TileTank({ tank }: { readonly tank: Tank }) {
       <div>
         <span class="label">{tank.name}</span>
         <TagValue tag={tank.level} testid={`value-${tank.level.name}`} brief />
-        <TagAge tag={tank.level} />
+        <TagNote tag={tank.level} />
       </div>
     </div>
   );
@@ -55,7 +55,12 @@ export function PumpDot({ pump }: { readonly pump: Pump }) {
   const state = !known ? 'unknown' : live.value !== 0 ? 'running' : 'stopped';
   const text = `${pump.name}: ${t(`state.${state}`)}`;
   return (
-    <span class={`dot dot-${state}`} title={text} data-testid={pump.run === undefined ? undefined : `dot-${pump.run.name}`} data-state={state}>
+    <span
+      class={`dot dot-${state}`}
+      title={text}
+      data-testid={pump.run === undefined ? undefined : `dot-${pump.run.name}`}
+      data-state={state}
+    >
       <svg width="14" height="14" viewBox="0 0 14 14" role="img" aria-label={text}>
         <circle cx="7" cy="7" r="5.5" />
       </svg>
@@ -68,7 +73,7 @@ function Reading({ label, tag }: { readonly label: string; readonly tag: Tag }) 
   return (
     <div>
       <dt class="label">
-        {label} <TagAge tag={tag} />
+        {label} <TagNote tag={tag} />
       </dt>
       <dd>
         <TagValue tag={tag} testid={`value-${tag.name}`} brief />
@@ -130,7 +135,11 @@ export function Tile({ site }: { readonly site: Site }) {
   const cut = siteLink(site).state === 'cut';
   const [first] = station.tanks;
   return (
-    <Go to={{ page: 'site', site: site.name }} class={cut ? 'tile tile-is-cut' : 'tile'} testid={`site-tile-${site.name}`}>
+    <Go
+      to={{ page: 'site', site: site.name }}
+      class={cut ? 'tile tile-is-cut' : 'tile'}
+      testid={`site-tile-${site.name}`}
+    >
       <header class="tile-head">
         <b>{site.name}</b>
         <span class="tile-title">{tt(site.title) === site.name ? '' : tt(site.title)}</span>

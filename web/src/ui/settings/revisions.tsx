@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'preact/hooks';
+import type { Key } from '../../i18n/en.ts';
 import { formatDateTime, parseTime } from '../../model/format.ts';
 import { difference } from '../../model/setting-form.ts';
 import type { Revision, RevisionItem } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
 import { get } from '../../state/http.ts';
-import type { Key } from '../../i18n/en.ts';
 import { t } from '../../state/prefs.ts';
 
 const PAGE = 50;
@@ -24,7 +24,8 @@ const KIND_KEYS: Readonly<Record<string, Key>> = {
 
 function Item({ item }: { readonly item: RevisionItem }) {
   const key = KIND_KEYS[item.kind];
-  const what = item.before === null ? 'revisions.created' : item.after === null ? 'revisions.removed' : 'revisions.changed';
+  const what =
+    item.before === null ? 'revisions.created' : item.after === null ? 'revisions.removed' : 'revisions.changed';
   return (
     <li>
       <span class="label">{key === undefined ? item.kind : t(key)}</span> <b>{item.name}</b> {t(what)}
@@ -85,7 +86,6 @@ export function RevisionsScreen() {
     }
     setBusy(false);
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it opens
   useEffect(() => {
     void load(null);
   }, []);
@@ -118,9 +118,17 @@ export function RevisionsScreen() {
             ))}
           </tbody>
         </table>
-        {list.length === 0 && failed === '' ? <p class="page-note">{t(busy ? 'app.loading' : 'revisions.empty')}</p> : null}
+        {list.length === 0 && failed === '' ? (
+          <p class="page-note">{t(busy ? 'app.loading' : 'revisions.empty')}</p>
+        ) : null}
         {next === null ? null : (
-          <button type="button" class="older" data-testid="revisions-older" disabled={busy} onClick={() => void load(next)}>
+          <button
+            type="button"
+            class="older"
+            data-testid="revisions-older"
+            disabled={busy}
+            onClick={() => void load(next)}
+          >
             {t('revisions.older')}
           </button>
         )}

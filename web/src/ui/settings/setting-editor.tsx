@@ -1,5 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
-import { bodyOf, emptyForm, type FaultField, faultsByField, formOf, hasLimit, type SettingForm } from '../../model/setting-form.ts';
+import {
+  bodyOf,
+  emptyForm,
+  type FaultField,
+  faultsByField,
+  formOf,
+  hasLimit,
+  type SettingForm,
+} from '../../model/setting-form.ts';
 import type { AlarmKind, AlarmSetting } from '../../model/types.ts';
 import { say, wordsOf } from '../../state/action.ts';
 import { ask, get, itemPath, Problem } from '../../state/http.ts';
@@ -113,7 +121,10 @@ export function SettingEditor({ setting, onClose }: Props) {
     send(async () => {
       const body = { reason: reason.trim(), value: bodyOf(form) };
       const seen = isNew ? { create: true } : { ifMatch: revision };
-      const answer = await ask<{ revision: number }>('PUT', itemPath('alarm-settings', form.name.trim()), { body, ...seen });
+      const answer = await ask<{ revision: number }>('PUT', itemPath('alarm-settings', form.name.trim()), {
+        body,
+        ...seen,
+      });
       return t('settings.saved', { alarm: form.name, revision: answer.body.revision });
     });
   const remove = () =>
@@ -156,32 +167,77 @@ export function SettingEditor({ setting, onClose }: Props) {
               ))}
             </select>
           </label>
-          <Field {...field} field="source" label={t('settings.tag')} value={form.source} list="tag-names" onInput={(source) => setSource(source, form.kind)} />
+          <Field
+            {...field}
+            field="source"
+            label={t('settings.tag')}
+            value={form.source}
+            list="tag-names"
+            onInput={(source) => setSource(source, form.kind)}
+          />
           <datalist id="tag-names">
             {[...tags.value.keys()].map((name) => (
               <option key={name} value={name} />
             ))}
           </datalist>
-          <Field {...field} field="name" label={t('settings.name')} value={form.name} onInput={(name) => set({ name })} />
+          <Field
+            {...field}
+            field="name"
+            label={t('settings.name')}
+            value={form.name}
+            onInput={(name) => set({ name })}
+          />
         </>
       ) : null}
       {hasLimit(form.kind) ? (
         <>
           <RangeHint name={form.source} />
           <div class="pair">
-            <Field {...field} field="limit" label={t('settings.limit')} value={form.limit} numeric onInput={(limit) => set({ limit })} />
-            <Field {...field} field="deadband" label={t('settings.deadband')} value={form.deadband} numeric onInput={(deadband) => set({ deadband })} />
+            <Field
+              {...field}
+              field="limit"
+              label={t('settings.limit')}
+              value={form.limit}
+              numeric
+              onInput={(limit) => set({ limit })}
+            />
+            <Field
+              {...field}
+              field="deadband"
+              label={t('settings.deadband')}
+              value={form.deadband}
+              numeric
+              onInput={(deadband) => set({ deadband })}
+            />
           </div>
         </>
       ) : null}
       <div class="pair">
-        <Field {...field} field="on_delay_s" label={t('settings.on_delay_s')} value={form.on_delay_s} numeric onInput={(on_delay_s) => set({ on_delay_s })} />
-        <Field {...field} field="off_delay_s" label={t('settings.off_delay_s')} value={form.off_delay_s} numeric onInput={(off_delay_s) => set({ off_delay_s })} />
+        <Field
+          {...field}
+          field="on_delay_s"
+          label={t('settings.on_delay_s')}
+          value={form.on_delay_s}
+          numeric
+          onInput={(on_delay_s) => set({ on_delay_s })}
+        />
+        <Field
+          {...field}
+          field="off_delay_s"
+          label={t('settings.off_delay_s')}
+          value={form.off_delay_s}
+          numeric
+          onInput={(off_delay_s) => set({ off_delay_s })}
+        />
       </div>
       <div class="pair">
         <label class="field">
           {t('settings.priority')}
-          <select data-testid="setting-priority" value={form.priority} onChange={(event) => set({ priority: event.currentTarget.value })}>
+          <select
+            data-testid="setting-priority"
+            value={form.priority}
+            onChange={(event) => set({ priority: event.currentTarget.value })}
+          >
             {(['1', '2', '3', '4'] as const).map((p) => (
               <option key={p} value={p}>
                 {p} {t(`priority.${p}`)}
@@ -200,8 +256,20 @@ export function SettingEditor({ setting, onClose }: Props) {
           {t('settings.enabled')}
         </label>
       </div>
-      <Field {...field} field="message_en" label={t('settings.message_en')} value={form.message_en} onInput={(message_en) => set({ message_en })} />
-      <Field {...field} field="message_zh" label={t('settings.message_zh')} value={form.message_zh} onInput={(message_zh) => set({ message_zh })} />
+      <Field
+        {...field}
+        field="message_en"
+        label={t('settings.message_en')}
+        value={form.message_en}
+        onInput={(message_en) => set({ message_en })}
+      />
+      <Field
+        {...field}
+        field="message_zh"
+        label={t('settings.message_zh')}
+        value={form.message_zh}
+        onInput={(message_zh) => set({ message_zh })}
+      />
       <Field {...field} field="reason" label={t('settings.reason')} value={reason} onInput={setReason} />
       {general === '' ? null : (
         <p class="fault" role="alert" data-testid="setting-error">
@@ -216,7 +284,13 @@ export function SettingEditor({ setting, onClose }: Props) {
           {t('settings.cancel')}
         </button>
         {isNew || form.kind === 'comm' ? null : deleting ? (
-          <button type="button" class="danger" data-testid="setting-delete-sure" disabled={busy} onClick={() => void remove()}>
+          <button
+            type="button"
+            class="danger"
+            data-testid="setting-delete-sure"
+            disabled={busy}
+            onClick={() => void remove()}
+          >
             {t('settings.deleteSure', { alarm: form.name })}
           </button>
         ) : (

@@ -50,7 +50,12 @@ function SettingRow({ setting: s, editing, onEdit }: RowProps) {
       <td class="cell-number num">{s.revision}</td>
       <td>
         {may('engineer') ? (
-          <button type="button" class="row-button" data-testid={`setting-edit-${s.name}`} onClick={() => onEdit(s.name)}>
+          <button
+            type="button"
+            class="row-button"
+            data-testid={`setting-edit-${s.name}`}
+            onClick={() => onEdit(s.name)}
+          >
             {t('settings.edit')}
           </button>
         ) : null}
@@ -66,7 +71,10 @@ export function SettingsScreen({ q }: { readonly q: string }) {
   const [editing, setEditing] = useState<Editing>(null);
   const all = settings.value;
   const shown = useMemo(() => {
-    const words = q.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    const words = q
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
     return words.length === 0 ? all : all.filter((s) => matches(s, words));
   }, [all, q]);
   const who = login.value;
@@ -89,7 +97,9 @@ export function SettingsScreen({ q }: { readonly q: string }) {
             {t('settings.new')}
           </button>
         ) : (
-          <span class="page-fact">{t('settings.readOnly', { role: who.state === 'in' ? t(`role.${who.session.role}`) : '' })}</span>
+          <span class="page-fact">
+            {t('settings.readOnly', { role: who.state === 'in' ? t(`role.${who.session.role}`) : '' })}
+          </span>
         )}
         <Go to={{ page: 'revisions' }} class="page-fact">
           {t('settings.revisions')}
@@ -131,7 +141,9 @@ export function SettingsScreen({ q }: { readonly q: string }) {
               ))}
             </tbody>
           </table>
-          {shown.length === 0 ? <p class="page-note">{t(plantLoaded.value ? 'settings.empty' : 'app.loading')}</p> : null}
+          {shown.length === 0 ? (
+            <p class="page-note">{t(plantLoaded.value ? 'settings.empty' : 'app.loading')}</p>
+          ) : null}
         </div>
         {editing === null ? null : <SettingEditor key={editing} setting={chosen} onClose={() => setEditing(null)} />}
       </div>

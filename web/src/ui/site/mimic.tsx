@@ -2,8 +2,8 @@ import { useMemo } from 'preact/hooks';
 import { worst } from '../../model/alarm-list.ts';
 import { formatNumber } from '../../model/format.ts';
 import { LOOKS } from '../../model/quality.ts';
-import { fraction } from '../../model/scale.ts';
 import { trendOf } from '../../model/route.ts';
+import { fraction } from '../../model/scale.ts';
 import { type Box, layoutStation, type Placed, type Pump, stationOf, type Tank } from '../../model/station.ts';
 import type { Alarm, Tag } from '../../model/types.ts';
 import { limits } from '../../state/plant.ts';
@@ -35,7 +35,17 @@ function AlarmFrame({ box, alarms, tags }: AlarmFrameProps) {
 }
 
 /** A value as text in the drawing; a click opens its trend. That the whole site is cut off is said above the drawing. */
-function Reading({ tag, x, y, big = false }: { readonly tag: Tag; readonly x: number; readonly y: number; readonly big?: boolean }) {
+function Reading({
+  tag,
+  x,
+  y,
+  big = false,
+}: {
+  readonly tag: Tag;
+  readonly x: number;
+  readonly y: number;
+  readonly big?: boolean;
+}) {
   const shown = showTag(tag);
   return (
     <Go to={trendOf([tag.name])} title={shown.title} testid={`mimic-${tag.name}`}>
@@ -70,7 +80,11 @@ function PumpDrawing({ placed, alarms }: { readonly placed: Placed<Pump>; readon
     <g class={`pump pump-${state}`}>
       <path class="pipe" d={`M${box.x - 24} ${y}H${x - 18}M${x + 18} ${y}H${x + 22}M${box.x + box.w} ${y}h24`} />
       <path class="pipe pipe-thin" d={`M${x + 22} ${y}H${box.x + box.w}`} />
-      <AlarmFrame box={{ x: x - 20, y: y - 20, w: 40, h: 40 }} alarms={alarms} tags={[pump.run, pump.flow, pump.power]} />
+      <AlarmFrame
+        box={{ x: x - 20, y: y - 20, w: 40, h: 40 }}
+        alarms={alarms}
+        tags={[pump.run, pump.flow, pump.power]}
+      />
       <circle cx={x} cy={y} r="18" />
       <path class="pump-arrow" d={`M${x - 9} ${y - 12}L${x + 16} ${y}L${x - 9} ${y + 12}z`} />
       {known ? null : <circle class="hatch" cx={x} cy={y} r="18" />}
@@ -87,10 +101,22 @@ function PumpDrawing({ placed, alarms }: { readonly placed: Placed<Pump>; readon
 const LABEL_PX = 12;
 
 /** Both ends of the range, and each limit that has room beside them. */
-function Scale({ tag, x, y, height }: { readonly tag: Tag; readonly x: number; readonly y: number; readonly height: number }) {
+function Scale({
+  tag,
+  x,
+  y,
+  height,
+}: {
+  readonly tag: Tag;
+  readonly x: number;
+  readonly y: number;
+  readonly height: number;
+}) {
   const at = (value: number): number => y + height * (1 - fraction(value, tag.low, tag.high));
   const marks = [tag.high, tag.low, ...(limits.value.get(tag.name) ?? []).map((limit) => limit.value)];
-  const shown = marks.filter((value, i) => marks.slice(0, i).every((other) => Math.abs(at(other) - at(value)) >= LABEL_PX));
+  const shown = marks.filter((value, i) =>
+    marks.slice(0, i).every((other) => Math.abs(at(other) - at(value)) >= LABEL_PX),
+  );
   return (
     <>
       {shown.map((value) => (
@@ -109,7 +135,7 @@ function TankDrawing({ placed, alarms }: { readonly placed: Placed<Tank>; readon
   return (
     <g class="tank">
       <AlarmFrame box={{ x: bar.x, y: bar.y, w: bar.w, h: bar.h }} alarms={alarms} tags={[level]} />
-      <text class="m-label" x={bar.x} y={box.y + 15}>
+      <text class="m-label m-middle" x={bar.x + bar.w / 2} y={box.y + 15}>
         {tank.name}
       </text>
       <LevelBar tag={level} x={bar.x} y={bar.y} width={bar.w} height={bar.h} />
@@ -119,7 +145,15 @@ function TankDrawing({ placed, alarms }: { readonly placed: Placed<Tank>; readon
   );
 }
 
-function Readout({ placed, label, alarms }: { readonly placed: Placed<Tag>; readonly label: string; readonly alarms: readonly Alarm[] }) {
+function Readout({
+  placed,
+  label,
+  alarms,
+}: {
+  readonly placed: Placed<Tag>;
+  readonly label: string;
+  readonly alarms: readonly Alarm[];
+}) {
   const { item: tag, box } = placed;
   return (
     <g class="readout">
@@ -145,14 +179,21 @@ export function Mimic({ tags, alarms }: { readonly tags: readonly Tag[]; readonl
   const [after] = [...layout.discharge, ...layout.meters];
   const [tank] = layout.tanks;
   return (
-    <svg class="mimic" viewBox={`0 0 ${layout.width} ${layout.height}`} style={{ maxWidth: `${layout.width * SCALE_MAX}px` }}>
+    <svg
+      class="mimic"
+      viewBox={`0 0 ${layout.width} ${layout.height}`}
+      style={{ maxWidth: `${layout.width * SCALE_MAX}px` }}
+    >
+      <title>{t('site.station')}</title>
       {headers === null ? null : (
         <g class="pipes">
           <path
             class="pipe"
             d={`M${headers.inX} ${Math.min(headers.top, middle)}V${Math.max(headers.bottom, middle)}M${headers.outX} ${Math.min(headers.top, middle)}V${Math.max(headers.bottom, middle)}`}
           />
-          {suction === undefined ? null : <path class="pipe" d={`M${suction.box.x + suction.box.w} ${middle}H${headers.inX}`} />}
+          {suction === undefined ? null : (
+            <path class="pipe" d={`M${suction.box.x + suction.box.w} ${middle}H${headers.inX}`} />
+          )}
           {after === undefined ? null : <path class="pipe" d={`M${headers.outX} ${middle}H${after.box.x}`} />}
           {tank === undefined ? null : (
             <path

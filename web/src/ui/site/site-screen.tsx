@@ -28,7 +28,9 @@ function SiteHead({ site }: { readonly site: Site }) {
       <h1>
         {site.name} <span class="page-sub">{tt(site.title) === site.name ? '' : tt(site.title)}</span>
       </h1>
-      <span class="page-fact">{[site.area, site.kind.replaceAll('_', ' ')].filter((text) => text !== '').join(' · ')}</span>
+      <span class="page-fact">
+        {[site.area, site.kind.replaceAll('_', ' ')].filter((text) => text !== '').join(' · ')}
+      </span>
       <span class="page-fact">
         {t('site.gateway')} {site.gateways.join(', ')}
       </span>
@@ -44,7 +46,14 @@ function SiteHead({ site }: { readonly site: Site }) {
 function SiteBody({ site }: { readonly site: Site }) {
   const unsorted = tagsBySite.value.get(site.name) ?? NO_TAGS;
   const tags = useMemo(() => [...unsorted].sort(byEquipment), [unsorted]);
-  const levels = useMemo(() => tags.filter((tag) => tag.role === 'level').map((tag) => tag.name).slice(0, PENS_MAX), [tags]);
+  const levels = useMemo(
+    () =>
+      tags
+        .filter((tag) => tag.role === 'level')
+        .map((tag) => tag.name)
+        .slice(0, PENS_MAX),
+    [tags],
+  );
   const alarms = sortAlarms(alarmsBySite.value.get(site.name) ?? NO_ALARMS, 'urgency');
   const cut = siteLink(site).state === 'cut';
   if (tags.length === 0) return <p class="page-note">{t('site.noTags')}</p>;

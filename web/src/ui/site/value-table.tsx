@@ -1,11 +1,11 @@
+import { worst } from '../../model/alarm-list.ts';
 import { formatAge } from '../../model/format.ts';
-import { trendOf } from '../../model/route.ts';
 import { reasonOf } from '../../model/quality.ts';
+import { trendOf } from '../../model/route.ts';
 import type { Alarm, Tag } from '../../model/types.ts';
 import { second } from '../../state/clock.ts';
 import { liveValue } from '../../state/live.ts';
 import { lang, t, tt } from '../../state/prefs.ts';
-import { worst } from '../../model/alarm-list.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { Spark } from '../spark.tsx';
@@ -22,7 +22,9 @@ function ValueRow({ tag, alarms }: { readonly tag: Tag; readonly alarms: readonl
   const most = worst(alarms.filter((a) => a.tag === tag.name));
   return (
     <tr>
-      <td class="cell-sym">{most === undefined ? null : <AlarmSymbol priority={most.priority} letter={most.letter} size={16} />}</td>
+      <td class="cell-sym">
+        {most === undefined ? null : <AlarmSymbol priority={most.priority} letter={most.letter} size={16} />}
+      </td>
       <th scope="row">
         <Go to={trendOf([tag.name])}>{tag.name.slice(tag.site.length + 1)}</Go>
       </th>

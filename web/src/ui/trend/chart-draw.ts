@@ -1,7 +1,7 @@
 /** What uPlot does not draw by itself: the hatch where nothing is known, limits as lines, times as the room reads them. */
 import type uPlot from 'uplot';
-import type { Limit } from '../../model/scale.ts';
 import { formatClock, formatDate, formatNumber } from '../../model/format.ts';
+import type { Limit } from '../../model/scale.ts';
 import type { Box } from '../../model/station.ts';
 import type { Hole } from '../../model/trend.ts';
 
@@ -86,7 +86,13 @@ export function drawHoles(u: uPlot, holes: readonly (readonly Hole[])[], palette
 }
 
 /** Limits of a single pen: a line, and at its end what it means. */
-export function drawLimits(u: uPlot, limits: readonly Limit[], scale: string, decimals: number, palette: Palette): void {
+export function drawLimits(
+  u: uPlot,
+  limits: readonly Limit[],
+  scale: string,
+  decimals: number,
+  palette: Palette,
+): void {
   const { left, top, width, height } = u.bbox;
   const { ctx } = u;
   const px = devicePixelRatio;
@@ -106,7 +112,8 @@ export function drawLimits(u: uPlot, limits: readonly Limit[], scale: string, de
     ctx.setLineDash([]);
     ctx.fillStyle = palette.text;
     const label = `${limit.priority} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
-    ctx.fillText(label, left + width - 6 * px, limit.kind === 'low' ? y + 14 * px : y - 5 * px);
+    ctx.textBaseline = limit.kind === 'low' ? 'top' : 'bottom';
+    ctx.fillText(label, left + width - 8 * px, limit.kind === 'low' ? y + 4 * px : y - 2 * px);
     ctx.fillStyle = palette.priorities[limit.priority - 1] ?? palette.text;
     ctx.fillRect(left + width - 4 * px, y - 3 * px, 4 * px, 6 * px);
   }

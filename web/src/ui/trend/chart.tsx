@@ -85,7 +85,8 @@ function axesOf(scales: readonly string[], pens: readonly DrawnPen[], palette: P
     const mine = pens.filter((p) => scaleOf(p.tag) === scale);
     const [first] = mine;
     // An axis of one pen has its colour.
-    const color = lines.length > 1 && mine.length === 1 && first !== undefined ? palette.pens[pens.indexOf(first)] : undefined;
+    const color =
+      lines.length > 1 && mine.length === 1 && first !== undefined ? palette.pens[pens.indexOf(first)] : undefined;
     return {
       scale,
       side: i === 0 ? 3 : 1,
@@ -128,7 +129,6 @@ export function Chart(props: Props) {
   const shape = `${props.pens.map((p) => p.tag.name).join()} ${theme.value} ${t('state.on')}`;
   const data = useMemo(() => joinPens(props.pens.map((p) => p.pen)), [props.pens]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: built anew only when pens, theme or language change
   useEffect(() => {
     const element = root.current;
     if (element === null) return undefined;
@@ -148,7 +148,14 @@ export function Chart(props: Props) {
         axes: axesOf(scales, pens, palette),
         series: seriesOf(pens, palette),
         hooks: {
-          drawAxes: [(self) => drawHoles(self, now.current.pens.map((p) => p.pen.holes), palette)],
+          drawAxes: [
+            (self) =>
+              drawHoles(
+                self,
+                now.current.pens.map((p) => p.pen.holes),
+                palette,
+              ),
+          ],
           draw: [
             (self) => {
               const only = now.current.pens.length === 1 ? now.current.pens[0]?.tag : undefined;
@@ -168,7 +175,8 @@ export function Chart(props: Props) {
     );
     chart.current = u;
     const watcher = new ResizeObserver(() => {
-      if (element.clientWidth > 0 && element.clientHeight > 0) u.setSize({ width: element.clientWidth, height: element.clientHeight });
+      if (element.clientWidth > 0 && element.clientHeight > 0)
+        u.setSize({ width: element.clientWidth, height: element.clientHeight });
     });
     watcher.observe(element);
     return () => {
@@ -178,11 +186,18 @@ export function Chart(props: Props) {
     };
   }, [shape]);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the range is read through `now` while it draws
   useEffect(() => {
     chart.current?.setData(data as uPlot.AlignedData);
   }, [data, props.from, props.to, props.wholeRange, props.limits]);
 
   const names = props.pens.map((p) => p.tag.name).join(', ');
-  return <div ref={root} class="chart" role="img" aria-label={t('trend.chart', { tags: names })} data-testid={props.testid} />;
+  return (
+    <div
+      ref={root}
+      class="chart"
+      role="img"
+      aria-label={t('trend.chart', { tags: names })}
+      data-testid={props.testid}
+    />
+  );
 }

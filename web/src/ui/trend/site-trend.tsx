@@ -8,7 +8,10 @@ import { usePens } from './use-pens.ts';
 /** A small live trend beside a station: the levels of the last 8 hours. */
 export function SiteTrend({ tags: names }: { readonly tags: readonly string[] }) {
   const known = tags.value;
-  const list = useMemo(() => names.map((name) => known.get(name)).filter((tag): tag is Tag => tag !== undefined), [names, known]);
+  const list = useMemo(
+    () => names.map((name) => known.get(name)).filter((tag): tag is Tag => tag !== undefined),
+    [names, known],
+  );
   const { pens, from, to } = usePens(list, spanMs('8h'), null);
   const [first] = list;
   return (

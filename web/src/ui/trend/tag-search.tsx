@@ -22,7 +22,10 @@ export function TagSearch({ taken, full, onPick }: Props) {
   const [at, setAt] = useState(0);
   const known = tags.value;
   const found = useMemo(() => {
-    const words = text.toLowerCase().split(/\s+/).filter((word) => word !== '');
+    const words = text
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((word) => word !== '');
     if (words.length === 0) return [];
     const list: Tag[] = [];
     for (const tag of known.values()) {
@@ -49,6 +52,7 @@ export function TagSearch({ taken, full, onPick }: Props) {
     <div class="search">
       <input
         type="search"
+        // biome-ignore lint/a11y/noRedundantRoles: without a list of the browser's own it is none by itself
         role="combobox"
         list={undefined}
         data-testid="trend-search"
@@ -67,7 +71,6 @@ export function TagSearch({ taken, full, onPick }: Props) {
       />
       <div id="trend-found" role="listbox" class="found" aria-label={t('trend.add')} hidden={text.trim() === ''}>
         {found.map((tag, i) => (
-          // biome-ignore lint/a11y/useFocusableInteractive: the field keeps the focus and names the chosen one
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys
           <div
             key={tag.name}

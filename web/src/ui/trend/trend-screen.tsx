@@ -38,7 +38,13 @@ function Controls({ at }: { readonly at: TrendRoute }) {
       </fieldset>
       <fieldset class="segments">
         <legend class="hidden">{t('trend.live')}</legend>
-        <button type="button" data-testid="trend-back" aria-label={t('trend.back')} title={t('trend.back')} onClick={() => step(-1)}>
+        <button
+          type="button"
+          data-testid="trend-back"
+          aria-label={t('trend.back')}
+          title={t('trend.back')}
+          onClick={() => step(-1)}
+        >
           <Icon name="back" size={16} />
         </button>
         <button
@@ -83,7 +89,9 @@ function Plot({ at, list }: { readonly at: TrendRoute; readonly list: readonly T
     <>
       <div class="toolbar">
         <span class="num" data-testid="trend-time">
-          {cursor === null ? `${formatDateTime(pens.from * 1000)} – ${formatDateTime(end * 1000)}` : formatDateTime(cursor * 1000)}
+          {cursor === null
+            ? `${formatDateTime(pens.from * 1000)} – ${formatDateTime(end * 1000)}`
+            : formatDateTime(cursor * 1000)}
         </span>
         <span class="key">
           <span class="key-hatch" /> {`${t('trend.bad')}, ${t('trend.silent')}`}
@@ -128,8 +136,10 @@ function Plot({ at, list }: { readonly at: TrendRoute; readonly list: readonly T
 export function TrendScreen({ at }: { readonly at: TrendRoute }) {
   const known = tags.value;
   const key = at.tags.join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the names
-  const list = useMemo(() => at.tags.map((name) => known.get(name)).filter((tag): tag is Tag => tag !== undefined), [key, known]);
+  const list = useMemo(
+    () => at.tags.map((name) => known.get(name)).filter((tag): tag is Tag => tag !== undefined),
+    [key, known],
+  );
   return (
     <div class="page page-full">
       <header class="page-head">

@@ -35,7 +35,6 @@ export function usePens(tags: readonly Tag[], spanMs: number, until: number | nu
   const [failures, setFailures] = useState<ReadonlyMap<string, string>>(new Map());
   useView('tags', names);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the names stand for the tags
   useEffect(() => {
     const gone = new AbortController();
     const failed = new Map<string, string>();
@@ -72,10 +71,10 @@ export function usePens(tags: readonly Tag[], spanMs: number, until: number | nu
     for (const tag of tags) {
       const value = liveValue(tag.name).peek();
       const pen = store.current.get(tag.name);
-      if (pen !== undefined && value.at !== null) appendLive(pen, value.at / 1000, value.value, isUsable(value.quality));
+      if (pen !== undefined && value.at !== null)
+        appendLive(pen, value.at / 1000, value.value, isUsable(value.quality));
     }
   }
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `version` stands for what is in the store
   const pens = useMemo(
     () =>
       tags.map((tag): DrawnPen => {

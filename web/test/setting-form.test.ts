@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { bodyOf, difference, emptyForm, faultsByField, fieldOf, formOf } from '../src/model/setting-form.ts';
+import type { AlarmSetting } from '../src/model/types.ts';
+
+const SETTING: AlarmSetting = {
+  name: 'S1/L.high',
+  kind: 'high',
+  tag: 'S1/L',
+  limit: 5.5,
+  deadband: 0.1,
+  on_delay_s: 5,
+  off_delay_s: 10,
+  priority: 1,
+  enabled: false,
+  message: { en: 'high', zh: '高' },
+  revision: 3,
+};
+
+test('a setting goes through the form unchanged', () => {
+  const { revision: _revision, ...body } = SETTING;
+  assert.deepEqual(bodyOf(formOf(SETTING)), body);
+});
+
+test('what is left out has the default in the form', () => {
+  const form = formOf({ name: 'a', kind: 'comm', gateway: 'gw', priority: 2, revision: 1, message: 'plain' });
+  assert.equal(form.on_delay_s, '0');
+  assert.equal(form.enabled, true);
+  assert.equal(form.source, 'gw');
+  assert.deepEqual(bodyOf(form)['message'], { en: 'plain' });
+});
+
+test('a comm or stale alarm has no limit', () => {
+  const form = { ...emptyForm('S1/L'), kind: 'stale' as const, limit: '3' };
+  assert.equal('limit' in bodyOf(form), false);
+});
+
+test('what is not a number is sent as it was typed, so that the server can say where it is wrong', () => {
+  assert.equal(bodyOf({ ...emptyForm('S1/L'), limit: '5,5' })['limit'], '5,5');
+  assert.equal(bodyOf({ ...emptyForm('S1/L'), limit: '' })['limit'], '');
+  assert.equal(bodyOf({ ...emptyForm('S1/L'), limit: ' 5.5 ' })['limit'], 5.5);
+});
+
+test('a pointer of the server finds its field', () => {
+  assert.equal(fieldOf('/value/limit'), 'limit');
+  assert.equal(fieldOf('/value/tag'), 'source');
+  assert.equal(fieldOf('/value/message/zh'), 'message_zh');
+  assert.equal(fieldOf('/value/message'), 'message_en');
+  assert.equal(fieldOf('/reason'), 'reason');
+  assert.equal(fieldOf('?reason'), 'reason');
+  assert.equal(fieldOf('/alarm/S1~1L.low/limit'), '');
+  assert.equal(fieldOf('/value/surprise'), '');
+});
+
+test('faults of one field are said together; those of no field name their place', () => {
+  const faults = faultsByField([
+    { pointer: '/value/limit', detail: 'a' },
+    { pointer: '/value/limit', detail: 'b' },
+    { pointer: '/alarm/x/limit', detail: 'c' },
+  ]);
+  assert.equal(faults.get('limit'), 'a; b');
+  assert.equal(faults.get(''), '/alarm/x/limit: c');
+});
+
+test('the difference of two revisions names what changed, and nothing else', () => {
+  assert.deepEqual(difference({ a: 1, b: 'x', c: true }, { a: 2, b: 'x', d: [1] }), [
+    { field: 'a', before: '1', after: '2' },
+    { field: 'c', before: 'true', after: null },
+    { field: 'd', before: null, after: '[1]' },
+  ]);
+  assert.deepEqual(difference(null, { a: 1 }), [{ field: 'a', before: null, after: '1' }]);
+});
