@@ -21,7 +21,7 @@ struct link_record {
     uint64_t dict;
     uint8_t type;
     uint16_t flags;
-    uint32_t crc;      /* CRC-32C of body */
+    uint32_t crc;      /* CRC-32C of type and body without ep and seq: the same whenever it is sent again */
     struct slice body; /* frame body as received, with its prefix */
     int64_t received_us;
     enum lane lane; /* LANE_LIVE or LANE_BACKLOG */

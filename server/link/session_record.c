@@ -1,3 +1,4 @@
+#include "protocol/wire.h"
 #include "server/base/check.h"
 #include "server/base/crc32c.h"
 #include "server/base/utf8.h"
@@ -257,6 +258,15 @@ static bool read_prefix(struct session *s, const struct frame *f, struct link_no
     return true;
 }
 
+/* Of what must be the same when a record is sent again, perhaps in another session: its type, and all that
+ * stands behind its number. Its ep is its place in one HELLO only. */
+static uint32_t record_crc(const struct frame *f, const struct msg_prefix *prefix, struct slice rest) {
+    size_t n = varint_size(prefix->dict) + rest.n; /* varints have one form only */
+    CHECK(n < f->body.n);
+    uint32_t crc = crc32c(0, &f->type, sizeof f->type);
+    return crc32c(crc, f->body.p + (f->body.n - n), n);
+}
+
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now) {
     struct msg_prefix prefix = {0};
     struct slice rest = {0};
@@ -264,7 +274,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
         return VERDICT_NEXT;
     }
     const struct msg_error about = {.ref_type = f->type, .ep = prefix.ep, .seq = prefix.seq};
-    uint32_t crc = crc32c(0, f->body.p, f->body.n);
+    uint32_t crc = record_crc(f, &prefix, rest);
     if (is_duplicate(s, &prefix, crc, &about, now) || over_window(s, f, &prefix, &about, now)) {
         return VERDICT_NEXT;
     }

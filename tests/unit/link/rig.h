@@ -35,6 +35,7 @@ struct rig {
     uint64_t token;   /* of the last settle */
     uint32_t offered; /* calls of host->record */
     uint32_t gateway; /* of the last record */
+    uint32_t crc;     /* of the last record */
     struct sample samples[16];
     uint32_t n_samples; /* of the last record or snapshot */
     char heard[RIG_TEXT];
@@ -80,6 +81,7 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
         return ERR_FULL;
     }
     r->gateway = in->gateway;
+    r->crc = in->crc;
     rig_keep(r, in->samples, in->n_samples);
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
              in->lane == LANE_BACKLOG ? " backlog" : "");

@@ -232,6 +232,50 @@ static void one_number_with_two_contents_is_a_conflict(void **state) {
     end(r, s);
 }
 
+/* What the store is told as the record's CRC. */
+static uint32_t crc_of(struct rig *r, struct session *s, uint8_t type, struct msg_prefix prefix,
+                       const char *rest) {
+    struct buf body;
+    buf_init(&body, 100);
+    prefix_encode(&body, true, &prefix);
+    buf_text(&body, rest);
+    r->crc = 0;
+    rig_send(r, s, type, FRAME_JOURNALED, buf_slice(&body));
+    buf_done(&body);
+    assert_int_not_equal(r->crc, 0);
+    return r->crc;
+}
+
+/* Its place in HELLO is another one after a restart of the gateway; a record is still the same record. */
+static void a_record_that_comes_again_in_another_session_has_the_same_crc(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    const struct msg_prefix first = {.ep = 0, .seq = 300, .dict = 200};
+    uint32_t crc = crc_of(r, s, MSG_EVENT, first, "whatever");
+    end(r, s);
+    s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.n_epochs = 2;
+    hello.epochs[0] = (struct msg_epoch){.epoch = RIG_EPOCH + 100};
+    hello.epochs[1] = (struct msg_epoch){.epoch = RIG_EPOCH, .next_seq = 1000};
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+    const struct msg_prefix again = {.ep = 1, .seq = 300, .dict = 200};
+    assert_int_equal(crc_of(r, s, MSG_EVENT, again, "whatever"), crc);
+    end(r, s);
+    s = rig_live(r);
+    assert_int_not_equal(crc_of(r, s, MSG_EVENT, first, "whatevar"), crc);
+    end(r, s);
+    s = rig_live(r);
+    assert_int_not_equal(crc_of(r, s, MSG_DATA, first, "whatever"), crc);
+    end(r, s);
+    s = rig_live(r);
+    assert_int_not_equal(crc_of(r, s, MSG_EVENT, (struct msg_prefix){.seq = 300, .dict = 201}, "whatever"),
+                         crc);
+    end(r, s);
+}
+
 /* --- records that cannot be used --- */
 
 static void unknown_alias(struct buf *body) {
@@ -721,6 +765,7 @@ int main(void) {
         IN_RIG(a_record_in_flight_that_comes_again_is_dropped_silently),
         IN_RIG(what_the_database_has_is_a_duplicate_in_a_new_session),
         IN_RIG(one_number_with_two_contents_is_a_conflict),
+        IN_RIG(a_record_that_comes_again_in_another_session_has_the_same_crc),
         IN_RIG(a_poison_record_is_stored_reported_acknowledged_and_the_session_goes_on),
         IN_RIG(a_flood_of_poison_is_told_to_the_audit_at_a_bounded_rate),
         IN_RIG(a_record_without_a_place_ends_the_session),
