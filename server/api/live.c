@@ -48,8 +48,10 @@ void live_free(struct live **l) {
     if (*l == NULL) {
         return;
     }
-    while ((*l)->clients != NULL) {
-        client_free((*l)->clients);
+    struct live_client *next = NULL;
+    for (struct live_client *c = (*l)->clients; c != NULL; c = next) {
+        next = c->next;
+        client_free(c);
     }
     ring_done(&(*l)->ring);
     buf_done(&(*l)->scratch);
