@@ -131,6 +131,7 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
     if (st == OK) {
         st = journal_open(&(struct journal_config){.dir = cfg->journal_dir,
                                                    .capacity_bytes = cfg->journal_bytes,
+                                                   .segment_bytes = cfg->journal_segment_bytes,
                                                    .epoch = random_number()},
                           &c->journal, err);
     }

@@ -41,8 +41,9 @@ struct client_config {
     const char *key_file;
     const char *journal_dir;
     uint64_t journal_bytes;
-    uint32_t flush_ms; /* samples are collected for so long */
-    uint32_t sync_ms;  /* the journal is made durable at most so often; nothing is sent before */
+    uint32_t journal_segment_bytes; /* 0: chosen (journal.h) */
+    uint32_t flush_ms;              /* samples are collected for so long */
+    uint32_t sync_ms;               /* the journal is made durable at most so often; nothing is sent before */
     enum clock_source clock_source;
     uint64_t clock_error_us;
     struct client_hooks hooks;

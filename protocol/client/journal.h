@@ -34,13 +34,14 @@ enum {
     JOURNAL_EPOCHS_MAX =
         256, /* more restarts than this without a server: epochs without samples go, then the oldest */
     JOURNAL_SEGMENT_MIN = 4096,
+    JOURNAL_SEGMENTS_MAX = 256, /* when full; each is an open file */
     JOURNAL_PATH_MAX = 3000,
 };
 
 struct journal_config {
     const char *dir; /* made if its parent is there */
     uint64_t capacity_bytes;
-    uint32_t segment_bytes; /* 0: from the capacity */
+    uint32_t segment_bytes; /* 0: from the capacity. The smaller, the sooner disk space is given back */
     uint64_t epoch;         /* random, not 0 */
 };
 

@@ -234,23 +234,41 @@ static enum status collect_epochs(struct journal *j, struct error *err) {
     return OK;
 }
 
-static uint32_t default_segment_bytes(uint64_t capacity) {
+static uint64_t default_segment_bytes(uint64_t capacity) {
     uint64_t bytes = capacity / 32;
-    if (bytes > SEGMENT_BYTES_DEFAULT_MAX) {
-        return SEGMENT_BYTES_DEFAULT_MAX;
-    }
-    return bytes < JOURNAL_SEGMENT_MIN ? JOURNAL_SEGMENT_MIN : (uint32_t)bytes;
+    bytes = bytes > SEGMENT_BYTES_DEFAULT_MAX ? SEGMENT_BYTES_DEFAULT_MAX : bytes;
+    return bytes < capacity / JOURNAL_SEGMENTS_MAX ? capacity / JOURNAL_SEGMENTS_MAX : bytes;
 }
 
-enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err) {
-    CHECK(cfg->epoch != 0);
+/* Gives the segments' size. */
+static enum status check_sizes(const struct journal_config *cfg, uint32_t *ret_segment, struct error *err) {
     if (strlen(cfg->dir) >= JOURNAL_PATH_MAX) {
         return error_set(err, ERR_TOO_BIG, "journal", "the directory's path is longer than %d",
                          JOURNAL_PATH_MAX - 1);
     }
-    if (cfg->capacity_bytes < UINT64_C(4) * JOURNAL_SEGMENT_MIN || cfg->segment_bytes > SEGMENT_BYTES_MAX) {
+    if (cfg->capacity_bytes < UINT64_C(4) * JOURNAL_SEGMENT_MIN) {
+        return error_set(err, ERR_INVALID, cfg->dir, "a journal needs %d bytes or more",
+                         4 * JOURNAL_SEGMENT_MIN);
+    }
+    uint64_t bytes =
+        cfg->segment_bytes != 0 ? cfg->segment_bytes : default_segment_bytes(cfg->capacity_bytes);
+    bytes = bytes < JOURNAL_SEGMENT_MIN ? JOURNAL_SEGMENT_MIN : bytes;
+    if (bytes > SEGMENT_BYTES_MAX || cfg->capacity_bytes / bytes > JOURNAL_SEGMENTS_MAX) {
         return error_set(err, ERR_INVALID, cfg->dir,
-                         "the journal's capacity is too small or its segments too big");
+                         "a journal has at most %d segments of at most %d bytes; %" PRIu64
+                         " bytes in segments of %" PRIu64 " do not fit",
+                         JOURNAL_SEGMENTS_MAX, SEGMENT_BYTES_MAX, cfg->capacity_bytes, bytes);
+    }
+    *ret_segment = (uint32_t)bytes;
+    return OK;
+}
+
+enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err) {
+    CHECK(cfg->epoch != 0);
+    uint32_t segment_bytes = 0;
+    enum status st = check_sizes(cfg, &segment_bytes, err);
+    if (st != OK) {
+        return st;
     }
     struct journal *j = calloc(1, sizeof *j);
     if (j == NULL) {
@@ -260,9 +278,8 @@ enum status journal_open(const struct journal_config *cfg, struct journal **ret,
     j->dir_fd = -1;
     j->lock_fd = -1;
     j->capacity = cfg->capacity_bytes;
-    j->segment_bytes =
-        cfg->segment_bytes != 0 ? cfg->segment_bytes : default_segment_bytes(cfg->capacity_bytes);
-    enum status st = lock_directory(j, cfg->dir, err);
+    j->segment_bytes = segment_bytes;
+    st = lock_directory(j, cfg->dir, err);
     if (st == OK) {
         load_dropped(j);
         st = load_directory(j, err);

@@ -220,7 +220,7 @@ static void read_all(struct reader *r, const json_t *root, struct gateway_config
                                        "journal",        "flush_ms", "sync_ms", "source", "ledger",
                                        "exit_when_done", NULL};
     static const char *const server_keys[] = {"host", "port", "name", NULL};
-    static const char *const journal_keys[] = {"dir", "capacity_mib", NULL};
+    static const char *const journal_keys[] = {"dir", "capacity_mib", "segment_kib", NULL};
     struct place top = {.object = root};
     if (!json_is_object(root)) {
         fail(r, &top, "", "an object is needed here");
@@ -241,6 +241,7 @@ static void read_all(struct reader *r, const json_t *root, struct gateway_config
     struct place journal = object_of(r, &top, "journal", journal_keys);
     c->journal_dir = text_of(r, &journal, "dir", NULL);
     c->journal_bytes = integer_of(r, &journal, "capacity_mib", 64, 1, 1024) * MIB;
+    c->segment_bytes = (uint32_t)integer_of(r, &journal, "segment_kib", 0, 4, 16384) * 1024;
     c->flush_ms = (uint32_t)integer_of(r, &top, "flush_ms", 1000, 10, FLUSH_MS_MAX);
     c->sync_ms = (uint32_t)integer_of(r, &top, "sync_ms", 200, 0, FLUSH_MS_MAX);
     c->ledger = json_object_get(root, "ledger") != NULL ? text_of(r, &top, "ledger", NULL) : NULL;

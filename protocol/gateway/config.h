@@ -26,6 +26,7 @@ struct gateway_config {
     const char *key;
     const char *journal_dir;
     uint64_t journal_bytes;
+    uint32_t segment_bytes; /* 0: chosen */
     uint32_t flush_ms;
     uint32_t sync_ms;
     const char *ledger; /* NULL: none */

@@ -33,6 +33,7 @@ static const char usage[] =
     "1\"}]},\n"
     "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
     "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
+    "journal.segment_kib (chosen): files of this size; the smaller, the sooner space is given back.\n"
     "rows: stop after so many. exit_when_done: when the recording has ended (loop false, or rows) and the\n"
     "server has committed everything, exit with 0. ledger: a line for each sample, `epoch seq name t_us\n"
     "value quality`, written before the sample goes to the journal.\n";
@@ -212,6 +213,7 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .key_file = g->cfg.key,
         .journal_dir = g->cfg.journal_dir,
         .journal_bytes = g->cfg.journal_bytes,
+        .journal_segment_bytes = g->cfg.segment_bytes,
         .flush_ms = g->cfg.flush_ms,
         .sync_ms = g->cfg.sync_ms,
         .hooks = {.ctx = g, .on_link = on_link, .on_note = on_note, .on_record = on_record},

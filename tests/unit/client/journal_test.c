@@ -308,6 +308,28 @@ static void a_journal_cut_at_any_byte_opens_with_the_whole_records(void **state)
     reopen(f);
 }
 
+static void sizes_that_do_not_go_together_are_refused(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t capacity;
+        uint32_t segment;
+        enum status expected;
+    } cases[] = {
+        {4 * 4096 - 1, 4096, ERR_INVALID},
+        {4 * 4096, 4096, OK},
+        {UINT64_C(257) * 4096, 4096, ERR_INVALID},
+        {UINT64_C(64) << 20, SEGMENT_BYTES_MAX + 1, ERR_INVALID},
+        {UINT64_C(4) << 30, 0, OK},
+        {UINT64_C(8) << 30, 0, ERR_INVALID},
+    };
+    journal_close(&f->j);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(try_open(f, cases[i].capacity, cases[i].segment, &f->j, NULL), cases[i].expected);
+        journal_close(&f->j);
+    }
+    reopen(f);
+}
+
 static void leftovers_of_a_crash_and_foreign_files_do_no_harm(void **state) {
     struct fixture *f = *state;
     (void)append(f, MSG_DATA, 10);
@@ -384,6 +406,7 @@ int main(void) {
         T(many_restarts_without_a_server_keep_the_samples_and_drop_empty_epochs),
         T(a_record_given_up_waits_no_longer_and_is_counted),
         T(a_journal_cut_at_any_byte_opens_with_the_whole_records),
+        T(sizes_that_do_not_go_together_are_refused),
         T(leftovers_of_a_crash_and_foreign_files_do_no_harm),
         T(random_histories_agree_with_a_plain_list),
     };
