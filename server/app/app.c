@@ -190,7 +190,7 @@ void app_done(struct app *a) {
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);
-    config_set_free(&a->change.next);
+    free(a->change);
     for (uint32_t i = 0; i < a->n_acks; i++) {
         free(a->acks[i].v);
     }

@@ -53,13 +53,8 @@ struct app {
     struct app_ack acks[APP_ACKS_MAX];
     uint32_t n_acks;
     struct app_ack *collecting; /* whose EVENT_ACKs are being applied */
-    struct {
-        bool busy; /* one change of configuration at a time */
-        uint64_t token;
-        struct config_set *next;
-        struct model *model;
-    } change;
-    struct sample *samples; /* scratch, APP_SAMPLES_MAX */
+    struct request *change;     /* of the configuration, on its way to the database; one at a time; owned */
+    struct sample *samples;     /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
     enum store_state store_state;
     struct error store_error;
@@ -106,5 +101,8 @@ void reload_request(struct app *a, uint64_t token, const struct request *r);
 void reload_reply(struct app *a, uint64_t token, const struct reply *r);
 /* Somebody else (the command line) wrote this revision. Takes set. */
 void reload_changed(struct app *a, int64_t revision, struct config_set *set);
+/* Records that were made with the model `old` and are shown with the model `now`: the alarm's index in it. */
+void reload_move_records(struct alarm_record *v, uint32_t n, const struct model *old,
+                         const struct model *now);
 
 #endif

@@ -1,8 +1,10 @@
 #include "server/app/app.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/store/reqcopy.h"
 
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum status compile(const struct config_set *set, int64_t revision, struct model **ret,
@@ -43,14 +45,25 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     return OK;
 }
 
+void reload_move_records(struct alarm_record *v, uint32_t n, const struct model *old,
+                         const struct model *now) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (v[i].alarm != MODEL_NONE) {
+            v[i].alarm = model_find_alarm(now, old->alarms[v[i].alarm].name);
+        }
+    }
+}
+
 /* The core, the link and the interface move to the new revision between two events; then the old one is
  * freed. Takes set and model. */
 static enum status swap(struct app *a, struct config_set *set, struct model *model, struct error *err) {
     struct core *core = NULL;
+    uint32_t n_before = a->n_records;
     enum status status = core_next(a->core, model, app_now_us(a), app_sink(a), &core, err);
     if (status != OK) {
         return status;
     }
+    reload_move_records(a->records, n_before, a->model, model); /* they are shown at the end of the turn */
     struct core *old_core = a->core;
     struct model *old_model = a->model;
     struct config_set *old_config = a->config;
@@ -93,83 +106,114 @@ static enum status change_item(struct config_set *set, const struct config_chang
     return status;
 }
 
-/* A change is built and compiled before it is stored: what is committed can always be loaded. */
+/* What is in force with the request's items. */
+static enum status build(const struct app *a, const struct request *r, struct config_set **ret,
+                         struct error *err) {
+    struct config_set *set = NULL;
+    enum status status = config_set_copy(a->config, &set, err);
+    for (uint32_t i = 0; i < r->config.n && status == OK; i++) {
+        status = change_item(set, &r->config.v[i], err);
+    }
+    if (status != OK) {
+        config_set_free(&set);
+        return status;
+    }
+    *ret = set;
+    return OK;
+}
+
+/* A change is built and compiled before it is stored: what is committed can always be loaded. Keys of new
+ * items are not known before they are stored: this compilation only proves that it can be done. */
+static enum status prove(const struct app *a, const struct request *r, struct error *err) {
+    struct config_set *set = NULL;
+    struct model *model = NULL;
+    enum status status = build(a, r, &set, err);
+    if (status == OK) {
+        status = compile(set, a->model->revision + 1, &model, err);
+    }
+    model_free(&model);
+    config_set_free(&set);
+    return status;
+}
+
 void reload_request(struct app *a, uint64_t token, const struct request *r) {
     struct error err = {.code = ERR_CONFLICT};
-    if (a->core == NULL || a->change.busy) {
+    if (a->core == NULL || a->change != NULL) {
         (void)error_set(&err, ERR_CONFLICT, "configuration",
                         "another change is being stored; look again and repeat yours");
         refuse(a, token, &err);
         return;
     }
-    struct config_set *set = NULL;
-    struct model *model = NULL;
-    enum status status = config_set_copy(a->config, &set, &err);
-    for (uint32_t i = 0; i < r->config.n && status == OK; i++) {
-        status = change_item(set, &r->config.v[i], &err);
-    }
-    /* Keys of new items are not known before they are stored: this compilation only proves that it can be
-     * done. */
+    enum status status = prove(a, r, &err);
     if (status == OK) {
-        status = compile(set, a->model->revision + 1, &model, &err);
+        a->change = request_copy(r);
+        status = a->change != NULL ? OK : error_set(&err, ERR_NOMEM, "configuration", "no memory");
     }
-    model_free(&model);
     if (status != OK) {
         err.code = status;
-        config_set_free(&set);
         refuse(a, token, &err);
         return;
     }
-    a->change.busy = true;
-    a->change.token = token;
-    a->change.next = set;
     store_request(a->store, token, r);
 }
 
-/* All items that changed now have a key and the new revision. */
-static enum status mark_stored(struct app *a, struct config_set *set, int64_t revision) {
-    for (int kind = 0; kind < CONFIG_KINDS; kind++) {
-        const struct config_item *item = NULL;
-        for (uint32_t i = 0; (item = config_set_at(set, (enum config_kind)kind, i)) != NULL; i++) {
-            const struct config_item *old = config_set_find(a->config, item->kind, item->name);
-            if (old != NULL && old->key == item->key && item->key != 0 && slice_eq(old->body, item->body)) {
-                continue;
-            }
-            int64_t key = store_key(a->store, item->kind, item->name);
-            enum status status = config_set_stored(set, item->kind, item->name, key, revision);
-            if (status != OK) {
-                return status;
-            }
+/* The items that were put have a key and the new revision now, also those that were put as they were. */
+static enum status mark_stored(const struct app *a, struct config_set *set, const struct request *r,
+                               int64_t revision) {
+    enum status status = OK;
+    for (uint32_t i = 0; i < r->config.n && status == OK; i++) {
+        const struct config_change_item *item = &r->config.v[i];
+        enum config_kind kind = CONFIG_SITE;
+        if (item->body == NULL || !config_kind_parse(slice_str(item->kind), &kind)) {
+            continue;
         }
+        struct slice name = slice_str(item->name);
+        status = config_set_stored(set, kind, name, store_key(a->store, kind, name), revision);
     }
-    return OK;
+    return status;
+}
+
+/* Puts the stored change in force: on top of what is in force now, which another program may have changed
+ * since the change was asked for. */
+static enum status put_in_force(struct app *a, const struct request *r, int64_t revision, struct error *err) {
+    if (revision <= a->model->revision) {
+        return OK; /* the database was read since, and this change with it */
+    }
+    struct config_set *set = NULL;
+    struct model *model = NULL;
+    enum status status = build(a, r, &set, err);
+    if (status == OK) {
+        status = mark_stored(a, set, r, revision);
+    }
+    if (status == OK) {
+        status = compile(set, revision, &model, err);
+    }
+    if (status == OK) {
+        status = swap(a, set, model, err);
+    }
+    if (status != OK) {
+        model_free(&model);
+        config_set_free(&set);
+    }
+    return status;
 }
 
 void reload_reply(struct app *a, uint64_t token, const struct reply *r) {
-    struct config_set *set = a->change.next;
-    a->change.busy = false;
-    a->change.next = NULL;
+    struct request *change = a->change;
+    a->change = NULL;
     if (r->status != OK) {
-        config_set_free(&set);
+        free(change);
         api_reply(a->api, token, r);
         return;
     }
     struct error err;
-    struct model *model = NULL;
-    enum status status = mark_stored(a, set, r->config.revision);
-    if (status == OK) {
-        status = compile(set, r->config.revision, &model, &err);
-    }
-    if (status == OK) {
-        status = swap(a, set, model, &err);
-    }
+    enum status status = put_in_force(a, change, r->config.revision, &err);
+    free(change);
     if (status != OK) {
         /* It is stored but cannot be shown (memory): a restart loads it. Going on with the old one would be a
          * lie. */
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
-        model_free(&model);
-        config_set_free(&set);
         app_stop(a, 1);
         return;
     }
@@ -177,7 +221,7 @@ void reload_reply(struct app *a, uint64_t token, const struct reply *r) {
 }
 
 void reload_changed(struct app *a, int64_t revision, struct config_set *set) {
-    if (a->core == NULL || revision <= a->model->revision) {
+    if (a->core == NULL || revision < a->model->revision) {
         config_set_free(&set);
         return;
     }

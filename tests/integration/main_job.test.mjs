@@ -104,7 +104,10 @@ describe('five stations', { concurrency: false }, () => {
     assert.equal(revisions[0].actor, 'engineer');
     assert.equal(revisions[0].items[0].before.limit, 60);
     assert.equal(revisions[0].items[0].after.limit, 0.01);
-    const gone = await engineer.delete(`${path}?reason=done`, { headers: { 'If-Match': changed.headers.etag } });
+    const same = await engineer.put(path, { body: { reason: 'saved as it was', value: low }, headers: { 'If-Match': changed.headers.etag } });
+    assert.equal(same.status, 200, same.text);
+    assert.equal((await viewer.get(path)).headers.etag, same.headers.etag, 'what was saved as it was can be changed again');
+    const gone = await engineer.delete(`${path}?reason=done`, { headers: { 'If-Match': same.headers.etag } });
     assert.equal(gone.status, 200, gone.text);
     assert.equal((await viewer.get(path)).status, 404);
     assert.ok(!(await viewer.get('/api/alarms')).json.alarms.some((a) => a.name === value.name), 'a removed alarm is shown no more');
