@@ -1,7 +1,7 @@
 // Walks the screens in Chromium against the fake server: what must be seen is seen, without one report in the console and without one
 // violation of the content policy. Pictures go to the directory given, or to build/smoke.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
@@ -41,6 +41,21 @@ async function open(viewport = { width: 1600, height: 950 }) {
   return page;
 }
 
+const axe = readFileSync(fileURLToPath(new URL('../node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
+
+/** Findings of the accessibility rules, contrast of 7:1 included. */
+async function accessibility(page, name) {
+  await page.evaluate(axe);
+  return page.evaluate(async (screen) => {
+    const result = await globalThis.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      rules: { 'color-contrast-enhanced': { enabled: true } },
+    });
+    const short = (node) => `${node.target} ${node.any[0]?.message ?? ''}`;
+    return result.violations.map((v) => `${screen}: ${v.id}: ${v.nodes.slice(0, 3).map(short).join(' | ')}`);
+  }, name);
+}
+
 const id = (page, name) => page.getByTestId(name);
 const shot = async (page, name) => {
   await page.waitForTimeout(400);
@@ -56,6 +71,17 @@ async function logIn(page, user) {
     .getByText(/LIVE|实时/)
     .waitFor();
 }
+
+const SCREENS = [
+  '/',
+  '/site/S4',
+  '/alarms',
+  '/alarms?tab=history',
+  '/trend?tags=S1/L_T1,S4/L_T5',
+  '/gateways',
+  '/settings',
+  '/revisions',
+];
 
 const steps = {
   async 'a wrong password is refused in words'(page) {
@@ -207,6 +233,36 @@ const steps = {
     await shot(page, 'trend-many-dark-zh');
     await id(page, 'lang-toggle').click();
     await id(page, 'theme-toggle').click();
+  },
+  async 'every screen keeps the rules of accessibility, in both themes'(page) {
+    const findings = [];
+    for (const theme of ['light', 'dark']) {
+      for (const screen of SCREENS) {
+        await page.goto(base + screen);
+        await id(page, 'link-state').getByText('LIVE').waitFor();
+        await page.waitForTimeout(800);
+        findings.push(...(await accessibility(page, `${screen} (${theme})`)));
+      }
+      await id(page, 'theme-toggle').click();
+    }
+    assert.deepEqual(findings, []);
+  },
+  async 'no screen is wider than a small desk screen, nor with the largest text'(page) {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    for (const size of ['100', '125', '150']) {
+      for (const [i, screen] of SCREENS.entries()) {
+        await page.goto(base + screen);
+        await id(page, 'link-state').getByText('LIVE').waitFor();
+        await page.waitForTimeout(600);
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.ok(wide <= 0, `${screen} at ${size} % is ${wide} px too wide`);
+        if (i < 5) await shot(page, `small-${size}-${i}`);
+      }
+      await id(page, 'scale-toggle').click();
+    }
+    await page.setViewportSize({ width: 1600, height: 950 });
   },
   async 'the gateways are listed with what they owe'(page) {
     await id(page, 'nav-gateways').click();

@@ -40,7 +40,6 @@ export const en = {
   'password.done': 'Password changed.',
   'password.cancel': 'Cancel',
 
-  'user.menu': 'User: {user}',
   'user.logout': 'Log out',
   'user.password': 'Change password',
   'role.viewer': 'viewer',
@@ -189,7 +188,7 @@ export const en = {
   'alarms.cancel': 'Leave them',
   'alarms.comment': 'Comment (optional)',
   'alarms.keys': '↑ ↓ move · X select · A or Space acknowledge · Shift+A visible page · Enter site · T trend',
-  'alarms.ackOne': 'Acknowledge {alarm}',
+  'alarms.ackOne': 'Ack {alarm}',
   'alarms.gone': 'no longer in the list',
   'alarms.untrusted': 'an input of this alarm is not known at present',
   'alarms.count': '{n} alarms',

@@ -41,7 +41,6 @@ export const zh: Readonly<Record<Key, string>> = {
   'password.done': '密码已更改。',
   'password.cancel': '取消',
 
-  'user.menu': '用户：{user}',
   'user.logout': '退出登录',
   'user.password': '更改密码',
   'role.viewer': '查看',

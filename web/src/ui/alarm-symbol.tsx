@@ -26,11 +26,14 @@ interface Props {
   readonly priority: Priority;
   /** B flashes, C is steady, D is hollow. Without one: the steady symbol of the priority. */
   readonly letter?: AlarmLetter;
+  /** At 100 % size of text, with which it grows. */
   readonly size?: number;
+  /** Within a drawing, which has its own scale. */
+  readonly drawn?: boolean;
 }
 
 /** Priority as colour, shape and number together. Only this flashes, never a text. */
-export function AlarmSymbol({ priority, letter = 'C', size = 20 }: Props) {
+export function AlarmSymbol({ priority, letter = 'C', size = 20, drawn = false }: Props) {
   const shape = SHAPES[priority];
   const root = useRef<SVGSVGElement>(null);
   const flashing = letter === 'B';
@@ -38,13 +41,14 @@ export function AlarmSymbol({ priority, letter = 'C', size = 20 }: Props) {
     // All symbols of the screen flash together: their animations start at the same moment of the page's time.
     if (flashing) for (const animation of root.current?.getAnimations({ subtree: true }) ?? []) animation.startTime = 0;
   }, [flashing]);
+  const side = drawn ? size : `${size / 16}rem`;
   const text = `${t(`priority.${priority}`)}, ${t(`letter.${letter}`)}`;
   return (
     <svg
       ref={root}
       class={`sym sym-p${priority} sym-${letter}`}
-      width={size}
-      height={size}
+      width={side}
+      height={side}
       viewBox="0 0 20 20"
       role="img"
       aria-label={`${priority} ${text}`}

@@ -9,17 +9,15 @@ interface Props {
   readonly title?: string;
   readonly testid?: string;
   readonly current?: boolean;
-  readonly label?: string;
 }
 
 /** A link to another screen: a real one, so that it can be opened in a new window or copied. */
-export function Go({ to, children, class: name, title, testid, current, label }: Props) {
+export function Go({ to, children, class: name, title, testid, current }: Props) {
   return (
     <a
       href={formatRoute(to)}
       class={name}
       title={title}
-      aria-label={label}
       data-testid={testid}
       aria-current={current === true ? 'page' : undefined}
       onClick={(event) => follow(event, to)}

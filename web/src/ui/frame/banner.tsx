@@ -32,7 +32,7 @@ function BannerRow({ alarm }: { readonly alarm: Alarm }) {
       <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
       <span class="num banner-time">{raised === null ? '' : formatShort(raised, second.value)}</span>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-site">
-        <b>{alarm.site}</b> {siteTitle(alarm.site)}
+        <b>{alarm.site}</b> <span class="banner-site-title">{siteTitle(alarm.site)}</span>
       </Go>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-text">
         {tt(alarm.message)}

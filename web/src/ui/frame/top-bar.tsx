@@ -23,7 +23,6 @@ function Counts() {
           key={p}
           to={{ ...ALARMS, tab: 'unacked', priority: p }}
           class={counts[p] > 0 ? 'count' : 'count count-none'}
-          label={t('counts.one', { p, n: counts[p] })}
           title={t('counts.one', { p, n: counts[p] })}
           testid={`count-${p}`}
         >
@@ -101,13 +100,12 @@ export function Preferences() {
         class="flat"
         data-testid="scale-toggle"
         title={t('scale.label')}
-        aria-label={`${t('scale.label')}: ${scale.value} %`}
         onClick={() => {
           const at = SCALES.indexOf(scale.value);
           scale.value = SCALES[(at + 1) % SCALES.length] ?? '100';
         }}
       >
-        A<span class="num small">{scale.value}</span>
+        <span class="hidden">{t('scale.label')}</span>A <span class="num small">{scale.value} %</span>
       </button>
       <button
         type="button"

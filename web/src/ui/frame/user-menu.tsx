@@ -24,14 +24,7 @@ export function UserMenu({ session }: { readonly session: Session }) {
   }, [open]);
   return (
     <div class="user" ref={root}>
-      <button
-        type="button"
-        class="flat"
-        data-testid="user-menu"
-        aria-expanded={open}
-        aria-label={t('user.menu', { user: session.title })}
-        onClick={() => setOpen(!open)}
-      >
+      <button type="button" class="flat" data-testid="user-menu" aria-expanded={open} onClick={() => setOpen(!open)}>
         <Icon name="user" size={18} />
         <span class="user-name">{session.title}</span>
         <span class="user-role">{t(`role.${session.role}`)}</span>

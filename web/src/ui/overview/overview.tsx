@@ -18,6 +18,9 @@ function byArea(list: readonly Site[]): readonly (readonly [string, readonly Sit
   );
 }
 
+/** Beyond this many sites the tiles show less, so that more of them are in sight. */
+const ROOMY_MAX = 24;
+
 export function Overview() {
   useView('overview');
   if (!plantLoaded.value) return <p class="page-note">{t('app.loading')}</p>;
@@ -25,7 +28,8 @@ export function Overview() {
   const areas = byArea(sites.value);
   return (
     <div class="overview">
-      <div class="areas">
+      <div class={sites.value.length > ROOMY_MAX ? 'areas areas-dense' : 'areas'}>
+        <h1 class="hidden">{t('overview.title')}</h1>
         {areas.map(([area, list]) => (
           <section key={area}>
             {areas.length === 1 && area === '' ? null : <h2>{area === '' ? t('overview.noArea') : area}</h2>}

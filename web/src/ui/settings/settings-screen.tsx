@@ -132,7 +132,9 @@ export function SettingsScreen({ q }: { readonly q: string }) {
                 <th scope="col" class="cell-number">
                   {t('revisions.revision')}
                 </th>
-                <th scope="col" aria-label={t('settings.edit')} />
+                <th scope="col">
+                  <span class="hidden">{t('settings.edit')}</span>
+                </th>
               </tr>
             </thead>
             <tbody>

@@ -28,7 +28,7 @@ function AlarmFrame({ box, alarms, tags }: AlarmFrameProps) {
     <g class={`alarm-frame alarm-frame-p${most.priority}`}>
       <rect x={box.x - 3} y={box.y - 3} width={box.w + 6} height={box.h + 6} />
       <g transform={`translate(${box.x - 13} ${box.y - 13})`}>
-        <AlarmSymbol priority={most.priority} letter={most.letter} size={20} />
+        <AlarmSymbol priority={most.priority} letter={most.letter} drawn />
       </g>
     </g>
   );
@@ -167,6 +167,8 @@ function Readout({
   );
 }
 
+/** Below this its texts could not be read; then it is scrolled. */
+const SCALE_MIN = 0.85;
 const SCALE_MAX = 1.3;
 
 /** The station as its tags describe it; water flows from left to right. */
@@ -182,7 +184,7 @@ export function Mimic({ tags, alarms }: { readonly tags: readonly Tag[]; readonl
     <svg
       class="mimic"
       viewBox={`0 0 ${layout.width} ${layout.height}`}
-      style={{ maxWidth: `${layout.width * SCALE_MAX}px` }}
+      style={{ minWidth: `${layout.width * SCALE_MIN}px`, maxWidth: `${layout.width * SCALE_MAX}px` }}
     >
       <title>{t('site.station')}</title>
       {headers === null ? null : (

@@ -56,7 +56,9 @@ export function ValueTable({ tags, alarms }: { readonly tags: readonly Tag[]; re
     <table class="table values">
       <thead>
         <tr>
-          <th class="cell-sym" scope="col" aria-label={t('col.priority')} />
+          <th class="cell-sym" scope="col">
+            <span class="hidden">{t('col.priority')}</span>
+          </th>
           <th scope="col">{t('col.tag')}</th>
           <th scope="col">{t('col.title')}</th>
           <th scope="col" class="cell-number">

@@ -19,7 +19,9 @@ export function PenTable({ pens, cursor, onRemove }: Props) {
     <table class="table pens" aria-label={t('trend.pens')}>
       <thead>
         <tr>
-          <th scope="col" class="cell-sym" aria-label={t('trend.pens')} />
+          <th scope="col" class="cell-sym">
+            <span class="hidden">{t('trend.pens')}</span>
+          </th>
           <th scope="col">{t('col.tag')}</th>
           <th scope="col">{t('col.title')}</th>
           <th scope="col" class="cell-number">
@@ -35,7 +37,9 @@ export function PenTable({ pens, cursor, onRemove }: Props) {
             {t('col.valueNow')}
           </th>
           <th scope="col">{t('col.unit')}</th>
-          <th scope="col" aria-label={t('trend.remove', { tag: '' })} />
+          <th scope="col">
+            <span class="hidden">{t('trend.remove', { tag: '' })}</span>
+          </th>
         </tr>
       </thead>
       <tbody>
