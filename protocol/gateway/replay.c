@@ -113,6 +113,9 @@ static enum status read_row(struct replay *r, const struct columns *c, const cha
     }
     double time_s = NAN;
     double *values = r->values + r->n_rows * r->n_tags;
+    for (uint32_t t = 0; t < r->n_tags; t++) {
+        values[t] = NAN;
+    }
     const char *rest = line;
     uint32_t column = 0;
     for (; rest != NULL; column++) {
