@@ -122,8 +122,7 @@ static enum status start(struct web *w, struct error *err) {
         .protocols = w->protocols,
         .headers = &own_headers,
         .extensions = NULL,
-        .gid = -1,
-        .uid = -1,
+        /* uid and gid stay 0, which keeps who we are; -1 would, too, but their type changed with 4.3 */
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                    LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
