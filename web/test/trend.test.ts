@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { appendLive, extentOf, joinPens, type Pen, penOf, valueAt, withPresent } from '../src/model/trend.ts';
+import { appendLive, extentOf, joinPens, type Pen, penOf, valueAt, withEnd } from '../src/model/trend.ts';
 import { raw } from './make.ts';
 
 const STALE_60 = { stale_s: 60 };
 
 test('raw samples become a line', () => {
   const pen = penOf(raw([0, 1], [10, 2], [20, 3]), STALE_60, false);
-  assert.deepEqual(pen, { xs: [0, 10, 20], ys: [1, 2, 3], holes: [] });
+  assert.deepEqual(pen, { xs: [0, 10, 20], ys: [1, 2, 3], holes: [], limit: 60 });
 });
 
 test('a bucket is drawn through its first, least, greatest and last value', () => {
@@ -60,7 +60,7 @@ test('a bucket that was partly bad is drawn and marked', () => {
   assert.equal(pen.ys.length, 4);
 });
 
-const pen = (xs: number[], ys: (number | null)[]): Pen => ({ xs, ys, holes: [] });
+const pen = (xs: number[], ys: (number | null)[]): Pen => ({ xs, ys, holes: [], limit: 60 });
 
 test('pens are joined over all their times; a gap stays a gap where only another pen has times', () => {
   const joined = joinPens([pen([1, 3, 7], [10, null, 70]), pen([2, 5], [20, 50])]);
@@ -82,10 +82,22 @@ test('a live value goes behind history, never before it', () => {
 
 test('the line is carried to the present only while the last value holds', () => {
   const p = pen([1, 2], [10, 20]);
-  assert.deepEqual(withPresent(p, 9, true).ys, [10, 20, 20]);
-  assert.equal(withPresent(p, 9, false), p);
-  assert.deepEqual(withPresent(pen([1], [null]), 9, true).ys, [null]);
-  assert.deepEqual(p.xs, [1, 2]);
+  assert.deepEqual(withEnd(p, 9, true).ys, [10, 20, 20]);
+  assert.deepEqual(withEnd(p, 9, false), p);
+  assert.deepEqual(withEnd(pen([1], [null]), 9, true).ys, [null]);
+  assert.deepEqual(p.xs, [1, 2], 'the pen itself is not touched');
+});
+
+test('an end that was silent for too long is marked', () => {
+  assert.deepEqual(withEnd(pen([1, 2], [10, 20]), 100, false).holes, [{ from: 2, to: 100, why: 'silent' }]);
+  assert.deepEqual(withEnd(pen([1, 2], [10, 20]), 100, true).holes, []);
+});
+
+test('the time before the first sample is marked, and all of it where there is none', () => {
+  const early = penOf({ ...raw([500, 1], [510, 2]), from: 100e6, to: 520e6 }, STALE_60, false);
+  assert.deepEqual(early.holes, [{ from: 100, to: 500, why: 'silent' }]);
+  const none = penOf({ ...raw(), from: 100e6, to: 520e6 }, STALE_60, false);
+  assert.deepEqual(none.holes, [{ from: 100, to: 520, why: 'silent' }]);
 });
 
 test('the value at the cursor is the last one said', () => {

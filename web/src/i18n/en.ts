@@ -71,6 +71,7 @@ export const en = {
   'priority.4': 'low',
 
   'banner.label': 'Most urgent alarms that wait for an acknowledgement',
+  'banner.loading': 'Alarms are not loaded yet',
   'banner.none': 'No alarm waits for an acknowledgement',
   'banner.more': '{n} more',
   'banner.key': 'F8 acknowledges the first',

@@ -72,6 +72,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'priority.4': '低',
 
   'banner.label': '最紧急的待确认报警',
+  'banner.loading': '报警尚未加载',
   'banner.none': '没有待确认的报警',
   'banner.more': '另有 {n} 条',
   'banner.key': 'F8 确认第一条',

@@ -7,6 +7,8 @@ export interface Pen {
   readonly xs: number[];
   readonly ys: (number | null)[];
   readonly holes: Hole[];
+  /** Seconds that it may say nothing. */
+  readonly limit: number;
 }
 
 /** Nothing usable is known between these times (seconds). */
@@ -72,9 +74,13 @@ const isUncertain = (p: SamplePoint): boolean => (p[8] & 0xc0) === 0x40;
 
 /** `step` keeps a value until the next one, as for a state or for one that is sent on change. */
 export function penOf(samples: Samples, tag: Pick<Tag, 'stale_s'> | undefined, step: boolean): Pen {
-  const pen: Pen = { xs: [], ys: [], holes: [] };
   const limit = silenceLimit(samples, tag);
+  const pen: Pen = { xs: [], ys: [], holes: [], limit };
   const points = samples.before === null ? samples.points : [samples.before, ...samples.points];
+  const [first] = points;
+  const begin = samples.from / SECOND_US;
+  const known = first === undefined ? samples.to / SECOND_US : first[0] / SECOND_US;
+  if (known - begin > limit) pushHole(pen, begin, known, 'silent');
   points.forEach((point, i) => {
     const to = point[1] / SECOND_US;
     const next = points[i + 1];
@@ -164,10 +170,15 @@ export function extentOf(pen: Pen, from: number, to: number): Extent | null {
   return min <= max ? { min, max } : null;
 }
 
-/** The line carried on to the present: what was last said still holds, as the link is up and the value good. */
-export function withPresent(pen: Pen, now_s: number, holds: boolean): Pen {
+/**
+ * A pen up to the right edge. `holds`: what was last said is still so, as the link is up and the value good, and the line is carried on;
+ * otherwise the end is marked once it has been silent for too long.
+ */
+export function withEnd(pen: Pen, end_s: number, holds: boolean): Pen {
   const last = pen.xs.at(-1);
+  if (last === undefined || end_s <= last) return pen;
   const y = pen.ys.at(-1) ?? null;
-  if (!holds || last === undefined || y === null || now_s <= last) return pen;
-  return { xs: [...pen.xs, now_s], ys: [...pen.ys, y], holes: pen.holes };
+  if (holds && y !== null) return { ...pen, xs: [...pen.xs, end_s], ys: [...pen.ys, y] };
+  if (holds || end_s - last <= pen.limit) return pen;
+  return { ...pen, holes: [...pen.holes, { from: last, to: end_s, why: 'silent' }] };
 }

@@ -14,27 +14,36 @@ interface Props {
 }
 
 const POINTS = 60;
+const LEAST = 0.02;
 const REFRESH_MS = 5 * 60_000;
 
-function pathOf(pen: Pen, from: number, to: number, width: number, height: number): string {
+interface Frame {
+  readonly from: number;
+  readonly to: number;
+  readonly width: number;
+  readonly height: number;
+  /** A line that moves less is not blown up to look like an event. */
+  readonly least: number;
+}
+
+function pathOf(pen: Pen, { from, to, width, height, least }: Frame): string {
   const extent = extentOf(pen, from, to);
   if (extent === null) return '';
-  // A line that hardly moves is not blown up to look like an event.
-  const least = Math.max((extent.max - extent.min) * 0.1, 1e-9);
-  const low = extent.min - least;
-  const high = extent.max + least;
+  const spare = Math.max((extent.max - extent.min) * 0.1, (least - (extent.max - extent.min)) / 2);
+  const low = extent.min - spare;
+  const high = extent.max + spare;
   let path = '';
-  let pen_down = false;
+  let drawing = false;
   pen.xs.forEach((x, i) => {
     const y = pen.ys[i] ?? null;
     if (y === null || x < from || x > to) {
-      pen_down = false;
+      drawing = false;
       return;
     }
     const px = (fraction(x, from, to) * width).toFixed(1);
     const py = ((1 - fraction(y, low, high)) * height).toFixed(1);
-    path += `${pen_down ? 'L' : 'M'}${px} ${py}`;
-    pen_down = true;
+    path += `${drawing ? 'L' : 'M'}${px} ${py}`;
+    drawing = true;
   });
   return path;
 }
@@ -50,7 +59,8 @@ export function Spark({ tag, width, height, span }: Props) {
       try {
         const pen = await recentPen(tag, spanMs(span), POINTS);
         const to = serverNow() / 1000;
-        if (!gone) setPath(pathOf(pen, to - spanMs(span) / 1000, to, width, height));
+        const frame = { from: to - spanMs(span) / 1000, to, width, height, least: (tag.high - tag.low) * LEAST };
+        if (!gone) setPath(pathOf(pen, frame));
       } catch {
         if (!gone) setPath('');
       }

@@ -4,7 +4,7 @@ import { formatNumber, formatShort, parseTime } from '../../model/format.ts';
 import { ALARMS } from '../../model/route.ts';
 import type { Alarm } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
-import { acknowledge, ackPending, urgentUnacked } from '../../state/alarms.ts';
+import { acknowledge, ackPending, alarmsLoaded, urgentUnacked } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { siteTitle, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -86,7 +86,9 @@ export function Banner() {
         ))}
       </ul>
       <div class="banner-side">
-        {first === undefined ? <span class="banner-none">{t('banner.none')}</span> : null}
+        {first === undefined ? (
+          <span class="banner-none">{t(alarmsLoaded.value ? 'banner.none' : 'banner.loading')}</span>
+        ) : null}
         {more > 0 ? (
           <Go to={{ ...ALARMS, tab: 'unacked' }} testid="banner-more">
             {t('banner.more', { n: more })}

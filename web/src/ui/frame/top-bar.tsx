@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import { PRIORITIES } from '../../model/alarm-list.ts';
-import { formatClock } from '../../model/format.ts';
+import { formatClock, NONE } from '../../model/format.ts';
 import { ALARMS, type Route } from '../../model/route.ts';
 import type { Session } from '../../model/types.ts';
-import { alarmCounts, alarmsStale } from '../../state/alarms.ts';
+import { alarmCounts, alarmsLoaded, alarmsStale } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { link } from '../../state/live.ts';
 import { sites, store } from '../../state/plant.ts';
@@ -27,7 +27,7 @@ function Counts() {
           testid={`count-${p}`}
         >
           <AlarmSymbol priority={p} />
-          <span class="num">{counts[p]}</span>
+          <span class="num">{alarmsLoaded.value ? counts[p] : NONE}</span>
         </Go>
       ))}
       {alarmsStale.value ? (

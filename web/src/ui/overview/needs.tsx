@@ -1,7 +1,7 @@
 import { byUrgency, isUnacked } from '../../model/alarm-list.ts';
 import { formatNumber, formatShort, formatSince, parseTime } from '../../model/format.ts';
 import type { Site } from '../../model/types.ts';
-import { alarms } from '../../state/alarms.ts';
+import { alarms, alarmsLoaded } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { siteLink, sites, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -72,7 +72,9 @@ export function Needs() {
     <aside class="needs">
       <Figures />
       <h2>{t('overview.needs')}</h2>
-      {cut.length + standing.length === 0 ? <p class="needs-none">{t('overview.needsNone')}</p> : null}
+      {cut.length + standing.length === 0 ? (
+        <p class="needs-none">{t(alarmsLoaded.value ? 'overview.needsNone' : 'banner.loading')}</p>
+      ) : null}
       <ul>
         {cut.map((site) => (
           <CutSite key={site.name} site={site} />

@@ -10,7 +10,8 @@ import { alarmNumbers } from '../frame/banner.tsx';
 
 /** The standing alarms of one site, most urgent first. */
 export function SiteAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
-  if (alarms.length === 0) return <p class="panel-note">{t('site.noAlarms')}</p>;
+  if (alarms.length === 0)
+    return <p class="panel-note">{t(alarmsLoaded.value ? 'site.noAlarms' : 'banner.loading')}</p>;
   return (
     <ul class="site-alarms">
       {alarms.map((alarm) => {

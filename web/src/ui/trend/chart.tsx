@@ -33,6 +33,8 @@ function scaleOf(tag: Tag): string {
 
 const AXES_MAX = 3;
 const SPARE = 0.06;
+/** Of the range of the instrument. */
+const LEAST = 0.02;
 const LANE = 0.07;
 
 /** Off and on of the n-th lane, counted from the foot: above the others, never over the lines' whole height. */
@@ -48,16 +50,25 @@ function rangeOf(props: Props, scale: string): [number, number] {
   if (lanes.includes(scale)) return props.pens.length === 1 ? [-0.1, 1.1] : laneRange(lanes.indexOf(scale));
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const { tag, pen } of props.pens.filter((p) => scaleOf(p.tag) === scale)) {
+  const mine = props.pens.filter((p) => scaleOf(p.tag) === scale);
+  const [first] = mine;
+  for (const { tag, pen } of mine) {
     const extent = props.wholeRange ? { min: tag.low, max: tag.high } : extentOf(pen, props.from, props.to);
     if (extent === null) continue;
     low = Math.min(low, extent.min);
     high = Math.max(high, extent.max);
   }
   if (low > high) return [0, 1];
+  [low, high] = atLeast(low, high, first === undefined ? 0 : (first.tag.high - first.tag.low) * LEAST);
   if (props.pens.length === 1 && !props.wholeRange) [low, high] = withNearLimits(props, low, high);
   const spare = Math.max((high - low) * SPARE, Math.abs(high) * 1e-4, 1e-6);
   return [low - spare, high + spare];
+}
+
+/** What hardly moves is not blown up to look like an event. */
+function atLeast(low: number, high: number, span: number): [number, number] {
+  const missing = Math.max(0, span - (high - low)) / 2;
+  return [low - missing, high + missing];
 }
 
 /** A limit close by belongs into the picture; a far one would flatten the line. */

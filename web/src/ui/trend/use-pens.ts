@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { isUsable } from '../../model/quality.ts';
-import { appendLive, type Pen, penOf, withPresent } from '../../model/trend.ts';
+import { appendLive, type Pen, penOf, withEnd } from '../../model/trend.ts';
 import type { Tag } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
 import { second, serverNow } from '../../state/clock.ts';
@@ -10,7 +10,7 @@ import { link, liveValue, useView } from '../../state/live.ts';
 import type { DrawnPen } from './chart.tsx';
 
 const POINTS = 1200;
-const EMPTY: Pen = { xs: [], ys: [], holes: [] };
+const EMPTY: Pen = { xs: [], ys: [], holes: [], limit: 0 };
 const REFRESH_MIN_MS = 60_000;
 
 export interface Pens {
@@ -79,7 +79,7 @@ export function usePens(tags: readonly Tag[], spanMs: number, until: number | nu
     () =>
       tags.map((tag): DrawnPen => {
         const pen = store.current.get(tag.name) ?? EMPTY;
-        return { tag, pen: withPresent(pen, now / 1000, live && isUsable(liveValue(tag.name).peek().quality)) };
+        return { tag, pen: withEnd(pen, now / 1000, live && isUsable(liveValue(tag.name).peek().quality)) };
       }),
     [key, version, now, live],
   );
