@@ -1,7 +1,7 @@
 import { ackItem, isUnacked } from '../../model/alarm-list.ts';
 import { formatShort, parseTime } from '../../model/format.ts';
 import type { Alarm } from '../../model/types.ts';
-import { ackNote, acknowledge, ackPending } from '../../state/alarms.ts';
+import { ackNote, acknowledge, ackPending, alarmsLoaded } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
