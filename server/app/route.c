@@ -3,6 +3,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- from the gateways
@@ -146,25 +147,29 @@ static void on_store_journaled(void *ctx, uint64_t seq) {
     acks_journaled(a);
 }
 
+/* The same three fields, for the store and the link do not know each other. A dictionary may have come in any
+ * number of parts; without all of them, good records would end in quarantine. */
 static void on_store_settled(void *ctx, uint64_t token, const struct store_settled *s) {
     struct app *a = ctx;
-    enum { DICTS_MAX = LINK_EPOCHS_MAX * LINK_DICTS_MAX };
-    _Static_assert(sizeof(struct link_dict) == sizeof(struct store_dict), "the same three fields");
-    struct link_dict dicts[DICTS_MAX];
-    uint32_t n = s->n_dicts < DICTS_MAX ? s->n_dicts : DICTS_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        dicts[i] = (struct link_dict){
-            .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
-    }
     struct link_settled settled = {.status = s->status,
                                    .error = s->error,
                                    .gateway_key = s->gateway_key,
                                    .session = s->session,
                                    .n_epochs = s->n_epochs,
                                    .epochs = s->epochs,
-                                   .n_dicts = n,
-                                   .dicts = dicts};
+                                   .n_dicts = s->n_dicts};
+    struct link_dict *dicts = calloc((size_t)s->n_dicts + 1, sizeof *dicts);
+    if (dicts == NULL) {
+        settled = (struct link_settled){.status = ERR_UNAVAILABLE};
+        (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
+    }
+    for (uint32_t i = 0; i < settled.n_dicts; i++) {
+        dicts[i] = (struct link_dict){
+            .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
+    }
+    settled.dicts = dicts;
     link_settled(a->link, token, &settled);
+    free(dicts);
 }
 
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {

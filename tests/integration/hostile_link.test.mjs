@@ -67,6 +67,21 @@ describe('hostile gateways', { concurrency: false }, () => {
     again.end();
   });
 
+  test('a dictionary of more than a thousand parts is whole again in the next session', async () => {
+    const g = await welcomed(p, 'gw-s2');
+    const parts = 1100;
+    for (let i = 1; i <= parts; i++) {
+      g.send(dict({ seq: i - 1, entries: [[i, i === 1 ? 'L' : `x${i}`]], more: i < parts }));
+      if (i % 100 === 0) await g.acked(i - 1);
+    }
+    g.end();
+    const again = await welcomed(p, 'gw-s2', { epoch: g.epoch, next: parts });
+    again.send(data({ seq: parts, samples: [[1, us(), 4]] }));
+    await again.acked(parts);
+    assert.deepEqual(await quarantined(g.epoch), []);
+    again.end();
+  });
+
   test('what was stored while the line was down goes to history and rings nothing', async () => {
     const before = (await admin.get('/api/alarms?site=S1')).json;
     const t = us() - 3600_000_000n;

@@ -47,8 +47,8 @@ export function hello({ gateway, epochs, versions = [1, 1], now = BigInt(Date.no
 const prefix = ({ ep = 0, seq, dict = 1 }, journaled) => Buffer.concat(journaled ? [varint(ep), varint(seq), varint(dict)] : [varint(dict)]);
 
 /** entries: [alias, name, value type (6 = F64)] */
-export function dict({ ep = 0, seq, dict = 1, entries }) {
-  const body = [prefix({ ep, seq, dict }, true), varint(0), Buffer.from([0]), varint(entries.length)];
+export function dict({ ep = 0, seq, dict = 1, entries, more = false }) {
+  const body = [prefix({ ep, seq, dict }, true), varint(0), Buffer.from([more ? 1 : 0]), varint(entries.length)];
   for (const [alias, name, type = 6] of entries) body.push(varint(alias), Buffer.from([0, type, 4]), counted(name), counted(''), varint(0));
   return frame(TYPE.DICT, FLAG.J, Buffer.concat(body));
 }
