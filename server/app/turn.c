@@ -47,6 +47,7 @@ void app_apply(struct app *a, const struct event *event) {
  * store has no room for stays here, in order; meanwhile route.c takes no further records. */
 static void route_records(struct app *a) {
     uint32_t sent = 0;
+    bool was_full = a->n_records >= APP_RECORDS_MAX;
     while (sent < a->n_records && store_journal(a->store, &a->records[sent]) == OK) {
         api_alarm(a->api, &a->records[sent]);
         sent++;
@@ -55,6 +56,9 @@ static void route_records(struct app *a) {
         memmove(a->records, a->records + sent, (a->n_records - sent) * sizeof *a->records);
     }
     a->n_records -= sent;
+    if (was_full && a->n_records < APP_RECORDS_MAX) {
+        link_resume(a->link); /* it was told ERR_FULL, and nothing else would tell it to go on */
+    }
 }
 
 static void route_changes(struct app *a) {
