@@ -20,18 +20,15 @@ struct tls_server {
     SSL *ssl;
     BIO *in;
     BIO *out;
-    const char *alpn;
+    unsigned char alpn[64]; /* as on the wire; what is chosen points in here */
+    unsigned alpn_len;
 };
 
 static inline int tls_server_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                                   const unsigned char *in, unsigned int in_len, void *arg) {
     (void)ssl;
     const struct tls_server *s = arg;
-    unsigned char wanted[64];
-    size_t n = strlen(s->alpn);
-    wanted[0] = (unsigned char)n;
-    memcpy(wanted + 1, s->alpn, n);
-    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, wanted, (unsigned)n + 1, in,
+    return SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_len, s->alpn, s->alpn_len, in,
                                  in_len) == OPENSSL_NPN_NEGOTIATED
                ? SSL_TLSEXT_ERR_OK
                : SSL_TLSEXT_ERR_NOACK;
@@ -41,7 +38,7 @@ static inline void tls_server_init(struct tls_server *s, const struct dir *d,
                                    const struct tls_server_options *o) {
     char file[400];
     char base[60];
-    *s = (struct tls_server){.ctx = SSL_CTX_new(TLS_server_method()), .alpn = o->alpn};
+    *s = (struct tls_server){.ctx = SSL_CTX_new(TLS_server_method())};
     (void)snprintf(base, sizeof base, "%s.pem", o->cert);
     dir_file(d, base, file);
     assert_int_equal(SSL_CTX_use_certificate_chain_file(s->ctx, file), 1);
@@ -52,6 +49,11 @@ static inline void tls_server_init(struct tls_server *s, const struct dir *d,
     assert_int_equal(SSL_CTX_load_verify_locations(s->ctx, file, NULL), 1);
     SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     if (o->alpn != NULL) {
+        size_t n = strlen(o->alpn);
+        assert_true(n < sizeof s->alpn);
+        s->alpn[0] = (unsigned char)n;
+        memcpy(s->alpn + 1, o->alpn, n);
+        s->alpn_len = (unsigned)n + 1;
         SSL_CTX_set_alpn_select_cb(s->ctx, tls_server_alpn, s);
     }
     if (o->max_version != 0) {
