@@ -4,7 +4,6 @@ import type { Alarm, Priority } from './types.ts';
 export const PRIORITIES: readonly Priority[] = [1, 2, 3, 4];
 
 export const isUnacked = (a: Alarm): boolean => a.letter === 'B' || a.letter === 'D';
-export const isActive = (a: Alarm): boolean => a.letter === 'B' || a.letter === 'C';
 
 const time = (text: string | null): number => (text === null ? 0 : Date.parse(text));
 const byName = (a: Alarm, b: Alarm): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

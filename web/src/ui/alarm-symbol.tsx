@@ -12,12 +12,12 @@ interface Shape {
 
 /** Square, triangle up, triangle down, circle. */
 const SHAPES: Readonly<Record<Priority, Shape>> = {
-  1: { outer: 'M1.5 1.5h17v17h-17z', inner: 'M4.5 4.5h11v11h-11z', y: 14.3 },
-  2: { outer: 'M10 .5L20 18.5H0z', inner: 'M10 5.6L15.9 16.2H4.1z', y: 16.6 },
-  3: { outer: 'M0 1.5h20L10 19.5z', inner: 'M4.1 3.8h11.8L10 14.4z', y: 11.9 },
+  1: { outer: 'M1.5 1.5h17v17h-17z', inner: 'M4 4h12v12H4z', y: 14.3 },
+  2: { outer: 'M10 .5L20 18.5H0z', inner: 'M10 4.4L16.9 16.9H3.1z', y: 16.6 },
+  3: { outer: 'M0 1.5h20L10 19.5z', inner: 'M3.1 3.1h13.8L10 15.6z', y: 11.9 },
   4: {
     outer: 'M10 .8a9.2 9.2 0 1 1 0 18.4a9.2 9.2 0 1 1 0-18.4z',
-    inner: 'M10 3.6a6.4 6.4 0 1 1 0 12.8a6.4 6.4 0 1 1 0-12.8z',
+    inner: 'M10 3.2a6.8 6.8 0 1 1 0 13.6a6.8 6.8 0 1 1 0-13.6z',
     y: 14.3,
   },
 };

@@ -11,6 +11,8 @@ import { Go } from './go.tsx';
 const REFRESH_MS = 5_000;
 /** Beyond this the times of its samples are doubtful. */
 const CLOCK_WARN_MS = 2_000;
+/** What is just on its way waits too. */
+const BACKLOG_USUAL = 64 * 1024;
 
 function time(text: string | null): string {
   const ms = parseTime(text);
@@ -41,7 +43,7 @@ function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
       <td>{gateway.software === '' ? NONE : gateway.software}</td>
       <td class="cell-number num">{formatCount(gateway.records)}</td>
       <td class="cell-number num">{formatCount(gateway.duplicates)}</td>
-      <td class={odd(gateway.backlog_bytes)}>{formatBytes(gateway.backlog_bytes)}</td>
+      <td class={odd(gateway.backlog_bytes > BACKLOG_USUAL ? 1 : 0)}>{formatBytes(gateway.backlog_bytes)}</td>
       <td class="num">{time(gateway.oldest_sample)}</td>
       <td class={odd(gateway.dropped_total)}>{formatCount(gateway.dropped_total)}</td>
       <td class={odd(gateway.quarantined)}>{formatCount(gateway.quarantined)}</td>
@@ -49,7 +51,7 @@ function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
       <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
         {offset === null ? NONE : `${offset.toFixed(0)} ms`}
       </td>
-      <td class={gateway.fault === '' ? '' : 'cell-odd'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
+      <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
     </tr>
   );
 }

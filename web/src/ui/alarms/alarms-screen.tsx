@@ -12,7 +12,7 @@ import { History } from './history.tsx';
 
 const TABS: readonly AlarmTab[] = ['active', 'unacked', 'history'];
 
-export function SiteFilter({ at }: { readonly at: AlarmsRoute }) {
+function SiteFilter({ at }: { readonly at: AlarmsRoute }) {
   return (
     <label class="inline">
       {t('alarms.filter.site')}

@@ -49,7 +49,7 @@ function TileTank({ tank }: { readonly tank: Tank }) {
   );
 }
 
-export function PumpDot({ pump }: { readonly pump: Pump }) {
+function PumpDot({ pump }: { readonly pump: Pump }) {
   const live = pump.run === undefined ? null : liveValue(pump.run.name).value;
   const known = live !== null && isUsable(live.quality) && live.value !== null;
   const state = !known ? 'unknown' : live.value !== 0 ? 'running' : 'stopped';
