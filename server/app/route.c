@@ -163,7 +163,7 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
         settled = (struct link_settled){.status = ERR_UNAVAILABLE};
         (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
     }
-    for (uint32_t i = 0; i < settled.n_dicts; i++) {
+    for (uint32_t i = 0; dicts != NULL && i < s->n_dicts; i++) {
         dicts[i] = (struct link_dict){
             .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
     }
