@@ -117,8 +117,7 @@ export class Penstock {
     child.stderr.pipe(log, { end: false });
     child.ended = new Promise((done) => child.on('close', (code, signal) => {
       this.processes.delete(child);
-      log.end();
-      done({ code, signal });
+      log.end(() => done({ code, signal })); // who waits for the end reads the whole log
     }));
     child.label = name;
     this.processes.add(child);
