@@ -5,9 +5,12 @@
 
 #include "server/base/buf.h"
 #include "server/base/check.h"
+#include "server/base/clock.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -18,6 +21,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+enum { TLS_CLIENT_PATIENCE_S = 30 };
 
 struct tls_client {
     SSL_CTX *ctx;
@@ -96,9 +101,25 @@ static inline int tls_client_tcp(const struct tls_client *c) {
     }
     CHECK(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
     /* A server that says nothing fails the test instead of hanging it. */
-    struct timeval wait = {.tv_sec = 30};
+    struct timeval wait = {.tv_sec = TLS_CLIENT_PATIENCE_S};
     CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0);
     return fd;
+}
+
+/* Whether to call again. A libuv that uses io_uring interrupts the waiting calls of the thread that made the
+ * loop, without any signal; a call with a time limit then ends with EINTR. */
+static inline bool stream_interrupted(const struct stream *s, int rc, int64_t since_mono_us) {
+    int why = SSL_get_error(s->ssl, rc);
+    return (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) &&
+           clock_mono_us() - since_mono_us < (int64_t)TLS_CLIENT_PATIENCE_S * 1000000;
+}
+
+static inline ssize_t tls_client_recv(int fd, void *p, size_t n) {
+    ssize_t got = -1;
+    do {
+        got = recv(fd, p, n, 0);
+    } while (got < 0 && errno == EINTR);
+    return got;
 }
 
 static inline void stream_open(const struct tls_client *c, struct stream *s) {
@@ -106,7 +127,13 @@ static inline void stream_open(const struct tls_client *c, struct stream *s) {
     s->ssl = SSL_new(c->ctx);
     CHECK(s->ssl != NULL);
     CHECK(SSL_set_fd(s->ssl, s->fd) == 1);
-    CHECK(SSL_connect(s->ssl) == 1);
+    int64_t begin = clock_mono_us();
+    int rc = -1;
+    do {
+        ERR_clear_error();
+        rc = SSL_connect(s->ssl);
+    } while (rc != 1 && stream_interrupted(s, rc, begin));
+    CHECK(rc == 1);
     buf_init(&s->in, (size_t)64 << 20);
 }
 
@@ -117,13 +144,24 @@ static inline void stream_close(struct stream *s) {
 }
 
 static inline bool stream_send(struct stream *s, const void *p, size_t n) {
-    return n == 0 || SSL_write(s->ssl, p, (int)n) == (int)n;
+    int64_t begin = clock_mono_us();
+    int rc = -1;
+    do {
+        ERR_clear_error();
+        rc = n == 0 ? 0 : SSL_write(s->ssl, p, (int)n);
+    } while (n > 0 && rc <= 0 && stream_interrupted(s, rc, begin));
+    return rc == (int)n;
 }
 
 /* Reads once; false at the end. */
 static inline bool stream_more(struct stream *s) {
     uint8_t bytes[65536];
-    int n = SSL_read(s->ssl, bytes, sizeof bytes);
+    int64_t begin = clock_mono_us();
+    int n = -1;
+    do {
+        ERR_clear_error();
+        n = SSL_read(s->ssl, bytes, sizeof bytes);
+    } while (n <= 0 && stream_interrupted(s, n, begin));
     if (n > 0) {
         buf_append(&s->in, bytes, (size_t)n);
     }
