@@ -15,8 +15,11 @@ struct boot {
     bool open;
     bool dead; /* fatal was said, or closing */
     bool closing;
-    bool loading;      /* a load is under way */
-    bool look_again;   /* there may be a newer revision than the one being loaded */
+    bool loading;    /* a load is under way */
+    bool look_again; /* there may be a newer revision than the one being loaded */
+    bool foreign; /* somebody else wrote, or may have: what this server knows is not all, whatever its number
+                   */
+    int32_t lock_pid;  /* PostgreSQL process that got the lock for us last; 0: none yet */
     uint64_t since_ms; /* first try to get the lock on this connection */
     int64_t revision;  /* newest that the host knows */
     struct store_boot found;
@@ -106,7 +109,7 @@ static void finish_first_load(struct boot *b, struct config_set *set) {
 static void take_config_set(struct boot *b, const struct boot_load *load, struct config_set *set,
                             const struct error *err) {
     bool stale = load->connection != b->connection;
-    bool outdated = b->loaded && load->revision <= b->revision; /* this server wrote a newer one meanwhile */
+    bool outdated = b->loaded && load->revision < b->revision; /* this server wrote a newer one meanwhile */
     if (b->dead || stale || (set != NULL && outdated)) {
         config_set_free(&set);
     } else if (set == NULL) {
@@ -194,10 +197,12 @@ static void on_revision(void *ctx, struct pg_answer *answer) {
         b->loading = false;
         return;
     }
-    if (pg_get_i64(answer->results[0], 0, 0) <= b->revision || !pg_has_room(b->cfg.pg)) {
+    bool news = b->foreign || pg_get_i64(answer->results[0], 0, 0) > b->revision;
+    if (!news || !pg_has_room(b->cfg.pg)) {
         b->loading = false;
         return;
     }
+    b->foreign = false;
     pg_begin(b->cfg.pg, PG_SNAPSHOT, on_config_read, b);
     pg_send(b->cfg.pg, revision_sql, NULL);
     pg_send(b->cfg.pg, items_sql, NULL);
@@ -206,7 +211,8 @@ static void on_revision(void *ctx, struct pg_answer *answer) {
     pg_flush(b->cfg.pg);
 }
 
-/* Asks for the newest revision; loads if it is not the one that we know. */
+/* Asks for the newest revision; loads if it is not the one that we know, or if somebody else wrote one beside
+ * ours. */
 static void look_for_config(struct boot *b) {
     if (b->loading || !pg_has_room(b->cfg.pg)) {
         b->look_again = true;
@@ -226,7 +232,8 @@ static void on_listening(void *ctx, struct pg_answer *answer) {
     }
     if (b->loaded) {
         open_connection(b);
-        look_for_config(b); /* notifications may have been missed */
+        b->foreign = true; /* notifications may have been missed */
+        look_for_config(b);
         return;
     }
     pg_begin(b->cfg.pg, PG_SNAPSHOT, on_all_read, b);
@@ -241,7 +248,8 @@ static void on_listening(void *ctx, struct pg_answer *answer) {
 
 /* --- one server ---------------------------------------------------------------------------------------- */
 
-static const char lock_sql[] = "select pg_try_advisory_lock($1, $2)";
+static const char lock_sql[] = "select pg_try_advisory_lock($1, $2), pg_backend_pid()";
+static const char end_sql[] = "select pg_terminate_backend($1)";
 static const char holder_sql[] =
     "select a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'this machine'),"
     "       to_char(a.backend_start at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
@@ -259,25 +267,36 @@ static void on_retry(uv_timer_t *timer) {
     }
 }
 
-static void on_lock(void *ctx, struct pg_answer *answer) {
+static void retry_lock(struct boot *b) {
+    int rc = uv_timer_start(&b->timer, on_retry, BOOT_LOCK_RETRY_MS, 0);
+    CHECK(rc == 0);
+}
+
+static void on_ended(void *ctx, struct pg_answer *answer) {
     struct boot *b = ctx;
-    if (!usable(b, answer)) {
-        return;
+    if (usable(b, answer)) {
+        retry_lock(b);
     }
-    if (pg_get_bool(answer->results[0], 0, 0)) {
-        pg_begin(b->cfg.pg, PG_READ, on_listening, b);
-        pg_send(b->cfg.pg, "listen penstock_config", NULL);
-        pg_end(b->cfg.pg);
-        pg_flush(b->cfg.pg);
-        return;
-    }
-    if (uv_now(b->cfg.loop) - b->since_ms < BOOT_LOCK_WAIT_MS) {
-        int rc = uv_timer_start(&b->timer, on_retry, BOOT_LOCK_RETRY_MS, 0);
-        CHECK(rc == 0);
-        return;
-    }
+}
+
+/* Our own former process still has the lock: it hangs, or does not know yet that its line is dead. Nobody
+ * else can have written meanwhile, so it is ended, and until it is gone the server goes on without storing.
+ */
+static void end_former(struct boot *b) {
+    log_event(LOG_WARN, "store.former_connection", "pid=%d text=\"it still holds the lock; ending it\"",
+              b->lock_pid);
+    struct pg_args args;
+    pg_args_init(&args, 16);
+    pg_arg_i32(&args, b->lock_pid);
+    pg_begin(b->cfg.pg, PG_READ, on_ended, b);
+    pg_send(b->cfg.pg, end_sql, &args);
+    pg_end(b->cfg.pg);
+    pg_args_done(&args);
+    pg_flush(b->cfg.pg);
+}
+
+static void refuse_second(struct boot *b, const PGresult *holder) {
     struct error err;
-    const PGresult *holder = answer->results[1];
     if (PQntuples(holder) > 0) {
         (void)error_set(&err, ERR_CONFLICT, "database",
                         "another server uses this database: connection \"%.*s\" from %.*s, PostgreSQL "
@@ -289,6 +308,31 @@ static void on_lock(void *ctx, struct pg_answer *answer) {
         (void)error_set(&err, ERR_CONFLICT, "database", "another server uses this database");
     }
     die(b, &err);
+}
+
+static void on_lock(void *ctx, struct pg_answer *answer) {
+    struct boot *b = ctx;
+    if (!usable(b, answer)) {
+        return;
+    }
+    if (pg_get_bool(answer->results[0], 0, 0)) {
+        b->lock_pid = pg_get_i32(answer->results[0], 0, 1);
+        pg_begin(b->cfg.pg, PG_READ, on_listening, b);
+        pg_send(b->cfg.pg, "listen penstock_config", NULL);
+        pg_end(b->cfg.pg);
+        pg_flush(b->cfg.pg);
+        return;
+    }
+    const PGresult *holder = answer->results[1];
+    bool ours = b->lock_pid != 0 && PQntuples(holder) > 0 && pg_get_i32(holder, 0, 0) == b->lock_pid;
+    if (uv_now(b->cfg.loop) - b->since_ms < BOOT_LOCK_WAIT_MS) {
+        retry_lock(b);
+    } else if (ours) {
+        b->since_ms = uv_now(b->cfg.loop);
+        end_former(b);
+    } else {
+        refuse_second(b, holder);
+    }
 }
 
 static void try_lock(struct boot *b) {
@@ -395,6 +439,7 @@ void boot_wrote(struct boot *b, int64_t revision) {
 }
 
 void boot_notified(struct boot *b) {
+    b->foreign = true;
     if (b->open && !b->dead) {
         look_for_config(b);
     }

@@ -315,6 +315,11 @@ static void begin_setup(struct pg *pg) {
                               " set_config('statement_timeout', $1, false),"
                               " set_config('lock_timeout', '15000', false),"
                               " set_config('idle_in_transaction_session_timeout', '60000', false),"
+                              /* so that PostgreSQL, too, notices a dead line, and lets go of our lock */
+                              " set_config('tcp_keepalives_idle', '10', false),"
+                              " set_config('tcp_keepalives_interval', '5', false),"
+                              " set_config('tcp_keepalives_count', '3', false),"
+                              " set_config('tcp_user_timeout', '10000', false),"
                               " set_config('synchronous_commit', case when "
                               "current_setting('synchronous_commit') in ('off', 'local')"
                               "   then 'on' else current_setting('synchronous_commit') end, false)";

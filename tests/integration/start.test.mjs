@@ -1,9 +1,10 @@
 // Starting wrongly: each refusal names the place and what would be right, and what runs goes on undisturbed.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Penstock, root, until } from '../lib/penstock.mjs';
 
 describe('wrong starts', { concurrency: false }, () => {
@@ -114,6 +115,23 @@ describe('wrong starts', { concurrency: false }, () => {
     p.penstock('config', 'apply', file, '--reason', 'one more station');
     await until('the new site', async () => (await admin.get('/api/sites')).json.sites.some((s) => s.name === 'X1'));
     assert.equal((await admin.get('/api/revisions')).json.revisions[0].reason, 'one more station');
+  });
+
+  test('changes by the command line and by REST at the same time are all in force', async () => {
+    const engineer = await p.login('engineer');
+    for (let i = 0; i < 6; i++) {
+      const file = join(p.dir, `beside-${i}.json`);
+      writeFileSync(file, JSON.stringify({ sites: [{ name: `C${i}`, title: 'by the command line' }], gateways: [], tags: [], alarms: [] }));
+      const put = () => engineer.put(`/api/sites/R${i}`, { body: { reason: 'beside', value: { name: `R${i}` } }, headers: { 'If-None-Match': '*' } });
+      const [, answer] = await Promise.all([
+        promisify(execFile)(join(p.bin, 'penstock'), ['--db', p.conninfo, 'config', 'apply', file, '--reason', 'beside']),
+        put(),
+      ]);
+      if (answer.status !== 201) assert.equal((await put()).status, 201, answer.text);
+    }
+    const inForce = async () => (await engineer.get('/api/config')).json.sites.map((x) => x.name).sort();
+    const stored = (await p.sql(`select name from config_now where kind = 'site' order by name`)).map((r) => r.name).sort();
+    await until('what is stored is in force', async () => JSON.stringify(await inForce()) === JSON.stringify(stored));
   });
 
   test('accounts: a one-time code works once, a disabled user is out at once', async () => {
