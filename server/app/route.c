@@ -47,11 +47,15 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
     }
     if (r->n_samples > 0 && r->fault == 0) {
         uint64_t before = core_journal_seq(a->core);
+        uint64_t late = core_counts(a->core).late;
         app_apply(
             a, &(struct event){
                    .kind = EVENT_SAMPLES,
                    .samples = {.gateway = r->gateway, .lane = r->lane, .n = r->n_samples, .v = a->samples}});
         record.after_seq = core_journal_seq(a->core) > before ? core_journal_seq(a->core) : 0;
+        if (core_counts(a->core).late > late) {
+            link_refresh(a->link, r->gateway); /* its clock may have been set back */
+        }
     }
     return store_ingest(a->store, &record);
 }

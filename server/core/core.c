@@ -166,7 +166,7 @@ static void apply_samples(struct core *core, const struct event *event, const st
     switch (event->samples.lane) {
     case LANE_LIVE:
     case LANE_SNAPSHOT:
-        core_tags_message(core, event->samples.gateway, event->samples.v, event->samples.n, sink);
+        core_tags_message(core, event, sink);
         break;
     case LANE_BACKLOG:
         core->counts.backlog += event->samples.n;

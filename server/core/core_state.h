@@ -111,8 +111,7 @@ uint8_t core_tag_quality(const struct core *core, uint32_t tag);
 bool core_tag_known(const struct core *core, uint32_t tag);
 /* What is shown of it changed: it waits to be taken, once. */
 void core_tag_changed(struct core *core, uint32_t tag);
-void core_tags_message(struct core *core, uint32_t gateway, const struct sample *v, uint32_t n,
-                       const struct effect_sink *sink);
+void core_tags_message(struct core *core, const struct event *event, const struct effect_sink *sink);
 void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct effect_sink *sink);
 void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const struct effect_sink *sink);
 /* When a tag that has stale_us is stale if nothing comes: counted from its newest sample, or from the return

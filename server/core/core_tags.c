@@ -160,21 +160,29 @@ static void move_live(struct core *core, uint32_t tag, const struct taken *s) {
     }
 }
 
-static bool is_late(const struct tag_state *t, int64_t t_us) {
-    return (t->flags & TAG_SEEN) != 0 && t_us < t->t_us;
+/* Whose message is being applied, and on which lane it came. */
+struct message {
+    uint32_t gateway;
+    enum lane lane;
+};
+
+/* A snapshot says what is true now: it is never late, or a gateway whose clock was set back could not be seen
+ * until its time has caught up. */
+static bool is_late(const struct tag_state *t, enum lane lane, int64_t t_us) {
+    return lane != LANE_SNAPSHOT && (t->flags & TAG_SEEN) != 0 && t_us < t->t_us;
 }
 
 /* One sample into the live table. is_first: no other of this tag and time came before it in the message. */
-static void apply(struct core *core, uint32_t gateway, const struct sample *sample, bool is_first,
+static void apply(struct core *core, const struct message *m, const struct sample *sample, bool is_first,
                   const struct effect_sink *sink) {
     struct tag_state *t = &core->tags[sample->tag];
     struct taken s = take(core, sample);
-    if (t->gateway != gateway) {
+    if (t->gateway != m->gateway) {
         core->counts.foreign++;
         return;
     }
     core->counts.future += s.t_us < sample->t_us ? 1 : 0;
-    if (is_late(t, s.t_us)) {
+    if (is_late(t, m->lane, s.t_us)) {
         core->counts.late++;
         return;
     }
@@ -187,24 +195,24 @@ static void apply(struct core *core, uint32_t gateway, const struct sample *samp
 
 /* Samples of one time: all into the live table first, then each alarm that depends on them once, so that half
  * a message never rings. */
-static void apply_group(struct core *core, uint32_t gateway, const struct sample *v, const uint32_t *order,
-                        uint32_t n, const struct effect_sink *sink) {
+static void apply_group(struct core *core, const struct message *m, const struct sample *v,
+                        const uint32_t *order, uint32_t n, const struct effect_sink *sink) {
     int64_t t_us = message_time(v[order[0]].t_us, core->now_us);
     for (uint32_t i = 0; i < n; i++) {
         bool is_first = i == 0 || v[order[i]].tag != v[order[i - 1]].tag;
-        apply(core, gateway, &v[order[i]], is_first, sink);
+        apply(core, m, &v[order[i]], is_first, sink);
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t tag = v[order[i]].tag;
         const struct tag_state *t = &core->tags[tag];
         bool is_last = i + 1 == n || v[order[i + 1]].tag != tag;
-        if (is_last && t->gateway == gateway && !is_late(t, t_us)) {
+        if (is_last && t->gateway == m->gateway && !is_late(t, m->lane, t_us)) {
             evaluate_alarms(core, tag, t_us, sink);
         }
     }
 }
 
-static void apply_piece(struct core *core, uint32_t gateway, const struct sample *v, uint32_t n,
+static void apply_piece(struct core *core, const struct message *m, const struct sample *v, uint32_t n,
                         const struct effect_sink *sink) {
     const uint32_t *order = message_order_sort(&core->order, v, n, core->now_us);
     uint32_t first = 0;
@@ -214,18 +222,20 @@ static void apply_piece(struct core *core, uint32_t gateway, const struct sample
         while (end < n && message_time(v[order[end]].t_us, core->now_us) == t_us) {
             end++;
         }
-        apply_group(core, gateway, v, order + first, end - first, sink);
+        apply_group(core, m, v, order + first, end - first, sink);
         first = end;
     }
 }
 
-void core_tags_message(struct core *core, uint32_t gateway, const struct sample *v, uint32_t n,
-                       const struct effect_sink *sink) {
+void core_tags_message(struct core *core, const struct event *event, const struct effect_sink *sink) {
+    const struct sample *v = event->samples.v;
+    uint32_t n = event->samples.n;
+    struct message m = {.gateway = event->samples.gateway, .lane = event->samples.lane};
     for (uint32_t i = 0; i < n; i++) {
         CHECK(v[i].tag < core->model->n_tags);
     }
     for (uint32_t done = 0; done < n; done += MESSAGE_ORDER_MAX) {
         uint32_t left = n - done;
-        apply_piece(core, gateway, v + done, left < MESSAGE_ORDER_MAX ? left : MESSAGE_ORDER_MAX, sink);
+        apply_piece(core, &m, v + done, left < MESSAGE_ORDER_MAX ? left : MESSAGE_ORDER_MAX, sink);
     }
 }

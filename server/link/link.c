@@ -236,6 +236,10 @@ void link_resume(struct link *l) {
     }
 }
 
+void link_refresh(struct link *l, uint32_t gateway) {
+    roster_refresh(l->roster, gateway, link_now());
+}
+
 void link_set_store(struct link *l, enum server_state state, uint64_t commit_lag_ms) {
     roster_set_store(l->roster, state, commit_lag_ms);
 }

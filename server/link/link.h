@@ -116,6 +116,9 @@ void link_settled(struct link *l, uint64_t token, const struct link_settled *s);
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
+/* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its
+ * clock may have been set back, and what it shows would stand still. Nothing happens if it is not there. */
+void link_refresh(struct link *l, uint32_t gateway);
 /* State of storing, told to gateways in ACK and PONG, and at once when it changes. */
 void link_set_store(struct link *l, enum server_state state, uint64_t commit_lag_ms);
 /* Once per loop turn: sends grouped ACKs, frees what was closed. */

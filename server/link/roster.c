@@ -13,6 +13,7 @@ struct slot {
     struct session *current;  /* LIVE */
     struct session *newcomer; /* SETTLING; takes over when that is done */
     uint64_t token;           /* of the newcomer's settling */
+    int64_t refresh_mono_us;  /* not asked for a snapshot again before */
     struct guard guard;
     struct link_status last; /* of the last session, when there is no current one */
 };
@@ -267,6 +268,15 @@ void roster_set_store(struct roster *r, enum server_state state, uint64_t commit
             session_tell_store_state(r->slots[i].current);
         }
     }
+}
+
+void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now) {
+    struct slot *slot = gateway < r->n ? &r->slots[r->by_index[gateway]] : NULL;
+    if (slot == NULL || slot->current == NULL || now.mono_us < slot->refresh_mono_us) {
+        return;
+    }
+    slot->refresh_mono_us = now.mono_us + ROSTER_REFRESH_US;
+    session_ask_refresh(slot->current);
 }
 
 const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway) {

@@ -17,6 +17,9 @@ MUSTCHECK enum status roster_set_model(struct roster *r, const struct model *m, 
 void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
                     struct link_now now);
 void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+#define ROSTER_REFRESH_US INT64_C(10000000)
+/* Asks for a snapshot, at most once in ROSTER_REFRESH_US. */
+void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now);
 /* Sets env->store_state and env->commit_lag_ms; a changed state is told to all gateways at once. */
 void roster_set_store(struct roster *r, enum server_state state, uint64_t commit_lag_ms);
 /* NULL if the index is out of range. Valid until the next call that changes anything. */

@@ -232,13 +232,16 @@ void session_set_gateway(struct session *s, uint32_t gateway) {
     s->gateway = gateway;
 }
 
-void session_model_changed(struct session *s) {
-    shelf_forget_tags(&s->shelf);
+void session_ask_refresh(struct session *s) {
     if (s->state == SESSION_LIVE) {
-        /* New tags have no value yet: ask for all that is true now. */
         frame_append(&s->out, MSG_REFRESH, 0, (struct slice){0});
         s->env->owner.wake(s->env->owner.ctx, s);
     }
+}
+
+void session_model_changed(struct session *s) {
+    shelf_forget_tags(&s->shelf);
+    session_ask_refresh(s); /* new tags have no value yet */
 }
 
 enum session_state session_state(const struct session *s) {

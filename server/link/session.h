@@ -93,6 +93,8 @@ void session_send_acks(struct session *s);
 void session_tell_store_state(struct session *s);
 /* The configuration changed; gateway: index in the new model. */
 void session_set_gateway(struct session *s, uint32_t gateway);
+/* Asks the gateway for all that is true now (REFRESH), if the session is live. */
+void session_ask_refresh(struct session *s);
 void session_model_changed(struct session *s);
 
 /* Ends it with a goodbye, or a fatal ERROR (which is a breach of the gateway's if breach is set). */

@@ -146,6 +146,25 @@ describe('hostile gateways', { concurrency: false }, () => {
     await until('the tag follows later samples', async () => (await p.tag(admin, 'S1/L')).value >= 3);
   });
 
+  test('a clock that was set back does not freeze the picture: the gateway is asked for what is true now', async () => {
+    const n = seq++;
+    good.send(data({ seq: n, samples: [[1, us(), 3]] }));
+    await good.acked(n);
+    const back = us() - 3600_000_000n;
+    const m = seq++;
+    good.send(data({ seq: m, samples: [[1, back, 9.5]] }));
+    await good.acked(m);
+    await good.frame('REFRESH'); // at most one in ten seconds: it may have come for the wrong clocks before
+    good.send(data({ flags: FLAG.S, samples: [[1, back + 1n, 9.5]] }));
+    await until('the value is shown', async () => (await p.tag(admin, 'S1/L')).value === 9.5);
+    await until('and rings', async () => (await admin.get('/api/alarms?site=S1')).json.alarms.some((a) => a.name === 'S1/L.high' && a.letter === 'B'));
+    const o = seq++;
+    good.send(data({ seq: o, samples: [[1, back + 2n, 2.5]] }));
+    await good.acked(o);
+    await until('later ones by that clock count', async () => (await p.tag(admin, 'S1/L')).value === 2.5);
+    await undisturbed('a clock set back');
+  });
+
   test('certificates that are not good enough are refused, each with its reason in the audit', async () => {
     const attempt = async (options) => {
       const g = peer(p, 'gw-s2', options);

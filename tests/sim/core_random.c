@@ -217,7 +217,8 @@ static void naive_apply(struct world *w, const struct naive_sample *s) {
     t->lost = !w->up[w->spec.tags[s->tag].gateway];
 }
 
-static void naive_message(struct world *w, uint32_t gateway, struct naive_sample *v, uint32_t n) {
+static void naive_message(struct world *w, uint32_t gateway, bool snapshot, struct naive_sample *v,
+                          uint32_t n) {
     for (uint32_t i = 1; i < n; i++) { /* insertion sort: stable */
         for (uint32_t j = i; j > 0 && v[j].t_us < v[j - 1].t_us; j--) {
             struct naive_sample swap = v[j];
@@ -232,7 +233,7 @@ static void naive_message(struct world *w, uint32_t gateway, struct naive_sample
             uint32_t tag = v[end].tag;
             if (w->spec.tags[tag].gateway != gateway) {
                 w->foreign++;
-            } else if (w->tags[tag].seen && v[end].t_us < w->tags[tag].t_us) {
+            } else if (!snapshot && w->tags[tag].seen && v[end].t_us < w->tags[tag].t_us) {
                 w->late++;
             } else {
                 naive_apply(w, &v[end]);
@@ -400,7 +401,7 @@ static void happen_samples(struct world *w) {
     if (lane == LANE_BACKLOG) {
         w->backlog += n;
     } else {
-        naive_message(w, gateway, naive, n);
+        naive_message(w, gateway, lane == LANE_SNAPSHOT, naive, n);
     }
 }
 
