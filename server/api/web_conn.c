@@ -198,18 +198,6 @@ static int on_head(struct web *w, struct web_conn *c) {
     return 0;
 }
 
-static int on_body(struct web_conn *c, const void *in, size_t n) {
-    struct http_request *r = c->request;
-    if (r == NULL || (!c->expects_body && !r->answered)) {
-        return -1;
-    }
-    if (n > 0 && !r->answered) {
-        buf_append(&r->body, in, n);
-        return r->body.failed ? -1 : 0;
-    }
-    return 0;
-}
-
 static int on_body_end(struct web_conn *c) {
     if (c->request == NULL || !c->expects_body) {
         return -1;
@@ -217,6 +205,24 @@ static int on_body_end(struct web_conn *c) {
     c->expects_body = false;
     run_request(c);
     return c->finished ? -1 : 0;
+}
+
+/* Takes what belongs to the body. libwebsockets 4.3 hands over what comes behind it, too, and then waits for
+ * the end of a body that is over. */
+static int on_body(struct web_conn *c, const void *in, size_t n) {
+    struct http_request *r = c->request;
+    if (r == NULL || (!c->expects_body && !r->answered)) {
+        return -1;
+    }
+    if (n == 0 || r->answered) {
+        return 0;
+    }
+    size_t rest = (size_t)r->content_length - r->body.n;
+    buf_append(&r->body, in, n < rest ? n : rest);
+    if (r->body.failed) {
+        return -1;
+    }
+    return n > rest ? on_body_end(c) : 0;
 }
 
 /* Sends the next piece of head and body. -1: close. */
