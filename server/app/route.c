@@ -119,6 +119,8 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
     }
 }
 
+static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
+
 static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, const struct error *error) {
     static const enum server_state told[] = {
         [STORE_OK] = SERVER_STORING, [STORE_SLOW] = SERVER_SLOW, [STORE_AWAY] = SERVER_NOT_STORING};
@@ -129,6 +131,8 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
     a->store_error = error != NULL ? *error : (struct error){0};
     link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
     if (changed) {
+        log_event(state == STORE_AWAY ? LOG_WARN : LOG_INFO, "store.state", "state=%s text=%s",
+                  store_names[state], LOG_Q(slice_str(a->store_error.text)));
         api_status_changed(a->api);
     }
 }
@@ -176,12 +180,20 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
     free(dicts);
 }
 
+/* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
+ * who asks. */
+static const char away[] = "the database does not answer; the server's log says more";
+
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct app *a = ctx;
+    struct reply told = *r;
+    if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
+        (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    }
     if (r->kind == REQ_CONFIG_CHANGE) {
-        reload_reply(a, token, r);
+        reload_reply(a, token, &told);
     } else {
-        api_reply(a->api, token, r);
+        api_reply(a->api, token, &told);
     }
 }
 
@@ -261,10 +273,9 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
 }
 
 static void on_api_health(void *ctx, struct api_health *ret) {
-    static const char *const names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
     struct app *a = ctx;
-    *ret = (struct api_health){.store = names[a->store_state],
-                               .store_text = a->store_error.text,
+    *ret = (struct api_health){.store = store_names[a->store_state],
+                               .store_text = a->store_state == STORE_AWAY ? away : "",
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
                                .loop_lag_us =
