@@ -20,7 +20,8 @@ create table ingest_batch (
 );
 comment on table ingest_batch is 'Records of gateways exactly as received. A row here means: acknowledged, applied once.';
 comment on column ingest_batch.type is 'Message type (protocol/README.md).';
-comment on column ingest_batch.crc is 'CRC-32C of body: tells a resent record from a forked journal.';
+comment on column ingest_batch.crc is
+    'CRC-32C of the type and of what follows seq in the body: tells a resent record from a forked journal.';
 comment on column ingest_batch.received_us is 'Server time, microseconds since 1970, UTC.';
 create index ingest_batch_received_idx on ingest_batch using brin (received_us);
 
