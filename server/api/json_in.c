@@ -1,5 +1,7 @@
 #include "server/api/json_in.h"
 
+#include "server/config/json.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,28 +18,6 @@ void json_in_fault(struct json_in *in, const char *pointer, const char *fmt, ...
     va_end(args);
 }
 
-/* jansson stops only at 2048 levels. */
-static bool too_deep(struct slice text) {
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (in_string) {
-            i += c == '\\' ? 1 : 0;
-            in_string = c != '"';
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > JSON_IN_DEPTH_MAX) {
-                return true;
-            }
-        } else if (c == '}' || c == ']') {
-            depth--;
-        }
-    }
-    return false;
-}
-
 enum status json_in_parse(struct json_in *in, struct slice text) {
     json_error_t error;
     in->root = NULL;
@@ -46,7 +26,7 @@ enum status json_in_parse(struct json_in *in, struct slice text) {
         json_in_fault(in, "", "the body is empty; a JSON object is needed");
         return ERR_INVALID;
     }
-    if (too_deep(text)) {
+    if (json_depth(text) > JSON_IN_DEPTH_MAX) {
         json_in_fault(in, "", "nested deeper than %d levels", JSON_IN_DEPTH_MAX);
         return ERR_INVALID;
     }

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- from the gateways
- * ------------------------------------------------------------------------------------------------- */
+/* --- from the gateways --- */
 
 static void on_link_settle(void *ctx, uint64_t token, struct slice gateway, const struct msg_epoch *epochs,
                            uint32_t n_epochs) {
@@ -102,8 +101,7 @@ struct link_host route_link_host(struct app *a) {
                               .incident = on_link_incident};
 }
 
-/* --- from the database
- * ------------------------------------------------------------------------------------------------- */
+/* --- from the database --- */
 
 static void on_store_loaded(void *ctx, struct store_boot *boot) {
     struct app *a = ctx;
@@ -220,8 +218,7 @@ struct store_host route_store_host(struct app *a) {
                                .fatal = on_store_fatal};
 }
 
-/* --- from people
- * ------------------------------------------------------------------------------------------------------- */
+/* --- from people --- */
 
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     struct app *a = ctx;

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Levels of brackets outside strings; whether they match is the parser's to say. */
-static unsigned depth_of(struct slice text) {
+unsigned json_depth(struct slice text) {
     unsigned depth = 0;
     unsigned deepest = 0;
     bool in_string = false;
@@ -76,7 +75,7 @@ enum status json_read(struct slice text, size_t max_bytes, unsigned depth, json_
     if (valid < text.n) {
         return error_set(err, ERR_INVALID, "", "byte %zu is not UTF-8; write the text in UTF-8", valid + 1);
     }
-    unsigned deepest = depth_of(text);
+    unsigned deepest = json_depth(text);
     if (deepest > depth) {
         return error_set(err, ERR_INVALID, "", "nested %u levels deep; %u are enough for a configuration",
                          deepest, depth);

@@ -29,4 +29,8 @@ MUSTCHECK enum status json_write_item(const json_t *item, struct buf *out, struc
 /* "a string", "a number", … */
 const char *json_type_words(const json_t *value);
 
+/* Levels of brackets outside strings; whether they match is the parser's to say. To be asked before jansson,
+ * which stops only at 2048 levels. */
+unsigned json_depth(struct slice text);
+
 #endif
