@@ -95,6 +95,6 @@ void live_write_alarm(const struct live *l, const struct alarm_record *r, struct
         buf_text(out, "null");
     }
     buf_text(out, ",\"r\":");
-    view_record(out, r, present ? core_model(core)->alarms[r->alarm].name : slice_str(""));
+    view_record(out, r, present ? core_model(core)->alarm_texts[r->alarm].name : slice_str(""));
     buf_byte(out, '}');
 }

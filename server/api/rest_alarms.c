@@ -75,7 +75,7 @@ struct ack {
 static void write_result(struct buf *out, const char *name, const struct ack_answer *v) {
     buf_text(out, "{\"alarm\":");
     buf_json_string(out, slice_str(name));
-    buf_printf(out, ",\"result\":\"%s\",\"call\":%u,\"acked_by\":", ack_result_name(v->result), v->call);
+    buf_printf(out, ",\"result\":\"%s\",\"call\":%u,\"acked_by\":", alarm_reply_name(v->result), v->call);
     if (v->acked_by[0] == '\0') {
         buf_text(out, "null");
     } else {

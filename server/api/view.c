@@ -52,9 +52,9 @@ void view_alarm(struct buf *out, const struct core *core, uint32_t alarm) {
     const struct model_alarm *cfg = &m->alarms[alarm];
     struct alarm_view v = core_alarm(core, alarm);
     bool has_tag = cfg->tag != MODEL_NONE;
-    bool has_limit = cfg->kind == ALARM_HIGH || cfg->kind == ALARM_LOW;
+    bool has_limit = alarm_kind_has_limit((enum alarm_kind)cfg->kind);
     buf_text(out, "{\"name\":");
-    buf_json_string(out, cfg->name);
+    buf_json_string(out, m->alarm_texts[alarm].name);
     view_string(out, "site", m->sites[cfg->site].name);
     if (has_tag) {
         view_string(out, "tag", m->tags[cfg->tag].name);
@@ -63,14 +63,14 @@ void view_alarm(struct buf *out, const struct core *core, uint32_t alarm) {
     }
     view_string(out, "gateway", m->gateways[cfg->gateway].name);
     buf_printf(out, ",\"kind\":\"%s\",\"priority\":%u,\"letter\":\"%c\",\"occ\":%u,\"call\":%u",
-               alarm_kind_name(cfg->kind), v.priority, v.letter, v.occ, v.call);
+               alarm_kind_name((enum alarm_kind)cfg->kind), v.priority, v.letter, v.occ, v.call);
     key_time(out, "raised", v.raised_us);
     key_time(out, "changed", v.changed_us);
     key_number(out, "value", v.raised_us == 0 ? (double)NAN : v.value);
     key_number(out, "limit", has_limit ? cfg->limit : (double)NAN);
     view_string(out, "unit", has_tag ? m->tags[cfg->tag].unit : slice_str(""));
     buf_text(out, ",\"message\":");
-    view_text(out, &cfg->message, cfg->name);
+    view_text(out, &m->alarm_texts[alarm].message, m->alarm_texts[alarm].name);
     key_actor(out, "acked_by", v.acked_us == 0 ? "" : v.acked_by);
     key_time(out, "acked_at", v.acked_us);
     buf_printf(out, ",\"untrusted\":%s}", v.untrusted ? "true" : "false");

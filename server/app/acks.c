@@ -17,32 +17,33 @@ static void answer(struct app *a, struct app_ack *ack) {
     free(ack->v);
 }
 
-/* The core's answer to the EVENT_ACK that acks_request is applying; request is its place in the list. */
+/* The core's answer to the EVENT_REQUEST that acks_request is applying; request is its place in the list. */
 void acks_effect(struct app *a, const struct effect *e) {
-    CHECK(a->collecting != NULL && e->ack.request < a->collecting->n);
-    struct ack_answer *to = &a->collecting->v[e->ack.request];
+    CHECK(a->collecting != NULL && e->reply.token < a->collecting->n);
+    struct ack_answer *to = &a->collecting->v[e->reply.token];
     *to = (struct ack_answer){
-        .alarm = e->ack.alarm, .result = e->ack.result, .call = e->ack.call, .acked_us = e->ack.acked_us};
-    memcpy(to->acked_by, e->ack.acked_by, sizeof to->acked_by);
-    if (e->ack.result == ACK_OK && e->ack.seq > a->collecting->seq) {
-        a->collecting->seq = e->ack.seq;
+        .alarm = e->reply.alarm, .result = e->reply.result, .call = e->reply.call, .acked_us = e->reply.acked_us};
+    memcpy(to->acked_by, e->reply.acked_by, sizeof to->acked_by);
+    if (e->reply.result == ALARM_OK && e->reply.seq > a->collecting->seq) {
+        a->collecting->seq = e->reply.seq;
     }
 }
 
 static void apply_all(struct app *a, struct app_ack *ack, const struct request *r) {
     a->collecting = ack;
     for (uint32_t i = 0; i < r->ack.n; i++) {
-        ack->v[i] = (struct ack_answer){.alarm = r->ack.v[i].alarm, .result = ACK_NOT_FOUND};
+        ack->v[i] = (struct ack_answer){.alarm = r->ack.v[i].alarm, .result = ALARM_E_UNKNOWN};
         if (r->ack.v[i].alarm == MODEL_NONE) {
             continue;
         }
-        struct event event = {.kind = EVENT_ACK,
-                              .ack = {.request = i,
-                                      .alarm = r->ack.v[i].alarm,
-                                      .call = r->ack.v[i].call,
-                                      .actor_key = r->actor.user_key,
-                                      .actor = r->actor.name,
-                                      .comment = r->ack.comment}};
+        struct event event = {.kind = EVENT_REQUEST,
+                              .request = {.token = i,
+                                          .ask = {.kind = ALARM_ASK_ACK,
+                                                  .alarm = r->ack.v[i].alarm,
+                                                  .call = r->ack.v[i].call,
+                                                  .actor_key = r->actor.user_key,
+                                                  .actor = r->actor.name,
+                                                  .comment = r->ack.comment}}};
         app_apply(a, &event);
     }
     a->collecting = NULL;

@@ -49,7 +49,7 @@ void reload_move_records(struct alarm_record *v, uint32_t n, const struct model 
                          const struct model *now) {
     for (uint32_t i = 0; i < n; i++) {
         if (v[i].alarm != MODEL_NONE) {
-            v[i].alarm = model_find_alarm(now, old->alarms[v[i].alarm].name);
+            v[i].alarm = model_find_alarm(now, old->alarm_texts[v[i].alarm].name);
         }
     }
 }

@@ -29,8 +29,10 @@ static void on_effect(void *ctx, const struct effect *e) {
     case EFFECT_RECORD:
         keep_record(a, &e->record);
         return;
-    case EFFECT_ACK:
+    case EFFECT_REPLY:
         acks_effect(a, e);
+        return;
+    case EFFECT_SILENCE:
         return;
     }
 }

@@ -73,9 +73,10 @@ static enum status init_model(struct compile *c, const uint64_t seed[2], struct 
     m->gateways = arena_alloc(&m->arena, m->n_gateways, sizeof m->gateways[0]);
     m->tags = arena_alloc(&m->arena, m->n_tags, sizeof m->tags[0]);
     m->alarms = arena_alloc(&m->arena, m->n_alarms, sizeof m->alarms[0]);
+    m->alarm_texts = arena_alloc(&m->arena, m->n_alarms, sizeof m->alarm_texts[0]);
     c->texts = arena_alloc(&m->arena, all_texts_size(c), 1);
     c->alarm_places = calloc((size_t)m->n_alarms + 1, sizeof c->alarm_places[0]);
-    if (m->sites == NULL || m->gateways == NULL || m->tags == NULL || m->alarms == NULL || c->texts == NULL ||
+    if (m->sites == NULL || m->gateways == NULL || m->tags == NULL || m->alarms == NULL || m->alarm_texts == NULL || c->texts == NULL ||
         c->alarm_places == NULL) {
         return error_set(err, ERR_NOMEM, "configuration", "no memory for %u tags and %u alarms", m->n_tags,
                          m->n_alarms);
@@ -103,6 +104,7 @@ static void add_gateways(struct compile *c) {
         g->key = item->pub.key;
         g->site = model_find_site(c->m, item->parsed.site);
         g->comm_alarm = MODEL_NONE;
+        g->clock_alarm = MODEL_NONE;
         index_name(&c->m->gateway_by_name, g->name, i);
         if (g->site == MODEL_NONE) {
             cross_unknown(&c->faults, &item->pub, "site", item->parsed.site);
@@ -193,13 +195,15 @@ static void add_alarms(struct compile *c) {
         const struct item *item = item_at(c, CONFIG_ALARM, i);
         uint32_t place = c->alarm_places[i];
         struct model_alarm *a = &c->m->alarms[place];
-        *a = moved(c, item).as_alarm;
+        struct config_parsed parsed = moved(c, item);
+        *a = parsed.as_alarm;
+        c->m->alarm_texts[place] = parsed.alarm_text;
         a->key = item->pub.key;
         a->revision = item->pub.revision;
-        a->site = model_find_site(c->m, item_site_of(a->name));
+        a->site = model_find_site(c->m, item_site_of(parsed.alarm_text.name));
         a->tag = MODEL_NONE;
         a->gateway = MODEL_NONE;
-        index_name(&c->m->alarm_by_name, a->name, place);
+        index_name(&c->m->alarm_by_name, parsed.alarm_text.name, place);
         if (a->site == MODEL_NONE) {
             cross_unknown_site(&c->faults, &item->pub);
         } else if (a->kind == ALARM_COMM) {

@@ -67,7 +67,7 @@ enum status config_set_complete(struct config_set *set, config_on_change on_chan
                                 struct error *err) {
     for (uint32_t i = config_set_count(set, CONFIG_ALARM); i > 0; i--) {
         const struct item *alarm = item_at(set, CONFIG_ALARM, i - 1);
-        if (alarm->parsed.as_alarm.kind != ALARM_COMM || has_gateway(set, alarm)) {
+        if (alarm->parsed.alarm_kind != ALARM_COMM || has_gateway(set, alarm)) {
             continue;
         }
         if (on_change != NULL) {

@@ -107,11 +107,11 @@ static void check_tag_limits(struct faults *f, const struct model *m, const stru
     }
     if (highest_low != NULL && lowest_high != NULL && highest_low->limit >= lowest_high->limit) {
         char pointer[POINTER_SIZE];
-        point(pointer, CONFIG_ALARM, highest_low->name, "limit");
+        point(pointer, CONFIG_ALARM, m->alarm_texts[highest_low - m->alarms].name, "limit");
         faults_add(f, pointer,
                    "is %.10g; a low limit must be below the high limits of the same tag, and %.*s is "
                    "at %.10g",
-                   highest_low->limit, SLICE_ARG(lowest_high->name), lowest_high->limit);
+                   highest_low->limit, SLICE_ARG(m->alarm_texts[lowest_high - m->alarms].name), lowest_high->limit);
     }
 }
 

@@ -60,8 +60,8 @@ static const struct field tag_fields[] = {
 };
 
 static const struct field alarm_fields[] = {
-    {"name", FIELD_SITE_NAME, REQUIRED, AT(as_alarm.name), 0, MODEL_NAME_MAX, NULL},
-    {"kind", FIELD_ENUM, REQUIRED, AT(as_alarm.kind), 0, 0, alarm_kinds},
+    {"name", FIELD_SITE_NAME, REQUIRED, AT(alarm_text.name), 0, MODEL_NAME_MAX, NULL},
+    {"kind", FIELD_ENUM, REQUIRED, AT(alarm_kind), 0, 0, alarm_kinds},
     {"tag", FIELD_SITE_NAME, OPTIONAL, AT(tag), 0, MODEL_NAME_MAX, NULL},
     {"gateway", FIELD_NAME, OPTIONAL, AT(gateway), 0, MODEL_NAME_MAX, NULL},
     {"limit", FIELD_NUMBER, OPTIONAL, AT(as_alarm.limit), -NUMBER_MAX, NUMBER_MAX, NULL},
@@ -69,8 +69,8 @@ static const struct field alarm_fields[] = {
     {"on_delay_s", FIELD_NUMBER, OPTIONAL, AT(on_delay_s), 0, DAY_S, NULL},
     {"off_delay_s", FIELD_NUMBER, OPTIONAL, AT(off_delay_s), 0, DAY_S, NULL},
     {"priority", FIELD_INTEGER, REQUIRED, AT(priority), 1, LOWEST_PRIORITY, NULL},
-    {"message", FIELD_TEXT, OPTIONAL, AT(as_alarm.message), 0, MESSAGE_MAX, NULL},
-    {"enabled", FIELD_BOOL, OPTIONAL, AT(as_alarm.enabled), 0, 0, NULL},
+    {"message", FIELD_TEXT, OPTIONAL, AT(alarm_text.message), 0, MESSAGE_MAX, NULL},
+    {"enabled", FIELD_BOOL, OPTIONAL, AT(alarm_enabled), 0, 0, NULL},
 };
 
 #define ROWS(table) (uint32_t)(sizeof(table) / sizeof(table)[0])
@@ -114,10 +114,11 @@ void fields_defaults(enum config_kind kind, struct config_parsed *ret) {
         ret->as_gateway = (struct model_gateway){.enabled = true};
         return;
     case CONFIG_TAG:
-        ret->as_tag = (struct model_tag){.type = TAG_FLOAT, .scale = 1};
+        ret->as_tag = (struct model_tag){.type = TAG_FLOAT, .scale = 1, .program = MODEL_NONE};
         return;
     case CONFIG_ALARM:
-        ret->as_alarm = (struct model_alarm){.enabled = true};
+        ret->alarm_enabled = true;
+        ret->as_alarm = (struct model_alarm){.options = ALARM_SHELVABLE, .more = MODEL_NONE};
         return;
     }
 }

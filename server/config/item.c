@@ -145,7 +145,7 @@ static bool ends_with(struct slice text, const char *suffix) {
 }
 
 static void check_comm_alarm(const struct config_parsed *parsed, struct faults *faults) {
-    struct slice local = item_local_of(parsed->as_alarm.name);
+    struct slice local = item_local_of(parsed->alarm_text.name);
     const char *why = "an alarm of a gateway's link (kind comm)";
     refuse_field(parsed, "tag", why, faults);
     refuse_field(parsed, "limit", why, faults);
@@ -162,7 +162,7 @@ static void check_comm_alarm(const struct config_parsed *parsed, struct faults *
 }
 
 static void check_tag_alarm(const struct config_parsed *parsed, struct faults *faults) {
-    struct slice name = parsed->as_alarm.name;
+    struct slice name = parsed->alarm_text.name;
     refuse_field(parsed, "gateway", "an alarm of a tag", faults);
     if (!given(parsed, CONFIG_ALARM, "tag")) {
         faults_add(faults, "/tag", "is missing; name the tag that the alarm watches");
@@ -175,7 +175,7 @@ static void check_tag_alarm(const struct config_parsed *parsed, struct faults *f
         faults_add(faults, "/name",
                    "ends with \"" COMM_SUFFIX "\", which is kept for alarms of gateways' links");
     }
-    if (parsed->as_alarm.kind == ALARM_STALE) {
+    if (parsed->alarm_kind == ALARM_STALE) {
         refuse_field(parsed, "limit", "an alarm of kind stale", faults);
         refuse_field(parsed, "deadband", "an alarm of kind stale", faults);
     } else if (!given(parsed, CONFIG_ALARM, "limit")) {
@@ -186,7 +186,7 @@ static void check_tag_alarm(const struct config_parsed *parsed, struct faults *f
 static void check_alarm(struct config_parsed *parsed, struct faults *faults) {
     struct model_alarm *a = &parsed->as_alarm;
     if (given(parsed, CONFIG_ALARM, "kind")) {
-        if (a->kind == ALARM_COMM) {
+        if (parsed->alarm_kind == ALARM_COMM) {
             check_comm_alarm(parsed, faults);
         } else {
             check_tag_alarm(parsed, faults);
@@ -195,6 +195,8 @@ static void check_alarm(struct config_parsed *parsed, struct faults *faults) {
     a->on_delay_us = llround(parsed->on_delay_s * (double)TM_SECOND_US);
     a->off_delay_us = llround(parsed->off_delay_s * (double)TM_SECOND_US);
     a->priority = (uint8_t)parsed->priority; /* 1 to 4 */
+    a->kind = (uint8_t)parsed->alarm_kind;
+    a->options |= parsed->alarm_enabled ? ALARM_ENABLED : 0;
 }
 
 static void check_across(enum config_kind kind, struct config_parsed *parsed, struct faults *faults) {
@@ -222,7 +224,7 @@ static struct slice name_of(enum config_kind kind, const struct config_parsed *p
     case CONFIG_TAG:
         return parsed->as_tag.name;
     case CONFIG_ALARM:
-        return parsed->as_alarm.name;
+        return parsed->alarm_text.name;
     }
     check_failed(__FILE__, __LINE__, "kind is one of the enum");
 }

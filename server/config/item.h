@@ -17,6 +17,9 @@ struct config_parsed {
     double off_delay_s;
     double priority;
     double decimals;
+    enum alarm_kind alarm_kind;
+    bool alarm_enabled;
+    struct model_alarm_text alarm_text;
     union {
         struct model_site as_site;
         struct model_gateway as_gateway;

@@ -6,24 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-const char *ack_result_name(enum ack_result result) {
-    switch (result) {
-    case ACK_OK:
-        return "ok";
-    case ACK_ALREADY:
-        return "already";
-    case ACK_STALE_CALL:
-        return "stale_call";
-    case ACK_BAD_CALL:
-        return "bad_call";
-    case ACK_NOT_FOUND:
-        return "not_found";
-    case ACK_NOT_ACTIVE:
-        return "not_active";
-    }
-    check_failed(__FILE__, __LINE__, "ack result is one of the enum");
-}
-
 static void *table(size_t count, size_t size) {
     return calloc(count > 0 ? count : 1, size);
 }
@@ -207,8 +189,11 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
     case EVENT_LINK:
         apply_link(core, event->link.gateway, event->link.up, &sink);
         break;
-    case EVENT_ACK:
+    case EVENT_REQUEST:
         core_alarm_ack(core, event, &sink);
+        break;
+    case EVENT_BACKLOG_END:
+    case EVENT_SILENCE:
         break;
     case EVENT_TIME:
         core_run_timers(core, core->now_us, &sink);

@@ -17,9 +17,23 @@
 #include <stdint.h>
 
 struct core;
+struct rule_part; /* server/core/rule_machine.h */
 
 /* A source time may be ahead of server time by this much; beyond, it is not believed. */
 #define CORE_FUTURE_MAX_US INT64_C(5000000)
+/* A suppressor whose rule turns unknown is kept for so long; then it counts as false: alarms show. */
+#define CORE_SUPPRESSOR_BLIND_US INT64_C(30000000)
+/* Three activations of an alarm within this time: it chatters, and sounds at most once in it. */
+#define CORE_CHATTER_US INT64_C(60000000)
+/* An earlier source time that arrives within this time takes the mark of the first one. */
+#define CORE_FIRST_OUT_US INT64_C(5000000)
+
+enum {
+    CORE_NOTES_MAX = 65536,      /* alarms that are shelved or out of service, with who and why */
+    CORE_SUPPRESSORS_MAX = 65536, /* (alarm, suppressor) pairs beside rules and groups of the configuration */
+    CORE_NAMES_MAX = 4096,       /* different names of people and suppressors that are remembered */
+};
+
 /* After a start, and when it is new, a gateway gets at least this long to connect before its comm alarm. */
 #define CORE_CONNECT_US INT64_C(120000000)
 
@@ -42,7 +56,9 @@ enum lane {
 enum event_kind {
     EVENT_SAMPLES, /* one message of a gateway: applied as one, equal times together */
     EVENT_LINK,    /* the gateway's session came up or went down */
-    EVENT_ACK,     /* an operator acknowledges what he saw */
+    EVENT_BACKLOG_END, /* all that a gateway had stored while its line was down has come */
+    EVENT_REQUEST,     /* a person asks something of one alarm */
+    EVENT_SILENCE,     /* the sound stops at one position; not an acknowledgement */
     EVENT_TIME, /* nothing but time: delays and staleness that are due by now. Events of one time come before
                    its timers; so send it when core_next_wake is not after now, behind the other events of the
                    turn */
@@ -62,30 +78,24 @@ struct event {
             bool up;
         } link;
         struct {
-            uint64_t request; /* the caller's own number, given back in the reply */
-            uint32_t alarm;
-            uint32_t call; /* the annunciation that the operator saw */
-            int64_t actor_key;
-            const char *actor;
-            const char *comment; /* may be "" */
-        } ack;
+            uint32_t gateway;
+            int64_t te_us; /* source time of its first live sample after the line came back */
+        } backlog_end;
+        struct {
+            uint64_t token; /* the caller's own number, given back in the answer */
+            struct alarm_request ask;
+        } request;
+        struct {
+            uint32_t position; /* MODEL_NONE: all */
+        } silence;
     };
 };
 
-enum ack_result {
-    ACK_OK,
-    ACK_ALREADY,    /* acknowledged before: by whom and when is in the reply */
-    ACK_STALE_CALL, /* there is a newer call than the one he saw */
-    ACK_BAD_CALL,   /* no such call was ever made */
-    ACK_NOT_FOUND,  /* no such alarm */
-    ACK_NOT_ACTIVE, /* the alarm is normal or disabled and has nothing to acknowledge */
-};
-const char *ack_result_name(enum ack_result result);
-
 enum effect_kind {
-    EFFECT_RECORD, /* journal this, show it */
-    EFFECT_ACK,    /* the answer to an EVENT_ACK; on ACK_OK its record (seq) must be durable before anybody is
-                      told */
+    EFFECT_RECORD,  /* journal this, show it */
+    EFFECT_REPLY,   /* the answer to an EVENT_REQUEST; on ALARM_OK its record (seq) must be durable before
+                       anybody is told */
+    EFFECT_SILENCE, /* show that a position was silenced */
 };
 
 struct effect {
@@ -93,14 +103,18 @@ struct effect {
     union {
         struct alarm_record record;
         struct {
-            uint64_t request;
+            uint64_t token;
             uint32_t alarm;
-            enum ack_result result;
-            uint64_t seq; /* of the record, with ACK_OK */
-            uint32_t call;
+            enum alarm_reply result;
+            uint64_t seq;  /* of the newest record that it caused, with ALARM_OK */
+            uint32_t call; /* the alarm's newest call */
+            char letter;   /* … and its state; 0 if there is no such alarm */
             int64_t acked_us;
             char acked_by[ALARM_ACTOR_SIZE];
-        } ack;
+        } reply;
+        struct {
+            uint32_t position;
+        } silence;
     };
 };
 
@@ -109,11 +123,21 @@ struct effect_sink {
     void (*emit)(void *ctx, const struct effect *effect);
 };
 
-/* What was durable: the newest journal record of each alarm, in any order, and the journal's highest seq. */
+/* What an alarm has gathered: microseconds of a runtime alarm, units of a total, S of a cusum. */
+struct alarm_accumulator {
+    int64_t alarm_key;
+    double amount;
+};
+
+/* What was durable: records of the journal in order of seq, at least the newest one of each alarm and those
+ * that fold.h needs beside it (or the whole journal); the journal's highest seq; the newest checkpoint of each
+ * accumulator. */
 struct core_restore {
     const struct alarm_record *records;
     size_t n;
     uint64_t journal_seq;
+    const struct alarm_accumulator *accumulators;
+    size_t n_accumulators;
 };
 
 /* A core for a model (borrowed, must outlive it). All links are down, all tags bad/initial, alarms as
@@ -149,13 +173,35 @@ struct core_counts {
     uint64_t backlog;
     uint64_t future;     /* more than CORE_FUTURE_MAX_US ahead: taken as of now, uncertain/clock at best */
     uint64_t foreign;    /* of another gateway's tag: never applied */
-    uint32_t unacked[5]; /* by priority 1 to 4; [0] is the sum */
-    uint32_t active;
+    uint32_t unacked[5]; /* shown ones, by priority 1 to 4; [0] is the sum */
+    uint32_t active;     /* shown ones */
+    uint32_t shelved;
+    uint32_t suppressed;
+    uint32_t out_of_service;
+    uint32_t disabled;
+    uint32_t untrusted;
+    uint32_t flood;  /* annunciations in the last ten minutes */
+    bool flooded;    /* more than 10 of them, until they are fewer than 5 */
 };
 
 const struct model *core_model(const struct core *core);
 struct tag_live core_tag(const struct core *core, uint32_t tag);
 struct alarm_view core_alarm(const struct core *core, uint32_t alarm);
+/* Who shelved it or took it out of service, and why; false if it is neither, or if the room for such notes was
+ * used up (CORE_NOTES_MAX; the journal has them in any case). */
+bool core_alarm_shelf(const struct core *core, uint32_t alarm, struct alarm_note *ret);
+bool core_alarm_out_of_service(const struct core *core, uint32_t alarm, struct alarm_note *ret);
+/* Names of what suppresses it now, in order of arrival. Returns how many there are; writes at most max. */
+uint32_t core_alarm_suppressors(const struct core *core, uint32_t alarm, const char **ret, uint32_t max);
+/* Why is it on: values and qualities of its rule's or condition's parts, as of now, in order of the source
+ * text. *ret_source is that text (of a limit alarm: one written for it), valid until the next call. */
+uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
+                            uint32_t max);
+/* What must survive a crash beside the journal: takes up to max accumulators, beginning with the i-th; returns
+ * how many. To be stored every 10 s and at every change of an accumulator's input. */
+uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret, uint32_t max);
+/* What the configuration costs: rules and alarms that one sample of this tag makes the core look at. */
+uint32_t core_tag_cost(const struct core *core, uint32_t tag);
 bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_us);
 struct core_counts core_counts(const struct core *core);
 /* Number of the newest record. */

@@ -15,15 +15,7 @@ static void copy_text(char *ret, size_t size, const char *text) {
 }
 
 static double limit_of(enum alarm_kind kind, double limit) {
-    switch (kind) {
-    case ALARM_HIGH:
-    case ALARM_LOW:
-        return limit;
-    case ALARM_STALE:
-    case ALARM_COMM:
-        return NAN;
-    }
-    check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+    return alarm_kind_has_limit(kind) ? limit : (double)NAN;
 }
 
 static double present_value(const struct core *core, const struct alarm_state *a) {
@@ -141,21 +133,18 @@ static enum truth stale_condition(const struct core *core, const struct alarm_st
 
 static enum truth condition_of(const struct core *core, const struct alarm_state *a) {
     const struct gateway_state *g = &core->gateways[a->gateway];
-    switch (a->kind) {
-    case ALARM_HIGH:
-        return core_tag_known(core, a->tag)
-                   ? condition_high(a->limit, a->deadband, a->condition, core->tags[a->tag].value)
-                   : TRUTH_UNKNOWN;
-    case ALARM_LOW:
-        return core_tag_known(core, a->tag)
-                   ? condition_low(a->limit, a->deadband, a->condition, core->tags[a->tag].value)
-                   : TRUTH_UNKNOWN;
-    case ALARM_STALE:
-        return stale_condition(core, a);
-    case ALARM_COMM:
-        return g->enabled && !g->up ? TRUTH_TRUE : TRUTH_FALSE;
+    if (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) {
+        if (!core_tag_known(core, a->tag)) {
+            return TRUTH_UNKNOWN;
+        }
+        double value = core->tags[a->tag].value;
+        return a->kind == ALARM_HIGH ? condition_high(a->limit, a->deadband, a->condition, value)
+                                     : condition_low(a->limit, a->deadband, a->condition, value);
     }
-    check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+    if (a->kind == ALARM_STALE) {
+        return stale_condition(core, a);
+    }
+    return g->enabled && !g->up ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm) {
@@ -250,48 +239,48 @@ void core_alarm_due(struct core *core, uint32_t alarm, const struct effect_sink 
 }
 
 /* Whether an acknowledgement of this call can be taken; OK is the one that changes something. */
-static enum ack_result judge_ack(const struct core *core, uint32_t alarm, uint32_t call) {
+static enum alarm_reply judge_ack(const struct core *core, uint32_t alarm, uint32_t call) {
     if (alarm >= core->model->n_alarms) {
-        return ACK_NOT_FOUND;
+        return ALARM_E_UNKNOWN;
     }
     const struct alarm_state *a = &core->alarms[alarm];
     if (!a->facts.enabled) {
-        return ACK_NOT_ACTIVE;
+        return ALARM_E_CALL;
     }
     if (call < 1 || call > a->call) {
-        return ACK_BAD_CALL;
+        return ALARM_E_CALL;
     }
     if (call < a->call) {
-        return ACK_STALE_CALL;
+        return ALARM_STALE_CALL;
     }
     if (a->facts.acked) {
-        return core->details[alarm].acked_us != 0 ? ACK_ALREADY : ACK_NOT_ACTIVE;
+        return core->details[alarm].acked_us != 0 ? ALARM_ALREADY : ALARM_E_CALL;
     }
-    return ACK_OK;
+    return ALARM_OK;
 }
 
 void core_alarm_ack(struct core *core, const struct event *event, const struct effect_sink *sink) {
-    uint32_t alarm = event->ack.alarm;
-    enum ack_result result = judge_ack(core, alarm, event->ack.call);
-    struct effect effect = {.kind = EFFECT_ACK,
-                            .ack = {.request = event->ack.request, .alarm = alarm, .result = result}};
-    if (result == ACK_OK) {
+    uint32_t alarm = event->request.ask.alarm;
+    enum alarm_reply result = judge_ack(core, alarm, event->request.ask.call);
+    struct effect effect = {.kind = EFFECT_REPLY,
+                            .reply = {.token = event->request.token, .alarm = alarm, .result = result}};
+    if (result == ALARM_OK) {
         const struct cause cause = {
-            .actor_key = event->ack.actor_key, .actor = event->ack.actor, .comment = event->ack.comment};
+            .actor_key = event->request.ask.actor_key, .actor = event->request.ask.actor, .comment = event->request.ask.comment};
         set_state(core, alarm, ALARM_EVENT_ACK, core->now_us, &cause, sink);
-        effect.ack.seq = core->journal_seq;
+        effect.reply.seq = core->journal_seq;
     }
-    if (result != ACK_NOT_FOUND) {
-        effect.ack.call = core->alarms[alarm].call;
-        effect.ack.acked_us = core->details[alarm].acked_us;
-        memcpy(effect.ack.acked_by, core->details[alarm].acked_by, sizeof effect.ack.acked_by);
+    if (result != ALARM_E_UNKNOWN) {
+        effect.reply.call = core->alarms[alarm].call;
+        effect.reply.acked_us = core->details[alarm].acked_us;
+        memcpy(effect.reply.acked_by, core->details[alarm].acked_by, sizeof effect.reply.acked_by);
     }
     sink->emit(sink->ctx, &effect);
 }
 
 static void settle_alarm(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
-    bool enabled = core->model->alarms[alarm].enabled;
+    bool enabled = model_alarm_is(&core->model->alarms[alarm], ALARM_ENABLED);
     if (a->facts.gone || (!a->facts.enabled && enabled)) {
         set_state(core, alarm, ALARM_EVENT_ENABLE, core->now_us, &the_system, sink);
     }

@@ -39,17 +39,64 @@ uint32_t model_find_alarm(const struct model *m, struct slice name) {
 }
 
 const char *alarm_kind_name(enum alarm_kind kind) {
+    static const char *const names[ALARM_KINDS] = {
+        [ALARM_HIGH] = "high",       [ALARM_LOW] = "low",       [ALARM_STALE] = "stale",
+        [ALARM_COMM] = "comm",       [ALARM_DEV] = "dev",       [ALARM_ROC] = "roc",
+        [ALARM_STATE] = "state",     [ALARM_CHANGE] = "change", [ALARM_QUALITY] = "quality",
+        [ALARM_DISC] = "disc",       [ALARM_EXPR] = "expr",     [ALARM_RUNTIME] = "runtime",
+        [ALARM_TOTAL] = "total",     [ALARM_CUSUM] = "cusum",   [ALARM_CUSUM_LOW] = "cusum_low",
+        [ALARM_CLOCK] = "clock",
+    };
+    CHECK((unsigned)kind < ALARM_KINDS);
+    return names[kind];
+}
+
+bool alarm_kind_has_limit(enum alarm_kind kind) {
     switch (kind) {
     case ALARM_HIGH:
-        return "high";
     case ALARM_LOW:
-        return "low";
+    case ALARM_DEV:
+    case ALARM_ROC:
+    case ALARM_RUNTIME:
+    case ALARM_TOTAL:
+    case ALARM_CUSUM:
+    case ALARM_CUSUM_LOW:
+        return true;
     case ALARM_STALE:
-        return "stale";
     case ALARM_COMM:
-        return "comm";
+    case ALARM_STATE:
+    case ALARM_CHANGE:
+    case ALARM_QUALITY:
+    case ALARM_DISC:
+    case ALARM_EXPR:
+    case ALARM_CLOCK:
+        return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+}
+
+struct model_alarm_more model_alarm_more_none(void) {
+    return (struct model_alarm_more){.limit_scale = 1,
+                                     .second_scale = 1,
+                                     .max_shelve_us = MODEL_SHELVE_MAX_US,
+                                     .limit_tag = MODEL_NONE,
+                                     .second_tag = MODEL_NONE,
+                                     .program = MODEL_NONE,
+                                     .suppress_program = MODEL_NONE,
+                                     .hidden_by = MODEL_NONE};
+}
+
+const struct model_alarm_more *model_alarm_more(const struct model *m, uint32_t alarm) {
+    static const struct model_alarm_more none = {.limit_scale = 1,
+                                                 .second_scale = 1,
+                                                 .max_shelve_us = MODEL_SHELVE_MAX_US,
+                                                 .limit_tag = MODEL_NONE,
+                                                 .second_tag = MODEL_NONE,
+                                                 .program = MODEL_NONE,
+                                                 .suppress_program = MODEL_NONE,
+                                                 .hidden_by = MODEL_NONE};
+    uint32_t more = m->alarms[alarm].more;
+    return more == MODEL_NONE ? &none : &m->more[more];
 }
 
 const char *tag_type_name(enum tag_type type) {

@@ -167,7 +167,7 @@ struct audit_row {
 
 struct ack_answer {
     uint32_t alarm;
-    enum ack_result result;
+    enum alarm_reply result;
     uint32_t call;
     int64_t acked_us;
     char acked_by[ALARM_ACTOR_SIZE];
