@@ -1,6 +1,6 @@
 /* One alarm's life after ISA-18.2 / IEC 62682: facts are kept, the letter that is shown is derived from them.
  * Three pure stages (condition, delay, alarm); each change is one record of the journal, and the live state is
- * the fold of the journal (fold.h). */
+ * the fold of the journal: core_new makes it from the records alone. */
 #ifndef PENSTOCK_CORE_ALARM_H
 #define PENSTOCK_CORE_ALARM_H
 
@@ -79,6 +79,7 @@ enum alarm_fact {
     FACT_ONE_SHOT = 128, /* the shelf ends with the return to normal, too */
     FACT_SUPPRESSED = 256, /* the set of suppressors is not empty */
     FACT_GONE = 512,
+    FACT_ESCALATES = 1024, /* the escalation of this occurrence is still to come */
 };
 
 enum alarm_cause {
@@ -105,6 +106,8 @@ enum {
 
 /* The source of a suppression by the alarm's own rule, as it stands in records. */
 #define ALARM_SOURCE_RULE "rule"
+/* … and by a higher alarm that is active. */
+#define ALARM_SOURCE_HIGHER "higher alarm"
 
 /* One line of the alarm journal. By value. */
 struct alarm_record {

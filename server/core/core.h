@@ -129,8 +129,8 @@ struct alarm_accumulator {
     double amount;
 };
 
-/* What was durable: records of the journal in order of seq, at least the newest one of each alarm and those
- * that fold.h needs beside it (or the whole journal); the journal's highest seq; the newest checkpoint of each
+/* What was durable: records of the journal in order of seq: the whole of it, or for each alarm the newest one
+ * and beside it the newest ACK, the SHELVE and OOS_ON in force and each SUPPRESS in force; the journal's highest seq; the newest checkpoint of each
  * accumulator. */
 struct core_restore {
     const struct alarm_record *records;
