@@ -28,13 +28,16 @@ static const struct alarm_row rows[] = {
      "returned to normal, which acknowledges it"},
     {ALARM_EVENT_RETURN, 'B', 'F', FOR_AUTO | FOR_NONE, IF_LATCHED, RECORD_RTN, OP_AUTO,
      "the process is normal, which acknowledges it; it stays latched until it is reset"},
-    {ALARM_EVENT_RETURN, 'C', 'A', FOR_ANY, IF_NOT_LATCHED, RECORD_RTN, 0, "returned to normal, was acknowledged"},
+    {ALARM_EVENT_RETURN, 'C', 'A', FOR_ANY, IF_NOT_LATCHED, RECORD_RTN, 0,
+     "returned to normal, was acknowledged"},
     {ALARM_EVENT_RETURN, 'C', 'F', FOR_ANY, IF_LATCHED, RECORD_RTN, 0,
      "the process is normal; it stays latched until it is reset"},
 
     {ALARM_EVENT_ACK, 'B', 'C', FOR_ANY, IF_EITHER, RECORD_ACK, 0, "acknowledged, still active"},
-    {ALARM_EVENT_ACK, 'D', 'A', FOR_ANY, IF_EITHER, RECORD_ACK, 0, "acknowledged after it had returned to normal"},
-    {ALARM_EVENT_ACK, 'E', 'F', FOR_ANY, IF_EITHER, RECORD_ACK, 0, "acknowledged; it stays latched until it is reset"},
+    {ALARM_EVENT_ACK, 'D', 'A', FOR_ANY, IF_EITHER, RECORD_ACK, 0,
+     "acknowledged after it had returned to normal"},
+    {ALARM_EVENT_ACK, 'E', 'F', FOR_ANY, IF_EITHER, RECORD_ACK, 0,
+     "acknowledged; it stays latched until it is reset"},
 
     {ALARM_EVENT_CONFIRM, 'A', 'A', FOR_ANY, IF_EITHER, RECORD_CONFIRM, 0, "confirmed after it had returned"},
     {ALARM_EVENT_CONFIRM, 'C', 'C', FOR_ANY, IF_EITHER, RECORD_CONFIRM, 0, "confirmed while it is active"},
@@ -60,15 +63,18 @@ static const struct alarm_row rows[] = {
      "shown again while active: announced"},
     {ALARM_EVENT_LEAVE, 'C', 'B', FOR_WAITING, IF_EITHER, RECORD_UNSHELVE, OP_CALL | OP_RING,
      "shown again while active: announced anew, whatever it was before"},
-    {ALARM_EVENT_LEAVE, 'C', 'C', FOR_NONE, IF_EITHER, RECORD_UNSHELVE, OP_CALL, "shown again; a notification"},
+    {ALARM_EVENT_LEAVE, 'C', 'C', FOR_NONE, IF_EITHER, RECORD_UNSHELVE, OP_CALL,
+     "shown again; a notification"},
     {ALARM_EVENT_LEAVE, 'B', 'C', FOR_NONE, IF_EITHER, RECORD_UNSHELVE, OP_CALL | OP_AUTO,
      "shown again; a notification since its configuration was changed"},
     {ALARM_EVENT_LEAVE, 'D', 'A', FOR_ANY, IF_EITHER, RECORD_UNSHELVE, OP_AUTO,
      "shown again; what happened while it was hidden needs no acknowledgement"},
-    {ALARM_EVENT_LEAVE, 'E', 'E', FOR_ANY, IF_EITHER, RECORD_UNSHELVE, 0, "shown again; latched and unacknowledged"},
+    {ALARM_EVENT_LEAVE, 'E', 'E', FOR_ANY, IF_EITHER, RECORD_UNSHELVE, 0,
+     "shown again; latched and unacknowledged"},
     {ALARM_EVENT_LEAVE, 'F', 'F', FOR_ANY, IF_EITHER, RECORD_UNSHELVE, 0, "shown again; latched"},
 
-    {ALARM_EVENT_DISABLE, 'A', 'Z', FOR_ANY, IF_EITHER, RECORD_DISABLE, OP_CLEAR, "disabled by configuration"},
+    {ALARM_EVENT_DISABLE, 'A', 'Z', FOR_ANY, IF_EITHER, RECORD_DISABLE, OP_CLEAR,
+     "disabled by configuration"},
     {ALARM_EVENT_DISABLE, 'B', 'Z', FOR_ANY, IF_EITHER, RECORD_DISABLE, OP_CLEAR,
      "disabled by configuration; the occurrence is closed"},
     {ALARM_EVENT_DISABLE, 'C', 'Z', FOR_ANY, IF_EITHER, RECORD_DISABLE, OP_CLEAR,
@@ -99,7 +105,8 @@ static const struct alarm_row rows[] = {
      "left the configuration while it was disabled"},
 };
 
-const struct alarm_row *alarm_fsm_row(enum alarm_event event, char from, enum alarm_ack_mode mode, bool latched) {
+const struct alarm_row *alarm_fsm_row(enum alarm_event event, char from, enum alarm_ack_mode mode,
+                                      bool latched) {
     unsigned latching = latched ? IF_LATCHED : IF_NOT_LATCHED;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].event == event && rows[i].from == from && (rows[i].modes & (1U << mode)) != 0 &&
@@ -141,8 +148,8 @@ uint16_t alarm_facts_with_base(uint16_t facts, char base) {
 
 bool alarm_facts_possible(uint16_t facts) {
     static const unsigned all = FACT_ENABLED | FACT_ACTIVE | FACT_ACKED | FACT_LATCHED | FACT_CONFIRM_DUE |
-                                FACT_OUT_OF_SERVICE | FACT_SHELVED | FACT_ONE_SHOT | FACT_SUPPRESSED | FACT_GONE |
-                                FACT_ESCALATES;
+                                FACT_OUT_OF_SERVICE | FACT_SHELVED | FACT_ONE_SHOT | FACT_SUPPRESSED |
+                                FACT_GONE | FACT_ESCALATES;
     static const unsigned nothing = FACT_ACKED | FACT_GONE;
     if ((facts & ~all) != 0) {
         return false;

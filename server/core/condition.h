@@ -1,5 +1,5 @@
-/* The condition stage: is a value beyond its limit? Deadband is memory: once true, false only at the limit minus
- * the deadband or better. NaN is unknown. Pure. */
+/* The condition stage: is a value beyond its limit? Deadband is memory: once true, false only at the limit
+ * minus the deadband or better. NaN is unknown. Pure. */
 #ifndef PENSTOCK_CORE_CONDITION_H
 #define PENSTOCK_CORE_CONDITION_H
 

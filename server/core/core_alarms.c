@@ -69,8 +69,8 @@ void core_alarm_trust(struct core *core, uint32_t alarm, bool trusted, const str
     }
 }
 
-/* Unknown counts as what the alarm says, while its gateway's link is up: the loss of a link must not become one
- * alarm for each tag. */
+/* Unknown counts as what the alarm says, while its gateway's link is up: the loss of a link must not become
+ * one alarm for each tag. */
 static enum truth with_policy(const struct model_alarm *m, const struct reading *r) {
     if (r->truth != TRUTH_UNKNOWN || r->blind) {
         return r->truth;
@@ -187,7 +187,8 @@ static void settle_enabled(struct core *core, uint32_t alarm, const struct effec
 
 static void settle_past(struct core *core, struct alarm_record *r, const struct effect_sink *sink) {
     char shown = alarm_shown_letter(r->facts);
-    const struct alarm_row *row = alarm_fsm_row(ALARM_EVENT_REMOVE, alarm_base_letter(r->facts), ACK_MANUAL, false);
+    const struct alarm_row *row =
+        alarm_fsm_row(ALARM_EVENT_REMOVE, alarm_base_letter(r->facts), ACK_MANUAL, false);
     if (row == NULL || shown == ALARM_NORMAL) {
         return; /* a normal alarm leaves without a record: the configuration's history tells */
     }

@@ -30,7 +30,8 @@ static void pair(const struct pairs *p, uint32_t from, uint32_t to) {
 
 typedef void (*pair_source)(const struct core *core, const struct pairs *p);
 
-static bool build_dependents(const struct core *core, uint32_t n, pair_source source, struct dependents *ret) {
+static bool build_dependents(const struct core *core, uint32_t n, pair_source source,
+                             struct dependents *ret) {
     struct pairs p = {.to = ret};
     ret->first = table((size_t)n + 2, sizeof *ret->first);
     if (ret->first == NULL) {
@@ -205,16 +206,18 @@ static bool allocate(struct core *core) {
     core->dirty_alarms.v = table(m->n_alarms, sizeof *core->dirty_alarms.v);
     core->changed = table(m->n_tags, sizeof *core->changed);
     return core->tags != NULL && core->gateways != NULL && core->alarms != NULL && core->details != NULL &&
-           core->memos != NULL && core->groups != NULL && core->shadows != NULL && core->shadow_tags != NULL &&
-           core->dirty_tags.v != NULL && core->dirty_alarms.v != NULL && core->changed != NULL &&
-           allocate_rules(core) && allocate_notes(core) && build_all_dependents(core);
+           core->memos != NULL && core->groups != NULL && core->shadows != NULL &&
+           core->shadow_tags != NULL && core->dirty_tags.v != NULL && core->dirty_alarms.v != NULL &&
+           core->changed != NULL && allocate_rules(core) && allocate_notes(core) &&
+           build_all_dependents(core);
 }
 
 static enum status allocate_all(struct core *core, struct error *err) {
     const struct model *m = core->model;
     uint32_t n_programs = m->rules == NULL ? 0 : rule_set_count(m->rules);
     if (!allocate(core)) {
-        return error_set(err, ERR_NOMEM, "core", "no memory for %u tags and %u alarms", m->n_tags, m->n_alarms);
+        return error_set(err, ERR_NOMEM, "core", "no memory for %u tags and %u alarms", m->n_tags,
+                         m->n_alarms);
     }
     enum status status =
         timer_init(&core->timers, TIMER_ALARM_KINDS * m->n_alarms + m->n_tags + m->n_groups, err);
@@ -360,12 +363,30 @@ void core_free(struct core **core) {
         return;
     }
     struct core *c = *core;
-    void *const tables[] = {c->tags,        c->gateways,       c->alarms,           c->details,
-                            c->memos,       c->groups,         c->names,            c->notes,
-                            c->free_notes,  c->suppressors,    c->users,            c->evaluated_us,
-                            c->history_us,  c->program_dirty,  c->shadows,          c->shadow_tags,
-                            c->dirty_tags.v, c->dirty_alarms.v, c->dirty_suppress.v, c->calculations.v,
-                            c->rank,        c->selected,        c->changed,        c->past};
+    void *const tables[] = {c->tags,
+                            c->gateways,
+                            c->alarms,
+                            c->details,
+                            c->memos,
+                            c->groups,
+                            c->names,
+                            c->notes,
+                            c->free_notes,
+                            c->suppressors,
+                            c->users,
+                            c->evaluated_us,
+                            c->history_us,
+                            c->program_dirty,
+                            c->shadows,
+                            c->shadow_tags,
+                            c->dirty_tags.v,
+                            c->dirty_alarms.v,
+                            c->dirty_suppress.v,
+                            c->calculations.v,
+                            c->rank,
+                            c->selected,
+                            c->changed,
+                            c->past};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         free(tables[i]);
     }

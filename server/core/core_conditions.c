@@ -13,8 +13,9 @@ struct rule_value core_read(const struct core *core, enum lens lens, uint32_t ta
     }
     const struct shadow_tag *s = &core->shadow_tags[tag];
     bool known = s->seen && !quality_is_bad(s->quality) && (s->quality & QUALITY_NO_VALUE) == 0;
-    return known ? (struct rule_value){.v = s->value, .known = true, .uncertain = !quality_is_good(s->quality)}
-                 : rule_unknown();
+    return known
+               ? (struct rule_value){.v = s->value, .known = true, .uncertain = !quality_is_good(s->quality)}
+               : rule_unknown();
 }
 
 static int64_t time_of(const struct core *core, enum lens lens, uint32_t tag) {
@@ -22,7 +23,8 @@ static int64_t time_of(const struct core *core, enum lens lens, uint32_t tag) {
 }
 
 /* A value as a number; unknown is NaN. An uncertain one is unknown where the alarm says so. */
-static double number(const struct core *core, uint32_t alarm, enum lens lens, uint32_t tag, struct reading *r) {
+static double number(const struct core *core, uint32_t alarm, enum lens lens, uint32_t tag,
+                     struct reading *r) {
     struct rule_value v = core_read(core, lens, tag);
     bool refused = v.uncertain && model_alarm_is(&core->model->alarms[alarm], ALARM_UNCERTAIN_BAD);
     r->uncertain = r->uncertain || v.uncertain;
@@ -91,16 +93,20 @@ static double value_of(struct core *core, uint32_t alarm, enum lens lens, int64_
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
 }
 
-struct reading core_alarm_numbers(struct core *core, uint32_t alarm) {
+struct reading core_alarm_numbers(const struct core *core, uint32_t alarm) {
     const struct model_alarm *m = &core->model->alarms[alarm];
+    enum alarm_kind kind = (enum alarm_kind)m->kind;
     struct reading r = {.value = (double)NAN};
-    if (m->kind == ALARM_ROC) {
-        int64_t ts_us = INT64_MIN; /* as it was newest evaluated */
-        r.value = value_of(core, alarm, LENS_LIVE, &ts_us, &r);
-    } else if (m->kind == ALARM_DEV || core_gathers((enum alarm_kind)m->kind)) {
-        int64_t ts_us = core->now_us;
-        r.value = m->kind == ALARM_STALE ? core->tags[m->tag].value
-                                         : value_of(core, alarm, LENS_LIVE, &ts_us, &r);
+    if (kind == ALARM_ROC) {
+        uint32_t program = model_alarm_more(core->model, alarm)->program;
+        struct rule_reader reader = core_rules_reader(core, LENS_LIVE);
+        struct rule_value v =
+            rule_machine_eval(core->rules, &reader, program, core->evaluated_us[program]).value;
+        r.value = v.known ? v.v : (double)NAN;
+    } else if (kind == ALARM_DEV) {
+        r.value = fabs(number(core, alarm, LENS_LIVE, m->tag, &r) - second(core, alarm, LENS_LIVE, &r));
+    } else if (core_gathers(kind) && kind != ALARM_STALE && kind != ALARM_CHANGE) {
+        r.value = core_gathered(core, alarm);
     } else if (m->tag != MODEL_NONE) {
         r.value = core->tags[m->tag].value; /* also one that is bad by now: it is what was there */
     }

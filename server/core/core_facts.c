@@ -126,8 +126,8 @@ static void note_activation(struct core *core, uint32_t alarm, int64_t src_us) {
 static uint16_t occurrence_facts(const struct core *core, uint32_t alarm, uint16_t facts) {
     const struct model_alarm *m = &core->model->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
-    bool escalates = more->escalate_us > 0 && m->ack_mode != ACK_NONE &&
-                     !alarm_letter_hidden(alarm_shown_letter(facts));
+    bool escalates =
+        more->escalate_us > 0 && m->ack_mode != ACK_NONE && !alarm_letter_hidden(alarm_shown_letter(facts));
     unsigned with = facts & ~(unsigned)(FACT_LATCHED | FACT_CONFIRM_DUE | FACT_ESCALATES);
     with |= model_alarm_is(m, ALARM_LATCH) ? FACT_LATCHED : 0;
     with |= model_alarm_is(m, ALARM_CONFIRM) ? FACT_CONFIRM_DUE : 0;
@@ -187,7 +187,7 @@ static uint8_t present_quality(const struct core *core, const struct model_alarm
     return down ? QUALITY_BAD | QUALITY_NO_VALUE | REASON_COMMS : QUALITY_NO_VALUE;
 }
 
-struct alarm_record core_alarm_record(struct core *core, uint32_t alarm) {
+struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
     const struct alarm_state *a = &core->alarms[alarm];
     const struct alarm_detail *d = core_detail_of(core, alarm);
     const struct model_alarm *m = &core->model->alarms[alarm];
@@ -281,11 +281,13 @@ static void note_auto(struct core *core, uint32_t alarm) {
 static bool is_annunciation(const struct core *core, uint32_t alarm, const struct change *c) {
     const struct model_alarm *m = &core->model->alarms[alarm];
     return (c->kind == RECORD_RAISE || c->kind == RECORD_RERAISE) && m->ack_mode != ACK_NONE &&
-           !model_alarm_is(m, ALARM_TEST) && !alarm_letter_hidden(alarm_shown_letter(core->alarms[alarm].facts));
+           !model_alarm_is(m, ALARM_TEST) &&
+           !alarm_letter_hidden(alarm_shown_letter(core->alarms[alarm].facts));
 }
 
 /* The only place where the facts of a configured alarm change; each change is one record. */
-static void commit(struct core *core, uint32_t alarm, const struct change *c, const struct effect_sink *sink) {
+static void commit(struct core *core, uint32_t alarm, const struct change *c,
+                   const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
     char from = alarm_shown_letter(a->facts);
     bool occurs = (c->ops & OP_OCC) != 0;
@@ -377,12 +379,13 @@ void core_hide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, u
     /* A shelf replaces the one before it. */
     unsigned replaced = FACT_ESCALATES | (kind == RECORD_SHELVE ? FACT_ONE_SHOT : 0U);
     uint16_t now = without(core->alarms[alarm].facts, replaced);
-    const struct change c = {.kind = kind, .facts = (uint16_t)(now | facts), .src_us = src_us, .cause = cause};
+    const struct change c = {
+        .kind = kind, .facts = (uint16_t)(now | facts), .src_us = src_us, .cause = cause};
     commit(core, alarm, &c, sink);
 }
 
-void core_unhide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, unsigned facts, int64_t src_us,
-                 const struct cause *cause, const struct effect_sink *sink) {
+void core_unhide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, unsigned facts,
+                 int64_t src_us, const struct cause *cause, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
     uint16_t after = without(a->facts, facts);
     struct change c = {.kind = kind, .facts = after, .src_us = src_us, .cause = cause};
@@ -418,8 +421,8 @@ void core_note_record(struct core *core, uint32_t alarm, enum alarm_record_kind 
     commit(core, alarm, &c, sink);
 }
 
-void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind, const struct reading *r,
-                         int64_t src_us, const struct effect_sink *sink) {
+void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind,
+                         const struct reading *r, int64_t src_us, const struct effect_sink *sink) {
     const struct change c = {.kind = kind,
                              .facts = core->alarms[alarm].facts,
                              .src_us = src_us,

@@ -63,7 +63,8 @@ static void stale_evaluate(struct core *core, uint32_t alarm, const struct effec
     }
     /* One that is armed already is too early at worst: it looks again when it is due. */
     int64_t armed_us = 0;
-    if (!timer_is_armed(&core->timers, core_timer(core, TIMER_STEP, alarm), &armed_us) || armed_us > deadline_us) {
+    if (!timer_is_armed(&core->timers, core_timer(core, TIMER_STEP, alarm), &armed_us) ||
+        armed_us > deadline_us) {
         arm_step(core, alarm, deadline_us);
     }
     core_alarm_step(core, alarm, heard || !active ? TRUTH_FALSE : TRUTH_UNKNOWN, core->now_us, sink);
@@ -98,7 +99,8 @@ static double growth(const struct core *core, uint32_t alarm) {
     if (!memo->growing) {
         return 0;
     }
-    return m->kind == ALARM_RUNTIME ? 1 : memo->value / (double)model_alarm_more(core->model, alarm)->every_us;
+    return m->kind == ALARM_RUNTIME ? 1
+                                    : memo->value / (double)model_alarm_more(core->model, alarm)->every_us;
 }
 
 static double amount_at(const struct core *core, uint32_t alarm, int64_t ts_us) {
@@ -128,7 +130,8 @@ static int64_t reaches_us(const struct core *core, uint32_t alarm, double limit)
     if (!(rate > 0) || isnan(limit)) {
         return INT64_MAX;
     }
-    double wait_us = ceil((limit - memo->amount) / rate - 1e-3); /* a thousandth of a microsecond is rounding */
+    double wait_us =
+        ceil((limit - memo->amount) / rate - 1e-3); /* a thousandth of a microsecond is rounding */
     if (wait_us < 0) {
         wait_us = 0;
     }

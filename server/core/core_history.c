@@ -52,8 +52,7 @@ static void open_shadow(struct core *core, uint32_t alarm) {
     const struct alarm_state *a = &core->alarms[alarm];
     struct shadow *s = &core->shadows[alarm];
     if (!s->open && (a->facts & FACT_ENABLED) != 0) {
-        *s = (struct shadow){
-            .delay = a->delay, .open = true, .condition = (a->bits & BIT_CONDITION) != 0};
+        *s = (struct shadow){.delay = a->delay, .open = true, .condition = (a->bits & BIT_CONDITION) != 0};
     }
 }
 
@@ -63,8 +62,8 @@ static void open_tag(struct core *core, uint32_t tag) {
         .value = t->value, .t_us = t->t_us, .quality = t->quality, .seen = (t->flags & TAG_SEEN) != 0};
 }
 
-/* Called when the line breaks, before its tags become unknown. A gap within a gap goes on with the shadow that
- * is open. */
+/* Called when the line breaks, before its tags become unknown. A gap within a gap goes on with the shadow
+ * that is open. */
 void core_history_begin(struct core *core, uint32_t gateway) {
     const struct dependents *tags = &core->gateway_tags;
     if (core->gateways[gateway].shadowed) {
@@ -100,7 +99,8 @@ static void follow(struct core *core, uint32_t alarm, enum delay_result result, 
     }
 }
 
-static void complete_before(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink) {
+static void complete_before(struct core *core, uint32_t alarm, int64_t ts_us,
+                            const struct effect_sink *sink) {
     struct shadow *s = &core->shadows[alarm];
     struct delay_config delays = core_alarm_delays(core, alarm);
     if (s->open && delay_ended_before(&s->delay, delays, ts_us)) {
@@ -191,8 +191,8 @@ void core_history_message(struct core *core, const struct event *event, const st
     }
 }
 
-/* Delays that were due before te complete; an excursion that is still open while the live alarm is normal ends
- * there; if the live alarm is active, they are the same excursion. */
+/* Delays that were due before te complete; an excursion that is still open while the live alarm is normal
+ * ends there; if the live alarm is active, they are the same excursion. */
 static void close_shadow(struct core *core, uint32_t alarm, uint32_t gateway, int64_t te_us,
                          const struct effect_sink *sink) {
     struct shadow *s = &core->shadows[alarm];

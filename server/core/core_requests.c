@@ -38,8 +38,8 @@ static enum alarm_reply shelve(struct core *core, const struct alarm_request *as
     }
     d->shelf_note = core_note_new(core, core_journal_time(core), cause->actor, cause->comment);
     d->until_us = core->now_us + duration_us;
-    core_hide(core, alarm, RECORD_SHELVE, FACT_SHELVED | (ask->one_shot ? FACT_ONE_SHOT : 0U), core->now_us, cause,
-              sink);
+    core_hide(core, alarm, RECORD_SHELVE, FACT_SHELVED | (ask->one_shot ? FACT_ONE_SHOT : 0U), core->now_us,
+              cause, sink);
     timer_arm(&core->timers, core_timer(core, TIMER_SHELF, alarm), d->until_us);
     return ALARM_OK;
 }
@@ -73,12 +73,14 @@ static enum alarm_reply zero(struct core *core, uint32_t alarm, const struct cau
     return ALARM_OK;
 }
 
-static void disable(struct core *core, uint32_t alarm, const struct cause *cause, const struct effect_sink *sink) {
+static void disable(struct core *core, uint32_t alarm, const struct cause *cause,
+                    const struct effect_sink *sink) {
     core_transit(core, alarm, ALARM_EVENT_DISABLE, core->now_us, cause, sink);
     core_alarm_forget(core, alarm);
 }
 
-static void enable(struct core *core, uint32_t alarm, const struct cause *cause, const struct effect_sink *sink) {
+static void enable(struct core *core, uint32_t alarm, const struct cause *cause,
+                   const struct effect_sink *sink) {
     core_transit(core, alarm, ALARM_EVENT_ENABLE, core->now_us, cause, sink);
     core_suppress_enabled(core, alarm, sink);
     if (core_gathers((enum alarm_kind)core->model->alarms[alarm].kind)) {
@@ -110,7 +112,8 @@ static enum alarm_reply do_it(struct core *core, const struct alarm_request *ask
     case ALARM_ASK_SHELVE:
         return shelve(core, ask, cause, sink);
     case ALARM_ASK_UNSHELVE:
-        core_unhide(core, alarm, RECORD_UNSHELVE, FACT_SHELVED | FACT_ONE_SHOT, core->now_us, &unshelve, sink);
+        core_unhide(core, alarm, RECORD_UNSHELVE, FACT_SHELVED | FACT_ONE_SHOT, core->now_us, &unshelve,
+                    sink);
         return ALARM_OK;
     case ALARM_ASK_SUPPRESS:
         return text(ask->source)[0] == '\0'

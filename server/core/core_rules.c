@@ -206,7 +206,8 @@ static void work_off(struct core *core, int64_t ts_us, bool from_samples, const 
     core->dirty_tags.n = 0;
 }
 
-void core_rules_propagate(struct core *core, int64_t ts_us, bool from_samples, const struct effect_sink *sink) {
+void core_rules_propagate(struct core *core, int64_t ts_us, bool from_samples,
+                          const struct effect_sink *sink) {
     uint32_t n = core->dirty_tags.n;
     touch(core, core->dirty_tags.v, n, ts_us, from_samples);
     for (uint32_t i = 0; i < n; i++) {

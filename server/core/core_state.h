@@ -1,8 +1,6 @@
-/* Inside of the core: its state, and the functions by which its files work together. Nobody outside server/core
- * includes this. The files, in the order of a sample's walk:
- *   core.c            events and timers in, views out
- *   core_build.c      memory, and who depends on whom
- *   core_tags.c       the live table
+/* Inside of the core: its state, and the functions by which its files work together. Nobody outside
+ * server/core includes this. The files, in the order of a sample's walk: core.c            events and timers
+ * in, views out core_build.c      memory, and who depends on whom core_tags.c       the live table
  *   core_rules.c      rules: calculated tags, the wheel of seconds
  *   core_conditions.c is the condition true, false or unknown
  *   core_alarms.c     condition to delay stage
@@ -34,8 +32,8 @@ enum tag_flag {
     TAG_RULED = 32, /* a rule reads it: each sample counts, none can be passed over */
 };
 
-/* All that the walk of a sample touches, one cache line. While the value is good and stays within quiet_low to
- * quiet_high, no alarm can have anything to say: the walk ends here. */
+/* All that the walk of a sample touches, one cache line. While the value is good and stays within quiet_low
+ * to quiet_high, no alarm can have anything to say: the walk ends here. */
 struct tag_state {
     _Alignas(64) double value; /* last one known */
     double shown; /* value when the tag was last taken as changed: the display's deadband counts from there */
@@ -56,9 +54,9 @@ struct gateway_state {
     int64_t since_us; /* of the present state of the link */
     bool enabled;
     bool up;
-    bool starting;  /* was never up since the server knows of it: it gets time to connect */
-    bool future;    /* its newest live message had samples from the future */
-    bool shadowed;  /* its line broke and what was stored meanwhile has not all come */
+    bool starting; /* was never up since the server knows of it: it gets time to connect */
+    bool future;   /* its newest live message had samples from the future */
+    bool shadowed; /* its line broke and what was stored meanwhile has not all come */
 };
 
 enum alarm_bit {
@@ -85,8 +83,8 @@ struct alarm_state {
     uint32_t memo;   /* index in memos, MODEL_NONE if it gathers nothing */
     uint32_t occ;
     uint32_t call;
-    uint32_t acked_occ; /* occurrence of the newest acknowledgement */
-    uint32_t sound;     /* number of its newest sound */
+    uint32_t acked_occ;   /* occurrence of the newest acknowledgement */
+    uint32_t sound;       /* number of its newest sound */
     uint32_t suppressors; /* first of its set, index in the pool; 0: empty */
     uint16_t facts;
     uint8_t priority; /* effective */
@@ -104,10 +102,10 @@ struct alarm_detail {
     int64_t called_us;
     int64_t changed_us;
     int64_t acked_us;
-    int64_t until_us;    /* end of the shelf */
+    int64_t until_us;        /* end of the shelf */
     int64_t activated_us[2]; /* source times of the two activations before the newest one */
-    int64_t rang_us;     /* server time of the newest sound; 0 if none */
-    double value;        /* at the newest activation */
+    int64_t rang_us;         /* server time of the newest sound; 0 if none */
+    double value;            /* at the newest activation */
     uint32_t rise_call;
     uint32_t shelf_note; /* index in notes; 0: none */
     uint32_t service_note;
@@ -236,13 +234,13 @@ struct core {
     struct message_order order;
     struct core_counts counts;
     struct kpi_flood_live flood;
-    uint32_t sounds; /* number of the newest sound */
+    uint32_t sounds;                        /* number of the newest sound */
     uint32_t silenced[MODEL_POSITIONS_MAX]; /* sounds up to this number are silent at the position */
     struct alarm_record *past; /* newest records of alarms that left the configuration, by key: the numbers of
                                   an alarm that comes back go on */
     uint32_t n_past;
     char explained[512]; /* text of core_alarm_explain */
-    bool unsettled; /* restored, but not yet compared with the configuration: records may be due */
+    bool unsettled;      /* restored, but not yet compared with the configuration: records may be due */
 };
 
 /* Who did it and why; an empty one is the system itself. */
@@ -288,8 +286,8 @@ static inline uint32_t core_timer_of_group(const struct core *core, uint32_t gro
 }
 /* Server time as the journal tells it. */
 int64_t core_journal_time(const struct core *core);
-/* Server time at which something of source time at_us is due: behind the server's clock by the age of the sample
- * that says so. */
+/* Server time at which something of source time at_us is due: behind the server's clock by the age of the
+ * sample that says so. */
 static inline int64_t core_due_us(const struct core *core, int64_t ts_us, int64_t at_us) {
     return (core->now_us < ts_us ? core->now_us : ts_us) + (at_us - ts_us);
 }
@@ -303,8 +301,8 @@ void core_tag_changed(struct core *core, uint32_t tag);
 void core_tags_message(struct core *core, const struct event *event, const struct effect_sink *sink);
 void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct effect_sink *sink);
 void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const struct effect_sink *sink);
-/* Server time from which silence of the tag is counted: its newest sample, or the return of the link if that was
- * later. */
+/* Server time from which silence of the tag is counted: its newest sample, or the return of the link if that
+ * was later. */
 int64_t core_tag_heard_us(const struct core *core, uint32_t tag);
 /* Arms the timer of staleness if the tag has one, it is not stale yet and the link is up. */
 void core_tag_watch(struct core *core, uint32_t tag);
@@ -316,9 +314,10 @@ void core_tag_dirty(struct core *core, uint32_t tag);
 void core_tag_requiet(struct core *core, uint32_t tag);
 
 /* --- core_rules.c */
-/* The dirty tags have new values (or have become unknown): rules, calculated tags, suppression, conditions, in
- * that order, each once. from_samples: there were samples, not only a loss. */
-void core_rules_propagate(struct core *core, int64_t ts_us, bool from_samples, const struct effect_sink *sink);
+/* The dirty tags have new values (or have become unknown): rules, calculated tags, suppression, conditions,
+ * in that order, each once. from_samples: there were samples, not only a loss. */
+void core_rules_propagate(struct core *core, int64_t ts_us, bool from_samples,
+                          const struct effect_sink *sink);
 /* All rules that can change by themselves at due_us. */
 void core_rules_tick(struct core *core, int64_t due_us, const struct effect_sink *sink);
 /* Value of a program now, at ts_us or its newest evaluation; *ret_t_us is that time. */
@@ -332,9 +331,10 @@ struct rule_reader core_rules_reader(const struct core *core, enum lens lens);
 
 /* --- core_conditions.c */
 /* ts_us is moved to the time of the evidence. */
-struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens, bool was_true, int64_t *ts_us);
+struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens, bool was_true,
+                              int64_t *ts_us);
 /* What a record says of the alarm: value and limit as of now. */
-struct reading core_alarm_numbers(struct core *core, uint32_t alarm);
+struct reading core_alarm_numbers(const struct core *core, uint32_t alarm);
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens);
 /* A tag's value through a lens. */
 struct rule_value core_read(const struct core *core, enum lens lens, uint32_t tag);
@@ -375,7 +375,8 @@ void core_suppress_alarm_due(struct core *core, uint32_t alarm, const struct eff
 void core_suppress_group_due(struct core *core, uint32_t group, const struct effect_sink *sink);
 /* What an alarm hides while it is shown and active is brought in line with it. */
 void core_suppress_lower(struct core *core, uint32_t alarm, int64_t src_us, const struct effect_sink *sink);
-/* Adds to, takes from the set of an alarm, with a record. ALARM_ALREADY, ALARM_E_NOT_SUPPRESSED, ALARM_E_FULL. */
+/* Adds to, takes from the set of an alarm, with a record. ALARM_ALREADY, ALARM_E_NOT_SUPPRESSED,
+ * ALARM_E_FULL. */
 enum alarm_reply core_suppress_add(struct core *core, uint32_t alarm, const char *source, int64_t src_us,
                                    const struct cause *cause, const struct effect_sink *sink);
 enum alarm_reply core_suppress_take(struct core *core, uint32_t alarm, const char *source, int64_t src_us,
@@ -400,18 +401,18 @@ void core_transit(struct core *core, uint32_t alarm, enum alarm_event event, int
 void core_hide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, unsigned facts, int64_t src_us,
                const struct cause *cause, const struct effect_sink *sink);
 /* One reason less; the last one lets it leave. */
-void core_unhide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, unsigned facts, int64_t src_us,
-                 const struct cause *cause, const struct effect_sink *sink);
+void core_unhide(struct core *core, uint32_t alarm, enum alarm_record_kind kind, unsigned facts,
+                 int64_t src_us, const struct cause *cause, const struct effect_sink *sink);
 /* A record that changes no letter (PRIO, COMMENT, QUALITY, ZERO, HIST_…). */
 void core_note_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind, int64_t src_us,
                       const struct cause *cause, const struct effect_sink *sink);
 /* … one that stored samples tell of (HIST_…), with what they said. */
-void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind, const struct reading *r,
-                         int64_t src_us, const struct effect_sink *sink);
+void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind,
+                         const struct reading *r, int64_t src_us, const struct effect_sink *sink);
 void core_escalate(struct core *core, uint32_t alarm, const struct effect_sink *sink);
 void core_priority(struct core *core, uint32_t alarm, uint8_t before, const struct effect_sink *sink);
 /* The newest record of an alarm, as far as it can be told from its state. */
-struct alarm_record core_alarm_record(struct core *core, uint32_t alarm);
+struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm);
 /* Arms and disarms re-announcement and escalation as the facts say. */
 void core_alarm_watch(struct core *core, uint32_t alarm);
 /* Keeps core_counts in step when facts or priority change; pass the former. */

@@ -50,8 +50,8 @@ bool core_suppressors_drop(struct core *core, uint32_t alarm, const char *source
 
 void core_suppressors_clear(struct core *core, uint32_t alarm) {
     while (core->alarms[alarm].suppressors != 0) {
-        bool dropped = core_suppressors_drop(core, alarm,
-                                             core->names[core->suppressors[core->alarms[alarm].suppressors].name]);
+        bool dropped = core_suppressors_drop(
+            core, alarm, core->names[core->suppressors[core->alarms[alarm].suppressors].name]);
         CHECK(dropped);
     }
 }
@@ -121,7 +121,8 @@ static void set_one(struct core *core, uint32_t alarm, const char *source, bool 
     if (!is_enabled(core, alarm)) {
         return;
     }
-    /* Room for rules and groups is reserved; one that is there already, or was taken by hand, stays as it is. */
+    /* Room for rules and groups is reserved; one that is there already, or was taken by hand, stays as it is.
+     */
     enum alarm_reply reply = on ? core_suppress_add(core, alarm, source, src_us, &core_the_system, sink)
                                 : core_suppress_take(core, alarm, source, src_us, &core_the_system, sink);
     CHECK(reply != ALARM_E_FULL);
@@ -141,7 +142,7 @@ static void set_all(struct core *core, const struct target *t, bool on, int64_t 
 
 static void move(struct core *core, const struct target *t, enum suppress_input input, int64_t ts_us,
                  const struct effect_sink *sink) {
-    enum suppress_state state = (enum suppress_state)*t->state;
+    enum suppress_state state = (enum suppress_state) * t->state;
     switch ((enum suppress_action)actions[state][input]) {
     case KEEP:
         return;

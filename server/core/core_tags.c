@@ -275,8 +275,8 @@ static bool is_late(const struct tag_state *t, enum lane lane, int64_t t_us) {
     return lane != LANE_SNAPSHOT && (t->flags & TAG_SEEN) != 0 && t_us < t->t_us;
 }
 
-/* A good value that follows a good one, within which no alarm has anything to say: the whole walk, for nearly all
- * samples. False: it must take the long way. */
+/* A good value that follows a good one, within which no alarm has anything to say: the whole walk, for nearly
+ * all samples. False: it must take the long way. */
 static bool pass_by(struct core *core, const struct message *m, const struct sample *s) {
     struct tag_state *t = &core->tags[s->tag];
     static const unsigned long_way = TAG_SEEN | TAG_LOST | TAG_STALE | TAG_DIRTY;

@@ -172,8 +172,8 @@ static void explain_condition(struct explanation *e, struct core *core, uint32_t
         return;
     }
     if (core_gathers(kind) || kind == ALARM_QUALITY || kind == ALARM_STATE) {
-        explain(e, slice_str(alarm_kind_name(kind)), rule_known(core_gathered(core, alarm), false), RULE_NUMBER,
-                slice_str(""));
+        explain(e, slice_str(alarm_kind_name(kind)), rule_known(core_gathered(core, alarm), false),
+                RULE_NUMBER, slice_str(""));
         explain_words(e, " of ");
     }
     explain_tag(e, core, m->tag);
@@ -184,8 +184,8 @@ static void explain_condition(struct explanation *e, struct core *core, uint32_t
     explain_limit(e, core, alarm);
 }
 
-uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
-                            uint32_t max) {
+uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source,
+                            struct rule_part *ret, uint32_t max) {
     CHECK(alarm < core->model->n_alarms);
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
     if (more->program != MODEL_NONE) {
@@ -218,7 +218,8 @@ uint32_t core_tag_cost(const struct core *core, uint32_t tag) {
     return cost;
 }
 
-uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret, uint32_t max) {
+uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
+                           uint32_t max) {
     uint32_t n = 0;
     uint32_t place = 0;
     for (uint32_t i = 0; i < core->n_memos && n < max; i++) {
@@ -226,7 +227,8 @@ uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm
         if (m->kind == ALARM_CHANGE || m->kind == ALARM_DISC || place++ < first) {
             continue;
         }
-        ret[n++] = (struct alarm_accumulator){.alarm_key = m->key, .amount = core_gathered(core, core->memos[i].alarm)};
+        ret[n++] = (struct alarm_accumulator){.alarm_key = m->key,
+                                              .amount = core_gathered(core, core->memos[i].alarm)};
     }
     return n;
 }
