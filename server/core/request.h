@@ -177,7 +177,6 @@ struct ack_answer {
 struct config_fault {
     char pointer[160];
     char text[320];
-    char code[24];
 };
 
 struct reply {
