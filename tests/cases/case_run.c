@@ -523,6 +523,10 @@ static void do_crash(struct case_run *run) {
     if (run->core == NULL) {
         case_fail(run, "it is down already");
     }
+    if (core_next_wake(run->core) > run->now_us) {
+        /* The newest checkpoint is of this very moment; no timer that is due at it has run. */
+        apply(run, &(struct event){.kind = EVENT_TIME});
+    }
     run->n_accumulators = core_accumulators == NULL
                               ? 0
                               : core_accumulators(run->core, 0, run->accumulators, CASE_ACCUMULATORS_MAX);
