@@ -278,14 +278,16 @@ const char *case_setup_add(struct case_setup *s, const struct case_line *line, u
         }
         struct case_def *def = put_def(s, items[i].item, line->word[first + 1].text);
         def->kind = names == 2 ? line->word[first + 2].text : NULL;
-        return case_setup_change(s, def, line, first + 1 + names, end);
+        const char *fault = case_setup_change(s, def, line, first + 1 + names, end);
+        def->declares_states = case_def_get(def, "states") != NULL;
+        return fault;
     }
     return case_text(s->arena, "\"%s\" is nothing that a case begins with", what);
 }
 
 void case_setup_name_states(struct case_setup *s, const char *tag, const char *state) {
     struct case_def *def = case_setup_find(s, CASE_ITEM_TAG, tag);
-    if (def == NULL) {
+    if (def == NULL || def->declares_states) {
         return;
     }
     const char *known = case_def_get(def, "states");
@@ -399,10 +401,23 @@ static bool has_gateway_key(const struct case_def *def) {
     return case_def_get(def, "gw") != NULL || case_def_get(def, "gateway") != NULL;
 }
 
+/* The tag's values are states: it names them, or an alarm asks for some. */
+static bool has_states(const struct case_setup *s, const struct case_def *tag) {
+    bool has = case_def_get(tag, "states") != NULL;
+    for (uint32_t i = 0; i < s->n && !has; i++) {
+        const struct case_def *a = &s->def[i];
+        const char *watched = a->item == CASE_ITEM_ALARM && !a->removed && strcmp(a->kind, "state") == 0
+                                  ? case_def_get(a, "tag")
+                                  : NULL;
+        has = watched != NULL && strcmp(watched, tag->name) == 0;
+    }
+    return has;
+}
+
 static void write_defaults(const struct case_setup *s, struct body *b, const struct case_def *def) {
     bool calculated = case_def_get(def, "expr") != NULL;
     const char *type = case_def_get(def, "type");
-    if (def->item == CASE_ITEM_TAG && type == NULL && case_def_get(def, "states") != NULL) {
+    if (def->item == CASE_ITEM_TAG && type == NULL && has_states(s, def)) {
         buf_text(&b->out, ",\"type\":\"int\"");
     }
     if (def->item == CASE_ITEM_TAG && (type == NULL || type[0] != 'b')) {

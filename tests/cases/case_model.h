@@ -19,6 +19,7 @@ struct case_def {
     struct case_word *word; /* CASE_KEYS_MAX at most */
     uint32_t n;
     bool removed;
+    bool declares_states; /* of a tag: its line names them */
 };
 
 struct case_gateway {
@@ -57,8 +58,7 @@ const char *case_setup_add(struct case_setup *s, const struct case_line *line, u
 const char *case_setup_change(struct case_setup *s, struct case_def *def, const struct case_line *line,
                               uint32_t from, uint32_t end);
 void case_setup_set(struct case_setup *s, struct case_def *def, const char *key, const char *text);
-/* Gives names of states to tags that are given words as values but have no states. To be called once when all
- * lines of the case are known; text is all of it. */
+/* One more name among the states of a tag whose line names none; nothing if it is known. */
 void case_setup_name_states(struct case_setup *s, const char *tag, const char *state);
 /* NULL if there is none, or it was removed. */
 struct case_def *case_setup_find(const struct case_setup *s, enum case_item item, const char *name);

@@ -713,21 +713,41 @@ static bool is_trial(const struct case_line *line) {
     return is_word(line, 0, "config") || is_word(line, 0, "limits") || case_line_arrow(line) < line->n;
 }
 
-/* Values of a tag that are words are the names of its states. */
+/* Each word of a list of states that is no number. */
+static void name_listed_states(struct case_run *run, const char *tag, const char *list) {
+    for (const char *p = list; *p != '\0'; p += *p == ',') {
+        size_t n = strcspn(p, ",@!");
+        const char *value = case_text(&run->arena, "%.*s", (int)n, p);
+        double number = 0;
+        if (n > 0 && !case_number(value, &number) && strcmp(value, "true") != 0 &&
+            strcmp(value, "false") != 0) {
+            case_setup_name_states(&run->setup, tag, value);
+        }
+        p += strcspn(p, ",");
+    }
+}
+
+/* Values of a tag that are words, in samples or in what an alarm watches for, are the names of its states. */
 static void name_states(struct case_run *run, const struct parts *parts) {
     for (uint32_t i = 0; i < parts->n_input; i++) {
         const struct case_line *line = &parts->input[i];
-        if (!is_word(line, 1, "sample") && !is_word(line, 1, "stored") && !is_word(line, 1, "snapshot")) {
-            continue;
-        }
-        for (uint32_t w = 2; w < line->n; w++) {
-            size_t n = strcspn(line->word[w].text, "@!");
-            const char *value = case_text(&run->arena, "%.*s", (int)n, line->word[w].text);
-            double number = 0;
-            if (line->word[w].key != NULL && n > 0 && !case_number(value, &number) &&
-                strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
-                case_setup_name_states(&run->setup, line->word[w].key, value);
+        bool samples =
+            is_word(line, 1, "sample") || is_word(line, 1, "stored") || is_word(line, 1, "snapshot");
+        for (uint32_t w = 2; samples && w < line->n; w++) {
+            if (line->word[w].key != NULL) {
+                name_listed_states(run, line->word[w].key, line->word[w].text);
             }
+        }
+    }
+    for (uint32_t i = 0; i < run->setup.n; i++) {
+        const struct case_def *def = &run->setup.def[i];
+        bool state = def->item == CASE_ITEM_ALARM && strcmp(def->kind, "state") == 0;
+        const char *tag = state ? case_def_get(def, "tag") : NULL;
+        const char *states = state ? case_def_get(def, "states") : NULL;
+        const struct case_def *tag_def =
+            tag == NULL ? NULL : case_setup_find(&run->setup, CASE_ITEM_TAG, tag);
+        if (states != NULL && tag_def != NULL && !tag_def->declares_states) {
+            name_listed_states(run, tag, states);
         }
     }
 }
@@ -794,11 +814,12 @@ static void begin(struct case_run *run, const struct parts *parts) {
         case_fail(run, "refused: %s", refusal.text);
     }
     run->now_us = run->setup.base_us;
-    if (parts->n_input > 0) {
-        run->line = &parts->input[0];
-        int64_t first_us = case_time_us(run, parts->input[0].word[0].text);
-        run->now_us = first_us < run->now_us ? first_us : run->now_us;
+    if (parts->n_input == 0) {
+        return; /* only a configuration is tried */
     }
+    run->line = &parts->input[0];
+    int64_t first_us = case_time_us(run, parts->input[0].word[0].text);
+    run->now_us = first_us < run->now_us ? first_us : run->now_us;
     new_core(run, NULL);
     for (uint32_t g = 0; g < run->setup.n_gateways; g++) {
         link_event(run, g, true);
