@@ -200,6 +200,7 @@ static inline void rig_init(struct rig *r) {
                  .settle = rig_on_settle,
                  .record = rig_on_record,
                  .snapshot = rig_on_snapshot,
+                 .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
                  .incident = rig_on_incident},
         .owner = {.wake = rig_on_wake},
