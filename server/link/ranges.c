@@ -130,7 +130,7 @@ bool ranges_last_missing(const struct ranges *s, uint64_t end, uint64_t *ret_seq
         if (r->end < at) {
             break;
         }
-        at = r->first < at ? r->first : at;
+        at = r->first < at ? r->first : at; /* ranges do not touch: what is below it is missing */
     }
     if (at == 0) {
         return false;

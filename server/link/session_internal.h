@@ -63,7 +63,7 @@ struct session {
     struct flight *flights; /* LINK_WINDOW_FRAMES of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    uint64_t skipped; /* frames of unknown types */
+    uint64_t skipped;      /* frames of unknown types */
     bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
     bool told_backlog_end; /* the host was */
     bool has_live;         /* a live sample came: newest_us is the newest of the first such message */

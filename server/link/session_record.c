@@ -178,8 +178,8 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 
 /* --- the end of the backlog --- */
 
-/* The newest record below (ep, end) that has not come: closed epochs come first, ascending, the present one (0)
- * last. */
+/* The newest record below (ep, end) that has not come: closed epochs come first, ascending, the present one
+ * (0) last. */
 static void expect_before(struct session *s, uint32_t ep, uint64_t end) {
     for (;;) {
         uint64_t seq = end;
