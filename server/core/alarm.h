@@ -130,6 +130,7 @@ struct alarm_record {
     uint32_t occ;         /* occurrence: +1 at each activation */
     uint32_t call; /* annunciation: +1 at each activation, re-announcement, rise of priority and return from
                       suppression while active; an acknowledgement names the call that was seen */
+    uint32_t acked_occ; /* occurrence of the newest acknowledgement: occ - acked_occ came since */
     uint32_t rise_call; /* newest call at which the priority rose; 0 if none */
     uint16_t facts;     /* enum alarm_fact, after it */
     uint16_t flags;     /* enum alarm_record_flag */

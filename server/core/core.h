@@ -129,9 +129,10 @@ struct alarm_accumulator {
     double amount;
 };
 
-/* What was durable: records of the journal in order of seq: the whole of it, or for each alarm the newest one
- * and beside it the newest ACK, the SHELVE and OOS_ON in force and each SUPPRESS in force; the journal's
- * highest seq; the newest checkpoint of each accumulator. */
+/* What was durable. Records of the journal in order of seq: the whole of it, or for each alarm the newest one and
+ * beside it the newest RAISE or RERAISE, and of those since its newest DISABLE, ENABLE or REMOVE the newest ACK, the
+ * newest with RECORD_AUTO, the newest SHELVE and OOS_ON, and each SUPPRESS that no UNSUPPRESS of the same source
+ * followed. The journal's highest seq; the newest checkpoint of each accumulator. */
 struct core_restore {
     const struct alarm_record *records;
     size_t n;

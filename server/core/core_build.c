@@ -135,9 +135,15 @@ static uint32_t count_memos(const struct model *m) {
     return n;
 }
 
+enum { SUPPRESSORS_BY_HAND = 16, NOTES_OF_AN_ALARM = 2 };
+
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
 /* Suppressors that the configuration may set at once, and those that people add. */
 static uint32_t suppressors_max(const struct model *m) {
-    uint32_t n = CORE_SUPPRESSORS_MAX;
+    uint32_t n = smaller(CORE_SUPPRESSORS_MAX, SUPPRESSORS_BY_HAND * m->n_alarms);
     for (uint32_t i = 0; i < m->n_more; i++) {
         n += (m->more[i].suppress_program != MODEL_NONE ? 1U : 0U) +
              (m->more[i].hidden_by != MODEL_NONE ? 1U : 0U) + m->more[i].n_groups;
@@ -173,21 +179,22 @@ static bool allocate_notes(struct core *core) {
     core->names_max = 3 + core->model->n_groups + CORE_NAMES_MAX;
     CHECK(core->names_max <= UINT16_MAX);
     core->names = table(core->names_max, sizeof *core->names);
-    core->notes = table(CORE_NOTES_MAX + 1, sizeof *core->notes);
-    core->free_notes = table(CORE_NOTES_MAX, sizeof *core->free_notes);
+    uint32_t n_notes = smaller(CORE_NOTES_MAX, NOTES_OF_AN_ALARM * core->model->n_alarms);
+    core->notes = table((size_t)n_notes + 1, sizeof *core->notes);
+    core->free_notes = table(n_notes, sizeof *core->free_notes);
     core->suppressors = table((size_t)n_suppressors + 1, sizeof *core->suppressors);
     if (core->names == NULL || core->notes == NULL || core->free_notes == NULL || core->suppressors == NULL) {
         return false;
     }
     core->n_names = 1;
-    for (uint32_t i = 0; i < CORE_NOTES_MAX; i++) {
-        core->free_notes[i] = CORE_NOTES_MAX - i;
+    for (uint32_t i = 0; i < n_notes; i++) {
+        core->free_notes[i] = n_notes - i;
     }
-    core->n_free_notes = CORE_NOTES_MAX;
+    core->n_free_notes = n_notes;
     for (uint32_t i = 1; i < n_suppressors; i++) {
         core->suppressors[i].next = i + 1;
     }
-    core->free_suppressor = 1;
+    core->free_suppressor = n_suppressors > 0 ? 1 : 0;
     return true;
 }
 

@@ -210,6 +210,7 @@ struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
         .alarm = alarm,
         .occ = a->occ,
         .call = a->call,
+        .acked_occ = a->acked_occ,
         .rise_call = d->rise_call,
         .facts = a->facts,
         .flags = record_flags(core, alarm),
@@ -268,6 +269,13 @@ static void clear_all(struct core *core, uint32_t alarm) {
     d->acked_us = 0;
     d->acked_by = 0;
     a->suppress = SUPPRESS_OFF;
+}
+
+/* It is to be acknowledged anew. */
+static void forget_ack(struct core *core, uint32_t alarm) {
+    struct alarm_detail *d = core_detail(core, alarm);
+    d->acked_us = 0;
+    d->acked_by = 0;
 }
 
 static void note_auto(struct core *core, uint32_t alarm) {
@@ -349,7 +357,7 @@ void core_transit(struct core *core, uint32_t alarm, enum alarm_event event, int
                   FACT_SUPPRESSED | FACT_ESCALATES | FACT_GONE;
     }
     if (event == ALARM_EVENT_REANNOUNCE || event == ALARM_EVENT_RISE) {
-        core_detail(core, alarm)->acked_us = 0; /* to be acknowledged anew */
+        forget_ack(core, alarm);
     }
     const struct change c = {.kind = row->kind,
                              .facts = alarm_facts_with_base(without(a->facts, cleared), row->to),
@@ -408,7 +416,7 @@ void core_unhide(struct core *core, uint32_t alarm, enum alarm_record_kind kind,
             c.facts = without(c.facts, FACT_CONFIRM_DUE); /* what happened while hidden is owed by nobody */
         }
         if ((row->ops & OP_RING) != 0) {
-            core_detail(core, alarm)->acked_us = 0;
+            forget_ack(core, alarm);
         }
     }
     commit(core, alarm, &c, sink);

@@ -23,9 +23,15 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
         d->service_note = core_note_new(core, r->at_us, r->actor, r->comment);
     } else if (r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE) {
         d->value = r->value;
+        d->acked_us = 0;
+        d->acked_by = 0;
+    }
+    if (r->kind == RECORD_DISABLE || r->kind == RECORD_ENABLE || r->kind == RECORD_REMOVE) {
+        core_suppressors_clear(core, alarm);
+        d->acked_us = 0;
+        d->acked_by = 0;
     }
     if (r->kind == RECORD_ACK || (r->flags & RECORD_AUTO) != 0) {
-        a->acked_occ = r->occ;
         d->acked_us = r->at_us;
         d->acked_by = r->kind == RECORD_ACK ? core_name(core, r->actor) : 0;
         d->value = r->kind == RECORD_ACK ? r->value : d->value;
@@ -33,6 +39,7 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
     a->facts = r->facts;
     a->occ = r->occ;
     a->call = r->call;
+    a->acked_occ = r->acked_occ;
     a->priority = r->priority;
     a->bits = (r->flags & RECORD_FIRST) != 0 ? a->bits | BIT_FIRST : a->bits & (uint8_t)~BIT_FIRST;
     d->n = r->n;
