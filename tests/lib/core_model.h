@@ -94,22 +94,21 @@ static inline void spec_put_alarm(const struct spec *s, struct model *m, uint32_
     uint32_t gateway = a->kind == ALARM_COMM ? spec_gateway_index(m, a->gateway) : m->tags[tag].gateway;
     if (a->kind == ALARM_COMM) {
         m->gateways[gateway].comm_alarm = m->n_alarms;
-    } else if (m->tags[tag].n_alarms++ == 0) {
-        m->tags[tag].first_alarm = m->n_alarms;
     }
+    m->alarm_texts[m->n_alarms] = (struct model_alarm_text){.name = slice_str(a->name)};
     m->alarms[m->n_alarms++] = (struct model_alarm){
         .key = SPEC_KEY_ALARM + (int64_t)spec,
-        .name = slice_str(a->name),
         .limit = a->limit,
         .deadband = a->deadband,
-        .on_delay_us = spec_us(a->on_s),
+        .on_delay_us = spec_us(a->on_s) + (a->kind == ALARM_STALE ? m->tags[tag].stale_us : 0),
         .off_delay_us = spec_us(a->off_s),
         .revision = s->revision,
         .tag = tag,
         .gateway = gateway,
         .priority = a->priority == 0 ? 3 : a->priority,
-        .kind = a->kind,
-        .enabled = !a->disabled,
+        .more = MODEL_NONE,
+        .kind = (uint8_t)a->kind,
+        .options = (uint8_t)(ALARM_SHELVABLE | (a->disabled ? 0 : ALARM_ENABLED)),
     };
 }
 
@@ -123,6 +122,8 @@ static inline struct model *spec_model(const struct spec *s) {
     m->gateways = arena_alloc(&m->arena, SPEC_GATEWAYS, sizeof *m->gateways);
     m->tags = arena_alloc(&m->arena, SPEC_TAGS, sizeof *m->tags);
     m->alarms = arena_alloc(&m->arena, SPEC_ALARMS, sizeof *m->alarms);
+    m->alarm_texts = arena_alloc(&m->arena, SPEC_ALARMS, sizeof *m->alarm_texts);
+    m->positions = arena_alloc(&m->arena, 1, sizeof *m->positions);
     CHECK(m->sites != NULL && m->gateways != NULL && m->tags != NULL && m->alarms != NULL);
     m->n_sites = 1;
     m->sites[0] = (struct model_site){.key = 1, .name = slice_str("S1")};
@@ -131,6 +132,7 @@ static inline struct model *spec_model(const struct spec *s) {
             m->gateways[m->n_gateways++] = (struct model_gateway){.key = SPEC_KEY_GATEWAY + (int64_t)i,
                                                                   .name = slice_str(s->gateways[i].name),
                                                                   .comm_alarm = MODEL_NONE,
+                                                                  .clock_alarm = MODEL_NONE,
                                                                   .enabled = !s->gateways[i].disabled};
         }
     }
@@ -143,6 +145,7 @@ static inline struct model *spec_model(const struct spec *s) {
                                                       .high = 1e9,
                                                       .deadband = s->tags[i].deadband,
                                                       .stale_us = spec_us(s->tags[i].stale_s),
+                                                      .program = MODEL_NONE,
                                                       .gateway = spec_gateway_index(m, s->tags[i].gateway)};
         }
     }

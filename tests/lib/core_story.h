@@ -55,10 +55,14 @@ static inline void story_on_effect(void *ctx, const struct effect *effect) {
     switch (effect->kind) {
     case EFFECT_RECORD:
         assert_true(s->n_records < STORY_RECORDS);
-        s->records[s->n_records++] = effect->record;
+        if (effect->record.kind != RECORD_QUALITY) { /* what is not known is not what stories are about */
+            s->records[s->n_records++] = effect->record;
+        }
         break;
-    case EFFECT_ACK:
+    case EFFECT_REPLY:
         s->answer = *effect;
+        break;
+    case EFFECT_SILENCE:
         break;
     }
 }
@@ -277,32 +281,33 @@ static inline void story_ack(struct story *s) {
     uint32_t newest = alarm == MODEL_NONE ? 1 : core_alarm(s->core, alarm).call;
     const char *by = story_text(s, "by");
     const char *comment = story_text(s, "comment");
-    const struct event event = {.kind = EVENT_ACK,
-                                .ack = {.request = 4711,
-                                        .alarm = alarm,
-                                        .call = (uint32_t)story_value(s, "call", newest),
-                                        .actor_key = 7,
-                                        .actor = by == NULL ? "anna" : by,
-                                        .comment = comment == NULL ? "" : comment}};
+    const struct event event = {.kind = EVENT_REQUEST,
+                                .request = {.token = 4711,
+                                            .ask = {.kind = ALARM_ASK_ACK,
+                                                    .alarm = alarm,
+                                                    .call = (uint32_t)story_value(s, "call", newest),
+                                                    .actor_key = 7,
+                                                    .actor = by == NULL ? "anna" : by,
+                                                    .comment = comment == NULL ? "" : comment}}};
     s->answer = (struct effect){0};
     story_apply(s, &event);
     s->n_words = all;
-    assert_int_equal(s->answer.ack.request, 4711);
-    assert_int_equal(s->answer.ack.alarm, alarm);
-    assert_string_equal(ack_result_name(s->answer.ack.result), s->word[arrow + 1]);
+    assert_int_equal(s->answer.reply.token, 4711);
+    assert_int_equal(s->answer.reply.alarm, alarm);
+    assert_string_equal(alarm_reply_name(s->answer.reply.result), s->word[arrow + 1]);
     for (uint32_t i = arrow + 2; i < s->n_words; i++) {
         if (strncmp(s->word[i], "by=", 3) == 0) {
-            assert_string_equal(s->answer.ack.acked_by, s->word[i] + 3);
+            assert_string_equal(s->answer.reply.acked_by, s->word[i] + 3);
         } else if (strncmp(s->word[i], "at=", 3) == 0) {
-            assert_int_equal(s->answer.ack.acked_us, story_time(story_number(s, s->word[i] + 3)));
+            assert_int_equal(s->answer.reply.acked_us, story_time(story_number(s, s->word[i] + 3)));
         } else if (strncmp(s->word[i], "call=", 5) == 0) {
-            assert_int_equal(s->answer.ack.call, story_number(s, s->word[i] + 5));
+            assert_int_equal(s->answer.reply.call, story_number(s, s->word[i] + 5));
         } else {
             STORY_FAIL(s, "no part of an answer: %s", s->word[i]);
         }
     }
-    if (s->answer.ack.result == ACK_OK) {
-        assert_int_equal(s->answer.ack.seq, s->records[s->n_records - 1].seq);
+    if (s->answer.reply.result == ALARM_OK) {
+        assert_int_equal(s->answer.reply.seq, s->records[s->n_records - 1].seq);
     }
 }
 

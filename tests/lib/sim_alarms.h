@@ -1,5 +1,6 @@
-/* A random plant for simulations of the alarm system: configuration through the real compiler, events through the
- * real core, the journal checked record by record as it is written. A breach prints the seed and aborts. */
+/* A random plant for simulations of the alarm system: configuration through the real compiler, events through
+ * the real core, the journal checked record by record as it is written. A breach prints the seed and aborts.
+ */
 #ifndef PENSTOCK_TESTS_SIM_ALARMS_H
 #define PENSTOCK_TESTS_SIM_ALARMS_H
 
@@ -15,7 +16,7 @@
 #include <string.h>
 
 enum { SIM_ALARMS = 40, SIM_KEYS = 1000, SIM_TAGS = 8, SIM_TEXT = 1024 };
-#define SIM_BASE_US INT64_C(1767225600000000)
+#define SIM_BASE_US   INT64_C(1767225600000000)
 #define SIM_SECOND_US INT64_C(1000000)
 
 struct world {
@@ -86,10 +87,13 @@ static inline void sim_print_tail(void) {
     for (uint64_t i = first; i < w->n_records; i++) {
         const struct alarm_record *r = &w->records[i];
         if (only == NULL || strtoll(only, NULL, 10) == r->alarm_key) {
-            (void)fprintf(stderr, "%llu +%.3f %s %lld %c>%c base=%c occ=%u call=%u facts=%u flags=%u src=%+.3f by=%s source=%s\n",
+            (void)fprintf(stderr,
+                          "%llu +%.3f %s %lld %c>%c base=%c occ=%u call=%u facts=%u flags=%u src=%+.3f by=%s "
+                          "source=%s\n",
                           (unsigned long long)r->seq, (double)(r->at_us - SIM_BASE_US) / 1e6,
-                          alarm_record_kind_name(r->kind), (long long)r->alarm_key, r->from, r->to, r->base, r->occ, r->call,
-                          r->facts, r->flags, (double)(r->src_us - SIM_BASE_US) / 1e6, r->actor, r->source);
+                          alarm_record_kind_name(r->kind), (long long)r->alarm_key, r->from, r->to, r->base,
+                          r->occ, r->call, r->facts, r->flags, (double)(r->src_us - SIM_BASE_US) / 1e6,
+                          r->actor, r->source);
         }
     }
 }
@@ -111,9 +115,10 @@ static inline void sim_check_record(struct world *w, const struct alarm_record *
     SIM_CHECK(r->seq == w->n_records + 1, "%s: seq %llu", kind, (unsigned long long)r->seq);
     SIM_CHECK(r->n == w->n[key] + 1, "%s: n %llu after %llu", kind, (unsigned long long)r->n,
               (unsigned long long)w->n[key]);
-    SIM_CHECK(r->from == w->letter[key], "%s: from %c, but the last record ended in %c", kind, r->from, w->letter[key]);
-    SIM_CHECK(r->to == alarm_shown_letter(r->facts) && r->base == alarm_base_letter(r->facts), "%s: %c/%c, facts %u",
-              kind, r->to, r->base, r->facts);
+    SIM_CHECK(r->from == w->letter[key], "%s: from %c, but the last record ended in %c", kind, r->from,
+              w->letter[key]);
+    SIM_CHECK(r->to == alarm_shown_letter(r->facts) && r->base == alarm_base_letter(r->facts),
+              "%s: %c/%c, facts %u", kind, r->to, r->base, r->facts);
     SIM_CHECK(r->at_us >= w->at_us, "%s: server time fell", kind);
     SIM_CHECK(r->occ >= w->occ[key] && r->call >= w->call[key], "%s: occ or call fell", kind);
     SIM_CHECK((r->flags & RECORD_RING) == 0 || (r->to == 'B' && !hidden), "%s: sound in %c", kind, r->to);
@@ -160,10 +165,10 @@ static inline struct effect_sink sim_sink(struct world *w) {
 
 /* --- configuration --- */
 
-static inline void sim_put(struct world *w, enum config_kind kind, const char *name, int64_t key, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-static inline void sim_put(struct world *w, enum config_kind kind, const char *name, int64_t key, const char *fmt,
-                           ...) {
+static inline void sim_put(struct world *w, enum config_kind kind, const char *name, int64_t key,
+                           const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+static inline void sim_put(struct world *w, enum config_kind kind, const char *name, int64_t key,
+                           const char *fmt, ...) {
     char body[SIM_TEXT];
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
@@ -180,7 +185,8 @@ static inline const char *sim_pick(struct rand *r, const char *const *words, siz
     return words[rand_below(r, n)];
 }
 #define SIM_PICK(r, ...)                                                                                     \
-    sim_pick((r), (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+    sim_pick((r), (const char *const[]){__VA_ARGS__},                                                        \
+             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 /* What is particular to the kind. */
 static inline void sim_alarm_kind(struct world *w, uint32_t i, char *text, size_t size) {
@@ -190,8 +196,8 @@ static inline void sim_alarm_kind(struct world *w, uint32_t i, char *text, size_
     switch (i % 16) {
     case 0:
     case 1:
-        (void)snprintf(text, size, "\"kind\":\"high\",\"tag\":\"S/T%u\",\"limit\":%u.%u,\"deadband\":%u", t, limit, i,
-                       (unsigned)rand_below(r, 5));
+        (void)snprintf(text, size, "\"kind\":\"high\",\"tag\":\"S/T%u\",\"limit\":%u.%u,\"deadband\":%u", t,
+                       limit, i, (unsigned)rand_below(r, 5));
         break;
     case 2:
         (void)snprintf(text, size, "\"kind\":\"high\",\"tag\":\"S/T%u\",\"limit_tag\":\"S/T3\"", t);
@@ -200,13 +206,16 @@ static inline void sim_alarm_kind(struct world *w, uint32_t i, char *text, size_
         (void)snprintf(text, size, "\"kind\":\"stale\",\"tag\":\"S/T%u\",\"after_s\":%u", t, 5 + limit);
         break;
     case 4:
-        (void)snprintf(text, size, "\"kind\":\"dev\",\"tag\":\"S/T0\",\"setpoint\":\"S/T1\",\"limit\":%u", limit);
+        (void)snprintf(text, size, "\"kind\":\"dev\",\"tag\":\"S/T0\",\"setpoint\":\"S/T1\",\"limit\":%u",
+                       limit);
         break;
     case 5:
-        (void)snprintf(text, size, "\"kind\":\"roc\",\"tag\":\"S/T%u\",\"limit\":%u,\"over_s\":10", t, 1 + limit / 9);
+        (void)snprintf(text, size, "\"kind\":\"roc\",\"tag\":\"S/T%u\",\"limit\":%u,\"over_s\":10", t,
+                       1 + limit / 9);
         break;
     case 6:
-        (void)snprintf(text, size, "\"kind\":\"state\",\"tag\":\"S/T2\",\"states\":[%u,%u]", limit, limit + 1);
+        (void)snprintf(text, size, "\"kind\":\"state\",\"tag\":\"S/T2\",\"states\":[%u,%u]", limit,
+                       limit + 1);
         break;
     case 7:
         (void)snprintf(text, size, "\"kind\":\"change\",\"tag\":\"S/B%u\"", t % 2);
@@ -218,24 +227,27 @@ static inline void sim_alarm_kind(struct world *w, uint32_t i, char *text, size_
         (void)snprintf(text, size, "\"kind\":\"disc\",\"command\":\"S/B0\",\"feedback\":\"S/B1\"");
         break;
     case 10:
-        (void)snprintf(text, size, "\"kind\":\"expr\",\"expr\":\"avg(T%u, 20s) > %u or (T0 > 50 and B0)\"", t, limit);
+        (void)snprintf(text, size, "\"kind\":\"expr\",\"expr\":\"avg(T%u, 20s) > %u or (T0 > 50 and B0)\"", t,
+                       limit);
         break;
     case 11:
         (void)snprintf(text, size, "\"kind\":\"runtime\",\"tag\":\"S/B%u\",\"limit\":%u", t % 2, limit * 10);
         break;
     case 12:
-        (void)snprintf(text, size, "\"kind\":\"total\",\"tag\":\"S/T%u\",\"limit\":%u,\"per\":\"min\"", t, limit * 3);
+        (void)snprintf(text, size, "\"kind\":\"total\",\"tag\":\"S/T%u\",\"limit\":%u,\"per\":\"min\"", t,
+                       limit * 3);
         break;
     case 13:
         (void)snprintf(text, size,
-                       "\"kind\":\"cusum\",\"tag\":\"S/T%u\",\"target\":50,\"k\":5,\"h\":%u,\"every_s\":%u", t, limit * 2,
-                       5 + t);
+                       "\"kind\":\"cusum\",\"tag\":\"S/T%u\",\"target\":50,\"k\":5,\"h\":%u,\"every_s\":%u",
+                       t, limit * 2, 5 + t);
         break;
     case 14:
         (void)snprintf(text, size, "\"kind\":\"expr\",\"expr\":\"CALC > %u\"", limit);
         break;
     default:
-        (void)snprintf(text, size, "\"kind\":\"expr\",\"expr\":\"for(B%u, %us) and count(B1, 60s) < 9\"", t % 2, t + 1);
+        (void)snprintf(text, size, "\"kind\":\"expr\",\"expr\":\"for(B%u, %us) and count(B1, 60s) < 9\"",
+                       t % 2, t + 1);
         break;
     }
 }
@@ -259,7 +271,8 @@ static inline void sim_alarm(struct world *w, uint32_t i) {
     }
     SIM_MORE(",\"ack\":\"%s\"", none ? "none" : SIM_PICK(r, "manual", "manual", "auto"));
     SIM_MORE(",\"latch\":%s", !none && sim_one_in(r, 3) ? "true" : "false");
-    SIM_MORE(",\"confirm\":%s,\"comment\":%s", sim_one_in(r, 4) ? "true" : "false", sim_one_in(r, 5) ? "true" : "false");
+    SIM_MORE(",\"confirm\":%s,\"comment\":%s", sim_one_in(r, 4) ? "true" : "false",
+             sim_one_in(r, 5) ? "true" : "false");
     SIM_MORE(",\"on_bad\":\"%s\"", SIM_PICK(r, "hold", "hold", "alarm", "normal"));
     if (sim_one_in(r, 3)) {
         SIM_MORE(",\"realarm_s\":%u", 10 + (unsigned)rand_below(r, 100));
@@ -297,8 +310,9 @@ static inline void sim_plant(struct world *w) {
     for (unsigned t = 0; t < 4; t++) {
         char name[16];
         (void)snprintf(name, sizeof name, "S/T%u", t);
-        sim_put(w, CONFIG_TAG, name, 10 + t, "{\"name\":\"S/T%u\",\"gateway\":\"G%u\",\"type\":\"%s\",\"low\":-1e6,\"high\":1e6}", t, t / 2,
-                t == 2 ? "int" : "float");
+        sim_put(w, CONFIG_TAG, name, 10 + t,
+                "{\"name\":\"S/T%u\",\"gateway\":\"G%u\",\"type\":\"%s\",\"low\":-1e6,\"high\":1e6}", t,
+                t / 2, t == 2 ? "int" : "float");
     }
     for (unsigned t = 0; t < 2; t++) {
         char name[16];
@@ -307,15 +321,18 @@ static inline void sim_plant(struct world *w) {
     }
     sim_put(w, CONFIG_TAG, "S/CALC", 30, "{\"name\":\"S/CALC\",\"expr\":\"T0 + T2\"}");
     sim_put(w, CONFIG_GROUP, "g1", 40, "{\"name\":\"g1\"}");
-    sim_put(w, CONFIG_GROUP, "g2", 41, "{\"name\":\"g2\",\"suppress_when\":\"\\\"S/B1\\\"\",\"unsuppress_delay_s\":5}");
+    sim_put(w, CONFIG_GROUP, "g2", 41,
+            "{\"name\":\"g2\",\"suppress_when\":\"\\\"S/B1\\\"\",\"unsuppress_delay_s\":5}");
     for (unsigned g = 0; g < 2; g++) {
         char name[16];
         (void)snprintf(name, sizeof name, "S/G%u.comm", g);
         sim_put(w, CONFIG_ALARM, name, 50 + g,
-                "{\"name\":\"%s\",\"kind\":\"comm\",\"gateway\":\"G%u\",\"priority\":2,\"after_s\":10}", name, g);
+                "{\"name\":\"%s\",\"kind\":\"comm\",\"gateway\":\"G%u\",\"priority\":2,\"after_s\":10}", name,
+                g);
         (void)snprintf(name, sizeof name, "S/G%u.clock", g);
         sim_put(w, CONFIG_ALARM, name, 60 + g,
-                "{\"name\":\"%s\",\"kind\":\"clock\",\"gateway\":\"G%u\",\"priority\":3,\"off_delay_s\":5}", name, g);
+                "{\"name\":\"%s\",\"kind\":\"clock\",\"gateway\":\"G%u\",\"priority\":3,\"off_delay_s\":5}",
+                name, g);
     }
 }
 
@@ -336,17 +353,19 @@ static inline bool sim_unsuppressed_after(const struct world *w, size_t i) {
     const struct alarm_record *r = &w->records[i];
     for (size_t j = i + 1; j < w->n_records; j++) {
         const struct alarm_record *s = &w->records[j];
-        if (s->alarm_key == r->alarm_key && s->kind == RECORD_UNSUPPRESS && strcmp(s->source, r->source) == 0) {
+        if (s->alarm_key == r->alarm_key && s->kind == RECORD_UNSUPPRESS &&
+            strcmp(s->source, r->source) == 0) {
             return true;
         }
     }
     return false;
 }
 
-/* What the store would load: for each alarm the newest record, the newest ACK, the SHELVE and OOS_ON in force,
- * each SUPPRESS in force. */
+/* What the store would load: for each alarm the newest record, the newest ACK, the SHELVE and OOS_ON in
+ * force, each SUPPRESS in force. */
 static inline size_t sim_reduce(const struct world *w, struct alarm_record *ret) {
-    static bool seen[SIM_KEYS][RECORD_KINDS + 1]; /* from the end: later ones of the alarm; the last: automatic */
+    static bool seen[SIM_KEYS]
+                    [RECORD_KINDS + 1]; /* from the end: later ones of the alarm; the last: automatic */
     size_t n = 0;
     memset(seen, 0, sizeof seen);
     for (size_t i = w->n_records; i > 0; i--) {
@@ -355,7 +374,8 @@ static inline size_t sim_reduce(const struct world *w, struct alarm_record *ret)
         bool ended = later[RECORD_DISABLE] || later[RECORD_ENABLE] || later[RECORD_REMOVE];
         bool is_auto = (r->flags & RECORD_AUTO) != 0;
         bool is_raise = r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE;
-        bool keep = r->n == w->n[r->alarm_key] || (is_raise && !later[RECORD_RAISE] && !later[RECORD_RERAISE]) ||
+        bool keep = r->n == w->n[r->alarm_key] ||
+                    (is_raise && !later[RECORD_RAISE] && !later[RECORD_RERAISE]) ||
                     (is_auto && !later[RECORD_KINDS] && !ended);
         keep = keep || ((r->kind == RECORD_ACK || r->kind == RECORD_SHELVE || r->kind == RECORD_OOS_ON) &&
                         !later[r->kind] && !ended);
@@ -397,7 +417,8 @@ static inline void sim_check_notes(const struct core *live, const struct core *f
     struct alarm_note b = {0};
     bool in_a = core_alarm_shelf(live, alarm, &a);
     bool in_b = core_alarm_shelf(fold, alarm, &b);
-    SIM_CHECK(in_a == in_b && a.since_us == b.since_us && strcmp(a.by, b.by) == 0 && strcmp(a.reason, b.reason) == 0,
+    SIM_CHECK(in_a == in_b && a.since_us == b.since_us && strcmp(a.by, b.by) == 0 &&
+                  strcmp(a.reason, b.reason) == 0,
               "%s: shelved by \"%s\" since %lld, the journal says \"%s\" since %lld", name, a.by,
               (long long)a.since_us, b.by, (long long)b.since_us);
     in_a = core_alarm_out_of_service(live, alarm, &a);
@@ -410,7 +431,8 @@ static inline void sim_check_notes(const struct core *live, const struct core *f
     uint32_t m = core_alarm_suppressors(fold, alarm, y, 16);
     SIM_CHECK(n == m, "%s: %u suppressors, the journal says %u", name, n, m);
     for (uint32_t i = 0; i < n; i++) {
-        SIM_CHECK(strcmp(x[i], y[i]) == 0, "%s: suppressed by \"%s\", the journal says \"%s\"", name, x[i], y[i]);
+        SIM_CHECK(strcmp(x[i], y[i]) == 0, "%s: suppressed by \"%s\", the journal says \"%s\"", name, x[i],
+                  y[i]);
     }
 }
 

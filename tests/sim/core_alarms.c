@@ -1,5 +1,6 @@
-/* The whole alarm system under random events: every kind of alarm, every request, links, backlog, configuration,
- * restarts. After each event the journal keeps its invariants, and the live state is the fold of the journal. */
+/* The whole alarm system under random events: every kind of alarm, every request, links, backlog,
+ * configuration, restarts. After each event the journal keeps its invariants, and the live state is the fold
+ * of the journal. */
 #include "server/config/config.h"
 #include "server/core/alarm_fsm.h"
 #include "server/core/core.h"
@@ -15,8 +16,8 @@ static void check_views(const struct world *w) {
     for (uint32_t i = 0; i < w->model->n_alarms; i++) {
         struct alarm_view v = core_alarm(w->core, i);
         int64_t key = w->model->alarms[i].key;
-        SIM_CHECK(v.letter == w->letter[key], "alarm %s shows %c, its journal ends in %c", sim_name(w, i), v.letter,
-                  w->letter[key]);
+        SIM_CHECK(v.letter == w->letter[key], "alarm %s shows %c, its journal ends in %c", sim_name(w, i),
+                  v.letter, w->letter[key]);
         SIM_CHECK(v.letter == alarm_shown_letter(v.facts) && v.base == alarm_base_letter(v.facts), "%s",
                   sim_name(w, i));
         SIM_CHECK(!v.ring || v.letter == 'B', "%s sounds in %c", sim_name(w, i), v.letter);
@@ -34,14 +35,15 @@ static void check_views(const struct world *w) {
         seen.disabled += v.letter == 'Z' ? 1 : 0;
         seen.untrusted += v.untrusted ? 1 : 0;
     }
-    SIM_CHECK(memcmp(seen.unacked, counts.unacked, sizeof seen.unacked) == 0, "unacknowledged: %u, counted %u",
-              seen.unacked[0], counts.unacked[0]);
+    SIM_CHECK(memcmp(seen.unacked, counts.unacked, sizeof seen.unacked) == 0,
+              "unacknowledged: %u, counted %u", seen.unacked[0], counts.unacked[0]);
     SIM_CHECK(seen.active == counts.active && seen.shelved == counts.shelved &&
                   seen.suppressed == counts.suppressed && seen.out_of_service == counts.out_of_service &&
                   seen.disabled == counts.disabled && seen.untrusted == counts.untrusted,
-              "active %u/%u shelved %u/%u suppressed %u/%u service %u/%u disabled %u/%u untrusted %u/%u", seen.active,
-              counts.active, seen.shelved, counts.shelved, seen.suppressed, counts.suppressed, seen.out_of_service,
-              counts.out_of_service, seen.disabled, counts.disabled, seen.untrusted, counts.untrusted);
+              "active %u/%u shelved %u/%u suppressed %u/%u service %u/%u disabled %u/%u untrusted %u/%u",
+              seen.active, counts.active, seen.shelved, counts.shelved, seen.suppressed, counts.suppressed,
+              seen.out_of_service, counts.out_of_service, seen.disabled, counts.disabled, seen.untrusted,
+              counts.untrusted);
 }
 
 /* What a restart would make of the journal, whole or reduced to what the store loads. */
@@ -51,12 +53,13 @@ static void check_fold(const struct world *w, bool reduced) {
         struct alarm_view live = core_alarm(w->core, i);
         struct alarm_view fold = core_alarm(folded, i);
         SIM_CHECK(live.letter == fold.letter && live.base == fold.base && live.facts == fold.facts,
-                  "%s is %c/%c (facts %u), the journal says %c/%c (facts %u)", sim_name(w, i), live.letter, live.base,
-                  live.facts, fold.letter, fold.base, fold.facts);
+                  "%s is %c/%c (facts %u), the journal says %c/%c (facts %u)", sim_name(w, i), live.letter,
+                  live.base, live.facts, fold.letter, fold.base, fold.facts);
         SIM_CHECK(live.occ == fold.occ && live.call == fold.call && live.n == fold.n &&
                       live.acked_occ == fold.acked_occ,
-                  "%s occ %u/%u call %u/%u n %llu/%llu acked %u/%u", sim_name(w, i), live.occ, fold.occ, live.call,
-                  fold.call, (unsigned long long)live.n, (unsigned long long)fold.n, live.acked_occ, fold.acked_occ);
+                  "%s occ %u/%u call %u/%u n %llu/%llu acked %u/%u", sim_name(w, i), live.occ, fold.occ,
+                  live.call, fold.call, (unsigned long long)live.n, (unsigned long long)fold.n,
+                  live.acked_occ, fold.acked_occ);
         SIM_CHECK(live.base == 'A' || live.base == 'Z' || live.priority == fold.priority, "%s priority %u/%u",
                   sim_name(w, i), live.priority, fold.priority);
         SIM_CHECK(live.raised_us == fold.raised_us && live.changed_us == fold.changed_us &&
@@ -65,8 +68,9 @@ static void check_fold(const struct world *w, bool reduced) {
                   (long long)live.raised_us, (long long)fold.raised_us, (long long)live.changed_us,
                   (long long)fold.changed_us, (long long)live.acked_us, (long long)fold.acked_us,
                   (long long)live.shelved_until_us, (long long)fold.shelved_until_us);
-        SIM_CHECK(strcmp(live.acked_by, fold.acked_by) == 0, "%s acknowledged by \"%s\", the journal says \"%s\"",
-                  sim_name(w, i), live.acked_by, fold.acked_by);
+        SIM_CHECK(strcmp(live.acked_by, fold.acked_by) == 0,
+                  "%s acknowledged by \"%s\", the journal says \"%s\"", sim_name(w, i), live.acked_by,
+                  fold.acked_by);
         sim_check_notes(w->core, folded, i, sim_name(w, i));
     }
     core_free(&folded);

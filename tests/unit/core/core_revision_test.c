@@ -9,13 +9,13 @@ static void every_letter_survives_a_restart_and_nothing_rings_or_returns_without
     story_run("tag T\ntag U\ntag W\ntag X\n"
               "alarm A high tag=T limit=80\nalarm B high tag=U limit=80\nalarm D high tag=W limit=80\n"
               "alarm N high tag=X limit=80\ninput\n"
-              "0  sample T=85 U=85 W=85 X=1\n1  ack B by=anna -> ok\n4  sample W=20\n"
+              "0  sample T=85 U=85 W=85 X=1\n1  ack B by=anna -> OK\n4  sample W=20\n"
               "10 crash\n60 start\n"
               "61 check A st=B occ=1 call=1 untrusted=1 value=85 raised=0\n"
               "61 check B st=C by=anna acked=1\n"
               "61 check D st=D\n61 check N st=A\n"
               "61 counts unacked=2 active=2\n"
-              "61 ack B call=1 by=bela -> already by=anna at=1\n"
+              "61 ack B call=1 by=bela -> ALREADY by=anna at=1\n"
               "62 sample T=85 U=85 W=85 X=1\n"
               "63 check A st=B occ=1 call=1 untrusted=0\n63 check B st=C occ=1\n"
               "64 sample U=20\n"
@@ -63,7 +63,7 @@ static void a_gateway_that_does_not_come_after_a_restart_is_an_alarm(void **stat
 static void a_restored_comm_alarm_returns_when_the_link_comes_up(void **state) {
     (void)state;
     story_run("tag T\nalarm GW comm gw=G1 after=30\ninput\n"
-              "0 linkdown G1\n31 ack GW -> ok\n40 crash\n60 start\n61 check GW st=C\n100 linkup G1\n"
+              "0 linkdown G1\n31 ack GW -> OK\n40 crash\n60 start\n61 check GW st=C\n100 linkup G1\n"
               "expect\n30 RAISE GW A>B\n31 ACK GW B>C\n100 RTN GW C>A n=3\n");
 }
 
@@ -187,7 +187,7 @@ static void of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignore
 static void an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting(void **state) {
     (void)state;
     story_run("tag T\nalarm A high tag=T limit=80\nalarm N high tag=T limit=80\ninput\n"
-              "0 sample T=85\n1 ack N -> ok\n1 sample T=20\n1 sample T=85\n1 sample T=20\n1 ack N -> ok\n"
+              "0 sample T=85\n1 ack N -> OK\n1 sample T=20\n1 sample T=85\n1 sample T=20\n1 ack N -> ok\n"
               "2 remove A\n2 remove N\n3 config T deadband=1\n4 putback N\n5 putback A\n"
               "6 check A st=A occ=2 call=2 untrusted=0\n"
               "7 sample T=85\n7 check N occ=3\n"
@@ -249,7 +249,7 @@ static void an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_star
 static void a_limit_moved_above_the_value_is_a_return_and_acknowledgement_is_kept(void **state) {
     (void)state;
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
-              "0 sample T=85\n1 ack A -> ok\n5 config A limit=90\n"
+              "0 sample T=85\n1 ack A -> OK\n5 config A limit=90\n"
               "expect\n0 RAISE A A>B rev=1\n1 ACK A B>C\n5 RTN A C>A src=5 limit=90 rev=2\n");
 }
 
@@ -307,7 +307,7 @@ static void disabling_closes_the_occurrence_and_nothing_is_evaluated(void **stat
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
               "0 sample T=85\n5 disable A\n6 sample T=20\n7 sample T=90\n8 check A st=Z untrusted=0\n"
               "8 counts unacked=0 active=0\n"
-              "9 ack A call=1 -> not_active\n"
+              "9 ack A call=1 -> E_CALL\n"
               "expect\n0 RAISE A A>B\n5 DISABLE A B>Z src=5\n");
 }
 
@@ -329,7 +329,7 @@ static void an_old_occurrence_is_not_acknowledged_after_disabling(void **state) 
     (void)state;
     story_run(
         "tag T\nalarm A high tag=T limit=80\ninput\n"
-        "0 sample T=85\n1 ack A -> ok\n2 disable A\n3 sample T=20\n4 enable A\n5 ack A call=1 -> not_active\n"
+        "0 sample T=85\n1 ack A -> OK\n2 disable A\n3 sample T=20\n4 enable A\n5 ack A call=1 -> E_CALL\n"
         "expect\n0 RAISE A A>B\n1 ACK A B>C\n2 DISABLE A C>Z\n4 ENABLE A Z>A\n");
 }
 
@@ -361,7 +361,7 @@ static void live_values_links_and_counts_are_taken_over(void **state) {
     (void)state;
     story_run(
         "tag S\ntag T\nalarm A high tag=T limit=80\nalarm GW comm gw=G1 after=30\ninput\n"
-        "0 sample S=1 T=85\n0 sample T=84@-1\n1 ack A -> ok\n"
+        "0 sample S=1 T=85\n0 sample T=84@-1\n1 ack A -> OK\n"
         "10 removetag S\n"
         "11 tag T v=85 t=0 r=0 q=good\n11 check A st=C by=anna n=2 untrusted=0\n11 counts samples=2 late=1 "
         "active=1\n"
