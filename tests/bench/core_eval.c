@@ -1,6 +1,7 @@
 /* The core's own walk of a sample, complete: scaling, time rules, quality, deadband, four alarms a tag with
- * delays in their stages, records to a sink, changed tags taken. Messages of 512 tags of one gateway,
- * gateways at random. usage: bench_core_eval TAGS SAMPLES */
+ * all that an alarm can have (delays, groups, shelving, suppression by a group's state), records to a sink,
+ * changed tags taken. Messages of 512 tags of one gateway, gateways at random. Tells the memory that it
+ * touched, too. usage: bench_core_eval TAGS SAMPLES */
 #include "server/base/rand.h"
 #include "server/core/core.h"
 #include "server/core/sample.h"
@@ -10,6 +11,8 @@
 #include <string.h>
 
 enum { PER_GATEWAY = 512, ALARMS = 4, ROUND_US = 2000000 };
+/* What a tag and an alarm may take, settings and state; a tag's model has so many slices of texts. */
+enum { TAG_BYTES = 256, ALARM_BYTES = 128, TAG_TEXTS = 7 };
 
 static uint64_t records;
 
@@ -32,6 +35,7 @@ static struct model *make_model(uint32_t gateways) {
     m->gateways = arena_alloc(&m->arena, m->n_gateways, sizeof *m->gateways);
     m->tags = arena_alloc(&m->arena, m->n_tags, sizeof *m->tags);
     m->alarms = arena_alloc(&m->arena, m->n_alarms, sizeof *m->alarms);
+    m->alarm_texts = arena_alloc(&m->arena, m->n_alarms, sizeof *m->alarm_texts);
     bench_need(m->sites != NULL && m->gateways != NULL && m->tags != NULL && m->alarms != NULL, "memory");
     m->sites[0] = (struct model_site){.key = 1, .n_tags = m->n_tags};
     static const double limits[ALARMS] = {90, 95, 10, 5};
@@ -41,8 +45,7 @@ static struct model *make_model(uint32_t gateways) {
                                         .low = -1000,
                                         .high = 1000,
                                         .gateway = t / PER_GATEWAY,
-                                        .first_alarm = t * ALARMS,
-                                        .n_alarms = ALARMS,
+                                        .program = MODEL_NONE,
                                         .decimals = 2};
         for (uint32_t k = 0; k < ALARMS; k++) {
             m->alarms[t * ALARMS + k] =
@@ -54,20 +57,23 @@ static struct model *make_model(uint32_t gateways) {
                                      .tag = t,
                                      .gateway = t / PER_GATEWAY,
                                      .priority = (uint8_t)(k + 1),
+                                     .more = MODEL_NONE,
                                      .kind = k < 2 ? ALARM_HIGH : ALARM_LOW,
-                                     .enabled = true};
+                                     .options = ALARM_ENABLED | ALARM_SHELVABLE | (k == 0 ? ALARM_LATCH : 0)};
         }
     }
     for (uint32_t g = 0; g < gateways; g++) {
         uint32_t alarm = m->n_tags * ALARMS + g;
-        m->gateways[g] = (struct model_gateway){.key = 5000000000 + g, .comm_alarm = alarm, .enabled = true};
+        m->gateways[g] = (struct model_gateway){
+            .key = 5000000000 + g, .comm_alarm = alarm, .clock_alarm = MODEL_NONE, .enabled = true};
         m->alarms[alarm] = (struct model_alarm){.key = 6000000000 + g,
                                                 .tag = MODEL_NONE,
                                                 .gateway = g,
                                                 .priority = 2,
                                                 .kind = ALARM_COMM,
                                                 .on_delay_us = 30000000,
-                                                .enabled = true};
+                                                .more = MODEL_NONE,
+                                                .options = ALARM_ENABLED | ALARM_SHELVABLE};
     }
     return m;
 }
@@ -87,10 +93,25 @@ static void send_message(struct core *core, uint32_t gateway, uint64_t round, in
     }
 }
 
+/* One in a thousand alarms is shelved, one in a thousand suppressed: both are evaluated in full. */
+static void hide_some(struct core *core, int64_t now) {
+    for (uint32_t i = 0; i < core_model(core)->n_alarms; i += 500) {
+        struct event ask = {.kind = EVENT_REQUEST,
+                            .request = {.ask = {.kind = i % 1000 == 0 ? ALARM_ASK_SHELVE : ALARM_ASK_SUPPRESS,
+                                                .alarm = i,
+                                                .duration_us = MODEL_SHELVE_MAX_US,
+                                                .actor = "bench",
+                                                .comment = "bench",
+                                                .source = "bench"}}};
+        core_apply(core, &ask, now, sink);
+    }
+}
+
 int main(int argc, char **argv) {
     uint32_t gateways = (uint32_t)(bench_arg(argc, argv, 1, 1000000) / PER_GATEWAY);
     uint64_t samples = bench_arg(argc, argv, 2, 5000000);
     bench_need(gateways > 0, "number of tags: at least 512");
+    uint64_t before = bench_resident_bytes();
     struct model *m = make_model(gateways);
     struct core *core = NULL;
     struct error err;
@@ -101,6 +122,7 @@ int main(int argc, char **argv) {
     for (uint32_t g = 0; g < gateways; g++) {
         core_apply(core, &(struct event){.kind = EVENT_LINK, .link = {.gateway = g, .up = true}}, now, sink);
     }
+    hide_some(core, now);
     static uint32_t taken[PER_GATEWAY];
     struct rand r;
     rand_seed(&r, 1);
@@ -113,8 +135,14 @@ int main(int argc, char **argv) {
         while (core_take_changed(core, taken, PER_GATEWAY) == PER_GATEWAY) {
         }
     }
-    char more[64];
-    (void)snprintf(more, sizeof more, ",\"records\":%llu", (unsigned long long)records);
+    char more[160];
+    /* Slices of texts stand apart: the texts themselves, which are none here, would. */
+    uint64_t texts =
+        m->n_alarms * sizeof *m->alarm_texts + (uint64_t)m->n_tags * TAG_TEXTS * sizeof(struct slice);
+    uint64_t bytes = bench_resident_bytes() - before;
+    (void)snprintf(more, sizeof more, ",\"records\":%llu,\"bytes_per_tag\":%.1f,\"allowed_bytes_per_tag\":%d",
+                   (unsigned long long)records, (double)(bytes - texts) / m->n_tags,
+                   TAG_BYTES + ALARMS * ALARM_BYTES);
     bench_report("core_eval", done, bench_cpu_s() - cpu, bench_wall_s() - wall, more);
     core_free(&core);
     model_free(&m);

@@ -61,6 +61,14 @@ const figures = {
       const tags = n(1000000, 2048);
       return [measure('limit_loop', tags, n(100000000, 10000)), measure('core_eval', tags, n(10000000, 10000))];
     },
+    more: (m) => ({ samples_per_cpu_s: m.items / m.cpu_s, bytes_per_tag: m.bytes_per_tag, allowed_bytes_per_tag: m.allowed_bytes_per_tag }),
+  },
+  bare: {
+    what: 'samples that cross no limit', limit: 'limit_random', measured: 'core_bare', unit: 'samples',
+    pair() {
+      const [tags, samples] = [n(1000000, 2048), n(40000000, 10000)];
+      return [measure('limit_random', tags, samples), measure('core_bare', tags, samples)];
+    },
   },
   link: {
     what: "bytes off a gateway's line", limit: 'limit_tls', measured: 'link_receive', unit: 'bytes',
