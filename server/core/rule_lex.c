@@ -259,9 +259,9 @@ static bool lex_operator(struct rule_lexer *l, struct rule_token *ret, struct ru
         const char *right;
     } mistakes[] = {{'=', "write == to compare"},
                     {'!', "write not, or != to compare"},
-                    {'&', "write and"},
-                    {'|', "write or"},
-                    {'^', "there is no such operator"},
+                    {'&', "there is no & here; write and"},
+                    {'|', "there is no | here; write or"},
+                    {'^', "there is no ^ here; multiply instead"},
                     {'%', "% stands behind a number"}};
     size_t start = l->at;
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
