@@ -50,7 +50,11 @@ static bool is_blank(char c) {
 
 /* '\0' beyond the end */
 static char peek(const struct rule_lexer *l, size_t ahead) {
-    return l->at + ahead < l->source.n ? l->source.p[l->at + ahead] : '\0';
+    size_t at = l->at + ahead;
+    if (at < l->source.n) {
+        return l->source.p[at];
+    }
+    return '\0';
 }
 
 static void skip_blanks(struct rule_lexer *l) {

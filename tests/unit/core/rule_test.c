@@ -1,5 +1,5 @@
-/* The rule compiler: what it takes, what it refuses and where, what it says about a rule.
- * Covers: rule_lex.c, rule_parse.c, rule_check.c, rule_emit.c, rule_set.c */
+/* The rule compiler: what it takes, what it refuses and where, what it says about a rule. */
+/* Covers: rule_lex.c, rule_parse.c, rule_check.c, rule_expr.c, rule_emit.c, rule_set.c */
 #include "server/base/buf.h"
 #include "server/core/rule.h"
 #include "server/core/rule_lex.h"
