@@ -74,7 +74,7 @@ static struct rule_sum part_of(const struct rule_window *w, uint64_t i, int64_t 
         return s;
     }
     double share = (double)rest_us / (double)span_us;
-    s.known_us = s.known_us == span_us ? rest_us : (int64_t)((double)s.known_us * share);
+    s.known_us = (int64_t)((double)s.known_us * share + 0.5);
     s.area *= share;
     s.m2 *= share;
     s.edges = (uint32_t)((double)s.edges * share);

@@ -405,6 +405,36 @@ static void states_are_compared_by_name(void **state) {
     rig_done(&r);
 }
 
+/* --- evidence --- */
+
+struct counting {
+    struct rig *rig;
+    uint32_t reads;
+};
+
+static struct rule_value count_read(const void *ctx, uint32_t tag) {
+    const struct counting *c = ctx;
+    ((struct counting *)(uintptr_t)c)->reads++;
+    return rig_read(c->rig, tag);
+}
+
+static void what_depends_on_several_samples_is_evaluated_once(void **state) {
+    (void)state;
+    struct rig r;
+    rig_init(&r);
+    (void)rig_add(&r, "avg(P + Q, 10s) > 1");
+    (void)rig_add(&r, "max(P + Q, 20s) > 1 or for(R, 5s)");
+    rig_start(&r);
+    struct counting c = {.rig = &r};
+    const struct rule_reader reader = {.ctx = &c, .read = count_read};
+    const uint32_t tags[] = {rig_tag("P"), rig_tag("Q"), rig_tag("L"), rig_tag("P")};
+    rule_machine_touch(r.m, &reader, tags, COUNT(tags), 0);
+    assert_int_equal(c.reads, 2); /* one expression of two tags, for both windows */
+    rule_machine_touch(r.m, &reader, &tags[2], 1, 1);
+    assert_int_equal(c.reads, 2);
+    rig_done(&r);
+}
+
 /* --- explain --- */
 
 static void a_rule_explains_itself(void **state) {
@@ -586,6 +616,7 @@ int main(void) {
         cmocka_unit_test(literals_are_converted),
         cmocka_unit_test(differences_of_temperatures_have_no_zero),
         cmocka_unit_test(states_are_compared_by_name),
+        cmocka_unit_test(what_depends_on_several_samples_is_evaluated_once),
         cmocka_unit_test(a_rule_explains_itself),
         cmocka_unit_test(a_new_configuration_keeps_what_means_the_same),
         cmocka_unit_test(a_shadow_takes_what_depends_on_selected_tags_only),

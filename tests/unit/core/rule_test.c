@@ -333,6 +333,9 @@ static void a_rule_has_limits(void **state) {
     limit(repeated(&b, "abs(", 65, "P"), RULE_E_DEPTH, 64 * 4 + 3);
     limit(repeated(&b, "(-", 32, "P))))))))))))))))))))))))))))))))"), RULE_OK, 0);
     limit(repeated(&b, "(-", 33, "P"), RULE_E_DEPTH, 64);
+    limit(repeated(&b, "not R and ", 100, "R"), RULE_OK, 0);
+    limit(repeated(&b, "-P + ", 100, "P"), RULE_OK, 0);
+    limit(repeated(&b, "abs(P) + ", 100, "P"), RULE_OK, 0);
     limit(repeated(&b, "(R) and ", 200, "R"), RULE_OK, 0); /* depth is given back; one instruction each */
     buf_done(&b);
 }

@@ -1,5 +1,6 @@
 /* The functions of time, one by one, through whole rules: windows, for, prev, age. */
 /* Covers: rule_node.c */
+#include "server/base/rand.h"
 #include "server/core/rule_window.h"
 #include "tests/unit/core/rule_rig.h"
 
@@ -238,6 +239,8 @@ static void a_full_ring_keeps_the_totals(void **state) {
         double v = (i * 37) % 100;
         rig_sample(&r, "P", i, v);
         rig_sample(&r, "R", i, i % 4 == 2);
+        /* Sums are right in between, too, while segments are being merged. */
+        rig_expect(&r, mean, i, i < 2880 ? UNKNOWN : sum / i);
         sum += v;
         squares += v * v;
     }
@@ -256,6 +259,50 @@ static void a_full_ring_keeps_the_totals(void **state) {
     assert_true(fabs(later - 450) <= 60);
     rig_expect(&r, on, 7300, 0);
     rig_expect(&r, rises, 7300, 0);
+    rig_done(&r);
+}
+
+/* While the edge passes through merged segments: no result changes between the seconds that are asked for. */
+static void a_full_ring_promises_no_more_than_it_keeps(void **state) {
+    (void)state;
+    static const char *const rules[] = {
+        "avg(P, 10min)",           "min(P, 10min)",   "max(P, 10min)",
+        "stddev(P, 10min)",        "delta(P, 10min)", "duration(R, 10min) > 2min",
+        "duration(R, 10min) / 1s", "count(R, 10min)", "count(bad(P), 10min)"};
+    struct rig r;
+    struct rand random;
+    rand_seed(&random, 11);
+    rig_init(&r);
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        (void)rig_add(&r, rules[i]); /* evaluated each second */
+        (void)rig_add(&r, rules[i]); /* evaluated when it is asked for */
+    }
+    rig_start(&r);
+    for (int i = 0; i < 6000; i++) {
+        if (rand_below(&random, 5) == 0) {
+            rig_bad(&r, "P", i / 10.0);
+        } else {
+            rig_sample(&r, "P", i / 10.0, (double)rand_below(&random, 50));
+        }
+        rig_sample(&r, "R", i / 10.0, (double)rand_below(&random, 2));
+    }
+    assert_true(rule_machine_resolution_us(r.m, 0) > 0);
+    struct rule_result last[COUNT(rules)];
+    uint32_t skipped = 0;
+    for (uint32_t t = 600; t < 1300; t++) {
+        for (uint32_t i = 0; i < COUNT(rules); i++) {
+            struct rule_value now = rig_eval(&r, 2 * i, t).value;
+            if (t == 600 || rig_us(&r, t) >= last[i].next_us) {
+                last[i] = rig_eval(&r, 2 * i + 1, t);
+            } else {
+                skipped++;
+            }
+            if (now.known != last[i].value.known || now.v != last[i].value.v) {
+                fail_msg("%s at %u is %g, not %g", rules[i], t, now.v, last[i].value.v);
+            }
+        }
+    }
+    assert_true(skipped > 1000);
     rig_done(&r);
 }
 
@@ -392,6 +439,7 @@ int main(void) {
         cmocka_unit_test(a_programs_time_never_falls),
         cmocka_unit_test(programs_may_look_at_a_window_at_different_times),
         cmocka_unit_test(a_full_ring_keeps_the_totals),
+        cmocka_unit_test(a_full_ring_promises_no_more_than_it_keeps),
         cmocka_unit_test(a_signal_that_does_not_move_takes_no_room),
         cmocka_unit_test(for_gathers_known_true_time),
         cmocka_unit_test(prev_is_the_good_value_before),
