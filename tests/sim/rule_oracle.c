@@ -2,7 +2,7 @@
  * expression from scratch, by recursion over the whole past, at each sample and each whole second. One
  * machine evaluates at each second; a second one only when the last answer said so, and shows what it
  * answered last in between: both must show what the oracle says. Samples are bad, lag, share a time, or
- * correct each other. Covers: rule_run.c, rule_value.c */
+ * correct each other. */
 #include "server/base/buf.h"
 #include "server/base/tm.h"
 #include "server/core/rule_machine.h"
