@@ -572,15 +572,16 @@ static void random_journals_give_the_same_figures(void **state) {
     (void)state;
     const char *given = getenv("SEED");
     uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20260101;
-    uint32_t rounds = given != NULL ? 1 : 60;
+    uint32_t rounds = given != NULL ? 1 : 16;
     static struct room room;
     for (uint32_t i = 0; i < rounds; i++, seed++) {
         struct rand rand;
         rand_seed(&rand, seed);
         room_init(&room, 1 + (uint32_t)rand_below(&rand, ALARMS_MAX), NULL);
-        random_events(&room, &rand, 20 + rand_below(&rand, ROOM_EVENTS - 20));
+        random_events(&room, &rand, 20 + rand_below(&rand, 400));
         room_store(&room);
-        for (uint32_t k = 0; k < 3; k++) {
+        run("analyze alarm_journal"); /* else plans are made for an empty one */
+        for (uint32_t k = 0; k < 2; k++) {
             size_t from = rand_below(&rand, room.n_events / 2 + 1);
             size_t to = from + rand_below(&rand, room.n_events - from);
             int64_t t0_us = room.events[from].at_us;
