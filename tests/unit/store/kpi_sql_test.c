@@ -659,6 +659,11 @@ static void cases_of_the_edges_agree(void **state) {
         "period 0 259200\nevents\n0 RAISE A\n80000 SHELVE A\n180000 UNSHELVE A\n190000 SHELVE A\n",
         "period 0 3600\nevents\nevery 2 from 100 count 6 ACK A by=y\nevery 2.1 from 300 count 6 ACK A by=z\n",
         "period 0 3600\nevents\n0 OOS_ON A\n100 DISABLE A\n200 ENABLE A hidden\n300 RAISE A\n400 OOS_OFF A\n",
+        "period 0 3600\nevents\nevery 1 from 600 count 12 RAISE A low\nevery 1 from 1200 count 5 RAISE A "
+        "low\n"
+        "every 1 from 1800 count 4 RAISE A low\nevery 1 from 2400 count 10 RAISE A low\n",
+        "period 1000 2000\nevents\n0 SUPPRESS A\n10 UNSUPPRESS A\n1500 SUPPRESS A\n0 SHELVE B\n900 UNSHELVE "
+        "B\n",
         "period 3600 7200\nevents\n0 OOS_ON A\n3600 OOS_OFF A\n1800 SHELVE B\n",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
