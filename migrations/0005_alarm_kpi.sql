@@ -9,7 +9,7 @@
 
 create view alarm_kpi_record as
 select j.seq, j.n, j.alarm_key, k.name, j.site_key, j.position, j.kind, j.occ, j.call, j.priority, j.src_us, j.at_us,
-       j.actor_key, j.actor, j.comment,
+       j.actor_key, j.actor, j.comment, j.to_letter as letter,
        j.flags & 1 <> 0 or j.to_letter in ('G', 'H', 'I', 'Z') as hidden
   from alarm_journal j
   left join config_key k on k.key = j.alarm_key
@@ -32,14 +32,30 @@ comment on view alarm_annunciation is
 
 -- State over time ----------------------------------------------------------------------------------------
 
-create function alarm_kpi_state(p_to_us bigint, p_position text default null)
+create function alarm_kpi_first(p_from_us bigint)
+    returns table (alarm_key bigint, n bigint)
+    language sql stable as
+$$
+    select r.alarm_key,
+           coalesce(max(r.n) filter (where r.at_us < p_from_us - 60 * 1000000
+                                           and r.letter in ('A', 'D', 'E', 'F', '-')), 0)
+      from alarm_kpi_record r
+     group by r.alarm_key
+$$;
+comment on function alarm_kpi_first(bigint) is
+    'For each alarm the record from which its history must be read to know all about a period: the newest one, more '
+    'than 60 s before it (so far a fleeting alarm looks back), after which it was neither active nor hidden.';
+
+create function alarm_kpi_state(p_from_us bigint, p_to_us bigint, p_position text default null)
     returns table (alarm_key bigint, name text, n bigint, kind text, priority smallint, priority_before smallint,
                    from_us bigint, until_us bigint, newest boolean, active boolean, active_since_us bigint,
                    hidden boolean, was_hidden boolean, shelved boolean, suppressed boolean,
                    out_of_service boolean, disabled boolean)
     language sql stable as
 $$
-    with fact as (
+    with first as materialized (
+        select f.* from alarm_kpi_first(p_from_us) f
+    ), fact as (
         -- Each record sets some facts (2 n + 1: true, 2 n: false); the newest that sets one is the highest number.
         select r.*,
                case when r.kind in ('raise', 'reraise') then 2 * r.n + 1
@@ -51,9 +67,12 @@ $$
                end as oos_set,
                case when r.kind = 'disable' then 2 * r.n + 1
                     when r.kind in ('enable', 'remove') then 2 * r.n end as disabled_set,
-               -- Suppression has several sources; disabling ends them all.
+               -- Suppression has several sources, of which the first record leaves none; disabling ends them all.
+               case when r.n = i.n then 0 when r.kind = 'suppress' then 1 when r.kind = 'unsuppress' then -1 else 0
+               end as source_step,
                count(*) filter (where r.kind in ('disable', 'remove')) over a as life
-          from alarm_kpi_record r
+          from first i
+          join alarm_kpi_record r on r.alarm_key = i.alarm_key and r.n >= i.n
          where r.at_us < p_to_us
         window a as (partition by r.alarm_key order by r.n)
     ), state as (
@@ -62,8 +81,7 @@ $$
                coalesce(max(f.shelved_set) over a % 2 = 1, false) as shelved,
                coalesce(max(f.oos_set) over a % 2 = 1, false) as out_of_service,
                coalesce(max(f.disabled_set) over a % 2 = 1, false) as disabled,
-               sum(case f.kind when 'suppress' then 1 when 'unsuppress' then -1 else 0 end)
-                   over (partition by f.alarm_key, f.life order by f.n) > 0 as suppressed,
+               sum(f.source_step) over (partition by f.alarm_key, f.life order by f.n) > 0 as suppressed,
                lag(f.hidden, 1, false) over a as was_hidden,
                lag(f.priority) over a as priority_before,
                lead(f.at_us) over a as next_us
@@ -84,38 +102,41 @@ $$
      where p_position is null
         or s.position = p_position
 $$;
-comment on function alarm_kpi_state(bigint, text) is
-    'One row for each record before p_to_us: what the alarm was from it until its next record (or p_to_us: newest). '
+comment on function alarm_kpi_state(bigint, bigint, text) is
+    'One row for each record before p_to_us that matters from p_from_us on: what the alarm was from it until its next record (or p_to_us: newest). '
     'active: between RAISE and RTN, also if raised again meanwhile; disabling and removing end it. suppressed: by at '
     'least one source. An alarm is of the position that its record names.';
 
-create function alarm_kpi_occurrence(p_to_us bigint, p_position text default null)
+create function alarm_kpi_occurrence(p_from_us bigint, p_to_us bigint, p_position text default null)
     returns table (alarm_key bigint, name text, occ bigint, priority smallint, annunciated boolean,
-                   raised_us bigint, raised_src_us bigint, acked_us bigint, ended_us bigint, ended_src_us bigint,
+                   raised_us bigint, raised_src_us bigint, acked_us bigint, ended_us bigint, returned_src_us bigint,
                    returned boolean, returned_unacked boolean, fleeting boolean)
     language sql stable as
 $$
-    with o as (
+    with first as materialized (
+        select f.* from alarm_kpi_first(p_from_us) f
+    ), t as (
+        -- Times of one alarm never fall, so the earliest is that of the first record.
         select r.alarm_key, r.occ, min(r.name) as name,
-               min(r.n) filter (where r.kind in ('raise', 'reraise')) as raised_n,
+               min(r.position) filter (where r.kind in ('raise', 'reraise')) as position,
+               min(r.priority) filter (where r.kind in ('raise', 'reraise')) as priority,
+               bool_and(not r.hidden) filter (where r.kind in ('raise', 'reraise')) as annunciated,
+               min(r.at_us) filter (where r.kind in ('raise', 'reraise')) as raised_us,
+               min(r.src_us) filter (where r.kind in ('raise', 'reraise')) as raised_src_us,
+               min(r.at_us) filter (where r.kind = 'ack') as acked_us,
                min(r.n) filter (where r.kind = 'ack') as acked_n,
-               min(r.n) filter (where r.kind in ('rtn', 'disable', 'remove')) as ended_n
-          from alarm_kpi_record r
+               min(r.at_us) filter (where r.kind in ('rtn', 'disable', 'remove')) as ended_us,
+               min(r.n) filter (where r.kind in ('rtn', 'disable', 'remove')) as ended_n,
+               min(r.n) filter (where r.kind = 'rtn') as returned_n,
+               min(r.src_us) filter (where r.kind = 'rtn') as returned_src_us
+          from first i
+          join alarm_kpi_record r on r.alarm_key = i.alarm_key and r.n >= i.n
          where r.at_us < p_to_us
            and r.kind in ('raise', 'reraise', 'ack', 'rtn', 'disable', 'remove')
          group by r.alarm_key, r.occ
-    ), t as (
-        select o.alarm_key, o.name, o.occ, b.position, b.priority, not b.hidden as annunciated,
-               b.at_us as raised_us, b.src_us as raised_src_us, k.at_us as acked_us,
-               e.at_us as ended_us, e.src_us as ended_src_us,
-               coalesce(e.kind = 'rtn', false) as returned,
-               coalesce(e.kind = 'rtn' and (o.acked_n is null or o.acked_n > o.ended_n), false) as returned_unacked
-          from o
-          join alarm_kpi_record b on b.alarm_key = o.alarm_key and b.n = o.raised_n
-          left join alarm_journal k on k.alarm_key = o.alarm_key and k.n = o.acked_n
-          left join alarm_journal e on e.alarm_key = o.alarm_key and e.n = o.ended_n
+        having count(*) filter (where r.kind in ('raise', 'reraise')) > 0
     ), near as (
-        select t.*,
+        select t.*, coalesce(t.returned_n = t.ended_n, false) as returned,
                case when lag(t.raised_us) over a is not null
                     then coalesce(lag(t.ended_us) over a, t.raised_us) end as before_us,
                lead(t.raised_us) over a as after_us
@@ -123,7 +144,7 @@ $$
         window a as (partition by t.alarm_key order by t.occ)
     )
     select t.alarm_key, t.name, t.occ, t.priority, t.annunciated, t.raised_us, t.raised_src_us, t.acked_us,
-           t.ended_us, t.ended_src_us, t.returned, t.returned_unacked,
+           t.ended_us, t.returned_src_us, t.returned, t.returned and (t.acked_n is null or t.acked_n > t.ended_n),
            t.annunciated and t.returned and t.ended_us - t.raised_us < 10 * 1000000
                and (t.before_us is null or t.raised_us - t.before_us > 60 * 1000000)
                and (t.after_us is null or t.after_us - t.ended_us > 60 * 1000000)
@@ -131,8 +152,8 @@ $$
      where p_position is null
         or t.position = p_position
 $$;
-comment on function alarm_kpi_occurrence(bigint, text) is
-    'Occurrences as known at p_to_us. annunciated: the raise was not hidden. acked_us: first acknowledgement of this '
+comment on function alarm_kpi_occurrence(bigint, bigint, text) is
+    'Occurrences that reach into the period (and some from before it), as known at p_to_us. annunciated: the raise was not hidden. acked_us: first acknowledgement of this '
     'occurrence, also after its return. returned_unacked: returned before that. fleeting: annunciated, active for '
     'less than 10 s, and no other occurrence of the alarm within 60 s before or after (60 s included, from the end of '
     'one to the raise of the other).';
@@ -244,7 +265,7 @@ create function alarm_kpi_stale(p_from_us bigint, p_to_us bigint, p_position tex
 $$
     with s as (
         select t.*, greatest(t.from_us, t.active_since_us + 86400000000, p_from_us) as stale_us
-          from alarm_kpi_state(p_to_us, p_position) t
+          from alarm_kpi_state(p_from_us, p_to_us, p_position) t
          where t.active
            and not t.hidden
     )
@@ -287,7 +308,7 @@ $$
     with s as (
         select t.alarm_key, t.name, t.n, t.kind, t.from_us, t.until_us, t.newest, f.fact, f.begin_kind, f.held,
                count(*) filter (where not f.held) over (partition by t.alarm_key, f.fact order by t.n) as island
-          from alarm_kpi_state(p_to_us, p_position) t
+          from alarm_kpi_state(p_from_us, p_to_us, p_position) t
          cross join lateral (values ('shelved', 'shelve', t.shelved),
                                     ('suppressed', 'suppress', t.suppressed),
                                     ('oos', 'oos_on', t.out_of_service),
@@ -331,7 +352,7 @@ $$
     select coalesce(o.priority, 0::smallint), count(*),
            percentile_disc(0.5) within group (order by o.acked_us - o.raised_us),
            percentile_disc(0.95) within group (order by o.acked_us - o.raised_us)
-      from alarm_kpi_occurrence(p_to_us, p_position) o
+      from alarm_kpi_occurrence(p_from_us, p_to_us, p_position) o
      where o.annunciated
        and o.raised_us >= p_from_us
        and o.acked_us is not null
@@ -352,7 +373,13 @@ $$
         select r.seq, r.alarm_key, r.name, r.at_us, r.actor_key, r.actor, r.at_us - o.raised_us as after_us,
                coalesce(lead(r.at_us, 5) over w - r.at_us <= 10 * 1000000, false) as begins
           from alarm_kpi_record r
-          left join alarm_kpi_occurrence(p_to_us) o on o.alarm_key = r.alarm_key and o.occ = r.occ
+          left join lateral (select x.at_us as raised_us
+                               from alarm_kpi_record x
+                              where x.alarm_key = r.alarm_key
+                                and x.n < r.n
+                                and x.kind in ('raise', 'reraise')
+                              order by x.n desc
+                              limit 1) o on true
          where r.kind = 'ack'
            and r.actor_key <> 0
            and r.at_us >= p_from_us
@@ -385,15 +412,15 @@ $$
                count(*) filter (where x.fleeting and x.raised_us >= p_from_us) as fleeting,
                count(*) filter (where x.returned and x.ended_us >= p_from_us) as returned,
                count(*) filter (where x.returned_unacked and x.ended_us >= p_from_us) as returned_unacked,
-               avg((x.ended_src_us - x.raised_src_us) / 1000000::double precision)
+               avg((x.returned_src_us - x.raised_src_us) / 1000000::double precision)
                    filter (where x.returned and x.ended_us >= p_from_us) as mean_active_s
-          from alarm_kpi_occurrence(p_to_us, p_position) x
+          from alarm_kpi_occurrence(p_from_us, p_to_us, p_position) x
          where x.annunciated
          group by x.alarm_key
     ), c as (
         select x.* from alarm_kpi_chatter(p_from_us, p_to_us, p_position) x
     ), s as (
-        select x.alarm_key, x.name from alarm_kpi_state(p_to_us, p_position) x
+        select x.alarm_key, x.name from alarm_kpi_state(p_from_us, p_to_us, p_position) x
          where x.newest and x.active and not x.hidden
     ), t as (
         select x.* from alarm_kpi_stale(p_from_us, p_to_us, p_position) x where x.now
@@ -493,11 +520,9 @@ $$
                coalesce(sum(x.returned), 0) as returned, coalesce(sum(x.returned_unacked), 0) as returned_unacked
           from alarm_bad_actor(p_from_us, p_to_us, p_position) x
     ), d as (
-        select coalesce(max(x.n), 0) as worst from alarm_kpi_stale_days(p_from_us, p_to_us, p_position) x
-    ), w as (
-        select coalesce(min(x.from_us), p_from_us) as worst_us
-          from alarm_kpi_stale_days(p_from_us, p_to_us, p_position) x, d
-         where x.n = d.worst
+        select coalesce((array_agg(x.n order by x.n desc, x.day))[1], 0) as worst,
+               coalesce((array_agg(x.from_us order by x.n desc, x.day))[1], p_from_us) as worst_us
+          from alarm_kpi_stale_days(p_from_us, p_to_us, p_position) x
     ), s as (
         select coalesce(sum(greatest(x.until_us - greatest(x.from_us, p_from_us), 0))
                             filter (where x.active and not x.hidden), 0)::double precision as standing_us,
@@ -507,20 +532,20 @@ $$
                                       and x.priority < x.priority_before) as prio_raised,
                count(*) filter (where x.kind in ('unshelve', 'unsuppress', 'oos_off') and x.from_us >= p_from_us
                                       and x.active and x.was_hidden and not x.hidden) as came_back
-          from alarm_kpi_state(p_to_us, p_position) x
+          from alarm_kpi_state(p_from_us, p_to_us, p_position) x
     ), k as (
         select count(*) as acks, count(*) filter (where x.fast or x.many) as stamps
           from alarm_kpi_stamp(p_from_us, p_to_us, p_position) x
     )
     select v.name, v.value, v.text_value
-      from a, d, w, s, k
+      from a, d, s, k
      cross join lateral (values
         ('chattering', a.chattering, a.chattering_list),
         ('psi_over', a.psi_over, a.psi_over_list),
         ('fleeting', a.fleeting, a.fleeting_list),
         ('stale', a.stale, a.stale_list),
         ('stale_worst', d.worst, null),
-        ('stale_worst_from', w.worst_us / 1e6, null),
+        ('stale_worst_from', d.worst_us / 1e6, null),
         ('standing', a.standing, a.standing_list),
         ('standing_mean', coalesce(s.standing_us / nullif(p_to_us - p_from_us, 0), 0), null),
         ('rtn', a.returned, null),

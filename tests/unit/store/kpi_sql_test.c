@@ -572,15 +572,16 @@ static void random_journals_give_the_same_figures(void **state) {
     (void)state;
     const char *given = getenv("SEED");
     uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20260101;
-    uint32_t rounds = given != NULL ? 1 : 60;
+    uint32_t rounds = given != NULL ? 1 : 16;
     static struct room room;
     for (uint32_t i = 0; i < rounds; i++, seed++) {
         struct rand rand;
         rand_seed(&rand, seed);
         room_init(&room, 1 + (uint32_t)rand_below(&rand, ALARMS_MAX), NULL);
-        random_events(&room, &rand, 20 + rand_below(&rand, ROOM_EVENTS - 20));
+        random_events(&room, &rand, 20 + rand_below(&rand, 400));
         room_store(&room);
-        for (uint32_t k = 0; k < 3; k++) {
+        run("analyze alarm_journal"); /* else plans are made for an empty one */
+        for (uint32_t k = 0; k < 2; k++) {
             size_t from = rand_below(&rand, room.n_events / 2 + 1);
             size_t to = from + rand_below(&rand, room.n_events - from);
             int64_t t0_us = room.events[from].at_us;
@@ -658,6 +659,11 @@ static void cases_of_the_edges_agree(void **state) {
         "period 0 259200\nevents\n0 RAISE A\n80000 SHELVE A\n180000 UNSHELVE A\n190000 SHELVE A\n",
         "period 0 3600\nevents\nevery 2 from 100 count 6 ACK A by=y\nevery 2.1 from 300 count 6 ACK A by=z\n",
         "period 0 3600\nevents\n0 OOS_ON A\n100 DISABLE A\n200 ENABLE A hidden\n300 RAISE A\n400 OOS_OFF A\n",
+        "period 0 3600\nevents\nevery 1 from 600 count 12 RAISE A low\nevery 1 from 1200 count 5 RAISE A "
+        "low\n"
+        "every 1 from 1800 count 4 RAISE A low\nevery 1 from 2400 count 10 RAISE A low\n",
+        "period 1000 2000\nevents\n0 SUPPRESS A\n10 UNSUPPRESS A\n1500 SUPPRESS A\n0 SHELVE B\n900 UNSHELVE "
+        "B\n",
         "period 3600 7200\nevents\n0 OOS_ON A\n3600 OOS_OFF A\n1800 SHELVE B\n",
     };
     for (size_t i = 0; i < COUNT(bodies); i++) {
