@@ -8,7 +8,6 @@
 #define K_LIMITS     (K(HIGH) | K(LOW) | K(DEV))
 #define K_CUSUM      (K(CUSUM) | K(CUSUM_LOW))
 #define K_OF_GATEWAY (K(COMM) | K(CLOCK))
-#define K_ALL        ((UINT32_C(1) << ALARM_KINDS) - 1)
 
 /* A field that only some kinds have. Fields that are in no row are for all. */
 static const struct {
@@ -38,8 +37,6 @@ static const struct {
     {"every_s", K_CUSUM, 0, "give the time between two steps"},
     {"deadband", 0, K_LIMITS | K(ROC), ""},
     {"inclusive", 0, K(HIGH) | K(LOW), ""},
-    {"on_delay_s", 0, K_ALL & ~K(CHANGE), ""},
-    {"off_delay_s", 0, K_ALL & ~K(CHANGE), ""},
 };
 
 static bool given(const struct config_parsed *parsed, const char *field) {
@@ -116,6 +113,10 @@ static void check_numbers(const struct config_parsed *parsed, struct faults *fau
     }
     if (given(parsed, "h") && a->h <= 0) {
         faults_add(faults, "E_RANGE", "/h", "is 0; it must be above it");
+    }
+    if (a->kind == ALARM_CHANGE && (a->common.on_delay_s > 0 || a->common.off_delay_s > 0)) {
+        faults_add(faults, "E_FIELD", a->common.on_delay_s > 0 ? "/on_delay_s" : "/off_delay_s",
+                   "has no meaning for an alarm of kind change, which comes and goes in one instant");
     }
     if (a->kind == ALARM_COMM && given(parsed, "after_s") && given(parsed, "on_delay_s")) {
         faults_add(faults, "E_FIELD", "/on_delay_s", "says the same as after_s for this kind; leave it out");
