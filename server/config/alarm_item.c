@@ -47,11 +47,16 @@ static void check_fields_of_kind(const struct config_parsed *parsed, struct faul
     uint32_t kind = UINT32_C(1) << parsed->alarm.kind;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char pointer[64];
-        (void)snprintf(pointer, sizeof pointer, "/%s", rows[i].field);
         bool there = given(parsed, rows[i].field);
-        if (!there && (rows[i].required & kind) != 0) {
+        bool missing = !there && (rows[i].required & kind) != 0;
+        bool unfit = there && ((rows[i].required | rows[i].allowed) & kind) == 0;
+        if (!missing && !unfit) {
+            continue;
+        }
+        (void)snprintf(pointer, sizeof pointer, "/%s", rows[i].field);
+        if (missing) {
             faults_add(faults, "E_MISSING", pointer, "is missing; %s", rows[i].why);
-        } else if (there && ((rows[i].required | rows[i].allowed) & kind) == 0) {
+        } else {
             faults_add(faults, "E_FIELD", pointer, "has no meaning for an alarm of kind %s; leave it out",
                        alarm_kind_name(parsed->alarm.kind));
         }
