@@ -91,6 +91,7 @@ static bool unify_units(struct checker *c, struct rule_ast *node, struct rule_as
 /* --- types --- */
 
 static bool find_state(struct checker *c, struct rule_ast *literal, const struct rule_ast *of) {
+    CHECK(of->states != NULL);
     for (uint32_t i = 0; i < of->n_states; i++) {
         if (slice_eq(of->states[i], literal->text)) {
             literal->v = i;
@@ -106,6 +107,8 @@ static bool find_state(struct checker *c, struct rule_ast *literal, const struct
 }
 
 static bool same_states(const struct rule_ast *a, const struct rule_ast *b) {
+    CHECK(a->states != NULL);
+    CHECK(b->states != NULL);
     bool same = a->n_states == b->n_states;
     for (uint32_t i = 0; same && i < a->n_states; i++) {
         same = slice_eq(a->states[i], b->states[i]);
@@ -246,7 +249,7 @@ static bool check_tag(struct checker *c, struct rule_ast *node) {
     node->type = s.type;
     node->unit = s.type == RULE_NUMBER ? s.unit : slice_of(NULL, 0);
     node->states = s.states;
-    node->n_states = s.type == RULE_STATE ? s.n_states : 0;
+    node->n_states = s.type == RULE_STATE && s.states != NULL ? s.n_states : 0;
     return true;
 }
 

@@ -1,27 +1,13 @@
 #include "server/core/rule_emit.h"
 
 #include "server/base/check.h"
-#include "server/core/rule_list.h"
+#include "server/core/rule_expr.h"
 
 #include <stdlib.h>
 
 /* Beside the operations, what is kept once as well. */
 enum { KEY_WINDOW = RULE_OPS, KEY_GATHER, KEY_TAG_NODE, KEY_CLOCK, KEY_CONST };
 
-/* An expression, kept once: op over other expressions and a number. */
-struct expr {
-    uint32_t op;
-    uint32_t arg[3];
-    uint64_t imm;
-    const void *ptr;
-    uint32_t hash;
-    uint32_t index; /* of what it became: node, feed, clock, constant; RULE_NONE as long as nothing */
-    uint32_t stamp; /* of the block in which reg is valid */
-    uint32_t rule;  /* the newest rule that counted it as a feed or a window */
-    uint32_t reg;
-};
-
-RULE_LIST(expr_list, struct expr)
 RULE_LIST(code_list, struct rule_instruction)
 RULE_LIST(number_list, double)
 RULE_LIST(clock_list, struct rule_clock)
@@ -32,8 +18,7 @@ RULE_LIST(index_list, uint32_t)
 RULE_LIST(program_list, struct rule_program)
 
 struct rule_emitter {
-    struct expr_list exprs;
-    struct index_list slots; /* hash table of exprs, open addressing, a power of two */
+    struct rule_expr_table exprs;
     struct code_list code;
     struct index_list code_expr; /* the expression of each instruction */
     struct number_list consts;
@@ -55,7 +40,7 @@ struct rule_emitter {
 
 #define OWNER_SHOWN (UINT32_MAX - 1)
 
-enum { TEXTS_MAX = 1 << 30, SLOTS_MIN = 1024 };
+enum { TEXTS_MAX = 1 << 30 };
 
 struct rule_emitter *rule_emitter_new(void) {
     struct rule_emitter *e = calloc(1, sizeof *e);
@@ -69,8 +54,7 @@ void rule_emitter_free(struct rule_emitter **e) {
     if (*e == NULL) {
         return;
     }
-    free((*e)->exprs.p);
-    free((*e)->slots.p);
+    rule_expr_table_done(&(*e)->exprs);
     free((*e)->code.p);
     free((*e)->code_expr.p);
     free((*e)->consts.p);
@@ -87,63 +71,8 @@ void rule_emitter_free(struct rule_emitter **e) {
 
 /* --- expressions, each once --- */
 
-static uint64_t mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * UINT64_C(0x9E3779B97F4A7C15);
-    return h ^ (h >> 29);
-}
-
-static uint32_t key_hash(const struct expr *key) {
-    uint64_t h = mix(key->op, key->imm);
-    for (int i = 0; i < 3; i++) {
-        h = mix(h, key->arg[i]);
-    }
-    return (uint32_t)(mix(h, (uintptr_t)key->ptr) >> 32);
-}
-
-static bool key_same(const struct expr *a, const struct expr *b) {
-    return a->op == b->op && a->imm == b->imm && a->ptr == b->ptr &&
-           memcmp(a->arg, b->arg, sizeof a->arg) == 0;
-}
-
-static bool grow_slots(struct rule_emitter *e) {
-    uint32_t n = e->slots.n == 0 ? SLOTS_MIN : e->slots.n * 2;
-    uint32_t *p = malloc(n * sizeof *p);
-    if (p == NULL) {
-        return false;
-    }
-    memset(p, 0xFF, n * sizeof *p);
-    for (uint32_t i = 0; i < e->exprs.n; i++) {
-        uint32_t at = e->exprs.p[i].hash & (n - 1);
-        while (p[at] != RULE_NONE) {
-            at = (at + 1) & (n - 1);
-        }
-        p[at] = i;
-    }
-    free(e->slots.p);
-    e->slots = (struct index_list){.p = p, .n = n, .cap = n};
-    return true;
-}
-
-/* RULE_NONE when memory is out. */
-static uint32_t intern(struct rule_emitter *e, struct expr key) {
-    if (e->exprs.n * 2 >= e->slots.n && !grow_slots(e)) {
-        return RULE_NONE;
-    }
-    key.hash = key_hash(&key);
-    key.index = RULE_NONE;
-    uint32_t at = key.hash & (e->slots.n - 1);
-    while (e->slots.p[at] != RULE_NONE) {
-        uint32_t i = e->slots.p[at];
-        if (key_same(&e->exprs.p[i], &key)) {
-            return i;
-        }
-        at = (at + 1) & (e->slots.n - 1);
-    }
-    if (!expr_list_add(&e->exprs, key)) {
-        return RULE_NONE;
-    }
-    e->slots.p[at] = e->exprs.n - 1;
-    return e->exprs.n - 1;
+static struct rule_expr *expr_at(const struct rule_emitter *e, uint32_t i) {
+    return &e->exprs.list.p[i];
 }
 
 static uint64_t bits(double v) {
@@ -154,7 +83,7 @@ static uint64_t bits(double v) {
 
 static uint32_t key_of(struct rule_emitter *e, const struct rule_tree *tree, const struct rule_ast *node,
                        const struct rule_scope *scope) {
-    struct expr key = {.op = node->op, .arg = {RULE_NONE, RULE_NONE, RULE_NONE}};
+    struct rule_expr key = {.op = node->op, .arg = {RULE_NONE, RULE_NONE, RULE_NONE}};
     if (node->is_const) {
         key.op = KEY_CONST;
         key.imm = bits(node->v);
@@ -171,7 +100,7 @@ static uint32_t key_of(struct rule_emitter *e, const struct rule_tree *tree, con
             key.arg[i] = e->expr[node->arg[i]];
         }
     }
-    return intern(e, key);
+    return rule_expr_intern(&e->exprs, key);
 }
 
 /* --- which block evaluates what --- */
@@ -246,7 +175,7 @@ static bool count_block(struct rule_emitter *e, const struct rule_tree *tree, ui
     e->stamp++;
     for (uint32_t i = 0; i <= root; i++) {
         const struct rule_ast *node = &tree->nodes[i];
-        struct expr *x = e->owner[i] == root ? &e->exprs.p[e->expr[i]] : NULL;
+        struct rule_expr *x = e->owner[i] == root ? expr_at(e, e->expr[i]) : NULL;
         if (x == NULL || x->stamp == e->stamp) {
             continue;
         }
@@ -264,17 +193,17 @@ static bool count_block(struct rule_emitter *e, const struct rule_tree *tree, ui
 /* The window, whichever function looks at it, counts once. */
 static bool count_window(struct rule_emitter *e, const struct rule_ast *node, uint32_t expr, struct use *u,
                          struct rule_fault *fault) {
-    struct expr key = e->exprs.p[expr];
+    struct rule_expr key = *expr_at(e, expr);
     key.op = KEY_WINDOW;
-    uint32_t at = intern(e, key);
+    uint32_t at = rule_expr_intern(&e->exprs, key);
     if (at == RULE_NONE) {
         e->out_of_memory = true;
         return false;
     }
-    if (e->exprs.p[at].rule == e->rule) {
+    if (expr_at(e, at)->rule == e->rule) {
         return true;
     }
-    e->exprs.p[at].rule = e->rule;
+    expr_at(e, at)->rule = e->rule;
     return ++u->windows <= RULE_WINDOWS_MAX || too_big(fault, node, RULE_WINDOWS_MAX, "windows");
 }
 
@@ -289,7 +218,7 @@ static bool count_all(struct rule_emitter *e, const struct rule_tree *tree, stru
         if (e->owner[i] != i) {
             continue;
         }
-        struct expr *x = &e->exprs.p[e->expr[i]];
+        struct rule_expr *x = expr_at(e, e->expr[i]);
         if (i < tree->n - 1 && x->rule == e->rule) {
             continue; /* the same feed again */
         }
@@ -303,49 +232,49 @@ static bool count_all(struct rule_emitter *e, const struct rule_tree *tree, stru
 
 /* --- emitting; false when memory is out --- */
 
-static uint32_t add_node(struct rule_emitter *e, struct expr key, struct rule_node node) {
-    uint32_t at = intern(e, key);
+static uint32_t add_node(struct rule_emitter *e, struct rule_expr key, struct rule_node node) {
+    uint32_t at = rule_expr_intern(&e->exprs, key);
     if (at == RULE_NONE) {
         return RULE_NONE;
     }
-    if (e->exprs.p[at].index == RULE_NONE) {
+    if (expr_at(e, at)->index == RULE_NONE) {
         node.slot = e->n_of_kind[node.kind];
         if (!node_list_add(&e->nodes, node)) {
             return RULE_NONE;
         }
         e->n_of_kind[node.kind]++;
-        e->exprs.p[at].index = e->nodes.n - 1;
+        expr_at(e, at)->index = e->nodes.n - 1;
     }
-    return e->exprs.p[at].index;
+    return expr_at(e, at)->index;
 }
 
 static uint32_t tag_node(struct rule_emitter *e, uint32_t tag) {
-    struct expr key = {.op = KEY_TAG_NODE, .arg = {RULE_NONE, RULE_NONE, RULE_NONE}, .imm = tag};
+    struct rule_expr key = {.op = KEY_TAG_NODE, .arg = {RULE_NONE, RULE_NONE, RULE_NONE}, .imm = tag};
     return add_node(e, key, (struct rule_node){.kind = RULE_NODE_TAG, .of = tag});
 }
 
 static uint32_t stateful_node(struct rule_emitter *e, const struct rule_ast *node, uint32_t expr) {
-    struct expr key = e->exprs.p[expr];
+    struct rule_expr key = *expr_at(e, expr);
     bool window = node->op != RULE_OP_FOR;
     key.op = window ? KEY_WINDOW : KEY_GATHER;
     return add_node(e, key,
                     (struct rule_node){.kind = window ? RULE_NODE_WINDOW : RULE_NODE_GATHER,
-                                       .of = e->exprs.p[key.arg[0]].index,
+                                       .of = expr_at(e, key.arg[0])->index,
                                        .width_us = (int64_t)key.imm});
 }
 
 static uint32_t constant(struct rule_emitter *e, uint32_t expr, double v) {
-    if (e->exprs.p[expr].index == RULE_NONE) {
+    if (expr_at(e, expr)->index == RULE_NONE) {
         if (!number_list_add(&e->consts, v)) {
             return RULE_NONE;
         }
-        e->exprs.p[expr].index = e->consts.n - 1;
+        expr_at(e, expr)->index = e->consts.n - 1;
     }
-    return e->exprs.p[expr].index;
+    return expr_at(e, expr)->index;
 }
 
 static uint32_t clock_of(struct rule_emitter *e, uint32_t expr) {
-    struct expr *x = &e->exprs.p[expr];
+    struct rule_expr *x = expr_at(e, expr);
     if (x->index == RULE_NONE) {
         struct rule_clock c = {
             .from_s = (int32_t)(x->imm / 86400), .to_s = (int32_t)(x->imm % 86400), .zone = x->ptr};
@@ -359,7 +288,7 @@ static uint32_t clock_of(struct rule_emitter *e, uint32_t expr) {
 
 /* Registers are at most RULE_INSTRUCTIONS_MAX: they fit a byte. */
 static uint8_t reg(const struct rule_emitter *e, uint32_t node) {
-    return (uint8_t)e->exprs.p[e->expr[node]].reg;
+    return (uint8_t)expr_at(e, e->expr[node])->reg;
 }
 
 static bool emit_node(struct rule_emitter *e, const struct rule_tree *tree, uint32_t i, uint32_t dst) {
@@ -385,7 +314,7 @@ static bool emit_node(struct rule_emitter *e, const struct rule_tree *tree, uint
     if (in.imm == RULE_NONE && (!reads || node->is_const)) {
         return false;
     }
-    struct expr *x = &e->exprs.p[e->expr[i]];
+    struct rule_expr *x = expr_at(e, e->expr[i]);
     x->stamp = e->stamp;
     x->reg = dst;
     return code_list_add(&e->code, in) && index_list_add(&e->code_expr, e->expr[i]);
@@ -396,7 +325,7 @@ static bool emit_block(struct rule_emitter *e, const struct rule_tree *tree, uin
     *ret = (struct rule_block){.first = e->code.n};
     e->stamp++;
     for (uint32_t i = 0; i <= root; i++) {
-        if (e->owner[i] == root && e->exprs.p[e->expr[i]].stamp != e->stamp) {
+        if (e->owner[i] == root && expr_at(e, e->expr[i])->stamp != e->stamp) {
             if (!emit_node(e, tree, i, ret->n)) {
                 return false;
             }
@@ -424,7 +353,7 @@ static bool emit_feed(struct rule_emitter *e, const struct rule_tree *tree, uint
         !feed_list_add(&e->feeds, feed)) {
         return false;
     }
-    e->exprs.p[e->expr[root]].index = e->feeds.n - 1;
+    expr_at(e, e->expr[root])->index = e->feeds.n - 1;
     return true;
 }
 
@@ -466,7 +395,7 @@ static bool add_spans(struct rule_emitter *e, const struct rule_tree *tree, stru
             .unit = arena_copy(&e->texts, node->type == RULE_NUMBER ? node->unit : slice_of("", 0))};
         if (node->op != RULE_OP_TAG) {
             bool own = owner == tree->n - 1;
-            uint32_t feed = own ? 0 : e->exprs.p[e->expr[owner]].index;
+            uint32_t feed = own ? 0 : expr_at(e, e->expr[owner])->index;
             s.block = own ? 0 : 1 + feed;
             s.at = register_of(e, own ? &p->code : &e->feeds.p[feed].code, e->expr[i]);
         }
@@ -484,7 +413,7 @@ static bool add_spans(struct rule_emitter *e, const struct rule_tree *tree, stru
 static bool add_program(struct rule_emitter *e, const struct rule_tree *tree, const struct use *u) {
     const struct rule_ast *root = &tree->nodes[tree->n - 1];
     for (uint32_t i = 0; i < tree->n - 1; i++) {
-        if (e->owner[i] == i && e->exprs.p[e->expr[i]].index == RULE_NONE && !emit_feed(e, tree, i)) {
+        if (e->owner[i] == i && expr_at(e, e->expr[i])->index == RULE_NONE && !emit_feed(e, tree, i)) {
             return false;
         }
     }

@@ -50,7 +50,11 @@ static bool is_blank(char c) {
 
 /* '\0' beyond the end */
 static char peek(const struct rule_lexer *l, size_t ahead) {
-    return l->at + ahead < l->source.n ? l->source.p[l->at + ahead] : '\0';
+    size_t at = l->at + ahead;
+    if (at < l->source.n) {
+        return l->source.p[at];
+    }
+    return '\0';
 }
 
 static void skip_blanks(struct rule_lexer *l) {
@@ -259,9 +263,9 @@ static bool lex_operator(struct rule_lexer *l, struct rule_token *ret, struct ru
         const char *right;
     } mistakes[] = {{'=', "write == to compare"},
                     {'!', "write not, or != to compare"},
-                    {'&', "write and"},
-                    {'|', "write or"},
-                    {'^', "there is no such operator"},
+                    {'&', "there is no & here; write and"},
+                    {'|', "there is no | here; write or"},
+                    {'^', "there is no ^ here; multiply instead"},
                     {'%', "% stands behind a number"}};
     size_t start = l->at;
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {

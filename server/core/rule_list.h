@@ -9,6 +9,14 @@
 
 enum { RULE_LIST_MIN = 16, RULE_LIST_MAX = 1 << 28 };
 
+/* The array with more room; NULL, and nothing changed, when memory is out. */
+static inline void *rule_list_grow(void *p, uint32_t *cap, size_t size) {
+    uint32_t more = *cap == 0 ? RULE_LIST_MIN : *cap * 2;
+    void *grown = more <= RULE_LIST_MAX ? realloc(p, more * size) : NULL;
+    *cap = grown != NULL ? more : *cap;
+    return grown;
+}
+
 /* name_add: false, and nothing changed, when memory is out. */
 #define RULE_LIST(name, type)                                                                                \
     struct name {                                                                                            \
@@ -18,13 +26,11 @@ enum { RULE_LIST_MIN = 16, RULE_LIST_MAX = 1 << 28 };
     };                                                                                                       \
     static inline bool name##_add(struct name *list, type item) {                                            \
         if (list->n == list->cap) {                                                                          \
-            uint32_t cap = list->cap == 0 ? RULE_LIST_MIN : list->cap * 2;                                   \
-            type *p = cap <= RULE_LIST_MAX ? realloc(list->p, cap * sizeof *p) : NULL;                       \
-            if (p == NULL) {                                                                                 \
+            void *grown = rule_list_grow(list->p, &list->cap, sizeof item);                                  \
+            if (grown == NULL) {                                                                             \
                 return false;                                                                                \
             }                                                                                                \
-            list->p = p;                                                                                     \
-            list->cap = cap;                                                                                 \
+            list->p = grown;                                                                                 \
         }                                                                                                    \
         list->p[list->n++] = item;                                                                           \
         return true;                                                                                         \

@@ -333,20 +333,30 @@ uint32_t rule_machine_adopt(struct rule_machine *now, const struct rule_machine 
     return taken;
 }
 
+static bool all_selected(const struct rule_set *set, struct rule_range inputs, const bool *tag_selected) {
+    for (uint32_t i = 0; i < inputs.n; i++) {
+        if (!tag_selected[set->inputs[inputs.first + i]]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void rule_machine_copy_nodes(struct rule_machine *dst, const struct rule_machine *src,
                              const bool *tag_selected) {
     const struct rule_set *set = src->memory.set;
     CHECK(dst->memory.set == set);
     for (uint32_t i = 0; i < set->n_nodes; i++) {
         const struct rule_node *node = &set->nodes[i];
-        bool all = node->kind != RULE_NODE_TAG || tag_selected[node->of];
-        struct rule_range inputs =
-            node->kind == RULE_NODE_TAG ? (struct rule_range){0} : set->feeds[node->of].inputs;
-        for (uint32_t k = 0; all && k < inputs.n; k++) {
-            all = tag_selected[set->inputs[inputs.first + k]];
-        }
+        bool all = node->kind == RULE_NODE_TAG ? tag_selected[node->of]
+                                               : all_selected(set, set->feeds[node->of].inputs, tag_selected);
         if (all) {
             copy_node(&dst->memory, i, &src->memory, i);
+        }
+    }
+    for (uint32_t i = 0; i < set->n_programs; i++) {
+        if (all_selected(set, set->programs[i].inputs, tag_selected)) {
+            dst->evaluated_us[i] = -TIME_MOST_US;
         }
     }
 }

@@ -69,11 +69,12 @@ uint32_t rule_machine_explain(struct rule_machine *m, const struct rule_reader *
 int64_t rule_machine_resolution_us(const struct rule_machine *m, uint32_t program);
 
 /* After a change of the configuration: takes from the old machine what means the same in the new one: equal
- * expressions over the same tags, equal windows. new_tag_of_old: by tag of the old set, RULE_NONE if it is
- * gone. Returns how many nodes were taken. */
+ * expressions over the same tags, equal windows. new_tag_of_old: by tag of the old set; RULE_NONE if it is
+ * gone or now means something else (another unit). Returns how many nodes were taken. */
 uint32_t rule_machine_adopt(struct rule_machine *now, const struct rule_machine *old,
                             const uint32_t *new_tag_of_old);
-/* Both of the same set: copies what depends on selected tags only. */
+/* Both of the same set: copies the nodes all of whose tags are selected; programs that read selected tags
+ * only may be evaluated at an earlier time again. For a shadow that follows stored history. */
 void rule_machine_copy_nodes(struct rule_machine *dst, const struct rule_machine *src,
                              const bool *tag_selected);
 /* Of all that is remembered; evaluations do not change it. */

@@ -74,33 +74,34 @@ static struct rule_sum part_of(const struct rule_window *w, uint64_t i, int64_t 
         return s;
     }
     double share = (double)rest_us / (double)span_us;
-    s.known_us = s.known_us == span_us ? rest_us : (int64_t)((double)s.known_us * share);
+    s.known_us = (int64_t)((double)s.known_us * share + 0.5);
     s.area *= share;
     s.m2 *= share;
     s.edges = (uint32_t)((double)s.edges * share);
     return s;
 }
 
+/* All segments become the older ones. */
+static void flip(struct rule_window *w) {
+    struct rule_sum s = nothing();
+    for (uint64_t i = w->end; i-- > w->first;) {
+        s = add(&at(w, i)->sum, &s);
+        w->suffix[i % RULE_SEGMENTS] = s;
+    }
+    w->split = w->end;
+    w->back = nothing();
+}
+
 /* The sum of segments from to end - 1. */
-static struct rule_sum sum_from(struct rule_window *w, uint64_t from) {
-    if (from >= w->end) {
-        return nothing();
+static struct rule_sum sum_from(const struct rule_window *w, uint64_t from) {
+    if (from < w->split) {
+        return add(&w->suffix[from % RULE_SEGMENTS], &w->back);
     }
-    if (from < w->built || from >= w->split) {
-        struct rule_sum s = nothing();
-        for (uint64_t i = w->end; i-- > from;) {
-            s = add(&at(w, i)->sum, &s);
-            w->suffix[i % RULE_SEGMENTS] = s;
-        }
-        w->built = from;
-        w->split = w->end;
-        w->back_end = w->end;
-        w->back = nothing();
+    struct rule_sum s = nothing();
+    for (uint64_t i = w->end; i-- > from;) { /* long after the newest evidence */
+        s = add(&at_const(w, i)->sum, &s);
     }
-    for (; w->back_end < w->end; w->back_end++) {
-        w->back = add(&w->back, &at(w, w->back_end)->sum);
-    }
-    return add(&w->suffix[from % RULE_SEGMENTS], &w->back);
+    return s;
 }
 
 /* --- taking values --- */
@@ -124,13 +125,22 @@ static void merge_shortest(struct rule_window *w) {
         }
     }
     struct rule_segment *g = at(w, best);
+    bool straddles = best + 1 == w->split;
     g->sum = add(&g->sum, &at(w, best + 1)->sum);
     g->merged = true;
     for (uint64_t i = best + 1; i + 1 < w->end; i++) {
         *at(w, i) = *at(w, i + 1);
     }
+    /* What the sums are of has not changed, only the places. */
+    for (uint64_t i = best + 1; i + 1 < w->split; i++) {
+        w->suffix[i % RULE_SEGMENTS] = w->suffix[(i + 1) % RULE_SEGMENTS];
+    }
     w->end--;
-    w->split = w->built; /* sums anew */
+    if (straddles) {
+        flip(w);
+    } else if (best < w->split) {
+        w->split--;
+    }
 }
 
 static void close_open(struct rule_window *w, int64_t width_us, int64_t ts_us) {
@@ -144,6 +154,10 @@ static void close_open(struct rule_window *w, int64_t width_us, int64_t ts_us) {
     }
     *at(w, w->end) = g;
     w->end++;
+    w->back = add(&w->back, &g.sum);
+    if (w->first >= w->split) {
+        flip(w); /* the older ones are gone */
+    }
     if (w->now.known) {
         w->before_known = true;
         w->before_true = w->now.v != 0;
@@ -175,36 +189,42 @@ struct view {
     int64_t t_us;
     int64_t left_us;
     int64_t width_us;
+    uint64_t edge;           /* the segment that left is in, or the first one after it */
     int64_t boundary_us;     /* the first change after left; INT64_MAX if one value covers it all */
     struct rule_value start; /* in force at left */
     bool blurred;            /* left lies in a merged segment */
 };
 
-static void find_cursor(struct rule_window *w, int64_t left_us) {
-    w->cursor = w->cursor < w->first ? w->first : (w->cursor > w->end ? w->end : w->cursor);
-    while (w->cursor < w->end && end_us(w, w->cursor) <= left_us) {
-        w->cursor++;
+/* The first segment that ends after left; end if there is none. */
+static uint64_t find_segment(const struct rule_window *w, int64_t left_us) {
+    uint64_t low = w->first;
+    uint64_t high = w->end;
+    while (low < high) {
+        uint64_t mid = low + (high - low) / 2;
+        if (end_us(w, mid) <= left_us) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
     }
-    while (w->cursor > w->first && end_us(w, w->cursor - 1) > left_us) {
-        w->cursor--;
-    }
+    return low;
 }
 
-static struct view look(struct rule_window *w, int64_t width_us, int64_t t_us) {
+static struct view look(const struct rule_window *w, int64_t width_us, int64_t t_us) {
     struct view v = {.t_us = t_us,
                      .left_us = t_us - width_us,
                      .width_us = width_us,
                      .sum = nothing(),
-                     .boundary_us = INT64_MAX};
-    find_cursor(w, v.left_us);
-    if (w->cursor < w->end) {
-        const struct rule_segment *g = at(w, w->cursor);
-        struct rule_sum part = part_of(w, w->cursor, v.left_us);
-        struct rule_sum rest = sum_from(w, w->cursor + 1);
+                     .boundary_us = INT64_MAX,
+                     .edge = find_segment(w, t_us - width_us)};
+    if (v.edge < w->end) {
+        const struct rule_segment *g = at_const(w, v.edge);
+        struct rule_sum part = part_of(w, v.edge, v.left_us);
+        struct rule_sum rest = sum_from(w, v.edge + 1);
         v.sum = add(&part, &rest);
         v.boundary_us = g->start_us;
         if (g->start_us <= v.left_us) {
-            v.boundary_us = end_us(w, w->cursor);
+            v.boundary_us = end_us(w, v.edge);
             v.blurred = g->merged;
             if (g->sum.known_us > 0) {
                 v.start = rule_known(mean(&g->sum), g->sum.uncertain);
@@ -266,7 +286,7 @@ static struct rule_live read_duration(const struct rule_window *w, const struct 
     struct rule_live r = {.until_us = steady_until(w, v)};
     if (is_covered(v)) {
         r.value = rule_known(v->sum.area, v->sum.uncertain); /* 1 times microseconds: exact */
-        if (v->boundary_us != INT64_MAX && !v->blurred) {
+        if (v->boundary_us != INT64_MAX) {
             double comes = w->now.known ? w->now.v : 0;
             double goes = v->start.known ? v->start.v : 0;
             r.rate = comes - goes;
@@ -292,7 +312,7 @@ static struct rule_live read_count(const struct rule_window *w, const struct vie
         return r;
     }
     int64_t first_us = w->now_us;
-    for (uint64_t i = w->cursor; i < w->end; i++) {
+    for (uint64_t i = v->edge; i < w->end; i++) {
         const struct rule_segment *g = at_const(w, i);
         if (g->sum.edges > 0 && g->start_us > v->left_us) {
             first_us = g->start_us;
@@ -313,7 +333,8 @@ static struct rule_live read_delta(const struct rule_window *w, const struct vie
     return r;
 }
 
-struct rule_live rule_window_read(struct rule_window *w, int64_t width_us, enum rule_op op, int64_t t_us) {
+struct rule_live rule_window_read(const struct rule_window *w, int64_t width_us, enum rule_op op,
+                                  int64_t t_us) {
     if (!w->begun) {
         return (struct rule_live){.until_us = INT64_MAX};
     }

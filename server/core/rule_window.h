@@ -8,8 +8,9 @@
  * sampling rate.
  *
  * Sums over the segments are kept as two stacks (suffix sums of the older ones, one running sum of the newer
- * ones): nothing is ever subtracted, so rounding errors cannot build up. Pure, allocates nothing; all zero is
- * a new window. */
+ * ones): nothing is ever subtracted, so rounding errors cannot build up. They change with evidence only,
+ * never by being read, so that who looks when cannot change the last digit. Pure, allocates nothing; all zero
+ * is a new window. */
 #ifndef PENSTOCK_CORE_RULE_WINDOW_H
 #define PENSTOCK_CORE_RULE_WINDOW_H
 
@@ -46,14 +47,11 @@ struct rule_window {
     /* Closed segments first to end - 1, counted for ever; the place is the count modulo RULE_SEGMENTS. */
     uint64_t first;
     uint64_t end;
-    /* Of the sums; valid for what is asked from built on. */
-    uint64_t cursor; /* the segment in which the window's edge was last */
-    uint64_t built;
+    /* Two stacks: suffix holds the sum of each segment below split to split - 1. */
     uint64_t split;
-    uint64_t back_end;
-    struct rule_sum back; /* of split to back_end - 1 */
+    struct rule_sum back; /* of split to end - 1 */
     struct rule_segment segments[RULE_SEGMENTS];
-    struct rule_sum suffix[RULE_SEGMENTS]; /* of each to split - 1, from built on */
+    struct rule_sum suffix[RULE_SEGMENTS];
 };
 
 /* A value and how it goes on: at t' it will be v + rate * (t' - t) as long as t' < until_us (INT64_MAX: until
@@ -68,7 +66,8 @@ struct rule_live {
  * for the same time. width: of the window. */
 void rule_window_put(struct rule_window *w, int64_t width_us, struct rule_value value, int64_t ts_us);
 /* op: RULE_OP_AVG to RULE_OP_RATE. t: not before the newest evidence, else that. */
-struct rule_live rule_window_read(struct rule_window *w, int64_t width_us, enum rule_op op, int64_t t_us);
+struct rule_live rule_window_read(const struct rule_window *w, int64_t width_us, enum rule_op op,
+                                  int64_t t_us);
 /* The longest merged segment. 0: the window is exact. */
 int64_t rule_window_resolution_us(const struct rule_window *w);
 /* Contents that matter; not what is cached. */
