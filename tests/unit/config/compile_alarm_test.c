@@ -172,6 +172,22 @@ static void limits_are_converted_or_tags(void **state) {
     model_free(&m);
 }
 
+static void a_difference_has_no_zero_to_be_moved(void **state) {
+    (void)state;
+    struct config_set *set = rig_set();
+    rig_put(set, CONFIG_TAG, "S1/TF", "\"gateway\":\"g1\",\"unit\":\"degF\",\"low\":0,\"high\":300");
+    rig_put(set, CONFIG_ALARM, "S1/A",
+            "\"kind\":\"dev\",\"tag\":\"S1/T\",\"setpoint\":\"S1/TF\",\"limit_tag\":\"S1/TF\"" P);
+    rig_put(set, CONFIG_ALARM, "S1/B", "\"kind\":\"high\",\"tag\":\"S1/T\",\"limit_tag\":\"S1/TF\"" P);
+    struct model *m = rig_compile(set);
+    const struct model_alarm_more *dev = rig_more(m, "S1/A");
+    assert_true(fabs(dev->limit_scale - 5.0 / 9) < 1e-12 && dev->limit_offset == 0);
+    assert_true(fabs(dev->second_offset + 160.0 / 9) < 1e-9); /* 32 degF is 0 degC */
+    assert_true(fabs(rig_more(m, "S1/B")->limit_offset + 160.0 / 9) < 1e-9);
+    model_free(&m);
+    config_set_free(&set);
+}
+
 /* --- what all have */
 
 static void options_and_times_arrive(void **state) {
@@ -374,6 +390,23 @@ static void groups_have_their_members_and_a_rule(void **state) {
     config_set_free(&set);
 }
 
+static void a_group_of_several_sites_says_of_which_its_tags_are(void **state) {
+    (void)state;
+    struct config_set *set = rig_set();
+    rig_put(set, CONFIG_SITE, "S2", "");
+    rig_put(set, CONFIG_GATEWAY, "g2", "\"site\":\"S2\"");
+    rig_put(set, CONFIG_ALARM, "S2/g2.comm",
+            "\"kind\":\"comm\",\"gateway\":\"g2\",\"priority\":2,\"groups\":[\"x\"]");
+    rig_put(set, CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"groups\":[\"x\"]" P);
+    rig_put(set, CONFIG_GROUP, "x", "\"suppress_when\":\"\\\"S1/RUN\\\"\"");
+    struct model *m = rig_compile(set);
+    assert_int_equal(m->groups[0].n_members, 2);
+    model_free(&m);
+    rig_put(set, CONFIG_GROUP, "x", "\"suppress_when\":\"RUN\"");
+    rig_assert_fault(set, "E_TAG", "/group/x/suppress_when", "(byte 1)");
+    config_set_free(&set);
+}
+
 static void an_alarm_is_hidden_by_another_but_not_by_itself(void **state) {
     (void)state;
     struct config_set *set = rig_set();
@@ -520,6 +553,7 @@ int main(void) {
         cmocka_unit_test(names_in_rules_are_of_the_own_site_first),
         cmocka_unit_test(delays_hold_what_the_kind_waits_for),
         cmocka_unit_test(limits_are_converted_or_tags),
+        cmocka_unit_test(a_difference_has_no_zero_to_be_moved),
         cmocka_unit_test(options_and_times_arrive),
         cmocka_unit_test(what_is_not_said_has_the_default),
         cmocka_unit_test(a_site_has_a_position_for_its_alarms),
@@ -528,6 +562,7 @@ int main(void) {
         cmocka_unit_test(a_class_has_no_say_in_what_its_kind_of_alarm_cannot_have),
         cmocka_unit_test(a_priority_is_given_or_follows_from_the_matrix_or_the_class),
         cmocka_unit_test(groups_have_their_members_and_a_rule),
+        cmocka_unit_test(a_group_of_several_sites_says_of_which_its_tags_are),
         cmocka_unit_test(an_alarm_is_hidden_by_another_but_not_by_itself),
         cmocka_unit_test(what_does_not_fit_is_told_with_code_and_field),
         cmocka_unit_test(a_latch_needs_somebody_who_acknowledges_also_by_class),
