@@ -175,6 +175,10 @@ bool write_knows(enum request_kind kind) {
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
         return false;
     }
     return false;
