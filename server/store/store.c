@@ -34,7 +34,8 @@ struct store {
     struct query *query;
     uv_timer_t timer;
     bool loaded;
-    bool open; /* the events connection has passed its checks */
+    bool locked; /* this server has the database */
+    bool open;   /* … and the events connection has passed its checks */
     bool stopping;
     enum store_state state;
     bool state_told;
@@ -52,11 +53,10 @@ static const struct error *trouble(const struct store *s) {
         return pg_error(s->pg);
     }
     const struct error *err = events_trouble(s->events);
-    if (err != NULL || !s->open) {
-        return err;
+    if (err == NULL && s->locked) {
+        err = journal_trouble(s->journal);
     }
-    err = journal_trouble(s->journal);
-    return err != NULL ? err : ingest_trouble(s->ingest);
+    return err == NULL && s->open ? ingest_trouble(s->ingest) : err;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -137,6 +137,7 @@ static void on_changed(void *ctx, int64_t revision, struct config_set *set) {
 
 static void on_locked(void *ctx) {
     struct store *s = ctx;
+    s->locked = true;
     journal_start(s->journal);
 }
 
@@ -166,6 +167,7 @@ static void on_up(void *ctx) {
 
 static void on_down(void *ctx) {
     struct store *s = ctx;
+    s->locked = false;
     s->open = false;
     boot_down(s->boot);
     events_down(s->events);
