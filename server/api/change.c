@@ -22,6 +22,8 @@ struct change {
     struct http_request *r;
     enum change_form form;
     int status_ok;
+    api_then then; /* NULL: the peer is answered */
+    void *then_ctx;
     char reason[REASON_SIZE];
     struct config_set *set;
     struct change_entry *v;
@@ -272,24 +274,40 @@ static void answer(struct change *c, const struct reply *reply) {
     } else if (reply->status == ERR_CONFLICT && c->form == CHANGE_ONE) {
         http_problem(r, 412, "changed", "somebody changed it meanwhile; load it again");
     } else if (reply->status == ERR_INVALID && reply->config.n > 0 && reply->config.v != NULL) {
-        http_faults(r, 422, "the configuration would not be right", reply->config.v, reply->config.n);
+        http_faults(r, 422, "the configuration would not be right; nothing was changed", reply->config.v,
+                    reply->config.n);
     } else {
         http_failed(r, reply->status, &reply->error);
     }
 }
 
-static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
-    struct change *c = ctx;
-    a->changing = false;
-    answer(c, reply);
+/* Takes c. */
+static void finish(struct change *c, const struct reply *reply) {
+    if (c->then != NULL) {
+        c->then(c->api, c->then_ctx, reply);
+    } else {
+        answer(c, reply);
+    }
     change_free(&c);
 }
 
+static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
+    a->changing = false;
+    finish(ctx, reply);
+}
+
+static void fail(struct change *c, enum status status, const struct error *err) {
+    struct reply reply = {.kind = REQ_CONFIG_CHANGE, .status = status, .error = *err};
+    reply.config.v = c->faults;
+    reply.config.n = c->n_faults;
+    finish(c, &reply);
+}
+
 static void ask(struct change *c) {
+    struct error err = {0};
     struct config_change_item *items = calloc(c->n, sizeof *items);
     if (items == NULL) {
-        http_failed(c->r, ERR_NOMEM, NULL);
-        change_free(&c);
+        fail(c, ERR_NOMEM, &err);
         return;
     }
     for (uint32_t i = 0; i < c->n; i++) {
@@ -304,20 +322,15 @@ static void ask(struct change *c) {
     memcpy(q.config.reason, c->reason, sizeof q.config.reason);
     c->api->changing = true;
     struct api *a = c->api;
-    struct http_request *r = c->r;
     if (!api_ask(a, &q, on_changed, c)) {
         a->changing = false;
-        http_failed(r, ERR_FULL, NULL);
-        change_free(&c);
+        fail(c, ERR_FULL, &err);
     }
     free(items);
 }
 
-void change_commit(struct change **change, int status_ok) {
-    struct change *c = *change;
-    *change = NULL;
+static void commit(struct change *c) {
     struct error err = {0};
-    c->status_ok = status_ok;
     enum status status = OK;
     if (c->n_faults == 0 && c->n == 0 && !c->out_of_memory) {
         change_fault(c, "", "there is nothing to change");
@@ -326,13 +339,25 @@ void change_commit(struct change **change, int status_ok) {
         status = check_whole(c, &err);
     }
     if (c->n_faults > 0) {
-        http_faults(c->r, 422, "the configuration would not be right; nothing was changed", c->faults,
-                    c->n_faults);
-        change_free(&c);
+        fail(c, ERR_INVALID, &err);
     } else if (status != OK) {
-        http_failed(c->r, status, &err);
-        change_free(&c);
+        fail(c, status, &err);
     } else {
         ask(c);
     }
+}
+
+void change_commit(struct change **change, int status_ok) {
+    struct change *c = *change;
+    *change = NULL;
+    c->status_ok = status_ok;
+    commit(c);
+}
+
+void change_commit_then(struct change **change, api_then then, void *ctx) {
+    struct change *c = *change;
+    *change = NULL;
+    c->then = then;
+    c->then_ctx = ctx;
+    commit(c);
 }

@@ -193,7 +193,10 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
         core_alarm_ack(core, event, &sink);
         break;
     case EVENT_BACKLOG_END:
+        break;
     case EVENT_SILENCE:
+        sink.emit(sink.ctx, &(struct effect){.kind = EFFECT_SILENCE,
+                                             .silence = {.position = event->silence.position}});
         break;
     case EVENT_TIME:
         core_run_timers(core, core->now_us, &sink);
@@ -245,10 +248,56 @@ struct alarm_view core_alarm(const struct core *core, uint32_t alarm) {
         .raised_us = d->raised_us,
         .changed_us = d->changed_us,
         .value = d->value,
+        .limit = core->model->alarms[alarm].limit,
         .acked_us = d->acked_us,
+        .acked_occ = a->facts.acked ? a->occ : (a->occ > 0 ? a->occ - 1 : 0),
     };
+    view.base = view.letter;
+    view.retain = view.letter != ALARM_NORMAL && view.letter != ALARM_DISABLED;
     memcpy(view.acked_by, d->acked_by, sizeof view.acked_by);
     return view;
+}
+
+bool core_alarm_shelf(const struct core *core, uint32_t alarm, struct alarm_note *ret) {
+    CHECK(alarm < core->model->n_alarms);
+    (void)ret;
+    return false;
+}
+
+bool core_alarm_out_of_service(const struct core *core, uint32_t alarm, struct alarm_note *ret) {
+    CHECK(alarm < core->model->n_alarms);
+    (void)ret;
+    return false;
+}
+
+uint32_t core_alarm_suppressors(const struct core *core, uint32_t alarm, const char **ret, uint32_t max) {
+    CHECK(alarm < core->model->n_alarms);
+    (void)ret;
+    (void)max;
+    return 0;
+}
+
+uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source,
+                            struct rule_part *ret, uint32_t max) {
+    CHECK(alarm < core->model->n_alarms);
+    (void)ret;
+    (void)max;
+    *ret_source = core->model->alarm_texts[alarm].name;
+    return 0;
+}
+
+uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
+                           uint32_t max) {
+    (void)core;
+    (void)first;
+    (void)ret;
+    (void)max;
+    return 0;
+}
+
+uint32_t core_tag_cost(const struct core *core, uint32_t tag) {
+    CHECK(tag < core->model->n_tags);
+    return core->tags[tag].n_alarms;
 }
 
 bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_us) {

@@ -15,7 +15,7 @@ enum {
     TOKEN_HASH_SIZE = 32,     /* SHA-256 */
     REASON_SIZE = 512,
     PEER_SIZE = 64,
-    ACK_LIST_MAX = 500,
+    ALARM_LIST_MAX = 500,
     HISTORY_LIMIT_MAX = 1000,
     SAMPLES_POINTS_MAX = 10000,
 };
@@ -50,17 +50,13 @@ enum request_kind {
     REQ_SESSION_CLOSE,
     REQ_PASSWORD_SET, /* closes the user's other sessions */
     REQ_AUDIT,        /* one row, e.g. a failed login */
-    REQ_ACK,          /* a list of (alarm, call) */
+    REQ_ALARM,        /* what a person asks of alarms: a list, done in order */
+    REQ_SILENCE,      /* the sound at one position, or at all */
     REQ_ALARM_HISTORY,
     REQ_SAMPLES,
     REQ_CONFIG_CHANGE, /* a list of items put or removed: one revision */
     REQ_CONFIG_HISTORY,
     REQ_AUDIT_LIST,
-};
-
-struct ack_item {
-    uint32_t alarm; /* index in the present model, MODEL_NONE if the name is unknown */
-    uint32_t call;
 };
 
 struct config_change_item {
@@ -94,10 +90,14 @@ struct request {
             char detail[REASON_SIZE];
         } audit;
         struct {
-            const struct ack_item *v; /* borrowed during the call */
+            const struct alarm_request *v; /* borrowed during the call, with their texts; alarm is an index in
+                                              the present model, MODEL_NONE if the name is unknown */
             uint32_t n;
-            char comment[ALARM_COMMENT_SIZE];
-        } ack;
+        } alarms;
+        struct {
+            uint32_t position; /* index in the present model, MODEL_NONE: all */
+            char name[MODEL_NAME_MAX + 1];
+        } silence;
         struct {
             int64_t site_key;  /* 0: all */
             int64_t alarm_key; /* 0: all */
@@ -165,10 +165,12 @@ struct audit_row {
     struct slice detail;
 };
 
-struct ack_answer {
+/* What became of one struct alarm_request: call, letter and who acknowledged are the alarm's now. */
+struct alarm_answer {
     uint32_t alarm;
     enum alarm_reply result;
     uint32_t call;
+    char letter; /* 0 if there is no such alarm */
     int64_t acked_us;
     char acked_by[ALARM_ACTOR_SIZE];
 };
@@ -186,9 +188,9 @@ struct reply {
     union {
         struct user user; /* REQ_USER_FIND, REQ_LOGIN_CODE, REQ_SESSION_FIND */
         struct {
-            const struct ack_answer *v; /* in the order of the request */
+            const struct alarm_answer *v; /* in the order of the request */
             uint32_t n;
-        } ack;
+        } alarms;
         struct {
             const struct history_row *v;
             uint32_t n;
