@@ -77,6 +77,10 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM:
     case REQ_SILENCE:
     case REQ_CONFIG_CHANGE:
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
@@ -92,13 +96,13 @@ static void send_history(struct pg *pg, struct pg_args *args, const struct reque
     const char *sql = history_all_sql;
     int64_t key = 0;
     int64_t site = 0;
-    if (r->history.alarm_key != 0) {
+    if (r->history.filter.alarm_key != 0) {
         sql = history_alarm_sql;
-        key = r->history.alarm_key;
-        site = r->history.site_key;
-    } else if (r->history.site_key != 0) {
+        key = r->history.filter.alarm_key;
+        site = r->history.filter.site_key;
+    } else if (r->history.filter.site_key != 0) {
         sql = history_site_sql;
-        key = r->history.site_key;
+        key = r->history.filter.site_key;
     }
     pg_arg_i64(args, key);
     pg_arg_i64(args, or_most(r->history.before));
