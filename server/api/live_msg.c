@@ -89,8 +89,8 @@ void live_write_beat(const struct live_client *c, struct buf *out, int64_t now_u
 }
 
 void live_write_silence(const struct live *l, uint32_t which, struct buf *out) {
-    buf_printf(out, "{\"op\":\"silence\",\"n\":%llu,\"position\":",
-               (unsigned long long)l->silences[which].after);
+    buf_printf(out,
+               "{\"op\":\"silence\",\"n\":%llu,\"position\":", (unsigned long long)l->silences[which].after);
     if (which < MODEL_POSITIONS_MAX) {
         buf_json_string(out, view_position(core_model(l->api->core), which));
     } else {

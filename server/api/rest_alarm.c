@@ -1,12 +1,8 @@
 /* One alarm with all that is known of it: how it is, why, how it is configured, what it did. */
 #include "server/api/rest.h"
 #include "server/api/view.h"
-#include "server/core/rule_machine.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-enum { JOURNAL_MAX = 20, PARTS_MAX = 512 };
+enum { JOURNAL_MAX = 20 };
 
 /* MODEL_NONE: answered. */
 static uint32_t find_alarm(struct api *a, struct http_request *r) {
@@ -69,7 +65,7 @@ void rest_alarm(struct api *a, struct http_request *r) {
         return;
     }
     struct request q = {.kind = REQ_ALARM_HISTORY, .actor = api_actor(r)};
-    q.history.alarm_key = core_model(a->core)->alarms[alarm].key;
+    q.history.filter.alarm_key = core_model(a->core)->alarms[alarm].key;
     q.history.limit = JOURNAL_MAX;
     api_ask_for(a, r, &q, on_journal);
 }

@@ -24,7 +24,7 @@ struct item {
 
 struct requests {
     struct http_request *r;
-    struct json_in in; /* keeps the texts of the items */
+    struct json_in in;     /* keeps the texts of the items */
     struct change *change; /* of disable and enable; NULL if there are none */
     const char *comment;
     char desk[ALARM_DESK_SIZE];
@@ -178,7 +178,8 @@ static void read_source(struct api *a, struct json_in *in, const json_t *object,
         item_fault(in, i, "source", "must name what suppresses it");
     } else if (strcmp(item->ask.source, ALARM_SOURCE_RULE) == 0 ||
                is_group(core_model(a->core), item->ask.source)) {
-        item_fault(in, i, "source", "is the name of a rule or group of the configuration; change that instead");
+        item_fault(in, i, "source",
+                   "is the name of a rule or group of the configuration; change that instead");
     }
 }
 
@@ -413,7 +414,8 @@ static void join_reasons(const struct requests *q, char to[REASON_SIZE]) {
         const char *reason = q->v[i].ask.comment;
         bool fresh = is_setting(q->v[i].ask.kind) && !q->v[i].settled && reason[0] != '\0';
         for (uint32_t j = 0; j < i && fresh; j++) {
-            fresh = !is_setting(q->v[j].ask.kind) || q->v[j].settled || strcmp(q->v[j].ask.comment, reason) != 0;
+            fresh =
+                !is_setting(q->v[j].ask.kind) || q->v[j].settled || strcmp(q->v[j].ask.comment, reason) != 0;
         }
         if (fresh) {
             buf_printf(&text, "%s%s", text.n > 0 ? "; " : "", reason);

@@ -161,8 +161,7 @@ static void write_place(struct buf *out, const struct model *m, const struct con
     view_string(out, "area", m->sites[cfg->site].area);
     view_string(out, "position", view_position(m, cfg->position));
     key_name(out, "tag", cfg->tag == MODEL_NONE ? (struct slice){0} : m->tags[cfg->tag].name);
-    key_name(out, "gateway",
-             cfg->gateway == MODEL_NONE ? (struct slice){0} : m->gateways[cfg->gateway].name);
+    key_name(out, "gateway", cfg->gateway == MODEL_NONE ? (struct slice){0} : m->gateways[cfg->gateway].name);
     view_string(out, "kind", slice_str(alarm_kind_name((enum alarm_kind)cfg->kind)));
     key_name(out, "class", item == NULL ? (struct slice){0} : view_body_name(item->body, "class"));
 }
@@ -268,6 +267,66 @@ void view_record(struct buf *out, const struct alarm_record *r, struct slice ala
     view_string(out, "desk", slice_str(r->desk));
     view_string(out, "source", slice_str(r->source));
     view_string(out, "comment", slice_str(r->comment));
+    buf_byte(out, '}');
+}
+
+/* --- an alarm as it was */
+
+static void write_past_note(struct buf *out, int64_t since_us, struct slice by, struct slice reason) {
+    buf_text(out, "\"since\":");
+    view_time(out, since_us);
+    key_name(out, "by", by);
+    view_string(out, "reason", reason);
+    buf_byte(out, '}');
+}
+
+static void write_past_hidden(struct buf *out, const struct state_row *row) {
+    const struct alarm_record *r = &row->record;
+    buf_text(out, ",\"shelved\":");
+    if ((r->facts & FACT_SHELVED) != 0) {
+        buf_text(out, "{\"until\":");
+        view_time(out, r->until_us);
+        buf_printf(out, ",\"one_shot\":%s,", (r->facts & FACT_ONE_SHOT) != 0 ? "true" : "false");
+        write_past_note(out, row->shelved_us, row->shelved_by, row->shelved_reason);
+    } else {
+        buf_text(out, "null");
+    }
+    buf_text(out, ",\"out_of_service\":");
+    if ((r->facts & FACT_OUT_OF_SERVICE) != 0) {
+        buf_byte(out, '{');
+        write_past_note(out, row->out_of_service_us, row->out_of_service_by, row->out_of_service_reason);
+    } else {
+        buf_text(out, "null");
+    }
+    buf_text(out, ",\"suppressed_by\":");
+    if (row->suppressors.n == 0) {
+        buf_text(out, "[]");
+    } else {
+        buf_append(out, row->suppressors.p, row->suppressors.n);
+    }
+}
+
+void view_state(struct buf *out, const struct state_row *row) {
+    const struct alarm_record *r = &row->record;
+    bool acked = row->acked_us != 0 && row->acked_occ == r->occ;
+    buf_printf(out, "{\"seq\":%llu", (unsigned long long)r->seq);
+    key_name(out, "name", row->alarm_name);
+    key_name(out, "position", row->position);
+    key_letter(out, "letter", r->to);
+    key_letter(out, "base", r->base);
+    buf_printf(out, ",\"occ\":%u,\"call\":%u,\"since_ack\":%u,\"priority\":%u", r->occ, r->call,
+               r->occ - row->acked_occ, r->priority);
+    key_time(out, "raised", r->raised_us);
+    key_time(out, "changed", r->at_us);
+    key_number(out, "value", r->value);
+    key_number(out, "limit", r->limit);
+    view_string(out, "unit", slice_str(r->unit));
+    key_name(out, "acked_by", acked ? row->acked_by : (struct slice){0});
+    key_time(out, "acked_at", acked ? row->acked_us : 0);
+    key_bool(out, "latched", (r->facts & FACT_LATCHED) != 0);
+    key_bool(out, "confirm_due", (r->facts & FACT_CONFIRM_DUE) != 0);
+    key_bool(out, "untrusted", (r->flags & RECORD_UNTRUSTED) != 0);
+    write_past_hidden(out, row);
     buf_byte(out, '}');
 }
 

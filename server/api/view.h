@@ -27,6 +27,8 @@ struct slice view_body_name(struct slice body, const char *key);
 void view_counts(struct buf *out, const struct core_counts *counts);
 /* RECORD; name is null when empty. */
 void view_record(struct buf *out, const struct alarm_record *r, struct slice alarm_name);
+/* An alarm as it was then. */
+void view_state(struct buf *out, const struct state_row *row);
 /* "key":{…body without its last brace…,"revision":N}: an item's stored JSON object with its revision. */
 void view_item(struct buf *out, struct slice body, int64_t revision);
 /* [handle,value,quality,age_ms] */

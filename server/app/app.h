@@ -16,12 +16,12 @@
 #include <uv.h>
 
 enum {
-    APP_RECORDS_MAX = 1000000,  /* alarm records between the core and the store */
-    APP_REQUESTS_MAX = 1024,    /* operators' requests that wait for their commit */
-    APP_SAMPLES_MAX = 65536,    /* of one message */
+    APP_RECORDS_MAX = 1000000,      /* alarm records between the core and the store */
+    APP_REQUESTS_MAX = 1024,        /* operators' requests that wait for their commit */
+    APP_SAMPLES_MAX = 65536,        /* of one message */
     APP_REQUEST_WAIT_US = 10000000, /* then the spool is to keep it, or the operator is told that the database
                                        is late */
-    APP_CHANGED_MAX = 4096,     /* tags handed to the interface at once */
+    APP_CHANGED_MAX = 4096,         /* tags handed to the interface at once */
 };
 
 /* A request of an operator whose records are on their way to the database. */
@@ -56,8 +56,8 @@ struct app {
     struct app_request requests[APP_REQUESTS_MAX];
     uint32_t n_requests;
     struct app_request *collecting; /* whose EVENT_REQUESTs are being applied */
-    struct request *change;         /* of the configuration, on its way to the database; one at a time; owned */
-    struct sample *samples;     /* scratch, APP_SAMPLES_MAX */
+    struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
+    struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
     enum store_state store_state;
     struct error store_error;

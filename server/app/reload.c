@@ -45,8 +45,8 @@ static enum status take_spool(struct app *a, const struct store_boot *boot, stru
     }
     bool fits = n == 0 || v[0].seq == boot->journal_seq + 1;
     if (!fits || spool_damaged(a->spool)) {
-        log_event(LOG_ERROR, "spool.aside", "file=%s.aside left=%zu journal=%llu text=\"%s\"",
-                  a->opts.spool, n, (unsigned long long)boot->journal_seq,
+        log_event(LOG_ERROR, "spool.aside", "file=%s.aside left=%zu journal=%llu text=\"%s\"", a->opts.spool,
+                  n, (unsigned long long)boot->journal_seq,
                   fits ? "a part of it cannot be read" : "it does not follow the journal");
         enum status status = spool_set_aside(a->spool, err);
         if (status != OK) {

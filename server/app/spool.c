@@ -20,10 +20,10 @@ enum { PATH_SIZE = 1100, LINE_HEAD = 9, TEXT_MAX = 64 * 1024 * 1024 };
 struct spool {
     char path[PATH_SIZE];
     int fd;
-    off_t size;         /* of what was written whole */
-    uint64_t last_seq;  /* newest record in the file; 0: it is empty */
-    uint64_t lost_seq;  /* newest record that could not be written; 0: none */
-    bool synced;        /* what was written is on the disk */
+    off_t size;        /* of what was written whole */
+    uint64_t last_seq; /* newest record in the file; 0: it is empty */
+    uint64_t lost_seq; /* newest record that could not be written; 0: none */
+    bool synced;       /* what was written is on the disk */
     bool damaged;
     struct alarm_record *waiting; /* not in the file yet, in order */
     uint32_t n_waiting;
@@ -52,16 +52,16 @@ struct field {
 
 /* All but the alarm's index, which is another one in each revision, and the three enums. */
 static const struct field fields[] = {
-    FIELD(seq, FIELD_U64),         FIELD(n, FIELD_U64),          FIELD(alarm_key, FIELD_I64),
-    FIELD(site_key, FIELD_I64),    FIELD(tag_key, FIELD_I64),    FIELD(revision, FIELD_I64),
-    FIELD(src_us, FIELD_I64),      FIELD(at_us, FIELD_I64),      FIELD(raised_us, FIELD_I64),
+    FIELD(seq, FIELD_U64),          FIELD(n, FIELD_U64),         FIELD(alarm_key, FIELD_I64),
+    FIELD(site_key, FIELD_I64),     FIELD(tag_key, FIELD_I64),   FIELD(revision, FIELD_I64),
+    FIELD(src_us, FIELD_I64),       FIELD(at_us, FIELD_I64),     FIELD(raised_us, FIELD_I64),
     FIELD(raised_at_us, FIELD_I64), FIELD(called_us, FIELD_I64), FIELD(until_us, FIELD_I64),
-    FIELD(value, FIELD_F64),       FIELD(limit, FIELD_F64),      FIELD(actor_key, FIELD_I64),
-    FIELD(occ, FIELD_U32),         FIELD(call, FIELD_U32),       FIELD(rise_call, FIELD_U32),
-    FIELD(facts, FIELD_U16),       FIELD(flags, FIELD_U16),      FIELD(from, FIELD_LETTER),
-    FIELD(to, FIELD_LETTER),       FIELD(base, FIELD_LETTER),    FIELD(priority, FIELD_U8),
-    FIELD(quality, FIELD_U8),      FIELD(actor, FIELD_TEXT),     FIELD(desk, FIELD_TEXT),
-    FIELD(source, FIELD_TEXT),     FIELD(unit, FIELD_TEXT),      FIELD(comment, FIELD_TEXT),
+    FIELD(value, FIELD_F64),        FIELD(limit, FIELD_F64),     FIELD(actor_key, FIELD_I64),
+    FIELD(occ, FIELD_U32),          FIELD(call, FIELD_U32),      FIELD(rise_call, FIELD_U32),
+    FIELD(facts, FIELD_U16),        FIELD(flags, FIELD_U16),     FIELD(from, FIELD_LETTER),
+    FIELD(to, FIELD_LETTER),        FIELD(base, FIELD_LETTER),   FIELD(priority, FIELD_U8),
+    FIELD(quality, FIELD_U8),       FIELD(actor, FIELD_TEXT),    FIELD(desk, FIELD_TEXT),
+    FIELD(source, FIELD_TEXT),      FIELD(unit, FIELD_TEXT),     FIELD(comment, FIELD_TEXT),
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

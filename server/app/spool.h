@@ -1,6 +1,6 @@
-/* The operators' safety net: a local file that keeps alarm records which the database does not have yet. While
- * the database is away, an operator's action is confirmed only after its records, and all before them, are on
- * this disk; otherwise a crash would lose an acknowledgement that a human believes in.
+/* The operators' safety net: a local file that keeps alarm records which the database does not have yet.
+ * While the database is away, an operator's action is confirmed only after its records, and all before them,
+ * are on this disk; otherwise a crash would lose an acknowledgement that a human believes in.
  *
  * What is kept are the journal's own records, not the actions: an action means something only in the state in
  * which it was taken, and that state may be as little durable as the action itself. After a crash the next

@@ -195,8 +195,8 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
     case EVENT_BACKLOG_END:
         break;
     case EVENT_SILENCE:
-        sink.emit(sink.ctx, &(struct effect){.kind = EFFECT_SILENCE,
-                                             .silence = {.position = event->silence.position}});
+        sink.emit(sink.ctx,
+                  &(struct effect){.kind = EFFECT_SILENCE, .silence = {.position = event->silence.position}});
         break;
     case EVENT_TIME:
         core_run_timers(core, core->now_us, &sink);

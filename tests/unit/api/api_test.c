@@ -385,11 +385,11 @@ static void an_alarm_is_acknowledged_by_the_call_that_was_seen(void **state) {
             &json),
         200);
     const json_t *results = json_object_get(json, "results");
-    assert_string_equal(text_at(json_array_get(results, 0), "result"), "not_found");
+    assert_string_equal(text_at(json_array_get(results, 0), "result"), "E_UNKNOWN");
     assert_string_equal(text_at(json_array_get(results, 0), "alarm"), "S1/none");
-    assert_string_equal(text_at(json_array_get(results, 1), "result"), "ok");
+    assert_string_equal(text_at(json_array_get(results, 1), "result"), "OK");
     assert_string_equal(text_at(json_array_get(results, 1), "acked_by"), "olaf");
-    assert_string_equal(text_at(json_array_get(results, 2), "result"), "bad_call");
+    assert_string_equal(text_at(json_array_get(results, 2), "result"), "E_CALL");
     json_decref(json);
     assert_int_equal(ask(rig, "GET", "/api/alarms?state=unacked", "", NULL, &json), 200);
     assert_int_equal(json_array_size(json_object_get(json, "alarms")), 0);
