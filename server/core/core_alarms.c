@@ -272,6 +272,7 @@ void core_alarm_ack(struct core *core, const struct event *event, const struct e
     }
     if (result != ALARM_E_UNKNOWN) {
         effect.reply.call = core->alarms[alarm].call;
+        effect.reply.letter = alarm_letter(&core->alarms[alarm].facts);
         effect.reply.acked_us = core->details[alarm].acked_us;
         memcpy(effect.reply.acked_by, core->details[alarm].acked_by, sizeof effect.reply.acked_by);
     }
