@@ -213,9 +213,22 @@ create function penstock_grant() returns void
 $$
 declare
     v_schema text := current_schema();
+    v_role   text;
+    v_right  text;
 begin
+    for v_role, v_right in
+        select r.rolname, t.privilege
+          from (values ('penstock_owner', 'create'), ('penstock_owner', 'usage'), ('penstock_app', 'usage'),
+                       ('penstock_ro', 'usage')) t(name, privilege)
+          join pg_roles r on r.rolname = t.name
+    loop
+        if has_schema_privilege(v_schema, v_right || ' with grant option') then
+            execute format('grant %s on schema %I to %I', v_right, v_schema, v_role);
+        elsif not has_schema_privilege(v_role, v_schema, v_right) then
+            raise warning 'let the owner of schema % run: grant % on schema % to %', v_schema, v_right, v_schema, v_role;
+        end if;
+    end loop;
     if exists (select from pg_roles where rolname = 'penstock_owner') then
-        execute format('grant usage, create on schema %I to penstock_owner', v_schema);
         execute format('grant all on all tables in schema %I to penstock_owner', v_schema);
         execute format('grant all on all sequences in schema %I to penstock_owner', v_schema);
         execute format('grant execute on all functions in schema %I to penstock_owner', v_schema);
@@ -224,7 +237,6 @@ begin
         execute format('alter default privileges in schema %I grant execute on functions to penstock_owner', v_schema);
     end if;
     if exists (select from pg_roles where rolname = 'penstock_app') then
-        execute format('grant usage on schema %I to penstock_app', v_schema);
         execute format('revoke all on all tables in schema %I from penstock_app', v_schema);
         execute format('grant select, insert on all tables in schema %I to penstock_app', v_schema);
         revoke insert on app_user, login_code from penstock_app;
@@ -241,7 +253,6 @@ begin
         execute format('alter default privileges in schema %I grant execute on functions to penstock_app', v_schema);
     end if;
     if exists (select from pg_roles where rolname = 'penstock_ro') then
-        execute format('grant usage on schema %I to penstock_ro', v_schema);
         execute format('revoke all on all tables in schema %I from penstock_ro', v_schema);
         execute format('grant select on all tables in schema %I to penstock_ro', v_schema);
         revoke select on app_user, login_code, app_session from penstock_ro;

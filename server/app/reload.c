@@ -1,6 +1,7 @@
 #include "server/app/app.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/core/key_index.h"
 #include "server/store/reqcopy.h"
 
 #include <openssl/rand.h>
@@ -63,11 +64,27 @@ static enum status take_spool(struct app *a, const struct store_boot *boot, stru
     return OK;
 }
 
+/* To the journal with them, in order and before anything that happens from now on. */
+static enum status journal_rest(struct app *a, const struct spool_rest *rest, struct error *err) {
+    struct key_index alarms = {0};
+    enum status status = key_index_of_alarms(&alarms, a->model, err);
+    for (size_t i = 0; i < rest->n && status == OK; i++) {
+        struct alarm_record r = rest->v[i];
+        r.alarm = key_index_find(&alarms, r.alarm_key);
+        app_keep_record(a, &r);
+    }
+    key_index_done(&alarms);
+    return status;
+}
+
 static enum status restore(struct app *a, const struct store_boot *boot, const struct spool_rest *rest,
                            struct error *err) {
     struct alarm_record *all = NULL;
-    struct core_restore r = {
-        .records = boot->records, .n = boot->n_records, .journal_seq = boot->journal_seq};
+    struct core_restore r = {.records = boot->records,
+                             .n = boot->n_records,
+                             .journal_seq = boot->journal_seq,
+                             .accumulators = boot->accumulators,
+                             .n_accumulators = boot->n_accumulators};
     if (rest->n > 0) {
         all = calloc(boot->n_records + rest->n, sizeof *all);
         if (all == NULL) {
@@ -82,8 +99,8 @@ static enum status restore(struct app *a, const struct store_boot *boot, const s
         r.journal_seq = rest->v[rest->n - 1].seq;
     }
     enum status status = core_new(a->model, &r, app_now_us(a), &a->core, err);
-    for (size_t i = 0; i < rest->n && status == OK; i++) {
-        app_keep_record(a, &rest->v[i]);
+    if (status == OK && rest->n > 0) {
+        status = journal_rest(a, rest, err);
     }
     free(all);
     if (a->spool != NULL && status == OK) {

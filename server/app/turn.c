@@ -49,12 +49,22 @@ void app_apply(struct app *a, const struct event *event) {
     core_apply(a->core, event, app_now_us(a), app_sink(a));
 }
 
+/* Operator's position of a record's alarm; empty once it left the configuration. */
+static struct slice position_of(const struct app *a, const struct alarm_record *r) {
+    if (r->alarm == MODEL_NONE) {
+        return slice_of(NULL, 0);
+    }
+    uint32_t position = a->model->alarms[r->alarm].position;
+    return position < a->model->n_positions ? a->model->positions[position] : slice_of(NULL, 0);
+}
+
 /* Alarm transitions go to the journal and to every screen, in the order in which they happened. What the
  * store has no room for stays here, in order; meanwhile route.c takes no further records. */
 static void route_records(struct app *a) {
     uint32_t sent = 0;
     bool was_full = a->n_records >= APP_RECORDS_MAX;
-    while (sent < a->n_records && store_journal(a->store, &a->records[sent]) == OK) {
+    while (sent < a->n_records &&
+           store_journal(a->store, &a->records[sent], position_of(a, &a->records[sent])) == OK) {
         api_alarm(a->api, &a->records[sent]);
         sent++;
     }
