@@ -232,7 +232,7 @@ static void place_fault(struct change *c, const struct config_fault *f) {
         if (strncmp(f->pointer, escaped, n) == 0 && (f->pointer[n] == '/' || f->pointer[n] == '\0')) {
             char place[64];
             place_of(c, put, place, sizeof place);
-            struct config_fault rest = {{0}, {0}};
+            struct config_fault rest = {.pointer = ""};
             (void)snprintf(rest.pointer, sizeof rest.pointer, "%s", f->pointer + n);
             (void)snprintf(rest.text, sizeof rest.text, "%s", f->text);
             take_faults(c, place, &rest, 1);

@@ -7,14 +7,10 @@
 #include <stdlib.h>
 
 void rest_config_get(struct api *a, struct http_request *r) {
-    static const char *const names[CONFIG_KINDS] = {[CONFIG_SITE] = "sites",
-                                                    [CONFIG_GATEWAY] = "gateways",
-                                                    [CONFIG_TAG] = "tags",
-                                                    [CONFIG_ALARM] = "alarms"};
     buf_byte(&r->out, '{');
     for (int kind = 0; kind < CONFIG_KINDS; kind++) {
         const struct config_item *item = NULL;
-        buf_printf(&r->out, "\"%s\":[", names[kind]);
+        buf_printf(&r->out, "\"%s\":[", config_kind_list_name((enum config_kind)kind));
         for (uint32_t i = 0; (item = config_set_at(a->config, (enum config_kind)kind, i)) != NULL; i++) {
             buf_text(&r->out, i > 0 ? ",\n" : "\n");
             buf_append(&r->out, item->body.p, item->body.n);
@@ -36,7 +32,7 @@ static bool read_kind(struct change *c, const json_t *entry, const char *list, s
         return true;
     }
     (void)snprintf(at, sizeof at, "/%s/%zu/kind", list, i);
-    change_fault(c, at, "is \"site\", \"gateway\", \"tag\" or \"alarm\"");
+    change_fault(c, at, "is \"site\", \"gateway\", \"tag\", \"class\", \"group\", \"policy\" or \"alarm\"");
     return false;
 }
 

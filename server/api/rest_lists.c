@@ -197,7 +197,7 @@ static uint32_t first_after(const struct config_set *set, enum config_kind kind,
 }
 
 static void refuse_param(struct http_request *r, const char *name, const char *right) {
-    struct config_fault fault = {{0}, {0}};
+    struct config_fault fault = {.pointer = ""};
     (void)snprintf(fault.pointer, sizeof fault.pointer, "?%s", name);
     (void)snprintf(fault.text, sizeof fault.text, "%s", right);
     http_faults(r, 400, "a query parameter is not as it should be", &fault, 1);

@@ -1,35 +1,30 @@
-#include "server/base/check.h"
-#include "server/config/cross.h"
+#include "server/config/compile.h"
 
+#include "server/base/check.h"
+#include "server/base/tm.h"
+#include "server/config/fields.h"
+
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* A hard end for one revision; a million tags and as many alarms take about half a gigabyte. */
 static const size_t arena_max = (size_t)16 << 30;
 
-struct compile {
-    const struct config_set *set;
-    struct model *m;
-    char *texts;            /* where the next text goes, in the arena */
-    uint32_t *alarm_places; /* index in the model of the i-th alarm of the set */
-    struct faults faults;
-};
+enum { TEXTS_CHUNK = 64 * 1024, ZONE_NAME_SIZE = 100 };
 
-static const struct item *item_at(const struct compile *c, enum config_kind kind, uint32_t i) {
+#define POSITION_DEFAULT "main"
+#define POLICY_NAME      "alarms"
+/* Beyond the range of a calculated tag that has none: nothing. */
+#define RANGE_OPEN 1e18
+
+const struct item *compile_item(const struct compile *c, enum config_kind kind, uint32_t i) {
     /* pub is the item's first member */
     return (const struct item *)(const void *)config_set_at(c->set, kind, i);
 }
 
-/* What goes into the model: references are indexes there. */
-static struct config_parsed without_references(const struct item *item) {
-    struct config_parsed p = item->parsed;
-    p.site = p.gateway = p.tag = (struct slice){0};
-    return p;
-}
-
-static struct config_parsed moved(struct compile *c, const struct item *item) {
-    struct config_parsed p = without_references(item);
-    item_texts_move(item->pub.kind, &p, &c->texts);
-    return p;
+int64_t compile_us(double seconds) {
+    return llround(seconds * (double)TM_SECOND_US);
 }
 
 static void index_name(struct map *by_name, struct slice name, uint32_t i) {
@@ -39,7 +34,33 @@ static void index_name(struct map *by_name, struct slice name, uint32_t i) {
 
 /* --- memory */
 
-static enum status init_maps(struct model *m, const uint64_t seed[2], struct error *err) {
+struct slice compile_text(struct compile *c, struct slice text) {
+    if (text.n > c->texts_left) {
+        size_t size = text.n > TEXTS_CHUNK ? text.n : TEXTS_CHUNK;
+        char *room = arena_alloc(&c->m->arena, size, 1);
+        if (room == NULL) {
+            c->no_memory = true;
+            return (struct slice){0};
+        }
+        c->texts = room;
+        c->texts_left = size;
+    }
+    if (text.n == 0) {
+        return (struct slice){.p = ""};
+    }
+    struct slice copy = slice_of(c->texts, text.n);
+    memcpy(c->texts, text.p, text.n);
+    c->texts += text.n;
+    c->texts_left -= text.n;
+    return copy;
+}
+
+struct model_text compile_texts(struct compile *c, struct model_text text) {
+    return (struct model_text){.en = compile_text(c, text.en), .zh = compile_text(c, text.zh)};
+}
+
+static enum status init_maps(struct compile *c, const uint64_t seed[2], struct error *err) {
+    struct model *m = c->m;
     enum status status = map_init(&m->site_by_name, m->n_sites, seed, err);
     if (status == OK) {
         status = map_init(&m->gateway_by_name, m->n_gateways, seed, err);
@@ -47,19 +68,10 @@ static enum status init_maps(struct model *m, const uint64_t seed[2], struct err
     if (status == OK) {
         status = map_init(&m->tag_by_name, m->n_tags, seed, err);
     }
-    return status == OK ? map_init(&m->alarm_by_name, m->n_alarms, seed, err) : status;
-}
-
-static size_t all_texts_size(const struct compile *c) {
-    size_t size = 0;
-    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
-        const struct item *item = NULL;
-        for (uint32_t i = 0; (item = item_at(c, (enum config_kind)kind, i)) != NULL; i++) {
-            struct config_parsed p = without_references(item);
-            size += item_texts_size(item->pub.kind, &p);
-        }
+    if (status == OK) {
+        status = map_init(&m->alarm_by_name, m->n_alarms, seed, err);
     }
-    return size;
+    return status == OK ? map_init(&c->group_by_name, m->n_groups, seed, err) : status;
 }
 
 static enum status init_model(struct compile *c, const uint64_t seed[2], struct error *err) {
@@ -69,58 +81,197 @@ static enum status init_model(struct compile *c, const uint64_t seed[2], struct 
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);
     m->n_alarms = config_set_count(c->set, CONFIG_ALARM);
+    m->n_groups = config_set_count(c->set, CONFIG_GROUP);
     m->sites = arena_alloc(&m->arena, m->n_sites, sizeof m->sites[0]);
     m->gateways = arena_alloc(&m->arena, m->n_gateways, sizeof m->gateways[0]);
     m->tags = arena_alloc(&m->arena, m->n_tags, sizeof m->tags[0]);
     m->alarms = arena_alloc(&m->arena, m->n_alarms, sizeof m->alarms[0]);
     m->alarm_texts = arena_alloc(&m->arena, m->n_alarms, sizeof m->alarm_texts[0]);
-    c->texts = arena_alloc(&m->arena, all_texts_size(c), 1);
-    c->alarm_places = calloc((size_t)m->n_alarms + 1, sizeof c->alarm_places[0]);
-    if (m->sites == NULL || m->gateways == NULL || m->tags == NULL || m->alarms == NULL || m->alarm_texts == NULL || c->texts == NULL ||
-        c->alarm_places == NULL) {
+    m->groups = arena_alloc(&m->arena, m->n_groups, sizeof m->groups[0]);
+    m->positions = arena_alloc(&m->arena, MODEL_POSITIONS_MAX, sizeof m->positions[0]);
+    c->site_positions = calloc((size_t)m->n_sites + 1, sizeof c->site_positions[0]);
+    c->site_zones = calloc((size_t)m->n_sites + 1, sizeof(const struct zone *));
+    c->group_sites = calloc((size_t)m->n_groups + 1, sizeof c->group_sites[0]);
+    if (m->sites == NULL || m->gateways == NULL || m->tags == NULL || m->alarms == NULL ||
+        m->alarm_texts == NULL || m->groups == NULL || m->positions == NULL || c->site_positions == NULL ||
+        c->site_zones == NULL || c->group_sites == NULL) {
         return error_set(err, ERR_NOMEM, "configuration", "no memory for %u tags and %u alarms", m->n_tags,
                          m->n_alarms);
     }
-    return init_maps(m, seed, err);
+    enum status status = init_maps(c, seed, err);
+    return status == OK ? rule_builder_new(&c->rules, err) : status;
+}
+
+static void done(struct compile *c) {
+    free(c->site_positions);
+    free((void *)c->site_zones);
+    free(c->group_sites);
+    free(c->more);
+    map_done(&c->group_by_name);
+    rule_builder_free(&c->rules);
+}
+
+/* --- positions */
+
+uint8_t compile_position(struct compile *c, struct slice name, const struct config_item *item) {
+    struct model *m = c->m;
+    for (uint32_t i = 0; i < m->n_positions; i++) {
+        if (slice_eq(m->positions[i], name)) {
+            return (uint8_t)i; /* below MODEL_POSITIONS_MAX */
+        }
+    }
+    if (m->n_positions == MODEL_POSITIONS_MAX) {
+        cross_fault(&c->faults, "E_RANGE", item, "position",
+                    "is one position too many; at most %d are possible", (int)MODEL_POSITIONS_MAX);
+        return 0;
+    }
+    m->positions[m->n_positions] = compile_text(c, name);
+    return (uint8_t)m->n_positions++;
 }
 
 /* --- items, kind by kind */
 
+static void read_policy(struct compile *c) {
+    const struct config_item *item = config_set_find(c->set, CONFIG_POLICY, slice_str(POLICY_NAME));
+    struct config_parsed parsed;
+    c->policy = config_policy_default();
+    if (item != NULL) {
+        item_unpack((const struct item *)(const void *)item, &parsed);
+        c->policy = parsed.policy;
+    }
+}
+
+static void load_zone(struct compile *c, const struct item *item, uint32_t site) {
+    struct slice name = c->m->sites[site].tz;
+    for (uint32_t i = 0; i < site; i++) {
+        if (slice_eq(c->m->sites[i].tz, name)) {
+            c->site_zones[site] = c->site_zones[i];
+            return;
+        }
+    }
+    config_load_zone load = config_set_zone_loader(c->set);
+    char text[ZONE_NAME_SIZE];
+    struct zone *zone = NULL;
+    struct error err = {0};
+    (void)snprintf(text, sizeof text, "%.*s", SLICE_ARG(name));
+    enum status status = load == NULL ? OK : load(text, &c->m->arena, &zone, &err);
+    if (status == ERR_NOMEM) {
+        c->no_memory = true;
+    } else if (status != OK) {
+        cross_fault(&c->faults, "E_RANGE", &item->pub, "tz", "cannot be used: %s", err.text);
+    }
+    c->site_zones[site] = zone;
+}
+
 static void add_sites(struct compile *c) {
+    c->m->positions[0] = slice_str(POSITION_DEFAULT);
+    c->m->n_positions = 1;
     for (uint32_t i = 0; i < c->m->n_sites; i++) {
-        const struct item *item = item_at(c, CONFIG_SITE, i);
-        struct model_site *s = &c->m->sites[i];
-        *s = moved(c, item).as_site;
-        s->key = item->pub.key;
-        index_name(&c->m->site_by_name, s->name, i);
+        const struct item *item = compile_item(c, CONFIG_SITE, i);
+        struct config_parsed p;
+        item_unpack(item, &p);
+        c->m->sites[i] = (struct model_site){.key = item->pub.key,
+                                             .name = compile_text(c, p.name),
+                                             .title = compile_texts(c, p.title),
+                                             .area = compile_text(c, p.site.area),
+                                             .kind = compile_text(c, p.site.kind),
+                                             .tz = compile_text(c, p.site.tz)};
+        if (c->no_memory) {
+            return;
+        }
+        if (p.site.position.n > 0) {
+            c->site_positions[i] = compile_position(c, p.site.position, &item->pub);
+        }
+        if (p.site.tz.n > 0) {
+            load_zone(c, item, i);
+        }
+        index_name(&c->m->site_by_name, c->m->sites[i].name, i);
     }
 }
 
 static void add_gateways(struct compile *c) {
     for (uint32_t i = 0; i < c->m->n_gateways; i++) {
-        const struct item *item = item_at(c, CONFIG_GATEWAY, i);
+        const struct item *item = compile_item(c, CONFIG_GATEWAY, i);
+        struct config_parsed p;
+        item_unpack(item, &p);
         struct model_gateway *g = &c->m->gateways[i];
-        *g = moved(c, item).as_gateway;
-        g->key = item->pub.key;
-        g->site = model_find_site(c->m, item->parsed.site);
-        g->comm_alarm = MODEL_NONE;
-        g->clock_alarm = MODEL_NONE;
+        *g = (struct model_gateway){.key = item->pub.key,
+                                    .name = compile_text(c, p.name),
+                                    .title = compile_texts(c, p.title),
+                                    .site = model_find_site(c->m, p.gateway.site),
+                                    .comm_alarm = MODEL_NONE,
+                                    .clock_alarm = MODEL_NONE,
+                                    .enabled = p.gateway.enabled};
+        if (c->no_memory) {
+            return;
+        }
         index_name(&c->m->gateway_by_name, g->name, i);
         if (g->site == MODEL_NONE) {
-            cross_unknown(&c->faults, &item->pub, "site", item->parsed.site);
+            cross_unknown(&c->faults, &item->pub, "site", CONFIG_SITE, p.gateway.site);
         }
+    }
+}
+
+static const struct slice *tag_states(struct compile *c, struct slice list, uint32_t *ret_n) {
+    struct slice part = {0};
+    struct slice left = list;
+    uint32_t n = 0;
+    while (item_list_next(&left, &part)) {
+        n++;
+    }
+    struct slice *states = n == 0 ? NULL : arena_alloc(&c->m->arena, n, sizeof *states);
+    c->no_memory = c->no_memory || (n > 0 && states == NULL);
+    left = list;
+    for (uint32_t i = 0; states != NULL && item_list_next(&left, &part); i++) {
+        states[i] = compile_text(c, part);
+    }
+    *ret_n = n;
+    return states;
+}
+
+static void fill_tag(struct compile *c, struct model_tag *t, const struct config_parsed *p) {
+    const struct parsed_tag *tag = &p->tag;
+    bool calculated = tag->expr.n > 0;
+    bool open_low = calculated && (p->present & field_bit(CONFIG_TAG, "low")) == 0;
+    bool open_high = calculated && (p->present & field_bit(CONFIG_TAG, "high")) == 0;
+    *t = (struct model_tag){
+        .name = compile_text(c, p->name),
+        .title = compile_texts(c, p->title),
+        .unit = compile_text(c, tag->unit),
+        .equipment = compile_text(c, tag->equipment),
+        .role = compile_text(c, tag->role),
+        .scale = tag->scale,
+        .offset = tag->offset,
+        .low = open_low ? -RANGE_OPEN : tag->low,
+        .high = open_high ? RANGE_OPEN : tag->high,
+        .deadband = tag->deadband,
+        .stale_us = compile_us(tag->stale_s),
+        .gateway = calculated ? MODEL_NONE : model_find_gateway(c->m, tag->gateway),
+        .site = model_find_site(c->m, item_site_of(p->name)),
+        .program = MODEL_NONE,
+        .decimals = (uint8_t)tag->decimals, /* 0 to 10 */
+        .type = tag->type,
+    };
+    t->local = item_local_of(t->name);
+    t->states = tag_states(c, tag->states, &t->n_states);
+    if (t->type == TAG_BOOL) {
+        t->low = 0;
+        t->high = 1;
     }
 }
 
 /* Sorted by name, the tags of a site stand together: all begin with "SITE/". */
 static void add_tags(struct compile *c) {
     for (uint32_t i = 0; i < c->m->n_tags; i++) {
-        const struct item *item = item_at(c, CONFIG_TAG, i);
+        const struct item *item = compile_item(c, CONFIG_TAG, i);
         struct model_tag *t = &c->m->tags[i];
-        *t = moved(c, item).as_tag;
+        struct config_parsed p;
+        item_unpack(item, &p);
+        fill_tag(c, t, &p);
         t->key = item->pub.key;
-        t->site = model_find_site(c->m, item_site_of(t->name));
-        t->gateway = model_find_gateway(c->m, item->parsed.gateway);
+        if (c->no_memory) {
+            return;
+        }
         index_name(&c->m->tag_by_name, t->name, i);
         if (t->site == MODEL_NONE) {
             cross_unknown_site(&c->faults, &item->pub);
@@ -129,100 +280,114 @@ static void add_tags(struct compile *c) {
         struct model_site *s = &c->m->sites[t->site];
         s->first_tag = s->n_tags == 0 ? i : s->first_tag;
         s->n_tags++;
-        if (t->gateway == MODEL_NONE) {
-            cross_unknown(&c->faults, &item->pub, "gateway", item->parsed.gateway);
-        } else {
+        if (t->gateway != MODEL_NONE) {
             cross_tag(&c->faults, c->m, i, &item->pub);
+        } else if (p.tag.expr.n == 0) {
+            cross_unknown(&c->faults, &item->pub, "gateway", CONFIG_GATEWAY, p.tag.gateway);
         }
     }
 }
 
-/* The alarms of tags by tag, those of gateways behind them: where each goes. The places count up from the
- * first of each tag, so the order within a tag is that of the set. */
-static void place_alarms(struct compile *c) {
+static void add_groups(struct compile *c) {
+    for (uint32_t i = 0; i < c->m->n_groups; i++) {
+        const struct item *item = compile_item(c, CONFIG_GROUP, i);
+        struct model_group *g = &c->m->groups[i];
+        struct config_parsed p;
+        item_unpack(item, &p);
+        *g = (struct model_group){.key = item->pub.key,
+                                  .name = compile_text(c, p.name),
+                                  .title = compile_texts(c, p.title),
+                                  .suppress_program = MODEL_NONE,
+                                  .unsuppress_us = compile_us(p.group.unsuppress_delay_s),
+                                  .first_out = p.group.first_out};
+        c->group_sites[i] = MODEL_NONE;
+        if (c->no_memory) {
+            return;
+        }
+        index_name(&c->group_by_name, g->name, i);
+    }
+}
+
+/* --- members of groups, when all alarms are there */
+
+/* One site for the names in its rule, if all members are of it. */
+static void find_group_sites(struct compile *c) {
+    for (uint32_t i = 0; i < c->m->n_groups; i++) {
+        const struct model_group *g = &c->m->groups[i];
+        for (uint32_t k = 0; k < g->n_members; k++) {
+            uint32_t site = c->m->alarms[g->members[k]].site;
+            if (k > 0 && site != c->group_sites[i]) {
+                c->group_sites[i] = MODEL_NONE;
+                break;
+            }
+            c->group_sites[i] = site;
+        }
+    }
+}
+
+static void fill_groups(struct compile *c) {
     struct model *m = c->m;
-    uint32_t n_comm = 0;
-    for (uint32_t i = 0; i < m->n_alarms; i++) {
-        uint32_t tag = model_find_tag(m, item_at(c, CONFIG_ALARM, i)->parsed.tag);
-        c->alarm_places[i] = tag;
-        if (tag == MODEL_NONE) {
-            n_comm++; /* or one of an unknown tag, which is a fault later on */
-        } else {
-            m->tags[tag].n_alarms++;
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < m->n_more; i++) {
+        for (uint32_t k = 0; k < m->more[i].n_groups; k++) {
+            m->groups[m->more[i].groups[k]].n_members++;
+            all++;
         }
     }
-    uint32_t next = 0;
-    for (uint32_t t = 0; t < m->n_tags; t++) {
-        m->tags[t].first_alarm = next;
-        next += m->tags[t].n_alarms;
-        m->tags[t].n_alarms = 0; /* counted again as they are placed */
+    uint32_t *members = arena_alloc(&m->arena, all, sizeof *members);
+    uint32_t *next = calloc((size_t)m->n_groups + 1, sizeof *next);
+    if (members == NULL || next == NULL) {
+        c->no_memory = true;
+        free(next);
+        return;
     }
-    CHECK(next + n_comm == m->n_alarms);
+    for (uint32_t i = 0, at = 0; i < m->n_groups; i++) {
+        m->groups[i].members = members + at;
+        next[i] = at;
+        at += m->groups[i].n_members;
+    }
     for (uint32_t i = 0; i < m->n_alarms; i++) {
-        uint32_t tag = c->alarm_places[i];
-        c->alarm_places[i] = tag == MODEL_NONE ? next++ : m->tags[tag].first_alarm + m->tags[tag].n_alarms++;
+        const struct model_alarm_more *more = model_alarm_more(m, i);
+        for (uint32_t k = 0; k < more->n_groups; k++) {
+            members[next[more->groups[k]]++] = i;
+        }
     }
+    free(next);
+    find_group_sites(c);
 }
 
-static void resolve_comm_alarm(struct compile *c, const struct item *item, uint32_t place) {
-    struct model_alarm *a = &c->m->alarms[place];
-    a->gateway = model_find_gateway(c->m, item->parsed.gateway);
-    if (a->gateway == MODEL_NONE) {
-        cross_unknown(&c->faults, &item->pub, "gateway", item->parsed.gateway);
-        return;
-    }
-    struct model_gateway *g = &c->m->gateways[a->gateway];
-    if (g->site == a->site) {
-        g->comm_alarm = place;
-    } else {
-        cross_comm_site(&c->faults, c->m, a->gateway, &item->pub);
-    }
-}
-
-static void resolve_tag_alarm(struct compile *c, const struct item *item, struct model_alarm *a) {
-    a->tag = model_find_tag(c->m, item->parsed.tag);
-    if (a->tag == MODEL_NONE) {
-        cross_unknown(&c->faults, &item->pub, "tag", item->parsed.tag);
-        return;
-    }
-    a->gateway = c->m->tags[a->tag].gateway;
-    cross_tag_alarm(&c->faults, &c->m->tags[a->tag], a, &item->pub);
-}
-
-static void add_alarms(struct compile *c) {
-    place_alarms(c);
-    for (uint32_t i = 0; i < c->m->n_alarms; i++) {
-        const struct item *item = item_at(c, CONFIG_ALARM, i);
-        uint32_t place = c->alarm_places[i];
-        struct model_alarm *a = &c->m->alarms[place];
-        struct config_parsed parsed = moved(c, item);
-        *a = parsed.as_alarm;
-        c->m->alarm_texts[place] = parsed.alarm_text;
-        a->key = item->pub.key;
-        a->revision = item->pub.revision;
-        a->site = model_find_site(c->m, item_site_of(parsed.alarm_text.name));
-        a->tag = MODEL_NONE;
-        a->gateway = MODEL_NONE;
-        index_name(&c->m->alarm_by_name, parsed.alarm_text.name, place);
-        if (a->site == MODEL_NONE) {
-            cross_unknown_site(&c->faults, &item->pub);
-        } else if (a->kind == ALARM_COMM) {
-            resolve_comm_alarm(c, item, place);
-        } else {
-            resolve_tag_alarm(c, item, a);
+static void add_group_rules(struct compile *c) {
+    for (uint32_t i = 0; i < c->m->n_groups && !c->no_memory; i++) {
+        const struct item *item = compile_item(c, CONFIG_GROUP, i);
+        struct config_parsed p;
+        item_unpack(item, &p);
+        if (p.group.suppress_when.n > 0) {
+            c->m->groups[i].suppress_program =
+                compile_rule(c, &item->pub, "suppress_when", p.group.suppress_when, c->group_sites[i],
+                             RULE_WANT_BOOL, (struct slice){0});
         }
     }
 }
 
 /* --- the whole */
 
-static enum status fill(struct compile *c, struct error *err) {
-    add_sites(c);
-    add_gateways(c);
-    add_tags(c);
-    add_alarms(c);
+static void cross(struct compile *c) {
     cross_comm_alarms(&c->faults, c->m);
-    cross_low_below_high(&c->faults, c->m);
+    bool enough = cross_limit_order(&c->faults, c->m) == OK && cross_hidden(&c->faults, c->m) == OK;
+    c->no_memory = c->no_memory || !enough;
+}
+
+static enum status fill(struct compile *c, struct error *err) {
+    static void (*const steps[])(struct compile *) = {
+        read_policy,    add_sites,   add_gateways,    add_tags, add_groups,           compile_tag_rules,
+        compile_alarms, fill_groups, add_group_rules, cross,    compile_rules_finish,
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0] && !c->no_memory; i++) {
+        steps[i](c);
+    }
+    if (c->no_memory) {
+        return error_set(err, ERR_NOMEM, "configuration", "no memory for its model");
+    }
     if (c->faults.n == 0) {
         return OK;
     }
@@ -244,8 +409,8 @@ enum status config_compile(const struct config_set *set, int64_t revision, const
     if (status == OK) {
         status = fill(&c, err);
     }
-    free(c.alarm_places);
-    *ret_faults = c.faults.n;
+    done(&c);
+    *ret_faults = status == ERR_NOMEM ? 0 : c.faults.n;
     if (status != OK) {
         model_free(&c.m);
         return status;

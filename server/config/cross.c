@@ -1,8 +1,14 @@
 #include "server/config/cross.h"
 
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { POINTER_SIZE = sizeof(((struct config_fault *)0)->pointer) };
+enum {
+    POINTER_SIZE = sizeof(((struct config_fault *)0)->pointer),
+    TEXT_SIZE = sizeof(((struct config_fault *)0)->text)
+};
 
 static void point(char pointer[POINTER_SIZE], enum config_kind kind, struct slice name, const char *field) {
     pointer[0] = '\0';
@@ -11,19 +17,33 @@ static void point(char pointer[POINTER_SIZE], enum config_kind kind, struct slic
     faults_pointer_add(pointer, slice_str(field));
 }
 
-void cross_unknown(struct faults *f, const struct config_item *item, const char *field, struct slice name) {
+void cross_fault(struct faults *f, const char *code, const struct config_item *item, const char *field,
+                 const char *fmt, ...) {
     char pointer[POINTER_SIZE];
+    char text[TEXT_SIZE];
     point(pointer, item->kind, item->name, field);
-    faults_add(f, pointer, "is \"%.*s\", but there is no such %s; name one that is configured, or add it",
-               SLICE_ARG(name), field);
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    faults_add(f, code, pointer, "%s", text);
+}
+
+void cross_unknown(struct faults *f, const struct config_item *item, const char *field,
+                   enum config_kind wanted, struct slice name) {
+    static const char *const codes[CONFIG_KINDS] = {
+        [CONFIG_SITE] = "E_SITE",   [CONFIG_GATEWAY] = "E_GATEWAY", [CONFIG_TAG] = "E_TAG",
+        [CONFIG_CLASS] = "E_CLASS", [CONFIG_GROUP] = "E_GROUP",     [CONFIG_POLICY] = "E_POLICY",
+        [CONFIG_ALARM] = "E_ALARM"};
+    cross_fault(f, codes[wanted], item, field,
+                "is \"%.*s\", but there is no such %s; name one that is configured, or add it",
+                SLICE_ARG(name), config_kind_name(wanted));
 }
 
 void cross_unknown_site(struct faults *f, const struct config_item *item) {
-    char pointer[POINTER_SIZE];
-    point(pointer, item->kind, item->name, "name");
-    faults_add(f, pointer,
-               "begins with site \"%.*s\", but there is no such site; add it, or correct the name",
-               SLICE_ARG(item_site_of(item->name)));
+    cross_fault(f, "E_SITE", item, "name",
+                "begins with site \"%.*s\", but there is no such site; add it, or correct the name",
+                SLICE_ARG(item_site_of(item->name)));
 }
 
 void cross_tag(struct faults *f, const struct model *m, uint32_t tag, const struct config_item *item) {
@@ -32,53 +52,57 @@ void cross_tag(struct faults *f, const struct model *m, uint32_t tag, const stru
     if (g->site == t->site || g->site == MODEL_NONE) {
         return;
     }
-    char pointer[POINTER_SIZE];
-    point(pointer, CONFIG_TAG, item->name, "gateway");
-    faults_add(f, pointer,
-               "is \"%.*s\" of site %.*s, but the tag is of site %.*s; both must be of the same site",
-               SLICE_ARG(g->name), SLICE_ARG(m->sites[g->site].name), SLICE_ARG(m->sites[t->site].name));
+    cross_fault(f, "E_GATEWAY", item, "gateway",
+                "is \"%.*s\" of site %.*s, but the tag is of site %.*s; both must be of the same site",
+                SLICE_ARG(g->name), SLICE_ARG(m->sites[g->site].name), SLICE_ARG(m->sites[t->site].name));
 }
 
-void cross_tag_alarm(struct faults *f, const struct model_tag *tag, const struct model_alarm *a,
-                     const struct config_item *item) {
-    char pointer[POINTER_SIZE];
-    if (a->kind == ALARM_STALE) {
-        if (tag->stale_us == 0) {
-            point(pointer, CONFIG_ALARM, item->name, "tag");
-            faults_add(f, pointer,
-                       "has stale_s 0, so it never becomes stale and the alarm never rings; set its "
-                       "stale_s, or remove the alarm");
-        }
-        return;
-    }
+static void limit_in_range(struct faults *f, const struct model_tag *tag, const struct model_alarm *a,
+                           const struct config_item *item) {
     if (a->limit < tag->low || a->limit > tag->high) {
-        point(pointer, CONFIG_ALARM, item->name, "limit");
-        faults_add(f, pointer, "is %.10g; it must be within the range of its tag, %.10g to %.10g", a->limit,
-                   tag->low, tag->high);
+        cross_fault(f, "E_RANGE", item, "limit",
+                    "is %.10g; it must be within the range of its tag, %.10g to %.10g", a->limit, tag->low,
+                    tag->high);
         return;
     }
     double returns_at = a->kind == ALARM_HIGH ? a->limit - a->deadband : a->limit + a->deadband;
     if (returns_at < tag->low || returns_at > tag->high) {
-        point(pointer, CONFIG_ALARM, item->name, "deadband");
-        faults_add(f, pointer,
-                   "is %.10g, so that the alarm would return only at %.10g, outside the range of its "
-                   "tag, %.10g to %.10g; make it smaller",
-                   a->deadband, returns_at, tag->low, tag->high);
+        cross_fault(f, "E_DEADBAND", item, "deadband",
+                    "is %.10g, so that the alarm would return only at %.10g, outside the range of its "
+                    "tag, %.10g to %.10g; make it smaller",
+                    a->deadband, returns_at, tag->low, tag->high);
     }
 }
 
-void cross_comm_site(struct faults *f, const struct model *m, uint32_t gateway,
-                     const struct config_item *item) {
+void cross_limit(struct faults *f, const struct model_tag *tag, const struct model_alarm *a,
+                 const struct config_item *item) {
+    if (isnan(a->limit)) {
+        return; /* it is a tag */
+    }
+    if (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) {
+        limit_in_range(f, tag, a, item);
+    } else if ((a->kind == ALARM_DEV || a->kind == ALARM_ROC) && a->limit <= a->deadband) {
+        cross_fault(f, "E_DEADBAND", item, a->deadband > 0 ? "deadband" : "limit",
+                    "leaves nothing to return to: the limit is %.10g and the deadband %.10g; the limit must "
+                    "be above it",
+                    a->limit, a->deadband);
+    } else if (a->kind == ALARM_RUNTIME && a->limit <= 0) {
+        cross_fault(f, "E_RANGE", item, "limit", "must be a time above 0");
+    }
+}
+
+void cross_gateway_site(struct faults *f, const struct model *m, uint32_t gateway,
+                        const struct config_item *item) {
     const struct model_gateway *g = &m->gateways[gateway];
     if (g->site == MODEL_NONE) {
         return;
     }
-    char pointer[POINTER_SIZE];
-    point(pointer, CONFIG_ALARM, item->name, "name");
-    faults_add(f, pointer,
-               "is of site %.*s, but gateway %.*s is of site %.*s; its comm alarm is %.*s/%.*s.comm",
-               SLICE_ARG(item_site_of(item->name)), SLICE_ARG(g->name), SLICE_ARG(m->sites[g->site].name),
-               SLICE_ARG(m->sites[g->site].name), SLICE_ARG(g->name));
+    struct slice suffix = item_local_of(item->name);
+    suffix = slice_of(suffix.p + g->name.n, suffix.n - g->name.n);
+    cross_fault(f, "E_NAME", item, "name",
+                "is of site %.*s, but gateway %.*s is of site %.*s; its alarm is %.*s/%.*s%.*s",
+                SLICE_ARG(item_site_of(item->name)), SLICE_ARG(g->name), SLICE_ARG(m->sites[g->site].name),
+                SLICE_ARG(m->sites[g->site].name), SLICE_ARG(g->name), SLICE_ARG(suffix));
 }
 
 void cross_comm_alarms(struct faults *f, const struct model *m) {
@@ -87,36 +111,143 @@ void cross_comm_alarms(struct faults *f, const struct model *m) {
         if (g->comm_alarm == MODEL_NONE && g->site != MODEL_NONE) {
             char pointer[POINTER_SIZE];
             point(pointer, CONFIG_GATEWAY, g->name, "name");
-            faults_add(f, pointer, "has no alarm for its link; add alarm %.*s/%.*s.comm of kind comm",
+            faults_add(f, "E_MISSING", pointer,
+                       "has no alarm for its link; add alarm %.*s/%.*s.comm of kind comm",
                        SLICE_ARG(m->sites[g->site].name), SLICE_ARG(g->name));
         }
     }
 }
 
-static void check_tag_limits(struct faults *f, const struct model *m, const struct model_tag *t) {
-    const struct model_alarm *highest_low = NULL;
-    const struct model_alarm *lowest_high = NULL;
-    for (uint32_t i = t->first_alarm; i < t->first_alarm + t->n_alarms; i++) {
-        const struct model_alarm *a = &m->alarms[i];
-        if (a->kind == ALARM_LOW && (highest_low == NULL || a->limit > highest_low->limit)) {
-            highest_low = a;
+/* --- limits of one tag */
+
+static bool has_constant_limit(const struct model_alarm *a) {
+    return (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) && a->tag != MODEL_NONE && !isnan(a->limit);
+}
+
+/* One limit of a tag, as it is compared with the others. */
+struct limit {
+    double at;
+    double returns_at;
+    uint32_t tag;
+    uint32_t alarm;
+    bool high;
+};
+
+/* By tag, low ones before high ones, by limit. */
+static int by_tag_and_limit(const void *a, const void *b) {
+    const struct limit *x = a;
+    const struct limit *y = b;
+    if (x->tag != y->tag) {
+        return x->tag < y->tag ? -1 : 1;
+    }
+    if (x->high != y->high) {
+        return x->high ? 1 : -1;
+    }
+    if (x->at < y->at || x->at > y->at) {
+        return x->at < y->at ? -1 : 1;
+    }
+    return x->alarm < y->alarm ? -1 : 1;
+}
+
+static void limit_fault(struct faults *f, const struct model *m, const char *code, const struct limit *of,
+                        const char *field, const char *text, const struct limit *other, double other_at) {
+    char pointer[POINTER_SIZE];
+    point(pointer, CONFIG_ALARM, m->alarm_texts[of->alarm].name, field);
+    faults_add(f, code, pointer, "%s, and %.*s is at %.10g", text,
+               SLICE_ARG(m->alarm_texts[other->alarm].name), other_at);
+}
+
+/* The limits of one tag, sorted. */
+static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
+    const struct limit *low = NULL;  /* that of all low ones that is highest, … */
+    const struct limit *high = NULL; /* of all high ones the lowest */
+    const struct limit *low_returns = NULL;
+    const struct limit *high_returns = NULL;
+    uint32_t before = f->n;
+    for (uint32_t i = 0; i < n; i++) {
+        if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at) {
+            limit_fault(f, m, "E_LIMIT_ORDER", &v[i], "limit",
+                        "is the same as another limit of its tag; one of the two alarms tells nothing new",
+                        &v[i - 1], v[i - 1].at);
         }
-        if (a->kind == ALARM_HIGH && (lowest_high == NULL || a->limit < lowest_high->limit)) {
-            lowest_high = a;
+        if (v[i].high) {
+            high = high == NULL ? &v[i] : high;
+            high_returns =
+                high_returns == NULL || v[i].returns_at < high_returns->returns_at ? &v[i] : high_returns;
+        } else {
+            low = &v[i];
+            low_returns =
+                low_returns == NULL || v[i].returns_at > low_returns->returns_at ? &v[i] : low_returns;
         }
     }
-    if (highest_low != NULL && lowest_high != NULL && highest_low->limit >= lowest_high->limit) {
-        char pointer[POINTER_SIZE];
-        point(pointer, CONFIG_ALARM, m->alarm_texts[highest_low - m->alarms].name, "limit");
-        faults_add(f, pointer,
-                   "is %.10g; a low limit must be below the high limits of the same tag, and %.*s is "
-                   "at %.10g",
-                   highest_low->limit, SLICE_ARG(m->alarm_texts[lowest_high - m->alarms].name), lowest_high->limit);
+    if (low == NULL || high == NULL) {
+        return;
+    }
+    if (low->at >= high->at) {
+        limit_fault(f, m, "E_LIMIT_ORDER", low, "limit", "must be below the high limits of the same tag",
+                    high, high->at);
+    } else if (f->n == before && low_returns->returns_at >= high_returns->returns_at) {
+        char text[TEXT_SIZE];
+        (void)snprintf(
+            text, sizeof text,
+            "lets the alarm return only at %.10g, where it would meet the low side of the same tag",
+            high_returns->returns_at);
+        limit_fault(f, m, "E_DEADBAND", high_returns, "deadband", text, low_returns, low_returns->returns_at);
     }
 }
 
-void cross_low_below_high(struct faults *f, const struct model *m) {
-    for (uint32_t i = 0; i < m->n_tags; i++) {
-        check_tag_limits(f, m, &m->tags[i]);
+enum status cross_limit_order(struct faults *f, const struct model *m) {
+    uint32_t n = 0;
+    struct limit *v = calloc((size_t)m->n_alarms + 1, sizeof *v);
+    if (v == NULL) {
+        return ERR_NOMEM;
     }
+    for (uint32_t i = 0; i < m->n_alarms; i++) {
+        const struct model_alarm *a = &m->alarms[i];
+        if (has_constant_limit(a)) {
+            bool high = a->kind == ALARM_HIGH;
+            v[n++] = (struct limit){.at = a->limit,
+                                    .returns_at = high ? a->limit - a->deadband : a->limit + a->deadband,
+                                    .tag = a->tag,
+                                    .alarm = i,
+                                    .high = high};
+        }
+    }
+    qsort(v, n, sizeof *v, by_tag_and_limit);
+    for (uint32_t start = 0; start < n;) {
+        uint32_t end = start;
+        while (end < n && v[end].tag == v[start].tag) {
+            end++;
+        }
+        check_limits(f, m, &v[start], end - start);
+        start = end;
+    }
+    free(v);
+    return OK;
+}
+
+/* --- hidden by each other */
+
+enum status cross_hidden(struct faults *f, const struct model *m) {
+    /* The walk that has come by: each alarm is visited once, and who meets his own walk has found a cycle. */
+    uint32_t *walk = calloc((size_t)m->n_alarms + 1, sizeof *walk);
+    if (walk == NULL) {
+        return ERR_NOMEM;
+    }
+    for (uint32_t i = 0; i < m->n_alarms; i++) {
+        uint32_t at = i;
+        while (at != MODEL_NONE && walk[at] == 0) {
+            walk[at] = i + 1;
+            at = model_alarm_more(m, at)->hidden_by;
+        }
+        if (at != MODEL_NONE && walk[at] == i + 1) {
+            char pointer[POINTER_SIZE];
+            point(pointer, CONFIG_ALARM, m->alarm_texts[at].name, "hidden_by");
+            faults_add(f, "E_CYCLE", pointer,
+                       "leads back to the alarm itself (by way of %.*s), so that all of them could be hidden",
+                       SLICE_ARG(m->alarm_texts[model_alarm_more(m, at)->hidden_by].name));
+        }
+    }
+    free(walk);
+    return OK;
 }

@@ -12,11 +12,12 @@ static void cut_at_character(char *text, size_t size) {
     text[utf8_valid_prefix(text, strnlen(text, size))] = '\0';
 }
 
-void faults_add(struct faults *f, const char *pointer, const char *fmt, ...) {
+void faults_add(struct faults *f, const char *code, const char *pointer, const char *fmt, ...) {
     if (f->n == CONFIG_FAULTS_MAX) {
         return;
     }
     struct config_fault *fault = &f->v[f->n++];
+    (void)snprintf(fault->code, sizeof fault->code, "%s", code);
     (void)snprintf(fault->pointer, sizeof fault->pointer, "%s", pointer);
     va_list args;
     va_start(args, fmt);

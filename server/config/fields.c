@@ -1,313 +1,357 @@
 #include "server/config/fields.h"
 
 #include "server/base/check.h"
-#include "server/base/utf8.h"
-#include "server/config/json.h"
-
-#include <math.h>
+#include "server/base/tm.h"
+#include "server/core/rule.h"
 
 #define AT(member) offsetof(struct config_parsed, member)
 
 enum {
     TITLE_MAX = 200,
     MESSAGE_MAX = 500,
+    GUIDANCE_MAX = 2000,
     WORD_MAX = 63,
     UNIT_MAX = 16,
+    REFERENCE_MAX = 500,
     DAY_S = 86400,
+    WEEK_S = 7 * DAY_S,
+    MONTH_S = 30 * DAY_S,
+    YEAR_DAYS = 366,
     DECIMALS_MAX = 10,
     DECIMALS_DEFAULT = 2,
-    LOWEST_PRIORITY = 4,
+    GROUPS_MAX = 8,      /* of one alarm */
+    TAG_STATES_MAX = 64, /* of one tag */
+    DOCUMENTS_MAX = 20,
+    ALARMS_MAX = MODEL_ALARMS_MAX,
 };
 
 /* Beyond that a double has lost the units, and no instrument measures it. */
 #define NUMBER_MAX 1e18
+#define SHORTEST_S 0.001
+#define SHELVE_S   (MODEL_SHELVE_MAX_US / TM_SECOND_US)
 
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
 static const char *const alarm_kinds[] = {
-    [ALARM_HIGH] = "high", [ALARM_LOW] = "low", [ALARM_STALE] = "stale", [ALARM_COMM] = "comm", NULL};
+    [ALARM_HIGH] = "high",   [ALARM_LOW] = "low",       [ALARM_STALE] = "stale",
+    [ALARM_COMM] = "comm",   [ALARM_DEV] = "dev",       [ALARM_ROC] = "roc",
+    [ALARM_STATE] = "state", [ALARM_CHANGE] = "change", [ALARM_QUALITY] = "quality",
+    [ALARM_DISC] = "disc",   [ALARM_EXPR] = "expr",     [ALARM_RUNTIME] = "runtime",
+    [ALARM_TOTAL] = "total", [ALARM_CUSUM] = "cusum",   [ALARM_CUSUM_LOW] = "cusum_low",
+    [ALARM_CLOCK] = "clock", [ALARM_KINDS] = NULL,
+};
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};
+static const char *const ack_modes[] = {
+    [ACK_MANUAL] = "manual", [ACK_AUTO] = "auto", [ACK_NONE] = "none", NULL};
+static const char *const on_bads[] = {
+    [ON_BAD_HOLD] = "hold", [ON_BAD_ALARM] = "alarm", [ON_BAD_NORMAL] = "normal", NULL};
+static const char *const uncertains[] = {"use", "bad", NULL};
+static const char *const pers[] = {"s", "min", "h", NULL};
+static const char *const severities[] = {"minor", "moderate", "major", "severe", NULL};
+
+/* clang-format off */
+#define NAME(name, need, at)            {name, FIELD_NAME, need, at, 0, MODEL_NAME_MAX, NULL, NULL}
+#define TAG_NAME(name, at)              {name, FIELD_SITE_NAME, OPTIONAL, at, 0, MODEL_NAME_MAX, NULL, "E_TAG"}
+#define STRING(name, at, max)           {name, FIELD_STRING, OPTIONAL, at, 0, max, NULL, NULL}
+#define TEXT(name, at, max)             {name, FIELD_TEXT, OPTIONAL, at, 0, max, NULL, NULL}
+#define RULE(name, at)                  {name, FIELD_RULE, OPTIONAL, at, 0, RULE_SOURCE_MAX, NULL, NULL}
+#define NUMBER(name, at, min, max)      {name, FIELD_NUMBER, OPTIONAL, at, min, max, NULL, NULL}
+#define ANY_NUMBER(name, at)            NUMBER(name, at, -NUMBER_MAX, NUMBER_MAX)
+#define PRIORITY(name, at)              {name, FIELD_INTEGER, OPTIONAL, at, 1, CONFIG_PRIORITY_LOWEST, NULL, "E_PRIO"}
+#define BOOL(name, at)                  {name, FIELD_BOOL, OPTIONAL, at, 0, 0, NULL, NULL}
+#define ENUM(name, at, words)           {name, FIELD_ENUM, OPTIONAL, at, 0, 0, words, NULL}
+#define LIST(name, type, at, max)       {name, type, OPTIONAL, at, 0, max, NULL, NULL}
+#define DATE(name, at)                  {name, FIELD_DATE, OPTIONAL, at, 0, 0, NULL, NULL}
+
+/* The same rows in the same order for classes and alarms: fields_take_class counts on it. */
+#define COMMON(of)                                                        \
+    NUMBER("on_delay_s", AT(of.common.on_delay_s), 0, DAY_S),             \
+    NUMBER("off_delay_s", AT(of.common.off_delay_s), 0, DAY_S),           \
+    PRIORITY("priority", AT(of.common.priority)),                         \
+    BOOL("latch", AT(of.common.latch)),                                   \
+    BOOL("confirm", AT(of.common.confirm)),                               \
+    BOOL("comment", AT(of.common.comment)),                               \
+    ENUM("ack", AT(of.common.ack), ack_modes),                            \
+    ENUM("on_bad", AT(of.common.on_bad), on_bads),                        \
+    ENUM("uncertain", AT(of.common.uncertain), uncertains),               \
+    NUMBER("realarm_s", AT(of.common.realarm_s), 0, MONTH_S),             \
+    NUMBER("escalate_after_s", AT(of.common.escalate_after_s), 0, WEEK_S),\
+    PRIORITY("escalate_priority", AT(of.common.escalate_priority)),       \
+    BOOL("shelvable", AT(of.common.shelvable)),                           \
+    NUMBER("max_shelve_s", AT(of.common.max_shelve_s), 1, MONTH_S)
 
 static const struct field site_fields[] = {
-    {"name", FIELD_NAME, REQUIRED, AT(as_site.name), 0, MODEL_NAME_MAX, NULL},
-    {"title", FIELD_TEXT, OPTIONAL, AT(as_site.title), 0, TITLE_MAX, NULL},
-    {"area", FIELD_STRING, OPTIONAL, AT(as_site.area), 0, TITLE_MAX, NULL},
-    {"kind", FIELD_STRING, OPTIONAL, AT(as_site.kind), 0, WORD_MAX, NULL},
+    NAME("name", REQUIRED, AT(name)),
+    TEXT("title", AT(title), TITLE_MAX),
+    STRING("area", AT(site.area), TITLE_MAX),
+    STRING("kind", AT(site.kind), WORD_MAX),
+    {"tz", FIELD_ZONE, OPTIONAL, AT(site.tz), 0, WORD_MAX, NULL, NULL},
+    NAME("position", OPTIONAL, AT(site.position)),
 };
 
 static const struct field gateway_fields[] = {
-    {"name", FIELD_NAME, REQUIRED, AT(as_gateway.name), 0, MODEL_NAME_MAX, NULL},
-    {"site", FIELD_NAME, REQUIRED, AT(site), 0, MODEL_NAME_MAX, NULL},
-    {"title", FIELD_TEXT, OPTIONAL, AT(as_gateway.title), 0, TITLE_MAX, NULL},
-    {"enabled", FIELD_BOOL, OPTIONAL, AT(as_gateway.enabled), 0, 0, NULL},
+    NAME("name", REQUIRED, AT(name)),
+    NAME("site", REQUIRED, AT(gateway.site)),
+    TEXT("title", AT(title), TITLE_MAX),
+    BOOL("enabled", AT(gateway.enabled)),
 };
 
 static const struct field tag_fields[] = {
-    {"name", FIELD_SITE_NAME, REQUIRED, AT(as_tag.name), 0, MODEL_NAME_MAX, NULL},
-    {"gateway", FIELD_NAME, REQUIRED, AT(gateway), 0, MODEL_NAME_MAX, NULL},
-    {"title", FIELD_TEXT, OPTIONAL, AT(as_tag.title), 0, TITLE_MAX, NULL},
-    {"type", FIELD_ENUM, OPTIONAL, AT(as_tag.type), 0, 0, tag_types},
-    {"unit", FIELD_STRING, OPTIONAL, AT(as_tag.unit), 0, UNIT_MAX, NULL},
-    {"low", FIELD_NUMBER, OPTIONAL, AT(as_tag.low), -NUMBER_MAX, NUMBER_MAX, NULL},
-    {"high", FIELD_NUMBER, OPTIONAL, AT(as_tag.high), -NUMBER_MAX, NUMBER_MAX, NULL},
-    {"scale", FIELD_NUMBER, OPTIONAL, AT(as_tag.scale), -NUMBER_MAX, NUMBER_MAX, NULL},
-    {"offset", FIELD_NUMBER, OPTIONAL, AT(as_tag.offset), -NUMBER_MAX, NUMBER_MAX, NULL},
-    {"deadband", FIELD_NUMBER, OPTIONAL, AT(as_tag.deadband), 0, NUMBER_MAX, NULL},
-    {"stale_s", FIELD_NUMBER, OPTIONAL, AT(stale_s), 0, DAY_S, NULL},
-    {"decimals", FIELD_INTEGER, OPTIONAL, AT(decimals), 0, DECIMALS_MAX, NULL},
-    {"equipment", FIELD_STRING, OPTIONAL, AT(as_tag.equipment), 0, WORD_MAX, NULL},
-    {"role", FIELD_WORD, OPTIONAL, AT(as_tag.role), 0, 0, roles},
+    {"name", FIELD_SITE_NAME, REQUIRED, AT(name), 0, MODEL_NAME_MAX, NULL, NULL},
+    NAME("gateway", OPTIONAL, AT(tag.gateway)),
+    TEXT("title", AT(title), TITLE_MAX),
+    ENUM("type", AT(tag.type), tag_types),
+    STRING("unit", AT(tag.unit), UNIT_MAX),
+    ANY_NUMBER("low", AT(tag.low)),
+    ANY_NUMBER("high", AT(tag.high)),
+    ANY_NUMBER("scale", AT(tag.scale)),
+    ANY_NUMBER("offset", AT(tag.offset)),
+    NUMBER("deadband", AT(tag.deadband), 0, NUMBER_MAX),
+    NUMBER("stale_s", AT(tag.stale_s), 0, DAY_S),
+    {"decimals", FIELD_INTEGER, OPTIONAL, AT(tag.decimals), 0, DECIMALS_MAX, NULL, NULL},
+    STRING("equipment", AT(tag.equipment), WORD_MAX),
+    {"role", FIELD_WORD, OPTIONAL, AT(tag.role), 0, 0, roles, NULL},
+    LIST("states", FIELD_STATE_NAMES, AT(tag.states), TAG_STATES_MAX),
+    RULE("expr", AT(tag.expr)),
+};
+
+static const struct field class_fields[] = {
+    COMMON(class),
+    NAME("name", REQUIRED, AT(name)),
+    TEXT("title", AT(title), TITLE_MAX),
+    BOOL("highly_managed", AT(class.highly_managed)),
+};
+
+static const struct field group_fields[] = {
+    NAME("name", REQUIRED, AT(name)),
+    TEXT("title", AT(title), TITLE_MAX),
+    BOOL("first_out", AT(group.first_out)),
+    RULE("suppress_when", AT(group.suppress_when)),
+    NUMBER("unsuppress_delay_s", AT(group.unsuppress_delay_s), 0, DAY_S),
+};
+
+static const struct field policy_fields[] = {
+    NAME("name", REQUIRED, AT(name)),
+    {"matrix", FIELD_MATRIX, OPTIONAL, AT(policy.matrix), 0, MONTH_S, severities, NULL},
+    {"distribution", FIELD_DISTRIBUTION, OPTIONAL, AT(policy.distribution), 0, 100, NULL, NULL},
+    NUMBER("distribution_tolerance", AT(policy.distribution_tolerance), 0, 100),
+    NUMBER("distribution_min_alarms", AT(policy.distribution_min_alarms), 0, ALARMS_MAX),
+    NUMBER("review_after_days", AT(policy.review_after_days), 1, 10 * YEAR_DAYS),
+    NUMBER("silent_days", AT(policy.silent_days), 1, 10 * YEAR_DAYS),
 };
 
 static const struct field alarm_fields[] = {
-    {"name", FIELD_SITE_NAME, REQUIRED, AT(alarm_text.name), 0, MODEL_NAME_MAX, NULL},
-    {"kind", FIELD_ENUM, REQUIRED, AT(alarm_kind), 0, 0, alarm_kinds},
-    {"tag", FIELD_SITE_NAME, OPTIONAL, AT(tag), 0, MODEL_NAME_MAX, NULL},
-    {"gateway", FIELD_NAME, OPTIONAL, AT(gateway), 0, MODEL_NAME_MAX, NULL},
-    {"limit", FIELD_NUMBER, OPTIONAL, AT(as_alarm.limit), -NUMBER_MAX, NUMBER_MAX, NULL},
-    {"deadband", FIELD_NUMBER, OPTIONAL, AT(as_alarm.deadband), 0, NUMBER_MAX, NULL},
-    {"on_delay_s", FIELD_NUMBER, OPTIONAL, AT(on_delay_s), 0, DAY_S, NULL},
-    {"off_delay_s", FIELD_NUMBER, OPTIONAL, AT(off_delay_s), 0, DAY_S, NULL},
-    {"priority", FIELD_INTEGER, REQUIRED, AT(priority), 1, LOWEST_PRIORITY, NULL},
-    {"message", FIELD_TEXT, OPTIONAL, AT(alarm_text.message), 0, MESSAGE_MAX, NULL},
-    {"enabled", FIELD_BOOL, OPTIONAL, AT(alarm_enabled), 0, 0, NULL},
+    COMMON(alarm),
+    {"name", FIELD_SITE_NAME, REQUIRED, AT(name), 0, MODEL_NAME_MAX, NULL, NULL},
+    {"kind", FIELD_ENUM, REQUIRED, AT(alarm.kind), 0, 0, alarm_kinds, NULL},
+    TAG_NAME("tag", AT(alarm.tag)),
+    NAME("gateway", OPTIONAL, AT(alarm.gateway)),
+    {"limit", FIELD_QUANTITY, OPTIONAL, AT(alarm.limit), -NUMBER_MAX, NUMBER_MAX, NULL, NULL},
+    TAG_NAME("limit_tag", AT(alarm.limit_tag)),
+    TAG_NAME("setpoint", AT(alarm.setpoint)),
+    TAG_NAME("command", AT(alarm.command)),
+    TAG_NAME("feedback", AT(alarm.feedback)),
+    LIST("states", FIELD_STATES, AT(alarm.states), MODEL_STATES_MAX),
+    NUMBER("after_s", AT(alarm.after_s), 0, DAY_S),
+    {"over_s", FIELD_NUMBER, OPTIONAL, AT(alarm.over_s), SHORTEST_S, WEEK_S, NULL, "E_WINDOW"},
+    RULE("expr", AT(alarm.expr)),
+    ENUM("per", AT(alarm.per), pers),
+    ANY_NUMBER("target", AT(alarm.target)),
+    NUMBER("k", AT(alarm.k), 0, NUMBER_MAX),
+    NUMBER("h", AT(alarm.h), 0, NUMBER_MAX),
+    NUMBER("every_s", AT(alarm.every_s), SHORTEST_S, DAY_S),
+    NUMBER("deadband", AT(alarm.deadband), 0, NUMBER_MAX),
+    BOOL("inclusive", AT(alarm.inclusive)),
+    RULE("suppress_when", AT(alarm.suppress_when)),
+    NUMBER("unsuppress_delay_s", AT(alarm.unsuppress_delay_s), 0, DAY_S),
+    {"hidden_by", FIELD_SITE_NAME, OPTIONAL, AT(alarm.hidden_by), 0, MODEL_NAME_MAX, NULL, "E_ALARM"},
+    LIST("groups", FIELD_NAMES, AT(alarm.groups), GROUPS_MAX),
+    NAME("class", OPTIONAL, AT(alarm.class)),
+    NAME("position", OPTIONAL, AT(alarm.position)),
+    BOOL("test", AT(alarm.test)),
+    BOOL("enabled", AT(alarm.enabled)),
+    TEXT("message", AT(alarm.message), MESSAGE_MAX),
+    TEXT("cause", AT(alarm.cause), GUIDANCE_MAX),
+    TEXT("consequence", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    TEXT("action", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    ENUM("severity", AT(alarm.severity), severities),
+    NUMBER("time_to_act_s", AT(alarm.time_to_act_s), 1, MONTH_S),
+    TEXT("priority_reason", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    TEXT("basis", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    TEXT("suppression_basis", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    TEXT("shelving_policy", FIELD_ONLY_IN_BODY, GUIDANCE_MAX),
+    LIST("documents", FIELD_LINES, FIELD_ONLY_IN_BODY, DOCUMENTS_MAX),
+    ANY_NUMBER("trip_point", AT(alarm.trip_point)),
+    STRING("display", FIELD_ONLY_IN_BODY, REFERENCE_MAX),
+    STRING("reviewed_by", FIELD_ONLY_IN_BODY, TITLE_MAX),
+    DATE("reviewed_on", AT(alarm.reviewed_on)),
+    DATE("next_review", AT(alarm.next_review)),
 };
+/* clang-format on */
+
+static const struct field common_fields[] = {COMMON(alarm)};
 
 #define ROWS(table) (uint32_t)(sizeof(table) / sizeof(table)[0])
 
+_Static_assert(ROWS(alarm_fields) <= 64, "one bit a field");
+
 const struct field *fields_of(enum config_kind kind, uint32_t *ret_n) {
-    switch (kind) {
-    case CONFIG_SITE:
-        *ret_n = ROWS(site_fields);
-        return site_fields;
-    case CONFIG_GATEWAY:
-        *ret_n = ROWS(gateway_fields);
-        return gateway_fields;
-    case CONFIG_TAG:
-        *ret_n = ROWS(tag_fields);
-        return tag_fields;
-    case CONFIG_ALARM:
-        *ret_n = ROWS(alarm_fields);
-        return alarm_fields;
-    }
-    check_failed(__FILE__, __LINE__, "kind is one of the enum");
+    static const struct {
+        const struct field *v;
+        uint32_t n;
+    } tables[CONFIG_KINDS] = {
+        [CONFIG_SITE] = {site_fields, ROWS(site_fields)},
+        [CONFIG_GATEWAY] = {gateway_fields, ROWS(gateway_fields)},
+        [CONFIG_TAG] = {tag_fields, ROWS(tag_fields)},
+        [CONFIG_CLASS] = {class_fields, ROWS(class_fields)},
+        [CONFIG_GROUP] = {group_fields, ROWS(group_fields)},
+        [CONFIG_POLICY] = {policy_fields, ROWS(policy_fields)},
+        [CONFIG_ALARM] = {alarm_fields, ROWS(alarm_fields)},
+    };
+    CHECK((unsigned)kind < CONFIG_KINDS);
+    *ret_n = tables[kind].n;
+    return tables[kind].v;
 }
 
-uint32_t field_bit(enum config_kind kind, const char *name) {
+uint64_t field_bit(enum config_kind kind, const char *name) {
     uint32_t n = 0;
     const struct field *table = fields_of(kind, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (strcmp(table[i].name, name) == 0) {
-            return UINT32_C(1) << i;
+            return UINT64_C(1) << i;
         }
     }
     check_failed(__FILE__, __LINE__, "the field is in the table");
 }
 
-void fields_defaults(enum config_kind kind, struct config_parsed *ret) {
-    *ret = (struct config_parsed){.decimals = DECIMALS_DEFAULT};
-    switch (kind) {
-    case CONFIG_SITE:
-        ret->as_site = (struct model_site){0};
-        return;
-    case CONFIG_GATEWAY:
-        ret->as_gateway = (struct model_gateway){.enabled = true};
-        return;
-    case CONFIG_TAG:
-        ret->as_tag = (struct model_tag){.type = TAG_FLOAT, .scale = 1, .program = MODEL_NONE};
-        return;
-    case CONFIG_ALARM:
-        ret->alarm_enabled = true;
-        ret->as_alarm = (struct model_alarm){.options = ALARM_SHELVABLE, .more = MODEL_NONE};
-        return;
+static size_t size_of_type(enum field_type type) {
+    switch (type) {
+    case FIELD_NAME:
+    case FIELD_SITE_NAME:
+    case FIELD_STRING:
+    case FIELD_WORD:
+    case FIELD_RULE:
+    case FIELD_DATE:
+    case FIELD_ZONE:
+    case FIELD_NAMES:
+    case FIELD_STATE_NAMES:
+    case FIELD_STATES:
+        return sizeof(struct slice);
+    case FIELD_TEXT:
+        return sizeof(struct model_text);
+    case FIELD_NUMBER:
+    case FIELD_INTEGER:
+        return sizeof(double);
+    case FIELD_QUANTITY:
+        return sizeof(struct quantity);
+    case FIELD_BOOL:
+        return sizeof(bool);
+    case FIELD_ENUM:
+        return sizeof(uint32_t);
+    case FIELD_MATRIX:
+        return sizeof(struct config_matrix);
+    case FIELD_DISTRIBUTION:
+        return CONFIG_PRIORITIES * sizeof(double);
+    case FIELD_LINES:
+        return 0;
     }
+    check_failed(__FILE__, __LINE__, "field type is one of the enum");
 }
 
-static bool name_char(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
+size_t field_size(const struct field *field) {
+    return field->offset == FIELD_ONLY_IN_BODY ? 0 : size_of_type(field->type);
 }
 
-bool field_is_name(struct slice text) {
-    bool only_dots = true; /* "." and ".." mean something else in a path of the interface */
-    for (size_t i = 0; i < text.n; i++) {
-        if (!name_char(text.p[i])) {
-            return false;
-        }
-        only_dots = only_dots && text.p[i] == '.';
+uint32_t field_slices(const struct field *field, void *at, struct slice *ret[2]) {
+    if (field->offset == FIELD_ONLY_IN_BODY) {
+        return 0;
     }
-    return text.n <= MODEL_NAME_MAX && !only_dots;
-}
-
-bool field_is_site_name(struct slice text) {
-    return text.n <= MODEL_NAME_MAX && memchr(text.p, '/', text.n) != NULL &&
-           field_is_name(item_site_of(text)) && field_is_name(item_local_of(text));
-}
-
-static void wrong_type(const json_t *value, const char *pointer, const char *wanted, struct faults *faults) {
-    faults_add(faults, pointer, "is %s; it must be %s%s", json_type_words(value), wanted,
-               json_is_null(value) ? ", or be left out" : "");
-}
-
-/* The text of a JSON string; false (and a fault) if it is none, too long or not one line. */
-static bool read_string(const json_t *value, size_t max, const char *pointer, struct slice *ret,
-                        struct faults *faults) {
-    if (!json_is_string(value)) {
-        wrong_type(value, pointer, "a string", faults);
-        return false;
-    }
-    struct slice text = slice_of(json_string_value(value), json_string_length(value));
-    for (size_t i = 0; i < text.n; i++) {
-        if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f) {
-            faults_add(faults, pointer, "has a control character (byte %zu); write it in one line", i + 1);
-            return false;
-        }
-    }
-    if (text.n > max) {
-        faults_add(faults, pointer, "has %zu bytes; at most %zu are allowed", text.n, max);
-        return false;
-    }
-    *ret = text;
-    return true;
-}
-
-static void read_name(const struct field *field, const json_t *value, const char *pointer, struct slice *ret,
-                      struct faults *faults) {
-    struct slice text = {0};
-    if (!read_string(value, MODEL_NAME_MAX, pointer, &text, faults)) {
-        return;
-    }
-    if (field->type == FIELD_NAME ? field_is_name(text) : field_is_site_name(text)) {
-        *ret = text;
-        return;
-    }
-    faults_add(faults, pointer, "\"%.*s\" is no name of this kind; %s of A-Z a-z 0-9 . _ - (not only dots)",
-               (int)(text.n < 80 ? text.n : utf8_valid_prefix(text.p, 80)), text.p,
-               field->type == FIELD_NAME ? "it must be 1 to 200 characters"
-                                         : "it must be SITE/LOCAL, with exactly one '/', both parts");
-}
-
-static int word_index(const char *const *words, struct slice text) {
-    for (int i = 0; words[i] != NULL; i++) {
-        if (slice_is(text, words[i])) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* The index of the word; -1 (and a fault that lists them) if it is none. */
-static int read_word(const struct field *field, const json_t *value, const char *pointer,
-                     struct faults *faults) {
-    struct slice text = {0};
-    if (!read_string(value, MODEL_NAME_MAX, pointer, &text, faults)) {
-        return -1;
-    }
-    int index = word_index(field->words, text);
-    if (index < 0) {
-        struct buf list;
-        buf_init(&list, 256);
-        for (int i = 0; field->words[i] != NULL; i++) {
-            buf_printf(&list, "%s%s", i == 0 ? "" : ", ", field->words[i]);
-        }
-        faults_add(faults, pointer, "\"%.*s\" is unknown; it must be one of: %.*s", SLICE_ARG(text),
-                   SLICE_ARG(buf_slice(&list)));
-        buf_done(&list);
-    }
-    return index;
-}
-
-static void read_text(const struct field *field, const json_t *value, const char *pointer,
-                      struct model_text *ret, struct faults *faults) {
-    size_t max = (size_t)field->max;
-    if (json_is_string(value)) {
-        (void)read_string(value, max, pointer, &ret->en, faults);
-        return;
-    }
-    if (!json_is_object(value)) {
-        wrong_type(value, pointer, "a string or {\"en\": …, \"zh\": …}", faults);
-        return;
-    }
-    json_t *o = (json_t *)value; /* jansson iterates over a const object only by a cast */
-    for (void *it = json_object_iter(o); it != NULL; it = json_object_iter_next(o, it)) {
-        char inner[sizeof faults->v->pointer];
-        (void)snprintf(inner, sizeof inner, "%s", pointer);
-        struct slice key = slice_str(json_object_iter_key(it));
-        faults_pointer_add(inner, key);
-        if (slice_is(key, "en")) {
-            (void)read_string(json_object_iter_value(it), max, inner, &ret->en, faults);
-        } else if (slice_is(key, "zh")) {
-            (void)read_string(json_object_iter_value(it), max, inner, &ret->zh, faults);
-        } else {
-            faults_add(faults, inner, "is no language of the product; the languages are en and zh");
-        }
-    }
-    if (json_object_get(value, "en") == NULL) {
-        faults_add(faults, pointer, "has no \"en\"; the English text is required, \"zh\" is optional");
-    }
-}
-
-static void read_number(const struct field *field, const json_t *value, const char *pointer, double *ret,
-                        struct faults *faults) {
-    if (!json_is_number(value)) {
-        wrong_type(value, pointer, "a number", faults);
-        return;
-    }
-    double number = json_number_value(value) + 0.0; /* + 0.0: a negative zero becomes zero */
-    if (!isfinite(number) || number < field->min || number > field->max) {
-        faults_add(faults, pointer, "is %.10g; it must be from %.10g to %.10g", number, field->min,
-                   field->max);
-    } else if (field->type == FIELD_INTEGER && trunc(number) != number) {
-        faults_add(faults, pointer, "is %.10g; it must be a whole number from %.10g to %.10g", number,
-                   field->min, field->max);
-    } else {
-        *ret = number;
-    }
-}
-
-void field_read(const struct field *field, const json_t *value, const char *pointer,
-                struct config_parsed *parsed, struct faults *faults) {
-    void *to = (char *)parsed + field->offset;
-    int index = -1;
     switch (field->type) {
     case FIELD_NAME:
     case FIELD_SITE_NAME:
-        read_name(field, value, pointer, to, faults);
-        return;
     case FIELD_STRING:
-        (void)read_string(value, (size_t)field->max, pointer, to, faults);
-        return;
     case FIELD_WORD:
-        if (json_is_string(value) && json_string_length(value) == 0) {
-            return;
-        }
-        index = read_word(field, value, pointer, faults);
-        if (index >= 0) {
-            *(struct slice *)to = slice_str(field->words[index]);
-        }
-        return;
+    case FIELD_RULE:
+    case FIELD_DATE:
+    case FIELD_ZONE:
+    case FIELD_NAMES:
+    case FIELD_STATE_NAMES:
+    case FIELD_STATES:
+        ret[0] = at;
+        return 1;
     case FIELD_TEXT:
-        read_text(field, value, pointer, to, faults);
-        return;
+        ret[0] = &((struct model_text *)at)->en;
+        ret[1] = &((struct model_text *)at)->zh;
+        return 2;
+    case FIELD_QUANTITY:
+        ret[0] = &((struct quantity *)at)->unit;
+        return 1;
     case FIELD_NUMBER:
     case FIELD_INTEGER:
-        read_number(field, value, pointer, to, faults);
-        return;
     case FIELD_BOOL:
-        if (json_is_boolean(value)) {
-            *(bool *)to = json_is_true(value);
-        } else {
-            wrong_type(value, pointer, "true or false", faults);
-        }
-        return;
     case FIELD_ENUM:
-        index = read_word(field, value, pointer, faults);
-        if (index >= 0) {
-            *(uint32_t *)to = (uint32_t)index;
-        }
+    case FIELD_MATRIX:
+    case FIELD_DISTRIBUTION:
+    case FIELD_LINES:
+        return 0;
+    }
+    check_failed(__FILE__, __LINE__, "field type is one of the enum");
+}
+
+static struct parsed_common common_default(void) {
+    return (struct parsed_common){
+        .ack = ACK_MANUAL, .on_bad = ON_BAD_HOLD, .shelvable = true, .max_shelve_s = SHELVE_S};
+}
+
+void fields_defaults(enum config_kind kind, struct config_parsed *ret) {
+    *ret = (struct config_parsed){0};
+    switch (kind) {
+    case CONFIG_SITE:
+        return;
+    case CONFIG_GATEWAY:
+        ret->gateway.enabled = true;
+        return;
+    case CONFIG_TAG:
+        ret->tag = (struct parsed_tag){.type = TAG_FLOAT, .scale = 1, .decimals = DECIMALS_DEFAULT};
+        return;
+    case CONFIG_CLASS:
+        ret->class.common = common_default();
+        return;
+    case CONFIG_GROUP:
+        ret->group.first_out = true;
+        return;
+    case CONFIG_POLICY:
+        ret->policy = config_policy_default();
+        return;
+    case CONFIG_ALARM:
+        ret->alarm = (struct parsed_alarm){.common = common_default(), .enabled = true};
         return;
     }
+}
+
+void fields_take_class(struct config_parsed *alarm, const struct config_parsed *class) {
+    uint64_t take = class->present & ~alarm->present & ((UINT64_C(1) << ROWS(common_fields)) - 1);
+    for (uint32_t i = 0; i < ROWS(common_fields); i++) {
+        if ((take >> i & 1) != 0) {
+            memcpy((char *)alarm + alarm_fields[i].offset, (const char *)class + class_fields[i].offset,
+                   field_size(&alarm_fields[i]));
+        }
+    }
+    alarm->present |= take;
+    if (class->class.highly_managed) {
+        alarm->alarm.common.shelvable = false;
+        alarm->alarm.common.comment = true;
+    }
+}
+
+int64_t fields_per_us(uint32_t per) {
+    static const int64_t us[] = {TM_SECOND_US, TM_MINUTE_US, TM_HOUR_US};
+    CHECK(per < sizeof us / sizeof us[0]);
+    return us[per];
 }
 
 _Static_assert(sizeof(enum tag_type) == sizeof(uint32_t), "FIELD_ENUM writes an enum as uint32_t");
 _Static_assert(sizeof(enum alarm_kind) == sizeof(uint32_t), "FIELD_ENUM writes an enum as uint32_t");
+_Static_assert(sizeof(enum alarm_ack_mode) == sizeof(uint32_t), "FIELD_ENUM writes an enum as uint32_t");
+_Static_assert(sizeof(enum alarm_on_bad) == sizeof(uint32_t), "FIELD_ENUM writes an enum as uint32_t");
+_Static_assert(sizeof(enum config_severity) == sizeof(uint32_t), "FIELD_ENUM writes an enum as uint32_t");

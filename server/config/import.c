@@ -15,14 +15,11 @@ struct import {
     struct error *err;
 };
 
-static const char *const lists[CONFIG_KINDS] = {
-    [CONFIG_SITE] = "sites", [CONFIG_GATEWAY] = "gateways", [CONFIG_TAG] = "tags", [CONFIG_ALARM] = "alarms"};
-
 static enum status check_top(const json_t *root, struct error *err) {
     if (!json_is_object(root)) {
         return error_set(err, ERR_INVALID, "",
                          "is %s; a configuration is {\"sites\": [], \"gateways\": [], "
-                         "\"tags\": [], \"alarms\": []}",
+                         "\"tags\": [], …, \"alarms\": []}",
                          json_type_words(root));
     }
     json_t *o = (json_t *)root; /* jansson iterates over a const object only by a cast */
@@ -30,13 +27,14 @@ static enum status check_top(const json_t *root, struct error *err) {
         const char *key = json_object_iter_key(it);
         bool known = false;
         for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
-            known = known || strcmp(key, lists[kind]) == 0;
+            known = known || strcmp(key, config_kind_list_name((enum config_kind)kind)) == 0;
         }
         if (!known) {
             char pointer[sizeof(((struct config_fault *)0)->pointer)] = "";
             faults_pointer_add(pointer, slice_str(key));
             return error_set(err, ERR_INVALID, pointer,
-                             "is no list of a configuration; those are sites, gateways, tags and alarms");
+                             "is no list of a configuration; those are sites, gateways, tags, "
+                             "classes, groups, policies and alarms");
         }
     }
     return OK;
@@ -64,9 +62,10 @@ static enum status import_item(struct import *im, enum config_kind kind, const j
 }
 
 static enum status import_list(struct import *im, const json_t *root, enum config_kind kind) {
-    const json_t *list = json_object_get(root, lists[kind]);
+    const char *name = config_kind_list_name(kind);
+    const json_t *list = json_object_get(root, name);
     char pointer[64];
-    (void)snprintf(pointer, sizeof pointer, "/%s", lists[kind]);
+    (void)snprintf(pointer, sizeof pointer, "/%s", name);
     if (list == NULL) {
         return OK;
     }
@@ -75,7 +74,7 @@ static enum status import_list(struct import *im, const json_t *root, enum confi
     }
     enum status status = OK;
     for (size_t i = 0; i < json_array_size(list) && status == OK; i++) {
-        (void)snprintf(pointer, sizeof pointer, "/%s/%zu", lists[kind], i);
+        (void)snprintf(pointer, sizeof pointer, "/%s/%zu", name, i);
         status = import_item(im, kind, json_array_get(list, i), pointer);
     }
     return status;

@@ -1,15 +1,17 @@
 #include "server/config/item.h"
 
 #include "server/base/check.h"
-#include "server/base/tm.h"
+#include "server/config/alarm_item.h"
 #include "server/config/fields.h"
 #include "server/config/json.h"
+#include "server/config/value.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define COMM_SUFFIX ".comm"
+enum { PACK_ALIGN = 8, LISTS_SPARE = 64 };
+
+#define POLICY_NAME "alarms"
 
 struct slice item_site_of(struct slice name) {
     const char *slash = name.n == 0 ? NULL : memchr(name.p, '/', name.n);
@@ -21,7 +23,25 @@ struct slice item_local_of(struct slice name) {
     return site == name.n ? (struct slice){0} : slice_of(name.p + site + 1, name.n - site - 1);
 }
 
-/* --- texts */
+bool item_list_next(struct slice *list, struct slice *ret) {
+    const char *end = list->n == 0 ? NULL : memchr(list->p, '\n', list->n);
+    if (end == NULL) {
+        return false;
+    }
+    *ret = slice_of(list->p, (size_t)(end - list->p));
+    *list = slice_of(end + 1, list->n - ret->n - 1);
+    return true;
+}
+
+/* --- packed values */
+
+static size_t packed_size(const struct field *field) {
+    return (field_size(field) + PACK_ALIGN - 1) / PACK_ALIGN * PACK_ALIGN;
+}
+
+static bool is_present(uint64_t present, uint32_t i) {
+    return (present >> i & 1) != 0;
+}
 
 static void move_slice(struct slice *text, char **at) {
     if (text->n > 0) {
@@ -31,58 +51,65 @@ static void move_slice(struct slice *text, char **at) {
     *at += text->n;
 }
 
-/* The slices of the i-th field: none, one, or two of a text. */
-static uint32_t slices_of(const struct field *field, struct config_parsed *parsed, struct slice *ret[2]) {
-    void *at = (char *)parsed + field->offset;
-    switch (field->type) {
-    case FIELD_NAME:
-    case FIELD_SITE_NAME:
-    case FIELD_STRING:
-    case FIELD_WORD:
-        ret[0] = at;
-        return 1;
-    case FIELD_TEXT:
-        ret[0] = &((struct model_text *)at)->en;
-        ret[1] = &((struct model_text *)at)->zh;
-        return 2;
-    case FIELD_NUMBER:
-    case FIELD_INTEGER:
-    case FIELD_BOOL:
-    case FIELD_ENUM:
-        return 0;
-    }
-    check_failed(__FILE__, __LINE__, "field type is one of the enum");
-}
+struct sizes {
+    size_t values;
+    size_t texts;
+};
 
-size_t item_texts_size(enum config_kind kind, const struct config_parsed *parsed) {
+static struct sizes sizes_of(enum config_kind kind, const struct config_parsed *parsed) {
     uint32_t n = 0;
-    size_t size = 0;
     const struct field *table = fields_of(kind, &n);
     struct config_parsed copy = *parsed;
+    struct sizes sizes = {0};
     for (uint32_t i = 0; i < n; i++) {
         struct slice *texts[2];
-        uint32_t n_texts = slices_of(&table[i], &copy, texts);
-        for (uint32_t j = 0; j < n_texts; j++) {
-            size += texts[j]->n;
+        if (!is_present(parsed->present, i) || field_size(&table[i]) == 0) {
+            continue;
         }
+        uint32_t n_texts = field_slices(&table[i], (char *)&copy + table[i].offset, texts);
+        for (uint32_t j = 0; j < n_texts; j++) {
+            sizes.texts += texts[j]->n;
+        }
+        sizes.values += packed_size(&table[i]);
     }
-    return size;
+    return sizes;
 }
 
-void item_texts_move(enum config_kind kind, struct config_parsed *parsed, char **at) {
+/* Values behind the struct, texts behind the values. */
+static void pack(struct item *item, const struct config_parsed *parsed, char *texts_at) {
     uint32_t n = 0;
-    const struct field *table = fields_of(kind, &n);
+    const struct field *table = fields_of(item->pub.kind, &n);
+    char *at = (char *)(item + 1);
+    item->present = parsed->present;
     for (uint32_t i = 0; i < n; i++) {
         struct slice *texts[2];
-        uint32_t n_texts = slices_of(&table[i], parsed, texts);
-        for (uint32_t j = 0; j < n_texts; j++) {
-            move_slice(texts[j], at);
+        if (!is_present(parsed->present, i) || field_size(&table[i]) == 0) {
+            continue;
         }
-    }
-    if (kind == CONFIG_TAG) {
-        parsed->as_tag.local = item_local_of(parsed->as_tag.name);
+        memcpy(at, (const char *)parsed + table[i].offset, field_size(&table[i]));
+        uint32_t n_texts = field_slices(&table[i], at, texts);
+        for (uint32_t j = 0; j < n_texts; j++) {
+            move_slice(texts[j], &texts_at);
+        }
+        at += packed_size(&table[i]);
     }
 }
+
+void item_unpack(const struct item *item, struct config_parsed *ret) {
+    uint32_t n = 0;
+    const struct field *table = fields_of(item->pub.kind, &n);
+    const char *at = (const char *)(item + 1);
+    fields_defaults(item->pub.kind, ret);
+    ret->present = item->present;
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_present(item->present, i) && field_size(&table[i]) > 0) {
+            memcpy((char *)ret + table[i].offset, at, field_size(&table[i]));
+            at += packed_size(&table[i]);
+        }
+    }
+}
+
+_Static_assert(sizeof(struct item) % PACK_ALIGN == 0, "values stand behind the struct");
 
 /* --- checks across the fields of one item */
 
@@ -91,143 +118,105 @@ static bool given(const struct config_parsed *parsed, enum config_kind kind, con
 }
 
 static void check_tag_range(const struct config_parsed *parsed, struct faults *faults) {
-    const struct model_tag *t = &parsed->as_tag;
+    const struct parsed_tag *t = &parsed->tag;
     bool low = given(parsed, CONFIG_TAG, "low");
     bool high = given(parsed, CONFIG_TAG, "high");
-    if (!low) {
-        faults_add(faults, "/low", "is missing; give the lower end of the instrument's range");
+    if (!low && t->expr.n == 0) {
+        faults_add(faults, "E_MISSING", "/low", "is missing; give the lower end of the instrument's range");
     }
-    if (!high) {
-        faults_add(faults, "/high", "is missing; give the upper end of the instrument's range");
+    if (!high && t->expr.n == 0) {
+        faults_add(faults, "E_MISSING", "/high", "is missing; give the upper end of the instrument's range");
     }
     if (!low || !high) {
         return;
     }
     if (t->low >= t->high) {
-        faults_add(faults, "/high", "is %.10g and low is %.10g; high must be above low", t->high, t->low);
+        faults_add(faults, "E_RANGE", "/high", "is %.10g and low is %.10g; high must be above low", t->high,
+                   t->low);
     } else if (t->deadband >= t->high - t->low) {
-        faults_add(faults, "/deadband", "is %.10g; it must be smaller than the range from low to high, %.10g",
-                   t->deadband, t->high - t->low);
+        faults_add(faults, "E_RANGE", "/deadband",
+                   "is %.10g; it must be smaller than the range from low to high, %.10g", t->deadband,
+                   t->high - t->low);
     }
 }
 
-static void check_tag(struct config_parsed *parsed, struct faults *faults) {
-    struct model_tag *t = &parsed->as_tag;
+/* A calculated tag takes nothing from a gateway; any other one must. */
+static void check_tag_source(const struct config_parsed *parsed, struct faults *faults) {
+    static const char *const received[] = {"gateway", "scale", "offset", "stale_s"};
+    if (parsed->tag.expr.n == 0) {
+        if (!given(parsed, CONFIG_TAG, "gateway")) {
+            faults_add(faults, "E_MISSING", "/gateway",
+                       "is missing; a tag comes from a gateway, or is calculated by an expr");
+        }
+        return;
+    }
+    for (size_t i = 0; i < sizeof received / sizeof received[0]; i++) {
+        if (given(parsed, CONFIG_TAG, received[i])) {
+            char pointer[64];
+            (void)snprintf(pointer, sizeof pointer, "/%s", received[i]);
+            faults_add(faults, "E_FIELD", pointer, "has no meaning for a calculated tag; leave it out");
+        }
+    }
+}
+
+static void check_tag(const struct config_parsed *parsed, struct faults *faults) {
+    const struct parsed_tag *t = &parsed->tag;
     if (t->type == TAG_BOOL) {
         bool fits = (!given(parsed, CONFIG_TAG, "low") || t->low == 0) &&
                     (!given(parsed, CONFIG_TAG, "high") || t->high == 1) && t->deadband < 1;
         if (!fits) {
-            faults_add(faults, "/type", "is bool, which goes from 0 to 1; leave out low, high and deadband");
+            faults_add(faults, "E_RANGE", "/type",
+                       "is bool, which goes from 0 to 1; leave out low, high and deadband");
         }
-        t->high = 1; /* and low is 0 */
     } else {
         check_tag_range(parsed, faults);
     }
+    check_tag_source(parsed, faults);
     if (t->scale == 0) {
-        faults_add(faults, "/scale", "is 0, so that every value would be the offset; leave it out for 1");
+        faults_add(faults, "E_RANGE", "/scale",
+                   "is 0, so that every value would be the offset; leave it out for 1");
     }
-    t->stale_us = llround(parsed->stale_s * (double)TM_SECOND_US);
-    t->decimals = (uint8_t)parsed->decimals; /* 0 to 10 */
-}
-
-static void refuse_field(const struct config_parsed *parsed, const char *field, const char *why,
-                         struct faults *faults) {
-    if (given(parsed, CONFIG_ALARM, field)) {
-        char pointer[64];
-        (void)snprintf(pointer, sizeof pointer, "/%s", field);
-        faults_add(faults, pointer, "has no meaning for %s; leave it out", why);
+    if (t->states.n > 0 && t->type == TAG_FLOAT) {
+        faults_add(faults, "E_TYPE", "/states",
+                   "are names of whole numbers; the tag's type must be int or bool");
     }
 }
 
-static bool ends_with(struct slice text, const char *suffix) {
-    size_t n = strlen(suffix);
-    return text.n >= n && memcmp(text.p + text.n - n, suffix, n) == 0;
-}
-
-static void check_comm_alarm(const struct config_parsed *parsed, struct faults *faults) {
-    struct slice local = item_local_of(parsed->alarm_text.name);
-    const char *why = "an alarm of a gateway's link (kind comm)";
-    refuse_field(parsed, "tag", why, faults);
-    refuse_field(parsed, "limit", why, faults);
-    refuse_field(parsed, "deadband", why, faults);
-    if (!given(parsed, CONFIG_ALARM, "gateway")) {
-        faults_add(faults, "/gateway", "is missing; a comm alarm watches the link of one gateway");
-    } else if (parsed->gateway.n > 0 && local.n > 0 &&
-               (!ends_with(local, COMM_SUFFIX) ||
-                !slice_eq(slice_of(local.p, local.n - strlen(COMM_SUFFIX)), parsed->gateway))) {
-        faults_add(faults, "/name",
-                   "must be SITE/%.*s" COMM_SUFFIX ": each gateway has exactly one comm alarm",
-                   SLICE_ARG(parsed->gateway));
+static void check_policy(const struct config_parsed *parsed, struct faults *faults) {
+    if (parsed->name.n > 0 && !slice_is(parsed->name, POLICY_NAME)) {
+        faults_add(faults, "E_NAME", "/name", "must be \"" POLICY_NAME "\", which is the only policy");
     }
 }
 
-static void check_tag_alarm(const struct config_parsed *parsed, struct faults *faults) {
-    struct slice name = parsed->alarm_text.name;
-    refuse_field(parsed, "gateway", "an alarm of a tag", faults);
-    if (!given(parsed, CONFIG_ALARM, "tag")) {
-        faults_add(faults, "/tag", "is missing; name the tag that the alarm watches");
-    } else if (parsed->tag.n > 0 && name.n > 0 && !slice_eq(item_site_of(name), item_site_of(parsed->tag))) {
-        faults_add(faults, "/tag",
-                   "is of site %.*s and the alarm of site %.*s; both must be of the same site",
-                   SLICE_ARG(item_site_of(parsed->tag)), SLICE_ARG(item_site_of(name)));
-    }
-    if (ends_with(name, COMM_SUFFIX)) {
-        faults_add(faults, "/name",
-                   "ends with \"" COMM_SUFFIX "\", which is kept for alarms of gateways' links");
-    }
-    if (parsed->alarm_kind == ALARM_STALE) {
-        refuse_field(parsed, "limit", "an alarm of kind stale", faults);
-        refuse_field(parsed, "deadband", "an alarm of kind stale", faults);
-    } else if (!given(parsed, CONFIG_ALARM, "limit")) {
-        faults_add(faults, "/limit", "is missing; an alarm of kind high or low needs one");
+static void check_class(const struct config_parsed *parsed, struct faults *faults) {
+    if (parsed->class.common.ack == ACK_NONE && parsed->class.common.latch) {
+        faults_add(faults, "E_LATCH_ACK", "/latch",
+                   "is true, but ack is none: nobody would acknowledge what must be reset");
     }
 }
 
-static void check_alarm(struct config_parsed *parsed, struct faults *faults) {
-    struct model_alarm *a = &parsed->as_alarm;
-    if (given(parsed, CONFIG_ALARM, "kind")) {
-        if (parsed->alarm_kind == ALARM_COMM) {
-            check_comm_alarm(parsed, faults);
-        } else {
-            check_tag_alarm(parsed, faults);
-        }
-    }
-    a->on_delay_us = llround(parsed->on_delay_s * (double)TM_SECOND_US);
-    a->off_delay_us = llround(parsed->off_delay_s * (double)TM_SECOND_US);
-    a->priority = (uint8_t)parsed->priority; /* 1 to 4 */
-    a->kind = (uint8_t)parsed->alarm_kind;
-    a->options |= parsed->alarm_enabled ? ALARM_ENABLED : 0;
-}
-
-static void check_across(enum config_kind kind, struct config_parsed *parsed, struct faults *faults) {
+static void check_across(enum config_kind kind, const struct config_parsed *parsed, struct faults *faults) {
     switch (kind) {
     case CONFIG_SITE:
     case CONFIG_GATEWAY:
+    case CONFIG_GROUP:
         return;
     case CONFIG_TAG:
         check_tag(parsed, faults);
         return;
+    case CONFIG_CLASS:
+        check_class(parsed, faults);
+        return;
+    case CONFIG_POLICY:
+        check_policy(parsed, faults);
+        return;
     case CONFIG_ALARM:
-        check_alarm(parsed, faults);
+        alarm_item_check(parsed, faults);
         return;
     }
 }
 
 /* --- from JSON */
-
-static struct slice name_of(enum config_kind kind, const struct config_parsed *parsed) {
-    switch (kind) {
-    case CONFIG_SITE:
-        return parsed->as_site.name;
-    case CONFIG_GATEWAY:
-        return parsed->as_gateway.name;
-    case CONFIG_TAG:
-        return parsed->as_tag.name;
-    case CONFIG_ALARM:
-        return parsed->alarm_text.name;
-    }
-    check_failed(__FILE__, __LINE__, "kind is one of the enum");
-}
 
 static void refuse_unknown(enum config_kind kind, const json_t *root, struct faults *faults) {
     uint32_t n = 0;
@@ -242,15 +231,15 @@ static void refuse_unknown(enum config_kind kind, const json_t *root, struct fau
         if (!known) {
             char pointer[sizeof faults->v->pointer] = "";
             faults_pointer_add(pointer, slice_str(key));
-            faults_add(faults, pointer, "is no field of a %s; remove it, or correct its name",
+            faults_add(faults, "E_FIELD", pointer, "is no field of a %s; remove it, or correct its name",
                        config_kind_name(kind));
         }
     }
 }
 
-/* Slices of parsed point into root. */
-static void parse(enum config_kind kind, struct slice name, const json_t *root, struct config_parsed *parsed,
-                  struct faults *faults) {
+/* Slices of parsed point into root and lists. */
+static void parse(enum config_kind kind, struct slice name, const json_t *root, struct buf *lists,
+                  struct config_parsed *parsed, struct faults *faults) {
     uint32_t n = 0;
     const struct field *table = fields_of(kind, &n);
     fields_defaults(kind, parsed);
@@ -259,10 +248,10 @@ static void parse(enum config_kind kind, struct slice name, const json_t *root, 
         (void)snprintf(pointer, sizeof pointer, "/%s", table[i].name);
         const json_t *value = json_object_get(root, table[i].name);
         if (value != NULL) {
-            parsed->present |= UINT32_C(1) << i;
-            field_read(&table[i], value, pointer, parsed, faults);
+            parsed->present |= UINT64_C(1) << i;
+            value_read(&table[i], value, pointer, parsed, lists, faults);
         } else if (table[i].need == REQUIRED) {
-            faults_add(faults, pointer, "is missing; a %s must have it", config_kind_name(kind));
+            faults_add(faults, "E_MISSING", pointer, "is missing; a %s must have it", config_kind_name(kind));
         }
     }
     refuse_unknown(kind, root, faults);
@@ -270,27 +259,28 @@ static void parse(enum config_kind kind, struct slice name, const json_t *root, 
     if (faults->n == 0) {
         check_across(kind, parsed, faults);
     }
-    struct slice inner = name_of(kind, parsed);
-    if (inner.n > 0 && !slice_eq(inner, name)) {
-        faults_add(faults, "/name", "is \"%.*s\", but this is item \"%.*s\"; a name cannot be changed",
-                   SLICE_ARG(inner), SLICE_ARG(name));
+    if (parsed->name.n > 0 && !slice_eq(parsed->name, name)) {
+        faults_add(faults, "E_NAME", "/name",
+                   "is \"%.*s\", but this is item \"%.*s\"; a name cannot be changed",
+                   SLICE_ARG(parsed->name), SLICE_ARG(name));
     }
 }
 
 static struct item *make(enum config_kind kind, struct slice name, struct slice body,
                          const struct config_parsed *parsed) {
-    size_t size = sizeof(struct item) + name.n + body.n + item_texts_size(kind, parsed);
+    struct sizes sizes = sizes_of(kind, parsed);
+    size_t size = sizeof(struct item) + sizes.values + sizes.texts + name.n + body.n;
     struct item *item = calloc(1, size);
     if (item == NULL) {
         return NULL;
     }
-    char *at = (char *)(item + 1);
+    char *at = (char *)(item + 1) + sizes.values;
     item->refs = 1;
-    item->parsed = *parsed;
     item->pub = (struct config_item){.kind = kind, .name = name, .body = body};
+    pack(item, parsed, at);
+    at += sizes.texts;
     move_slice(&item->pub.name, &at);
     move_slice(&item->pub.body, &at);
-    item_texts_move(kind, &item->parsed, &at);
     CHECK(at == (char *)item + size);
     return item;
 }
@@ -298,25 +288,29 @@ static struct item *make(enum config_kind kind, struct slice name, struct slice 
 static enum status from_json(enum config_kind kind, struct slice name, const json_t *root,
                              size_t source_bytes, struct faults *faults, struct item **ret) {
     if (!json_is_object(root)) {
-        faults_add(faults, "", "is %s; it must be an object", json_type_words(root));
+        faults_add(faults, "E_JSON", "", "is %s; it must be an object", json_type_words(root));
         return ERR_INVALID;
     }
     struct config_parsed parsed;
-    parse(kind, name, root, &parsed, faults);
-    if (faults->n > 0) {
-        return ERR_INVALID;
-    }
+    struct buf lists;
     struct buf body;
     struct error err;
-    enum status status = json_buf_init(&body, source_bytes * JSON_GROWTH, &err);
+    /* No list takes more than its canonical text would, with a byte for each bracket and comma. */
+    enum status status = json_buf_init(&lists, source_bytes * JSON_GROWTH + LISTS_SPARE, &err);
     if (status != OK) {
         return status;
     }
-    status = json_write_item(root, &body, &err);
-    CHECK(status == OK); /* no unknown field and JSON_GROWTH times the room: there is nothing left to fail */
-    *ret = make(kind, name, buf_slice(&body), &parsed);
-    buf_done(&body);
-    return *ret == NULL ? ERR_NOMEM : OK;
+    parse(kind, name, root, &lists, &parsed, faults);
+    status = faults->n > 0 ? ERR_INVALID : json_buf_init(&body, source_bytes * JSON_GROWTH, &err);
+    if (status == OK) {
+        status = json_write_item(root, &body, &err);
+        CHECK(status == OK); /* no unknown field and JSON_GROWTH times the room: nothing is left to fail */
+        *ret = make(kind, name, buf_slice(&body), &parsed);
+        status = *ret == NULL ? ERR_NOMEM : OK;
+        buf_done(&body);
+    }
+    buf_done(&lists);
+    return status;
 }
 
 enum status item_new(enum config_kind kind, struct slice name, struct slice body, struct faults *faults,
@@ -326,7 +320,7 @@ enum status item_new(enum config_kind kind, struct slice name, struct slice body
     enum status status = json_read(body, CONFIG_BODY_MAX, JSON_ITEM_DEPTH, &root, &err);
     if (status != OK) {
         if (status != ERR_NOMEM) {
-            faults_add(faults, "", "%s", err.text);
+            faults_add(faults, status == ERR_TOO_BIG ? "E_TOO_BIG" : "E_JSON", "", "%s", err.text);
         }
         return status;
     }
@@ -340,7 +334,9 @@ enum status item_new(enum config_kind kind, struct slice name, struct slice body
 }
 
 struct item *item_with_key(const struct item *item, int64_t key, int64_t revision) {
-    struct item *copy = make(item->pub.kind, item->pub.name, item->pub.body, &item->parsed);
+    struct config_parsed parsed;
+    item_unpack(item, &parsed);
+    struct item *copy = make(item->pub.kind, item->pub.name, item->pub.body, &parsed);
     if (copy != NULL) {
         copy->pub.key = key;
         copy->pub.revision = revision;

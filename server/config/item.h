@@ -1,37 +1,138 @@
-/* One item of configuration: its JSON checked by the table of fields of its kind, turned into the model's
- * struct and into canonical text. An item is one block of memory with all its texts and never changes but for
- * key and revision; sets that were copied from each other share it by counting references (one thread at a
- * time). References between items are still names here: compile.c resolves them. */
+/* One item of configuration: its JSON checked by the table of fields of its kind, kept as the values that
+ * were given and as canonical text. An item is one block of memory with all its texts and never changes but
+ * for key and revision; sets that were copied from each other share it by counting references (one thread at
+ * a time). There are millions of items, and most say little: only what was given is kept, packed in the order
+ * of the table; item_unpack spreads it out again, with the defaults. References between items are still names
+ * here: compile.c resolves them. */
 #ifndef PENSTOCK_CONFIG_ITEM_H
 #define PENSTOCK_CONFIG_ITEM_H
 
 #include "server/config/faults.h"
+#include "server/config/policy.h"
 
-struct config_parsed {
-    uint32_t present;     /* bit i: the i-th field of the kind's table was given */
-    struct slice site;    /* of a gateway: its site's name */
-    struct slice gateway; /* of a tag or a comm alarm */
-    struct slice tag;     /* of any other alarm */
-    double stale_s;       /* as written; the model has microseconds */
+/* A number as it was written, perhaps with a unit ("4.2 m": 4.2 and "m"). */
+struct quantity {
+    double value;
+    struct slice unit;
+};
+
+struct parsed_site {
+    struct slice area;
+    struct slice kind;
+    struct slice tz;
+    struct slice position;
+};
+
+struct parsed_gateway {
+    struct slice site;
+    bool enabled;
+};
+
+/* A list is its parts, each ended by a line feed, which none of them contains. */
+struct parsed_tag {
+    struct slice gateway;
+    struct slice unit;
+    struct slice equipment;
+    struct slice role;
+    struct slice states; /* list */
+    struct slice expr;
+    double low;
+    double high;
+    double scale;
+    double offset;
+    double deadband;
+    double stale_s;
+    double decimals;
+    enum tag_type type;
+};
+
+/* What a class says for its alarms, and each alarm for itself. Priorities: 0 is none. */
+struct parsed_common {
     double on_delay_s;
     double off_delay_s;
     double priority;
-    double decimals;
-    enum alarm_kind alarm_kind;
-    bool alarm_enabled;
-    struct model_alarm_text alarm_text;
+    double realarm_s;
+    double escalate_after_s;
+    double escalate_priority;
+    double max_shelve_s;
+    enum alarm_ack_mode ack;
+    enum alarm_on_bad on_bad;
+    uint32_t uncertain; /* 1: counts as bad */
+    bool latch;
+    bool confirm;
+    bool comment;
+    bool shelvable;
+};
+
+struct parsed_class {
+    struct parsed_common common;
+    bool highly_managed;
+};
+
+struct parsed_group {
+    struct slice suppress_when;
+    double unsuppress_delay_s;
+    bool first_out;
+};
+
+struct parsed_alarm {
+    struct parsed_common common;
+    enum alarm_kind kind;
+    enum config_severity severity;
+    uint32_t per; /* index in fields_per_us */
+    struct slice tag;
+    struct slice gateway;
+    struct quantity limit;
+    struct slice limit_tag;
+    struct slice setpoint;
+    struct slice command;
+    struct slice feedback;
+    struct slice states; /* list: "=2" is the number 2, ">open" the state of that name */
+    struct slice expr;
+    struct slice suppress_when;
+    struct slice hidden_by;
+    struct slice groups; /* list */
+    struct slice class;
+    struct slice position;
+    struct model_text message;
+    double after_s;
+    double over_s;
+    double target;
+    double k;
+    double h;
+    double every_s;
+    double deadband;
+    double unsuppress_delay_s;
+    bool inclusive;
+    bool test;
+    bool enabled;
+    struct model_text cause;
+    double time_to_act_s;
+    double trip_point;
+    struct slice reviewed_on; /* "2026-11-24" */
+    struct slice next_review;
+};
+
+struct config_parsed {
+    uint64_t present; /* bit i: the i-th field of the kind's table was given */
+    struct slice name;
+    struct model_text title;
     union {
-        struct model_site as_site;
-        struct model_gateway as_gateway;
-        struct model_tag as_tag;
-        struct model_alarm as_alarm;
+        struct parsed_site site;
+        struct parsed_gateway gateway;
+        struct parsed_tag tag;
+        struct parsed_class class;
+        struct parsed_group group;
+        struct config_policy policy;
+        struct parsed_alarm alarm;
     };
 };
 
 struct item {
     struct config_item pub; /* first: the two are converted into each other */
     uint32_t refs;
-    struct config_parsed parsed; /* its slices point behind the struct */
+    uint64_t present;
+    /* then the packed values, then all texts */
 };
 
 /* refs is 1. ERR_INVALID with faults, ERR_TOO_BIG with one fault, ERR_NOMEM. */
@@ -40,13 +141,13 @@ MUSTCHECK enum status item_new(enum config_kind kind, struct slice name, struct 
 /* The same content with another key and revision. NULL: no memory. */
 struct item *item_with_key(const struct item *item, int64_t key, int64_t revision);
 void item_release(struct item **item);
-
-/* Bytes of all texts of a parsed item, and their move to *at, which is advanced. */
-size_t item_texts_size(enum config_kind kind, const struct config_parsed *parsed);
-void item_texts_move(enum config_kind kind, struct config_parsed *parsed, char **at);
+/* All fields; texts are the item's. */
+void item_unpack(const struct item *item, struct config_parsed *ret);
 
 /* The part of "SITE/LOCAL" before and behind the '/'; all of it and nothing if there is none. */
 struct slice item_site_of(struct slice name);
 struct slice item_local_of(struct slice name);
+/* Takes the next part off a list; false at its end. */
+bool item_list_next(struct slice *list, struct slice *ret);
 
 #endif

@@ -143,57 +143,61 @@ static enum status sorted_keys(const json_t *object, const char *keys[JSON_KEYS_
     return OK;
 }
 
-static void write_key(struct buf *out, size_t i, const char *key) {
-    if (i > 0) {
+/* One object or array that is being written. */
+struct level {
+    const json_t *value;
+    const char *keys[JSON_KEYS_MAX]; /* of an object */
+    size_t n;
+    size_t i; /* the next one */
+};
+
+static enum status open_level(struct level *l, const json_t *value, struct buf *out, struct error *err) {
+    l->value = value;
+    l->i = 0;
+    if (json_is_array(value)) {
+        l->n = json_array_size(value);
+        buf_byte(out, '[');
+        return OK;
+    }
+    buf_byte(out, '{');
+    return sorted_keys(value, l->keys, &l->n, err);
+}
+
+/* What comes next in the level, with its key if it is an object; NULL at the end, which is written, too. */
+static const json_t *next_of(struct level *l, struct buf *out) {
+    bool object = json_is_object(l->value);
+    if (l->i == l->n) {
+        buf_byte(out, object ? '}' : ']');
+        return NULL;
+    }
+    if (l->i > 0) {
         buf_byte(out, ',');
     }
-    buf_json_string(out, slice_str(key));
+    size_t i = l->i++;
+    if (!object) {
+        return json_array_get(l->value, i);
+    }
+    buf_json_string(out, slice_str(l->keys[i]));
     buf_byte(out, ':');
-}
-
-static void write_flat_array(const json_t *array, struct buf *out) {
-    buf_byte(out, '[');
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        if (i > 0) {
-            buf_byte(out, ',');
-        }
-        write_scalar(json_array_get(array, i), out);
-    }
-    buf_byte(out, ']');
-}
-
-static enum status write_flat(const json_t *value, struct buf *out, struct error *err) {
-    if (json_is_array(value)) {
-        write_flat_array(value, out);
-        return OK;
-    }
-    if (!json_is_object(value)) {
-        write_scalar(value, out);
-        return OK;
-    }
-    const char *keys[JSON_KEYS_MAX];
-    size_t n = 0;
-    enum status status = sorted_keys(value, keys, &n, err);
-    buf_byte(out, '{');
-    for (size_t i = 0; i < n; i++) {
-        write_key(out, i, keys[i]);
-        write_scalar(json_object_get(value, keys[i]), out);
-    }
-    buf_byte(out, '}');
-    return status;
+    return json_object_get(l->value, l->keys[i]);
 }
 
 enum status json_write_item(const json_t *item, struct buf *out, struct error *err) {
     CHECK(json_is_object(item));
-    const char *keys[JSON_KEYS_MAX];
-    size_t n = 0;
-    enum status status = sorted_keys(item, keys, &n, err);
-    buf_byte(out, '{');
-    for (size_t i = 0; i < n && status == OK; i++) {
-        write_key(out, i, keys[i]);
-        status = write_flat(json_object_get(item, keys[i]), out, err);
+    struct level levels[JSON_ITEM_DEPTH];
+    unsigned depth = 1;
+    enum status status = open_level(&levels[0], item, out, err);
+    while (depth > 0 && status == OK) {
+        const json_t *value = next_of(&levels[depth - 1], out);
+        if (value == NULL) {
+            depth--;
+        } else if (json_is_object(value) || json_is_array(value)) {
+            CHECK(depth < JSON_ITEM_DEPTH); /* was checked when it was read */
+            status = open_level(&levels[depth++], value, out, err);
+        } else {
+            write_scalar(value, out);
+        }
     }
-    buf_byte(out, '}');
     return status != OK ? status : buf_status(out, err);
 }
 

@@ -10,7 +10,7 @@
 #include <jansson.h>
 
 enum {
-    JSON_ITEM_DEPTH = 2,                       /* {"title": {"en": …}} */
+    JSON_ITEM_DEPTH = 4,                       /* {"matrix": {"severe": [{"within_s": …}]}} */
     JSON_DOCUMENT_DEPTH = 2 + JSON_ITEM_DEPTH, /* {"tags": [item]} */
     JSON_KEYS_MAX = 64,                        /* in one object within an item */
     JSON_GROWTH = 6,                           /* canonical bytes for one byte of text, at most (\u007f) */
@@ -23,8 +23,8 @@ MUSTCHECK enum status json_read(struct slice text, size_t max_bytes, unsigned de
 /* Makes *out a buffer of that many bytes at once, so that a later failure to write means "too big" and
  * nothing else. ERR_NOMEM. */
 MUSTCHECK enum status json_buf_init(struct buf *out, size_t max_bytes, struct error *err);
-/* Appends the canonical text of an item (an object of scalars and of flat objects and arrays). ERR_INVALID if
- * an object has more than JSON_KEYS_MAX keys, ERR_TOO_BIG if it does not fit. */
+/* Appends the canonical text of an item (an object, at most JSON_ITEM_DEPTH levels deep). ERR_INVALID if an
+ * object has more than JSON_KEYS_MAX keys, ERR_TOO_BIG if it does not fit. */
 MUSTCHECK enum status json_write_item(const json_t *item, struct buf *out, struct error *err);
 /* "a string", "a number", … */
 const char *json_type_words(const json_t *value);

@@ -5,19 +5,34 @@
 
 struct config_set {
     struct order kinds[CONFIG_KINDS];
+    config_load_zone load_zone;
 };
 
-static const char *const kind_names[CONFIG_KINDS] = {
-    [CONFIG_SITE] = "site", [CONFIG_GATEWAY] = "gateway", [CONFIG_TAG] = "tag", [CONFIG_ALARM] = "alarm"};
+enum { CLASSES_MAX = 1000, POLICIES_MAX = 1 };
 
-static const uint32_t kind_max[CONFIG_KINDS] = {[CONFIG_SITE] = MODEL_SITES_MAX,
-                                                [CONFIG_GATEWAY] = MODEL_GATEWAYS_MAX,
-                                                [CONFIG_TAG] = MODEL_TAGS_MAX,
-                                                [CONFIG_ALARM] = MODEL_ALARMS_MAX};
+static const char *const kind_names[CONFIG_KINDS] = {
+    [CONFIG_SITE] = "site",   [CONFIG_GATEWAY] = "gateway", [CONFIG_TAG] = "tag",    [CONFIG_CLASS] = "class",
+    [CONFIG_GROUP] = "group", [CONFIG_POLICY] = "policy",   [CONFIG_ALARM] = "alarm"};
+
+static const char *const list_names[CONFIG_KINDS] = {
+    [CONFIG_SITE] = "sites",    [CONFIG_GATEWAY] = "gateways", [CONFIG_TAG] = "tags",
+    [CONFIG_CLASS] = "classes", [CONFIG_GROUP] = "groups",     [CONFIG_POLICY] = "policies",
+    [CONFIG_ALARM] = "alarms"};
+
+static const uint32_t kind_max[CONFIG_KINDS] = {
+    [CONFIG_SITE] = MODEL_SITES_MAX,   [CONFIG_GATEWAY] = MODEL_GATEWAYS_MAX, [CONFIG_TAG] = MODEL_TAGS_MAX,
+    [CONFIG_CLASS] = CLASSES_MAX,      [CONFIG_GROUP] = MODEL_GROUPS_MAX,     [CONFIG_POLICY] = POLICIES_MAX,
+    [CONFIG_ALARM] = MODEL_ALARMS_MAX,
+};
 
 const char *config_kind_name(enum config_kind kind) {
     CHECK((unsigned)kind < CONFIG_KINDS);
     return kind_names[kind];
+}
+
+const char *config_kind_list_name(enum config_kind kind) {
+    CHECK((unsigned)kind < CONFIG_KINDS);
+    return list_names[kind];
 }
 
 bool config_kind_parse(struct slice text, enum config_kind *ret) {
@@ -66,8 +81,17 @@ enum status config_set_copy(const struct config_set *from, struct config_set **r
         config_set_free(&set);
         return status;
     }
+    set->load_zone = from->load_zone;
     *ret = set;
     return OK;
+}
+
+void config_set_zones(struct config_set *set, config_load_zone load) {
+    set->load_zone = load;
+}
+
+config_load_zone config_set_zone_loader(const struct config_set *set) {
+    return set->load_zone;
 }
 
 /* Eight parameters: what an item is and where its faults go; a struct would only rename them. */
@@ -81,7 +105,7 @@ enum status config_set_put(struct config_set *set, enum config_kind kind, struct
     struct item *item = NULL;
     enum status status = item_new(kind, name, body, &list, &item);
     if (status == OK && order->n >= kind_max[kind] && order_find(order, name) == NULL) {
-        faults_add(&list, "", "is one %s too many; at most %u are possible", kind_names[kind],
+        faults_add(&list, "E_TOO_BIG", "", "is one %s too many; at most %u are possible", kind_names[kind],
                    kind_max[kind]);
         status = ERR_TOO_BIG;
     }

@@ -32,15 +32,12 @@ static void build_tags(struct core *core, const struct model *m) {
     for (uint32_t i = 0; i < m->n_tags; i++) {
         const struct model_tag *tag = &m->tags[i];
         CHECK(tag->gateway < m->n_gateways);
-        CHECK(tag->n_alarms == 0 || (uint64_t)tag->first_alarm + tag->n_alarms <= m->n_alarms);
         core->tags[i] = (struct tag_state){
             .value = NAN,
             .shown = NAN,
             .deadband = tag->deadband,
             .stale_us = tag->stale_us,
             .gateway = tag->gateway,
-            .first_alarm = tag->first_alarm,
-            .n_alarms = tag->n_alarms,
             .flags = TAG_LOST,
         };
         core->gateway_first[tag->gateway + 1]++;
@@ -89,6 +86,11 @@ static void build_alarms(struct core *core, const struct model *m) {
             .priority = alarm->priority,
         };
         core->details[i].value = NAN;
+        struct tag_state *tag = alarm->tag == MODEL_NONE ? NULL : &core->tags[alarm->tag];
+        if (tag != NULL) { /* those of a tag that stand together */
+            tag->first_alarm = tag->n_alarms == 0 ? i : tag->first_alarm;
+            tag->n_alarms += tag->first_alarm + tag->n_alarms == i ? 1 : 0;
+        }
     }
 }
 

@@ -78,8 +78,6 @@ struct model_tag {
     uint32_t n_states;
     uint32_t site;
     uint32_t gateway; /* MODEL_NONE: calculated */
-    uint32_t first_alarm;
-    uint32_t n_alarms;
     uint32_t program; /* of a calculated tag, in model.rules; else MODEL_NONE */
     uint8_t decimals;
     enum tag_type type;

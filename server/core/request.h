@@ -82,7 +82,7 @@ struct alarm_filter {
 };
 
 struct config_change_item {
-    const char *kind; /* "site", "gateway", "tag", "alarm" */
+    const char *kind; /* "site", "gateway", "tag", "class", "group", "policy", "alarm" */
     const char *name;
     const char *body;          /* JSON text; NULL removes */
     int64_t expected_revision; /* of the item: 0 = must not exist, -1 = any */
@@ -248,10 +248,12 @@ struct alarm_answer {
     char acked_by[ALARM_ACTOR_SIZE];
 };
 
-/* One problem in a configuration: where (JSON Pointer into the request's items) and what. */
+/* One problem in a configuration: where (JSON Pointer into the request's items), what, and a name of the
+ * problem for programs: "E_RANGE" (server/config/faults.h lists them), empty where none fits. */
 struct config_fault {
     char pointer[160];
     char text[320];
+    char code[24];
 };
 
 struct reply {

@@ -9,10 +9,20 @@
 
 /* --- check */
 
+/* "5 sites, 5 gateways, …": those that every configuration has, and what else there is. */
 static void print_counts(const struct config_set *set) {
-    (void)printf("%u sites, %u gateways, %u tags, %u alarms\n", config_set_count(set, CONFIG_SITE),
-                 config_set_count(set, CONFIG_GATEWAY), config_set_count(set, CONFIG_TAG),
-                 config_set_count(set, CONFIG_ALARM));
+    bool first = true;
+    for (unsigned k = 0; k < CONFIG_KINDS; k++) {
+        enum config_kind kind = (enum config_kind)k;
+        uint32_t n = config_set_count(set, kind);
+        bool always =
+            kind == CONFIG_SITE || kind == CONFIG_GATEWAY || kind == CONFIG_TAG || kind == CONFIG_ALARM;
+        if (n > 0 || always) {
+            (void)printf("%s%u %s", first ? "" : ", ", n, config_kind_list_name(kind));
+            first = false;
+        }
+    }
+    (void)putchar('\n');
 }
 
 enum cli_exit cli_config_check(struct cli *cli) {
@@ -40,7 +50,7 @@ enum cli_exit cli_config_check(struct cli *cli) {
 
 static void print_list(const struct config_set *set, enum config_kind kind) {
     const struct config_item *item = NULL;
-    (void)printf("\"%ss\": [", config_kind_name(kind));
+    (void)printf("\"%s\": [", config_kind_list_name(kind));
     for (uint32_t i = 0; (item = config_set_at(set, kind, i)) != NULL; i++) {
         (void)printf("%s\n  %.*s", i == 0 ? "" : ",", SLICE_ARG(item->body));
     }

@@ -55,8 +55,8 @@ struct reader {
 static enum status on_item(void *ctx, enum config_kind kind, struct slice name, struct slice body) {
     struct reader *r = ctx;
     char where[300];
-    (void)snprintf(where, sizeof where, "%s %.*s (/%ss/%u) ", config_kind_name(kind), SLICE_ARG(name),
-                   config_kind_name(kind), r->next[kind]++);
+    (void)snprintf(where, sizeof where, "%s %.*s (/%s/%u) ", config_kind_name(kind), SLICE_ARG(name),
+                   config_kind_list_name(kind), r->next[kind]++);
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
     if (config_set_find(r->into, kind, name) != NULL) {

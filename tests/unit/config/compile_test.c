@@ -105,8 +105,9 @@ static void every_field_arrives_and_outlives_the_set(void **state) {
     assert_true(a->key == 901 && a->revision == 32 && a->kind == ALARM_LOW && a->limit == 3 &&
                 a->deadband == 0.25);
     assert_true(a->on_delay_us == 2500000 && a->off_delay_us == 60 * TM_SECOND_US && a->priority == 4 &&
-                !a->enabled);
-    assert_true(slice_is(a->message.en, "shut") && a->message.zh.n == 0);
+                !model_alarm_is(a, ALARM_ENABLED));
+    const struct model_text *message = &m->alarm_texts[a - m->alarms].message;
+    assert_true(slice_is(message->en, "shut") && message->zh.n == 0);
     const struct model_site *s = &m->sites[model_find_site(m, slice_str("S2"))];
     assert_true(slice_is(s->title.zh, "二") && slice_is(s->area, "North") &&
                 slice_is(s->kind, "pump_station"));
@@ -127,9 +128,17 @@ static void defaults_are_those_of_the_manual(void **state) {
     assert_true(t->deadband == 0 && t->stale_us == 0 && t->decimals == 2 && t->unit.n == 0);
     assert_int_equal(m->tags[model_find_tag(m, slice_str("S2/L"))].type, TAG_FLOAT);
     const struct model_alarm *a = &m->alarms[model_find_alarm(m, slice_str("S1/R.on"))];
-    assert_true(a->deadband == 0 && a->on_delay_us == 0 && a->off_delay_us == 0 && a->enabled);
+    assert_true(a->deadband == 0 && a->on_delay_us == 0 && a->off_delay_us == 0);
+    assert_int_equal(a->options, ALARM_ENABLED | ALARM_SHELVABLE);
+    assert_int_equal(a->more, MODEL_NONE);
     assert_true(m->gateways[0].enabled);
     model_free(&m);
+}
+
+static bool above(struct slice a, struct slice b) {
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = memcmp(a.p, b.p, n);
+    return order > 0 || (order == 0 && a.n > b.n);
 }
 
 /* What the core relies on: see model.h. */
@@ -141,34 +150,33 @@ static void assert_well_formed(const struct model *m) {
             assert_int_equal(m->tags[t].site, i);
         }
     }
-    uint32_t of_tags = 0;
     for (uint32_t i = 0; i < m->n_tags; i++) {
         const struct model_tag *t = &m->tags[i];
         assert_int_equal(model_find_tag(m, t->name), i);
         assert_true(t->site < m->n_sites && m->gateways[t->gateway].site == t->site);
         assert_true(i >= m->sites[t->site].first_tag &&
                     i < m->sites[t->site].first_tag + m->sites[t->site].n_tags);
-        assert_int_equal(t->first_alarm, of_tags);
-        of_tags += t->n_alarms;
-        for (uint32_t a = t->first_alarm; a < t->first_alarm + t->n_alarms; a++) {
-            assert_true(m->alarms[a].tag == i && m->alarms[a].gateway == t->gateway);
-        }
     }
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm *a = &m->alarms[i];
-        assert_int_equal(model_find_alarm(m, a->name), i);
-        assert_int_equal(a->kind == ALARM_COMM, i >= of_tags);
-        assert_int_equal(a->tag == MODEL_NONE, i >= of_tags);
+        bool of_gateway = a->kind == ALARM_COMM || a->kind == ALARM_CLOCK;
+        assert_int_equal(model_find_alarm(m, m->alarm_texts[i].name), i);
+        assert_true(i == 0 || above(m->alarm_texts[i].name, m->alarm_texts[i - 1].name));
+        assert_int_equal(a->tag == MODEL_NONE, of_gateway);
         assert_int_equal(a->site, m->gateways[a->gateway].site);
+        assert_true(of_gateway || m->tags[a->tag].gateway == a->gateway);
     }
     for (uint32_t i = 0; i < m->n_gateways; i++) {
         const struct model_gateway *g = &m->gateways[i];
         assert_int_equal(model_find_gateway(m, g->name), i);
-        assert_true(g->comm_alarm >= of_tags && m->alarms[g->comm_alarm].gateway == i);
+        assert_int_equal(m->alarms[g->comm_alarm].gateway, i);
+        assert_int_equal(m->alarms[g->comm_alarm].kind, ALARM_COMM);
+        assert_int_equal(m->alarms[g->clock_alarm].gateway, i);
+        assert_int_equal(m->alarms[g->clock_alarm].kind, ALARM_CLOCK);
     }
 }
 
-static void tags_are_grouped_by_site_and_alarms_by_tag(void **state) {
+static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void **state) {
     (void)state;
     struct config_set *set = set_of(good, COUNT(good));
     /* '-' and '.' sort before '/': the tags of S1-a and S1.b stand before those of S1, the sites behind it.
@@ -187,7 +195,7 @@ static void tags_are_grouped_by_site_and_alarms_by_tag(void **state) {
     put(set, CONFIG_ALARM, "S1-a/s", ",\"kind\":\"stale\",\"tag\":\"S1-a/x\",\"priority\":1", 1, 1);
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
-    assert_int_equal(m->n_alarms, 8);
+    assert_int_equal(m->n_alarms, 12);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);
@@ -235,7 +243,7 @@ static const struct bad bad[] = {
      "no such gateway"},
     {{CONFIG_ALARM, "S2/g1.comm", ",\"kind\":\"comm\",\"gateway\":\"g1\",\"priority\":1"},
      "/alarm/S2~1g1.comm/name",
-     "its comm alarm is S1/g1.comm"},
+     "its alarm is S1/g1.comm"},
 };
 
 static void assert_fault(const struct config_set *set, const char *pointer, const char *text) {
@@ -279,8 +287,8 @@ static void low_limits_stay_below_high_limits_of_the_same_tag(void **state) {
 static void limits_at_the_very_ends_of_the_range_are_right(void **state) {
     (void)state;
     struct config_set *set = set_of(good, COUNT(good));
-    put(set, CONFIG_ALARM, "S1/L.high", ",\"kind\":\"high\",\"limit\":5,\"deadband\":4.9" ON_L, 1, 1);
-    put(set, CONFIG_ALARM, "S1/L.low", ",\"kind\":\"low\",\"limit\":0,\"deadband\":5" ON_L, 1, 1);
+    put(set, CONFIG_ALARM, "S1/L.high", ",\"kind\":\"high\",\"limit\":5,\"deadband\":4" ON_L, 1, 1);
+    put(set, CONFIG_ALARM, "S1/L.low", ",\"kind\":\"low\",\"limit\":0,\"deadband\":0.9" ON_L, 1, 1);
     struct model *m = compile_ok(set);
     model_free(&m);
     config_set_free(&set);
@@ -342,7 +350,7 @@ static void a_big_configuration_is_well_formed(void **state) {
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
     assert_int_equal(m->n_tags, n_tags);
-    assert_int_equal(m->n_alarms, 2 * n_tags + SITES);
+    assert_int_equal(m->n_alarms, 2 * n_tags + 2 * SITES);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);
@@ -353,7 +361,7 @@ int main(void) {
         cmocka_unit_test(an_empty_configuration_is_an_empty_model),
         cmocka_unit_test(every_field_arrives_and_outlives_the_set),
         cmocka_unit_test(defaults_are_those_of_the_manual),
-        cmocka_unit_test(tags_are_grouped_by_site_and_alarms_by_tag),
+        cmocka_unit_test(tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names),
         cmocka_unit_test(what_does_not_fit_together_is_told_with_where_and_what),
         cmocka_unit_test(low_limits_stay_below_high_limits_of_the_same_tag),
         cmocka_unit_test(limits_at_the_very_ends_of_the_range_are_right),

@@ -41,7 +41,7 @@ static void each_gateway_gets_the_comm_alarm_that_it_lacks(void **state) {
     put(set, CONFIG_ALARM, "S1/g2.comm", ",\"kind\":\"comm\",\"gateway\":\"g2\",\"priority\":1");
     struct told told = {0};
     assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
-    assert_string_equal(told.text, "+alarm S1/g1.comm\n");
+    assert_string_equal(told.text, "+alarm S1/g1.comm\n+alarm S1/g1.clock\n+alarm S1/g2.clock\n");
     const struct config_item *made = config_set_find(set, CONFIG_ALARM, slice_str("S1/g1.comm"));
     assert_non_null(made);
     assert_int_equal(made->key, 0);
@@ -51,12 +51,16 @@ static void each_gateway_gets_the_comm_alarm_that_it_lacks(void **state) {
     uint32_t n = 0;
     assert_int_equal(config_compile(set, 1, seed, &m, faults, &n, NULL), OK);
     const struct model_alarm *a = &m->alarms[m->gateways[model_find_gateway(m, slice_str("g1"))].comm_alarm];
-    assert_true(a->priority == 2 && a->on_delay_us == 30000000 && a->enabled && a->message.zh.n > 0);
+    assert_true(a->priority == 2 && a->on_delay_us == 30000000 && model_alarm_is(a, ALARM_ENABLED));
+    assert_true(m->alarm_texts[a - m->alarms].message.zh.n > 0);
+    a = &m->alarms[m->gateways[model_find_gateway(m, slice_str("g1"))].clock_alarm];
+    assert_true(a->kind == ALARM_CLOCK && a->priority == 3 && a->on_delay_us == 0 &&
+                a->off_delay_us == 60000000);
     a = &m->alarms[m->gateways[model_find_gateway(m, slice_str("g2"))].comm_alarm];
     assert_true(a->priority == 1 && a->key == 5);
     model_free(&m);
     assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
-    assert_int_equal(told.n, 1);
+    assert_int_equal(told.n, 3);
     config_set_free(&set);
 }
 
@@ -70,8 +74,10 @@ static void the_comm_alarm_of_a_gateway_that_went_or_moved_goes_too(void **state
     put(set, CONFIG_GATEWAY, "g2", ",\"site\":\"S2\"");
     struct told told = {0};
     assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
-    assert_string_equal(told.text, "-alarm S1/g2.comm\n-alarm S1/g1.comm\n+alarm S2/g2.comm\n");
-    assert_int_equal(config_set_count(set, CONFIG_ALARM), 2);
+    assert_string_equal(told.text,
+                        "-alarm S1/g2.comm\n-alarm S1/g2.clock\n-alarm S1/g1.comm\n-alarm S1/g1.clock\n"
+                        "+alarm S2/g2.comm\n+alarm S2/g2.clock\n");
+    assert_int_equal(config_set_count(set, CONFIG_ALARM), 3);
     config_set_free(&set);
 }
 

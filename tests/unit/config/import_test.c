@@ -55,7 +55,7 @@ static void a_bad_document_is_refused_with_where_and_what(void **state) {
         {"{\"tags\":[{\"name\":\"S1/L\"},7]}", "/tags/1", "is a number; it must be an object"},
         {"{\"sites\":[{}]}", "/sites/0", "has no \"name\""},
         {"{\"sites\":[{\"name\":7}]}", "/sites/0", "has no \"name\""},
-        {"{\"sites\":[{\"name\":\"S1\",\"title\":{\"en\":[1]}}]}", "", "nested 5 levels deep"},
+        {"{\"sites\":[{\"name\":\"S1\",\"title\":{\"en\":[[[1]]]}}]}", "", "nested 7 levels deep"},
         {"{\"sites\":[],\"sites\":[]}", "line 1 column 19", "duplicate"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {

@@ -54,7 +54,7 @@ static const struct bad bad[] = {
     {CONFIG_SITE, "S1", "{\"name\":\"S1\",\"title\":{\"en\":\"a\",\"en\":\"b\"}}", "", "duplicate"},
     {CONFIG_SITE, "S1", "{\"name\":\"S\xff\"}", "", "byte 11 is not UTF-8"},
     {CONFIG_SITE, "S1", "{\"name\":\"S1\\u0000\"}", "", "not valid JSON"},
-    {CONFIG_SITE, "S1", "{\"name\":[[1]]}", "", "nested 3 levels deep"},
+    {CONFIG_SITE, "S1", "{\"name\":[[[[1]]]]}", "", "nested 5 levels deep"},
     {CONFIG_SITE, "S1", "[]", "", "is a list; it must be an object"},
     {CONFIG_SITE, "S1", "\"S1\"", "", "is a string; it must be an object"},
     {CONFIG_SITE, "S1", "7", "", "is a number; it must be an object"},
@@ -110,10 +110,10 @@ static const struct bad bad[] = {
     /* alarms */
     {CONFIG_ALARM, "S1/L.high", ALARM(""), "/kind", "is missing"},
     {CONFIG_ALARM, "S1/L.high", ALARM(",\"kind\":\"hihi\",\"limit\":4"), "/kind",
-     "one of: high, low, stale, comm"},
+     "one of: high, low, stale, comm, dev, roc, state"},
     {CONFIG_ALARM, "S1/L.high", ALARM(",\"kind\":\"high\""), "/limit", "is missing"},
     {CONFIG_ALARM, "S1/L.high", ALARM(HIGH ",\"gateway\":\"g\""), "/gateway",
-     "no meaning for an alarm of a tag"},
+     "no meaning for an alarm of kind high"},
     {CONFIG_ALARM, "S1/L.high", ALARM(HIGH ",\"deadband\":-1"), "/deadband", "must be from 0"},
     {CONFIG_ALARM, "S1/L.high", ALARM(HIGH ",\"on_delay_s\":86400.5"), "/on_delay_s", "from 0 to 86400"},
     {CONFIG_ALARM, "S1/L.high", ALARM(HIGH ",\"off_delay_s\":-1"), "/off_delay_s", "from 0 to 86400"},
@@ -131,7 +131,7 @@ static const struct bad bad[] = {
      "must be of the same site"},
     {CONFIG_ALARM, "S1/L.comm",
      "{\"name\":\"S1/L.comm\",\"tag\":\"S1/L\",\"kind\":\"high\",\"limit\":1,\"priority\":1}", "/name",
-     "kept for alarms of gateways"},
+     "ends as the names of alarms of gateways do"},
     {CONFIG_ALARM, "S1/g.comm", "{\"name\":\"S1/g.comm\",\"kind\":\"comm\",\"priority\":1}", "/gateway",
      "is missing"},
     {CONFIG_ALARM, "S1/g.comm",
@@ -198,7 +198,7 @@ static void a_long_pointer_is_cut_and_still_text(void **state) {
     struct faults list = {.v = &fault};
     memset(part, 'a', sizeof part);
     (void)snprintf(part + 157, sizeof part - 157, "站站站");
-    faults_add(&list, part, "%s%s%s", part, part, part);
+    faults_add(&list, "E_RANGE", part, "%s%s%s", part, part, part);
     assert_int_equal(strlen(fault.pointer), 157);
     assert_true(strlen(fault.text) > 300);
 }

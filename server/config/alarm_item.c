@@ -1,0 +1,145 @@
+#include "server/config/alarm_item.h"
+
+#include "server/config/fields.h"
+
+#include <stdio.h>
+
+#define K(kind)      (UINT32_C(1) << ALARM_##kind)
+#define K_LIMITS     (K(HIGH) | K(LOW) | K(DEV))
+#define K_CUSUM      (K(CUSUM) | K(CUSUM_LOW))
+#define K_OF_GATEWAY (K(COMM) | K(CLOCK))
+#define K_ALL        ((UINT32_C(1) << ALARM_KINDS) - 1)
+
+/* A field that only some kinds have. Fields that are in no row are for all. */
+static const struct {
+    const char *field;
+    uint32_t required;
+    uint32_t allowed; /* beside those */
+    const char *why;  /* it is needed: "is missing; …" */
+} rows[] = {
+    {"tag",
+     K(HIGH) | K(LOW) | K(DEV) | K(ROC) | K(STATE) | K(CHANGE) | K(STALE) | K(QUALITY) | K(RUNTIME) |
+         K(TOTAL) | K_CUSUM,
+     0, "name the tag that the alarm watches"},
+    {"gateway", K_OF_GATEWAY, 0, "the alarm watches one gateway"},
+    {"limit", K(ROC) | K(RUNTIME) | K(TOTAL), K_LIMITS, "an alarm of this kind needs one"},
+    {"limit_tag", 0, K_LIMITS, ""},
+    {"setpoint", K(DEV), 0, "name the tag that gives the setpoint"},
+    {"command", K(DISC), 0, "name the tag that gives the command"},
+    {"feedback", K(DISC), 0, "name the tag that tells what was done"},
+    {"states", K(STATE), 0, "list the states that are alarms"},
+    {"after_s", 0, K(STALE) | K(COMM), ""},
+    {"over_s", K(ROC), 0, "give the window of the rate, in seconds"},
+    {"expr", K(EXPR), 0, "give the rule"},
+    {"per", 0, K(TOTAL), ""},
+    {"target", K_CUSUM, 0, "give the value that is right"},
+    {"k", 0, K_CUSUM, ""},
+    {"h", K_CUSUM, 0, "give the sum that is too much"},
+    {"every_s", K_CUSUM, 0, "give the time between two steps"},
+    {"deadband", 0, K_LIMITS | K(ROC), ""},
+    {"inclusive", 0, K(HIGH) | K(LOW), ""},
+    {"on_delay_s", 0, K_ALL & ~K(CHANGE), ""},
+    {"off_delay_s", 0, K_ALL & ~K(CHANGE), ""},
+};
+
+static bool given(const struct config_parsed *parsed, const char *field) {
+    return (parsed->present & field_bit(CONFIG_ALARM, field)) != 0;
+}
+
+static void check_fields_of_kind(const struct config_parsed *parsed, struct faults *faults) {
+    uint32_t kind = UINT32_C(1) << parsed->alarm.kind;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char pointer[64];
+        (void)snprintf(pointer, sizeof pointer, "/%s", rows[i].field);
+        bool there = given(parsed, rows[i].field);
+        if (!there && (rows[i].required & kind) != 0) {
+            faults_add(faults, "E_MISSING", pointer, "is missing; %s", rows[i].why);
+        } else if (there && ((rows[i].required | rows[i].allowed) & kind) == 0) {
+            faults_add(faults, "E_FIELD", pointer, "has no meaning for an alarm of kind %s; leave it out",
+                       alarm_kind_name(parsed->alarm.kind));
+        }
+    }
+}
+
+const char *alarm_item_suffix(enum alarm_kind kind) {
+    return kind == ALARM_COMM ? "comm" : kind == ALARM_CLOCK ? "clock" : NULL;
+}
+
+static bool ends_with(struct slice text, struct slice end) {
+    return text.n >= end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
+}
+
+/* SITE/GATEWAY.comm and SITE/GATEWAY.clock are the gateways', and only theirs. */
+static void check_name(const struct config_parsed *parsed, struct faults *faults) {
+    struct slice local = item_local_of(parsed->name);
+    const char *suffix = alarm_item_suffix(parsed->alarm.kind);
+    if (suffix == NULL) {
+        if (ends_with(local, slice_str(".comm")) || ends_with(local, slice_str(".clock"))) {
+            faults_add(faults, "E_NAME", "/name",
+                       "ends as the names of alarms of gateways do (.comm, .clock), which are kept for them");
+        }
+        return;
+    }
+    char wanted[2 * MODEL_NAME_MAX];
+    (void)snprintf(wanted, sizeof wanted, "%.*s.%s", SLICE_ARG(parsed->alarm.gateway), suffix);
+    if (parsed->alarm.gateway.n > 0 && !slice_is(local, wanted)) {
+        faults_add(faults, "E_NAME", "/name", "must be SITE/%s: each gateway has exactly one %s alarm",
+                   wanted, suffix);
+    }
+}
+
+static void check_site(const struct config_parsed *parsed, const char *field, struct slice tag,
+                       struct faults *faults) {
+    char pointer[64];
+    if (tag.n > 0 && !slice_eq(item_site_of(parsed->name), item_site_of(tag))) {
+        (void)snprintf(pointer, sizeof pointer, "/%s", field);
+        faults_add(faults, "E_TAG", pointer,
+                   "is of site %.*s and the alarm of site %.*s; both must be of the same site",
+                   SLICE_ARG(item_site_of(tag)), SLICE_ARG(item_site_of(parsed->name)));
+    }
+}
+
+static void check_numbers(const struct config_parsed *parsed, struct faults *faults) {
+    const struct parsed_alarm *a = &parsed->alarm;
+    bool limited = given(parsed, "limit");
+    if (given(parsed, "limit_tag") && limited) {
+        faults_add(faults, "E_FIELD", "/limit_tag", "is there beside limit; the limit is one or the other");
+    } else if (!given(parsed, "limit_tag") && !limited && (UINT32_C(1) << a->kind & K_LIMITS) != 0) {
+        faults_add(faults, "E_MISSING", "/limit",
+                   "is missing; an alarm of this kind needs one, or a limit_tag that gives it");
+    }
+    if (given(parsed, "states") && a->states.n == 0) {
+        faults_add(faults, "E_MISSING", "/states", "is empty; list the states that are alarms");
+    }
+    if (given(parsed, "expr") && a->expr.n == 0) {
+        faults_add(faults, "E_MISSING", "/expr", "is empty; give the rule");
+    }
+    if (given(parsed, "h") && a->h <= 0) {
+        faults_add(faults, "E_RANGE", "/h", "is 0; it must be above it");
+    }
+    if (a->kind == ALARM_COMM && given(parsed, "after_s") && given(parsed, "on_delay_s")) {
+        faults_add(faults, "E_FIELD", "/on_delay_s", "says the same as after_s for this kind; leave it out");
+    }
+}
+
+static void check_priority(const struct config_parsed *parsed, struct faults *faults) {
+    const struct parsed_common *c = &parsed->alarm.common;
+    bool derived = given(parsed, "severity") && given(parsed, "time_to_act_s");
+    if (!given(parsed, "priority") && !given(parsed, "class") && !derived) {
+        faults_add(faults, "E_MISSING", "/priority",
+                   "is missing; give it, or a class that has one, or severity and time_to_act_s");
+    }
+    if (c->ack == ACK_NONE && c->latch) {
+        faults_add(faults, "E_LATCH_ACK", "/latch",
+                   "is true, but ack is none: nobody would acknowledge what must be reset");
+    }
+}
+
+void alarm_item_check(const struct config_parsed *parsed, struct faults *faults) {
+    check_fields_of_kind(parsed, faults);
+    check_name(parsed, faults);
+    check_site(parsed, "tag", parsed->alarm.tag, faults);
+    check_site(parsed, "command", parsed->alarm.command, faults);
+    check_numbers(parsed, faults);
+    check_priority(parsed, faults);
+}
