@@ -92,6 +92,15 @@ void change_fault(struct change *c, const char *pointer, const char *fmt, ...) {
     va_end(args);
 }
 
+/* A fault of the configuration's own checks, which have names, at this place. */
+static void add_fault(struct change *c, const char *pointer, const struct config_fault *from) {
+    if (c->n_faults < CONFIG_FAULTS_MAX) {
+        struct config_fault *f = &c->faults[c->n_faults++];
+        *f = *from;
+        (void)snprintf(f->pointer, sizeof f->pointer, "%s", pointer);
+    }
+}
+
 /* Where in the request the put number i is. */
 static void place_of(const struct change *c, uint32_t i, char *to, size_t size) {
     if (c->form == CHANGE_ONE) {
@@ -105,7 +114,7 @@ static void take_faults(struct change *c, const char *place, const struct config
     for (uint32_t i = 0; i < n; i++) {
         char pointer[sizeof v->pointer + 32];
         (void)snprintf(pointer, sizeof pointer, "%s%s", place, v[i].pointer);
-        change_fault(c, pointer, "%s", v[i].text);
+        add_fault(c, pointer, &v[i]);
     }
 }
 
@@ -232,15 +241,14 @@ static void place_fault(struct change *c, const struct config_fault *f) {
         if (strncmp(f->pointer, escaped, n) == 0 && (f->pointer[n] == '/' || f->pointer[n] == '\0')) {
             char place[64];
             place_of(c, put, place, sizeof place);
-            struct config_fault rest = {.pointer = ""};
+            struct config_fault rest = *f;
             (void)snprintf(rest.pointer, sizeof rest.pointer, "%s", f->pointer + n);
-            (void)snprintf(rest.text, sizeof rest.text, "%s", f->text);
             take_faults(c, place, &rest, 1);
             return;
         }
         put++;
     }
-    change_fault(c, f->pointer, "%s", f->text);
+    add_fault(c, f->pointer, f);
 }
 
 static enum status check_whole(struct change *c, struct error *err) {

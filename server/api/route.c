@@ -34,6 +34,7 @@ static const struct route table[] = {
     {HTTP_POST, "/api/alarms/ack", ACCESS_OPERATOR, false, 128 * 1024, rest_alarm_ack},
     {HTTP_POST, "/api/alarms/silence", ACCESS_OPERATOR, false, 4096, rest_alarm_silence},
     {HTTP_GET, "/api/alarm", ACCESS_VIEWER, false, 0, rest_alarm},
+    {HTTP_GET, "/api/alarm/why", ACCESS_VIEWER, false, 0, rest_alarm_why},
     {HTTP_GET, "/api/alarms/history", ACCESS_VIEWER, false, 0, rest_alarm_history},
     {HTTP_GET, "/api/alarms/state_at", ACCESS_VIEWER, false, 0, rest_alarm_state_at},
     {HTTP_GET, "/api/alarms/kpi", ACCESS_VIEWER, false, 0, rest_alarm_kpi},

@@ -72,8 +72,8 @@ static void build_alarms(struct core *core, const struct model *m) {
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm *alarm = &m->alarms[i];
         CHECK(alarm->site < m->n_sites);
-        CHECK(alarm->gateway < m->n_gateways);
-        CHECK(alarm->kind == ALARM_COMM ? alarm->tag == MODEL_NONE : alarm->tag < m->n_tags);
+        CHECK(alarm->gateway == MODEL_NONE || alarm->gateway < m->n_gateways);
+        CHECK(alarm->tag == MODEL_NONE || alarm->tag < m->n_tags);
         CHECK(alarm->priority >= 1 && alarm->priority <= 4);
         core->alarms[i] = (struct alarm_state){
             .delays = {.on_us = alarm->on_delay_us, .off_us = alarm->off_delay_us},
@@ -226,7 +226,7 @@ struct tag_live core_tag(const struct core *core, uint32_t tag) {
 }
 
 static bool is_untrusted(const struct core *core, const struct alarm_state *a) {
-    if (!a->facts.enabled || a->kind == ALARM_COMM) {
+    if (!a->facts.enabled || a->tag == MODEL_NONE) {
         return false;
     }
     const struct tag_state *t = &core->tags[a->tag];

@@ -132,7 +132,6 @@ static enum truth stale_condition(const struct core *core, const struct alarm_st
 }
 
 static enum truth condition_of(const struct core *core, const struct alarm_state *a) {
-    const struct gateway_state *g = &core->gateways[a->gateway];
     if (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) {
         if (!core_tag_known(core, a->tag)) {
             return TRUTH_UNKNOWN;
@@ -144,6 +143,10 @@ static enum truth condition_of(const struct core *core, const struct alarm_state
     if (a->kind == ALARM_STALE) {
         return stale_condition(core, a);
     }
+    if (a->kind != ALARM_COMM) {
+        return TRUTH_FALSE;
+    }
+    const struct gateway_state *g = &core->gateways[a->gateway];
     return g->enabled && !g->up ? TRUTH_TRUE : TRUTH_FALSE;
 }
 

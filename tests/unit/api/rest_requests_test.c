@@ -90,8 +90,8 @@ static void an_items_own_comment_counts(void **state) {
     json_decref(must(rig, 200, "POST", REQUESTS,
                      "{\"items\":[{" HIGH ",\"do\":\"comment\",\"comment\":\"own\"}],\"comment\":\"all\"}"));
     assert_string_equal(rig->asked_comment, "own");
-    json_decref(must(rig, 200, "POST", REQUESTS,
-                     "{\"items\":[{" HIGH ",\"do\":\"shelve\"}],\"comment\":\"all\"}"));
+    json_decref(
+        must(rig, 200, "POST", REQUESTS, "{\"items\":[{" HIGH ",\"do\":\"shelve\"}],\"comment\":\"all\"}"));
     assert_string_equal(rig->asked_comment, "all");
 }
 
@@ -199,8 +199,7 @@ static void texts_are_as_long_as_the_journal_keeps(void **state) {
             assert_int_equal(status_of(rig, "POST", REQUESTS, body), extra == 0 ? 200 : 422);
         }
     }
-    (void)snprintf(body, sizeof body,
-                   "{\"items\":[{" HIGH ",\"do\":\"reset\"}],\"comment\":\"%0256d\"}", 7);
+    (void)snprintf(body, sizeof body, "{\"items\":[{" HIGH ",\"do\":\"reset\"}],\"comment\":\"%0256d\"}", 7);
     assert_int_equal(status_of(rig, "POST", REQUESTS, body), 422);
 }
 

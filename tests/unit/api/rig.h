@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/core/rule_machine.h"
 #include "tests/unit/api/tls_client.h"
 
 #include <math.h>
@@ -479,6 +480,27 @@ static inline void rig_on_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = rig->durable};
 }
 
+/* A rule as the core would tell it: whole, part, part that is unknown, part of another type. */
+static inline uint32_t rig_on_explain(void *ctx, uint32_t alarm, struct slice *ret_source,
+                                      struct rule_part *ret, uint32_t max) {
+    static const struct rule_part parts[] = {
+        {.pos = 0, .len = 14, .type = RULE_BOOL, .value = {.v = 1, .known = true}},
+        {.pos = 0,
+         .len = 4,
+         .depth = 1,
+         .type = RULE_NUMBER,
+         .value = {.v = 9.5, .known = true, .uncertain = true},
+         .unit = {"m", 1}},
+        {.pos = 11, .len = 3, .depth = 1, .type = RULE_BOOL, .value = {.v = 0}},
+        {.pos = 5, .len = 2, .depth = 2, .type = RULE_DURATION, .value = {.v = 2e6, .known = true}}};
+    const struct rig *rig = ctx;
+    *ret_source = slice_str("L_T1 > 8 or P_1");
+    CHECK(alarm < rig->model->n_alarms);
+    CHECK(max >= 4);
+    memcpy(ret, parts, sizeof parts);
+    return 4;
+}
+
 /* --- the server's thread */
 
 static inline void rig_on_turn(uv_prepare_t *turn) {
@@ -581,8 +603,11 @@ static inline void rig_start(struct rig *rig, bool with_view) {
                              .origins = rig->origins,
                              .build = "test",
                              .password_mib = 8};
-    struct api_host host = {
-        .ctx = rig, .request = rig_on_request, .gateway = rig_on_gateway, .health = rig_on_health};
+    struct api_host host = {.ctx = rig,
+                            .request = rig_on_request,
+                            .gateway = rig_on_gateway,
+                            .health = rig_on_health,
+                            .explain = rig_on_explain};
     enum status status = api_new(&cfg, &host, &rig->api, &err);
     if (status != OK) {
         (void)fprintf(stderr, "rig: %s: %s\n", err.where, err.text);
