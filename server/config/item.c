@@ -11,8 +11,6 @@
 
 enum { PACK_ALIGN = 8, LISTS_SPARE = 64 };
 
-#define POLICY_NAME "alarms"
-
 struct slice item_site_of(struct slice name) {
     const char *slash = name.n == 0 ? NULL : memchr(name.p, '/', name.n);
     return slash == NULL ? name : slice_of(name.p, (size_t)(slash - name.p));
@@ -111,6 +109,16 @@ void item_unpack(const struct item *item, struct config_parsed *ret) {
 
 _Static_assert(sizeof(struct item) % PACK_ALIGN == 0, "values stand behind the struct");
 
+struct config_policy config_policy_of(const struct config_set *set) {
+    const struct config_item *item = config_set_find(set, CONFIG_POLICY, slice_str(CONFIG_POLICY_NAME));
+    struct config_parsed parsed;
+    if (item == NULL) {
+        return config_policy_default();
+    }
+    item_unpack((const struct item *)(const void *)item, &parsed); /* pub is the item's first member */
+    return parsed.policy;
+}
+
 /* --- checks across the fields of one item */
 
 static bool given(const struct config_parsed *parsed, enum config_kind kind, const char *field) {
@@ -183,8 +191,8 @@ static void check_tag(const struct config_parsed *parsed, struct faults *faults)
 }
 
 static void check_policy(const struct config_parsed *parsed, struct faults *faults) {
-    if (parsed->name.n > 0 && !slice_is(parsed->name, POLICY_NAME)) {
-        faults_add(faults, "E_NAME", "/name", "must be \"" POLICY_NAME "\", which is the only policy");
+    if (parsed->name.n > 0 && !slice_is(parsed->name, CONFIG_POLICY_NAME)) {
+        faults_add(faults, "E_NAME", "/name", "must be \"" CONFIG_POLICY_NAME "\", which is the only policy");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "server/app/cli/config_file.h"
 #include "server/app/cli/db.h"
 #include "server/base/utf8.h"
+#include "server/base/zone_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ enum cli_exit cli_config_check(struct cli *cli) {
     struct error err;
     enum status status = config_set_new(&set, &err);
     if (status == OK) {
+        config_set_zones(set, zone_load);
         status = config_file_read(cli->words[0], set, &err);
     }
     if (status == OK) {
@@ -147,6 +149,9 @@ static enum status merge(const struct config_set *present, const struct config_s
                          struct config_set **ret, struct error *err) {
     struct config_set *next = NULL;
     enum status status = prune ? config_set_new(&next, err) : config_set_copy(present, &next, err);
+    if (status == OK) {
+        config_set_zones(next, zone_load);
+    }
     for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
         const struct config_item *item = NULL;
         for (uint32_t i = 0;
