@@ -47,6 +47,8 @@ void rest_alarm_why(struct api *a, struct http_request *r);
 void rest_alarm_state_at(struct api *a, struct http_request *r);
 void rest_alarm_kpi(struct api *a, struct http_request *r);
 void rest_alarm_bad_actors(struct api *a, struct http_request *r);
+/* rest_alarm_checks.c */
+void rest_alarm_checks(struct api *a, struct http_request *r);
 /* rest_requests.c */
 void rest_alarm_requests(struct api *a, struct http_request *r);
 void rest_alarm_ack(struct api *a, struct http_request *r);

@@ -38,6 +38,7 @@ static const struct route table[] = {
     {HTTP_GET, "/api/alarms/history", ACCESS_VIEWER, false, 0, rest_alarm_history},
     {HTTP_GET, "/api/alarms/state_at", ACCESS_VIEWER, false, 0, rest_alarm_state_at},
     {HTTP_GET, "/api/alarms/kpi", ACCESS_VIEWER, false, 0, rest_alarm_kpi},
+    {HTTP_GET, "/api/alarms/checks", ACCESS_VIEWER, false, 0, rest_alarm_checks},
     {HTTP_GET, "/api/alarms/bad_actors", ACCESS_VIEWER, false, 0, rest_alarm_bad_actors},
     {HTTP_GET, "/api/config", ACCESS_VIEWER, false, 0, rest_config_get},
     {HTTP_POST, "/api/config", ACCESS_ENGINEER, false, HTTP_CONFIG_BODY_MAX, rest_config_post},

@@ -30,6 +30,14 @@ void view_string(struct buf *out, const char *key, struct slice text) {
     buf_json_string(out, text);
 }
 
+void view_name(struct buf *out, const char *key, struct slice name) {
+    if (name.n == 0) {
+        buf_printf(out, ",\"%s\":null", key);
+    } else {
+        view_string(out, key, name);
+    }
+}
+
 static void key_time(struct buf *out, const char *key, int64_t t_us) {
     buf_printf(out, ",\"%s\":", key);
     view_time(out, t_us);
@@ -50,14 +58,6 @@ static void key_actor(struct buf *out, const char *key, const char *name) {
 
 static void key_bool(struct buf *out, const char *key, bool value) {
     buf_printf(out, ",\"%s\":%s", key, value ? "true" : "false");
-}
-
-static void key_name(struct buf *out, const char *key, struct slice name) {
-    if (name.n == 0) {
-        buf_printf(out, ",\"%s\":null", key);
-    } else {
-        view_string(out, key, name);
-    }
 }
 
 struct slice view_position(const struct model *m, uint32_t position) {
@@ -160,10 +160,11 @@ static void write_place(struct buf *out, const struct model *m, const struct con
     view_string(out, "site", m->sites[cfg->site].name);
     view_string(out, "area", m->sites[cfg->site].area);
     view_string(out, "position", view_position(m, cfg->position));
-    key_name(out, "tag", cfg->tag == MODEL_NONE ? (struct slice){0} : m->tags[cfg->tag].name);
-    key_name(out, "gateway", cfg->gateway == MODEL_NONE ? (struct slice){0} : m->gateways[cfg->gateway].name);
+    view_name(out, "tag", cfg->tag == MODEL_NONE ? (struct slice){0} : m->tags[cfg->tag].name);
+    view_name(out, "gateway",
+              cfg->gateway == MODEL_NONE ? (struct slice){0} : m->gateways[cfg->gateway].name);
     view_string(out, "kind", slice_str(alarm_kind_name((enum alarm_kind)cfg->kind)));
-    key_name(out, "class", item == NULL ? (struct slice){0} : view_body_name(item->body, "class"));
+    view_name(out, "class", item == NULL ? (struct slice){0} : view_body_name(item->body, "class"));
 }
 
 static void write_numbers(struct buf *out, const struct core *core, uint32_t alarm,
@@ -237,12 +238,12 @@ void view_counts(struct buf *out, const struct core_counts *c) {
 
 /* Records of before base letters were kept have none. */
 static void key_letter(struct buf *out, const char *key, char letter) {
-    key_name(out, key, slice_of(&letter, letter == '\0' ? 0 : 1));
+    view_name(out, key, slice_of(&letter, letter == '\0' ? 0 : 1));
 }
 
 void view_record(struct buf *out, const struct alarm_record *r, struct slice alarm_name) {
     buf_printf(out, "{\"seq\":%llu,\"n\":%llu", (unsigned long long)r->seq, (unsigned long long)r->n);
-    key_name(out, "alarm", alarm_name);
+    view_name(out, "alarm", alarm_name);
     view_string(out, "kind", slice_str(alarm_record_kind_name(r->kind)));
     key_letter(out, "from", r->from);
     key_letter(out, "to", r->to);
@@ -255,7 +256,7 @@ void view_record(struct buf *out, const struct alarm_record *r, struct slice ala
     key_bool(out, "suspect", (r->flags & RECORD_SUSPECT) != 0);
     key_bool(out, "hidden", (r->flags & RECORD_HIDDEN) != 0);
     view_string(out, "cause", slice_str(alarm_cause_name(r->cause)));
-    key_name(out, "reason", slice_str(unshelve_reason_name(r->unshelved)));
+    view_name(out, "reason", slice_str(unshelve_reason_name(r->unshelved)));
     key_time(out, "src", r->src_us);
     key_time(out, "at", r->at_us);
     key_time(out, "until", r->until_us);
@@ -275,7 +276,7 @@ void view_record(struct buf *out, const struct alarm_record *r, struct slice ala
 static void write_past_note(struct buf *out, int64_t since_us, struct slice by, struct slice reason) {
     buf_text(out, "\"since\":");
     view_time(out, since_us);
-    key_name(out, "by", by);
+    view_name(out, "by", by);
     view_string(out, "reason", reason);
     buf_byte(out, '}');
 }
@@ -310,8 +311,8 @@ void view_state(struct buf *out, const struct state_row *row) {
     const struct alarm_record *r = &row->record;
     bool acked = row->acked_us != 0 && row->acked_occ == r->occ;
     buf_printf(out, "{\"seq\":%llu", (unsigned long long)r->seq);
-    key_name(out, "name", row->alarm_name);
-    key_name(out, "position", row->position);
+    view_name(out, "name", row->alarm_name);
+    view_name(out, "position", row->position);
     key_letter(out, "letter", r->to);
     key_letter(out, "base", r->base);
     buf_printf(out, ",\"occ\":%u,\"call\":%u,\"since_ack\":%u,\"priority\":%u", r->occ, r->call,
@@ -321,7 +322,7 @@ void view_state(struct buf *out, const struct state_row *row) {
     key_number(out, "value", r->value);
     key_number(out, "limit", r->limit);
     view_string(out, "unit", slice_str(r->unit));
-    key_name(out, "acked_by", acked ? row->acked_by : (struct slice){0});
+    view_name(out, "acked_by", acked ? row->acked_by : (struct slice){0});
     key_time(out, "acked_at", acked ? row->acked_us : 0);
     key_bool(out, "latched", (r->facts & FACT_LATCHED) != 0);
     key_bool(out, "confirm_due", (r->facts & FACT_CONFIRM_DUE) != 0);

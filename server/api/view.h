@@ -13,6 +13,8 @@ void view_time(struct buf *out, int64_t t_us);
 void view_text(struct buf *out, const struct model_text *text, struct slice fallback);
 /* ,"key":"text" */
 void view_string(struct buf *out, const char *key, struct slice text);
+/* … null if it is empty */
+void view_name(struct buf *out, const char *key, struct slice name);
 /* ALARM of the contract. config is what the core's model was made of. */
 void view_alarm(struct buf *out, const struct core *core, const struct config_set *config, uint32_t alarm);
 /* … without its last brace: more fields follow. */

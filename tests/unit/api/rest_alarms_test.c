@@ -1,4 +1,4 @@
-/* Covers: rest_alarm.c, rest_alarm_reports.c, query.c, view.c */
+/* Covers: rest_alarm.c, rest_alarm_reports.c, rest_alarm_checks.c, query.c, view.c */
 #include "server/api/openapi_json.h"
 #include "server/api/query.h"
 #include "server/api/rest.h"
@@ -64,7 +64,8 @@ static void expect_list(struct rig *rig, const char *query, const char *names) {
     (void)snprintf(path, sizeof path, "/api/alarms?%s", query);
     json_t *json = must(rig, 200, "GET", path, NULL);
     for (size_t i = 0; i < json_array_size(json_object_get(json, "alarms")); i++) {
-        n += (size_t)snprintf(found + n, sizeof found - n, "%s ", text_at(item_at(json, "alarms", i), "name"));
+        n +=
+            (size_t)snprintf(found + n, sizeof found - n, "%s ", text_at(item_at(json, "alarms", i), "name"));
         assert_true(n < sizeof found);
     }
     json_decref(json);
@@ -75,14 +76,15 @@ static void expect_list(struct rig *rig, const char *query, const char *names) {
 }
 
 static void place_them(struct rig *rig) {
-    json_decref(must(rig, 200, "POST", "/api/config",
-                     "{\"reason\":\"r\",\"put\":["
-                     "{\"kind\":\"site\",\"value\":{\"name\":\"S2\",\"area\":\"north\",\"position\":\"desk2\"}},"
-                     "{\"kind\":\"class\",\"value\":{\"name\":\"level\",\"comment\":true,\"shelvable\":false}},"
-                     "{\"kind\":\"alarm\",\"value\":{\"name\":\"S2/L_T2.high\",\"kind\":\"high\",\"tag\":\"S2/"
-                     "L_T2\",\"limit\":8,\"priority\":3,\"class\":\"level\"}},"
-                     "{\"kind\":\"alarm\",\"value\":{\"name\":\"S2/L_T2.low\",\"kind\":\"low\",\"tag\":\"S2/"
-                     "L_T2\",\"limit\":1,\"priority\":4,\"enabled\":false}}]}"));
+    json_decref(
+        must(rig, 200, "POST", "/api/config",
+             "{\"reason\":\"r\",\"put\":["
+             "{\"kind\":\"site\",\"value\":{\"name\":\"S2\",\"area\":\"north\",\"position\":\"desk2\"}},"
+             "{\"kind\":\"class\",\"value\":{\"name\":\"level\",\"comment\":true,\"shelvable\":false}},"
+             "{\"kind\":\"alarm\",\"value\":{\"name\":\"S2/L_T2.high\",\"kind\":\"high\",\"tag\":\"S2/"
+             "L_T2\",\"limit\":8,\"priority\":3,\"class\":\"level\"}},"
+             "{\"kind\":\"alarm\",\"value\":{\"name\":\"S2/L_T2.low\",\"kind\":\"low\",\"tag\":\"S2/"
+             "L_T2\",\"limit\":1,\"priority\":4,\"enabled\":false}}]}"));
 }
 
 static void a_list_is_filtered_by_place_priority_and_state(void **state) {
@@ -92,8 +94,7 @@ static void a_list_is_filtered_by_place_priority_and_state(void **state) {
     level(rig, 9);
     expect_list(rig, "state=all&site=S2&priority=3,4", "S2/L_T2.high S2/L_T2.low S2/gw-s2.clock ");
     expect_list(rig, "state=all&area=north&priority=4", "S2/L_T2.low ");
-    expect_list(rig, "state=all&position=desk2&priority=3,4",
-                "S2/L_T2.high S2/L_T2.low S2/gw-s2.clock ");
+    expect_list(rig, "state=all&position=desk2&priority=3,4", "S2/L_T2.high S2/L_T2.low S2/gw-s2.clock ");
     expect_list(rig, "state=all&position=main&priority=1", "S1/L_T1.high ");
     expect_list(rig, "state=all&area=south", "");
     expect_list(rig, "", "S1/L_T1.high ");
@@ -172,7 +173,7 @@ static void one_alarm_comes_with_its_configuration_and_newest_records(void **sta
     level(rig, 9);
     log_in(rig, "vera");
     json_t *json = must(rig, 200, "GET", "/api/alarm?name=" HIGH_NAME, NULL);
-    assert_int_equal(rig->last_history.history.filter.alarm_key, 8);
+    assert_int_equal(rig->last_history.history.filter.alarm_key, 100);
     assert_int_equal(rig->last_history.history.limit, 20);
     assert_string_equal(text_at(json, "letter"), "B");
     assert_int_equal(number_at(json_object_get(json, "config"), "limit"), 8);
@@ -246,7 +247,7 @@ static void history_is_asked_with_all_its_filters(void **state) {
     assert_string_equal(q->history.filter.position, "desk2");
     assert_int_equal(q->history.filter.n_sites, 1);
     assert_int_equal(q->history.filter.priorities, 1U << 1 | 1U << 4);
-    assert_int_equal(q->history.filter.alarm_key, 8);
+    assert_int_equal(q->history.filter.alarm_key, 100);
     assert_int_equal(q->history.order, HISTORY_BY_SRC);
     assert_int_equal(q->history.before, 7);
     assert_int_equal(q->history.before_src_us, 12);
@@ -275,11 +276,16 @@ static void a_history_that_makes_no_sense_is_refused(void **state) {
         const char *query;
         int status;
         const char *text;
-    } rows[] = {{"kind=fly", 400, "raise,rtn"},          {"kind=raise,", 400, "raise,rtn"},
-                {"kind=", 400, "raise,rtn"},             {"order=up", 400, "seq"},
-                {"order=src&before=1", 400, "next_src"}, {"before=1&before_src=1", 400, "next_src"},
-                {"before=x", 400, "next"},               {"limit=1001", 400, "1 to 1000"},
-                {"from=yesterday", 400, "RFC 3339"},     {"alarm=S1%2Fnone", 404, "S1/none"}};
+    } rows[] = {{"kind=fly", 400, "raise,rtn"},
+                {"kind=raise,", 400, "raise,rtn"},
+                {"kind=", 400, "raise,rtn"},
+                {"order=up", 400, "seq"},
+                {"order=src&before=1", 400, "next_src"},
+                {"before=1&before_src=1", 400, "next_src"},
+                {"before=x", 400, "next"},
+                {"limit=1001", 400, "1 to 1000"},
+                {"from=yesterday", 400, "RFC 3339"},
+                {"alarm=S1%2Fnone", 404, "S1/none"}};
     struct rig *rig = *state;
     char path[256];
     log_in(rig, "vera");
@@ -358,6 +364,37 @@ static void figures_come_with_their_definitions(void **state) {
     json_decref(must(rig, 404, "GET", "/api/alarms/kpi?position=moon", NULL));
 }
 
+static bool has_finding(const json_t *json, const char *code, const char *alarm) {
+    for (size_t i = 0; i < json_array_size(json_object_get(json, "findings")); i++) {
+        const json_t *f = item_at(json, "findings", i);
+        if (strcmp(text_at(f, "code"), code) == 0 && strcmp(text_at(f, "alarm"), alarm) == 0) {
+            assert_true(text_at(f, "text")[0] != '\0');
+            assert_true(json_is_null(json_object_get(f, "other")));
+            return true;
+        }
+    }
+    return false;
+}
+
+static void a_review_holds_the_configuration_against_history(void **state) {
+    struct rig *rig = *state;
+    log_in(rig, "vera");
+    json_t *json = must(rig, 200, "GET", "/api/alarms/checks", NULL);
+    assert_true(json_is_true(json_object_get(json, "history")));
+    assert_non_null(json_string_value(json_object_get(json, "at")));
+    assert_true(has_finding(json, "no_action", "S1/L_T1.high"));
+    assert_true(has_finding(json, "changed_unreviewed", "S1/L_T1.high"));
+    assert_true(has_finding(json, "silent", "S2/gw-s2.comm"));
+    assert_false(has_finding(json, "silent", "S1/L_T1.high")); /* it was raised just now */
+    json_decref(json);
+    rig_call(rig, go_away, NULL);
+    json = must(rig, 200, "GET", "/api/alarms/checks", NULL);
+    assert_true(json_is_false(json_object_get(json, "history")));
+    assert_true(has_finding(json, "no_action", "S1/L_T1.high"));
+    assert_false(has_finding(json, "silent", "S2/gw-s2.comm"));
+    json_decref(json);
+}
+
 static void a_tag_tells_what_its_samples_cost(void **state) {
     struct rig *rig = *state;
     log_in(rig, "vera");
@@ -380,6 +417,7 @@ int main(void) {
         WITH_RIG(a_history_that_makes_no_sense_is_refused),
         WITH_RIG(a_moment_is_told_from_the_journal),
         WITH_RIG(figures_come_with_their_definitions),
+        WITH_RIG(a_review_holds_the_configuration_against_history),
         WITH_RIG(a_tag_tells_what_its_samples_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

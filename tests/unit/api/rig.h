@@ -338,6 +338,17 @@ static inline void rig_states(struct reply *r) {
     r->states.n = 2;
 }
 
+/* A page that is full, of alarms that nobody has but the first (S1/L_T1.high); then an empty one. */
+static inline void rig_raised(const struct request *q, struct reply *r) {
+    static struct raised_row rows[RAISED_LIMIT_MAX];
+    CHECK(q->last_raised.limit <= RAISED_LIMIT_MAX);
+    for (uint32_t i = 0; i < q->last_raised.limit; i++) {
+        rows[i] = (struct raised_row){.alarm_key = 100 + 1000 * (int64_t)i, .at_us = clock_wall_us()};
+    }
+    r->raised.v = rows;
+    r->raised.n = q->last_raised.after_key == 0 ? q->last_raised.limit : 0;
+}
+
 static inline void rig_read(struct rig *rig, const struct request *q, struct reply *r) {
     static const struct sample_point points[] = {{.first_us = 10,
                                                   .last_us = 20,
@@ -385,6 +396,8 @@ static inline void rig_read(struct rig *rig, const struct request *q, struct rep
     } else if (q->kind == REQ_ALARM_KPI || q->kind == REQ_ALARM_BAD_ACTORS) {
         r->figures.v = figures;
         r->figures.n = 2;
+    } else if (q->kind == REQ_ALARM_LAST_RAISED) {
+        rig_raised(q, r);
     } else if (q->kind == REQ_CONFIG_HISTORY) {
         r->revisions.v = revisions;
         r->revisions.n = 1;
