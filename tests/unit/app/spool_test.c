@@ -207,7 +207,6 @@ static void a_line_that_a_crash_tore_is_cut_off(void **state) {
         add(s, 3, 3);
         sync_it(s);
         spool_close(&s);
-        torn = torn < two + 98 ? two + 97 : torn;
     }
     expect_left(p, 1, 3);
 }
