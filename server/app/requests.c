@@ -94,11 +94,10 @@ void requests_alarm(struct app *a, uint64_t token, const struct request *r) {
         return;
     }
     apply_all(a, &q, r);
-    if (q.seq <= a->journaled_seq) {
-        answer(a, &q);
-    } else if (a->store_state != STORE_AWAY) {
+    bool stored = q.seq <= a->journaled_seq;
+    if (!stored && a->store_state != STORE_AWAY) {
         a->requests[a->n_requests++] = q;
-    } else if (spooled(a)) {
+    } else if (stored || spooled(a)) {
         answer(a, &q);
     } else {
         refuse_late(a, &q);

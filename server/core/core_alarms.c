@@ -268,8 +268,9 @@ void core_alarm_ack(struct core *core, const struct event *event, const struct e
     struct effect effect = {.kind = EFFECT_REPLY,
                             .reply = {.token = event->request.token, .alarm = alarm, .result = result}};
     if (result == ALARM_OK) {
-        const struct cause cause = {
-            .actor_key = event->request.ask.actor_key, .actor = event->request.ask.actor, .comment = event->request.ask.comment};
+        const struct cause cause = {.actor_key = event->request.ask.actor_key,
+                                    .actor = event->request.ask.actor,
+                                    .comment = event->request.ask.comment};
         set_state(core, alarm, ALARM_EVENT_ACK, core->now_us, &cause, sink);
         effect.reply.seq = core->journal_seq;
     }

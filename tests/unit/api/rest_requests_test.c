@@ -1,4 +1,4 @@
-/* Covers: rest_requests.c */
+/* Covers: request_list.c, rest_requests.c, change.c */
 #include "server/api/rest.h"
 #include "tests/unit/api/talk.h"
 
