@@ -5,6 +5,7 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/checkpoint.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
 #include "server/app/spool.h"
@@ -49,7 +50,8 @@ struct app {
     struct model *model;
     struct core *core;
     struct now now;
-    struct alarm_record *records; /* emitted in this turn, in order */
+    struct app_checkpoint checkpoint; /* of the alarms' accumulators */
+    struct alarm_record *records;     /* emitted in this turn, in order */
     uint32_t n_records;
     uint32_t cap_records;
     struct spool *spool; /* NULL: none is configured */
@@ -85,6 +87,7 @@ void app_stop(struct app *a, int exit_code);
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
 void turn_end(struct app *a);
+struct app_checkpoint_host app_checkpoint_host(struct app *a);
 struct effect_sink app_sink(struct app *a);
 
 /* route.c: what the adapters call. */

@@ -77,6 +77,20 @@ static void route_records(struct app *a) {
     }
 }
 
+static uint32_t on_take(void *ctx, uint32_t first, struct alarm_accumulator *ret, uint32_t max) {
+    const struct app *a = ctx;
+    return core_accumulators(a->core, first, ret, max);
+}
+
+static void on_checkpoint(void *ctx, const struct alarm_accumulator *v, uint32_t n, int64_t at_us) {
+    struct app *a = ctx;
+    store_checkpoint(a->store, v, n, at_us);
+}
+
+struct app_checkpoint_host app_checkpoint_host(struct app *a) {
+    return (struct app_checkpoint_host){.ctx = a, .take = on_take, .store = on_checkpoint};
+}
+
 static void route_changes(struct app *a) {
     static const uint32_t most = APP_CHANGED_MAX;
     uint32_t tags[APP_CHANGED_MAX];
@@ -126,6 +140,8 @@ void turn_end(struct app *a) {
         }
         /* 2. Transitions to the journal and the screens. */
         route_records(a);
+        struct app_checkpoint_host host = app_checkpoint_host(a);
+        app_checkpoint_turn(&a->checkpoint, &host, now_us, mono_us);
     }
     if (!a->stopping) {
         /* 3. Durability first: submit what waits. Its commit comes back as an event. */

@@ -50,6 +50,10 @@ struct rig {
     struct rig_reply replies[RIG_REPLIES_MAX];
     struct sample_point points[2000];
     struct history_row history[64];
+    struct state_row states[16]; /* without their texts */
+    struct raised_row raised[16];
+    size_t n_accumulators;
+    struct alarm_accumulator accumulators[16];
     uint32_t n_settled;
     struct rig_settled settled[16];
     uint32_t config_changes;
@@ -65,6 +69,10 @@ static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     r->n_records = boot->n_records;
     for (size_t i = 0; i < boot->n_records && i < 16; i++) {
         r->records[i] = boot->records[i];
+    }
+    r->n_accumulators = boot->n_accumulators;
+    for (size_t i = 0; i < boot->n_accumulators && i < 16; i++) {
+        r->accumulators[i] = boot->accumulators[i];
     }
 }
 
@@ -115,6 +123,33 @@ static inline void rig_on_settled(void *ctx, uint64_t token, const struct store_
     }
 }
 
+/* "S1/A.high main anna 5|bert 6 why|carl 7 broken|[\"rule\"];" for each alarm. */
+static inline void rig_copy_states(struct rig *r, struct rig_reply *copy, const struct reply *reply) {
+    size_t n = 0;
+    assert_true(reply->states.n <= 16);
+    for (uint32_t i = 0; i < reply->states.n; i++) {
+        const struct state_row *s = &reply->states.v[i];
+        r->states[i] = *s;
+        n += (size_t)snprintf(
+            copy->text + n, sizeof copy->text - n, "%.*s %.*s %.*s %lld|%.*s %lld %.*s|%.*s %lld %.*s|%.*s;",
+            SLICE_ARG(s->alarm_name), SLICE_ARG(s->position), SLICE_ARG(s->acked_by), (long long)s->acked_us,
+            SLICE_ARG(s->shelved_by), (long long)s->shelved_us, SLICE_ARG(s->shelved_reason),
+            SLICE_ARG(s->out_of_service_by), (long long)s->out_of_service_us,
+            SLICE_ARG(s->out_of_service_reason), SLICE_ARG(s->suppressors));
+    }
+}
+
+/* "name=value text (definition)" lines, texts cut. */
+static inline void rig_copy_figures(struct rig_reply *copy, const struct reply *reply) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < reply->figures.n && n < sizeof copy->text; i++) {
+        const struct figure_row *f = &reply->figures.v[i];
+        assert_true(f->definition.n > 0);
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%.*s=%.6g %.*s\n", SLICE_ARG(f->name),
+                              f->value, (int)(f->text.n < 300 ? f->text.n : 300), f->text.p);
+    }
+}
+
 static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *reply) {
     struct rig *r = ctx;
     struct rig_reply *copy = &r->replies[r->n_replies++ % RIG_REPLIES_MAX];
@@ -131,6 +166,13 @@ static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *r
         if (reply->history.n > 0) {
             (void)snprintf(copy->text, sizeof copy->text, "%.*s", SLICE_ARG(reply->history.v[0].alarm_name));
         }
+    } else if (reply->kind == REQ_ALARM_STATE_AT) {
+        rig_copy_states(r, copy, reply);
+    } else if (reply->kind == REQ_ALARM_LAST_RAISED) {
+        assert_true(reply->raised.n <= 16);
+        memcpy(r->raised, reply->raised.v, reply->raised.n * sizeof r->raised[0]);
+    } else if (reply->kind == REQ_ALARM_KPI || reply->kind == REQ_ALARM_BAD_ACTORS) {
+        rig_copy_figures(copy, reply);
     } else if (reply->kind == REQ_CONFIG_HISTORY && reply->revisions.n > 0) {
         const struct revision_row *row = &reply->revisions.v[0];
         (void)snprintf(copy->text, sizeof copy->text, "%.*s|%.*s|%.*s", SLICE_ARG(row->actor),
