@@ -511,6 +511,9 @@ static void what_would_not_be_right_is_refused_with_its_place(void **state) {
         const char *pointer = text_at(json_array_get(json_object_get(json, "errors"), 0), "pointer");
         assert_non_null(pointer);
         assert_memory_equal(pointer, rows[i].pointer, strlen(rows[i].pointer));
+        if (strcmp(rows[i].pointer, "/value/tag") == 0) {
+            assert_string_equal(text_at(json_array_get(json_object_get(json, "errors"), 0), "code"), "E_TAG");
+        }
         json_decref(json);
     }
     /* A site that still has gateways and tags. */

@@ -87,6 +87,13 @@ static void a_silence_is_told_behind_the_event_that_it_followed(void **state) {
         assert_string_equal(text_at(m, "op"), story[i]);
         json_decref(m);
     }
+    /* Who knows the event may not have heard what followed it. */
+    resume(&s, epoch, n + 1);
+    for (size_t i = 1; i < COUNT(story); i++) {
+        m = next_of(&s, "alarm", "silence");
+        assert_string_equal(text_at(m, "op"), story[i]);
+        json_decref(m);
+    }
     /* Who knows the event behind it need not hear it. */
     resume(&s, epoch, n + 2);
     level(rig, 9);

@@ -173,7 +173,7 @@ static void one_alarm_comes_with_its_configuration_and_newest_records(void **sta
     level(rig, 9);
     log_in(rig, "vera");
     json_t *json = must(rig, 200, "GET", "/api/alarm?name=" HIGH_NAME, NULL);
-    assert_int_equal(rig->last_history.history.filter.alarm_key, 100);
+    assert_int_equal(rig->last_history.history.filter.alarm_key, RIG_ALARM_KEY);
     assert_int_equal(rig->last_history.history.limit, 20);
     assert_string_equal(text_at(json, "letter"), "B");
     assert_int_equal(number_at(json_object_get(json, "config"), "limit"), 8);
@@ -247,7 +247,7 @@ static void history_is_asked_with_all_its_filters(void **state) {
     assert_string_equal(q->history.filter.position, "desk2");
     assert_int_equal(q->history.filter.n_sites, 1);
     assert_int_equal(q->history.filter.priorities, 1U << 1 | 1U << 4);
-    assert_int_equal(q->history.filter.alarm_key, 100);
+    assert_int_equal(q->history.filter.alarm_key, RIG_ALARM_KEY);
     assert_int_equal(q->history.order, HISTORY_BY_SRC);
     assert_int_equal(q->history.before, 7);
     assert_int_equal(q->history.before_src_us, 12);

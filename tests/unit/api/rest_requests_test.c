@@ -319,8 +319,42 @@ static void while_the_database_is_away_nothing_is_done_that_it_must_keep(void **
     assert_int_equal(rig->n_asked, 0);
     assert_int_equal(status_of(rig, "POST", REQUESTS, "{\"items\":[{" HIGH ",\"do\":\"ack\",\"call\":1}]}"),
                      503);
+    assert_int_equal(
+        status_of(rig, "POST", REQUESTS, "{\"items\":[{" HIGH ",\"do\":\"disable\",\"reason\":\"r\"}]}"),
+        503);
     rig_call(rig, come_back, NULL);
     expect(rig, "{" HIGH ",\"do\":\"disable\",\"reason\":\"one\"}", "OK"); /* the way is free again */
+}
+
+static void be_late(struct rig *rig, void *ctx) {
+    rig->late = *(const bool *)ctx;
+}
+
+static void what_is_not_confirmed_leaves_the_settings_as_they_are(void **state) {
+    struct rig *rig = *state;
+    bool late = true;
+    level(rig, 9);
+    log_in(rig, "erna");
+    rig_call(rig, be_late, &late);
+    json_decref(must(rig, 503, "POST", REQUESTS,
+                     "{\"items\":[{" HIGH ",\"do\":\"disable\",\"reason\":\"one\"},"
+                     "{" HIGH ",\"do\":\"ack\",\"call\":1}]}"));
+    assert_int_equal(rig->n_changes, 0);
+    late = false;
+    rig_call(rig, be_late, &late);
+    expect(rig, "{" HIGH ",\"do\":\"disable\",\"reason\":\"two\"}", "OK"); /* no change is in the way */
+    assert_string_equal(rig->changed_reason, "two");
+}
+
+static void a_group_of_the_configuration_is_not_suppressed_by_hand(void **state) {
+    struct rig *rig = *state;
+    log_in(rig, "erna");
+    json_decref(must(rig, 200, "POST", "/api/config",
+                     "{\"reason\":\"r\",\"put\":[{\"kind\":\"group\",\"value\":{\"name\":\"trip\"}}]}"));
+    json_t *json = must(rig, 422, "POST", REQUESTS,
+                        "{\"items\":[{" HIGH ",\"do\":\"unsuppress\",\"source\":\"trip\"}]}");
+    assert_string_equal(text_at(item_at(json, "errors", 0), "pointer"), "/items/0/source");
+    json_decref(json);
 }
 
 /* --- silence */
@@ -354,6 +388,8 @@ int main(void) {
         WITH_RIG(a_mixed_list_is_one_revision_behind_what_the_core_did),
         WITH_RIG(a_revision_that_is_refused_is_told_where_it_was_asked),
         WITH_RIG(while_the_database_is_away_nothing_is_done_that_it_must_keep),
+        WITH_RIG(what_is_not_confirmed_leaves_the_settings_as_they_are),
+        WITH_RIG(a_group_of_the_configuration_is_not_suppressed_by_hand),
         WITH_RIG(a_sound_is_stopped_without_a_body_or_at_a_position_that_exists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

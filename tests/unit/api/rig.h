@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RIG_SESSIONS = 64, RIG_PENDING = 64, RIG_AUDITS = 256, RIG_USERS = 6 };
+enum { RIG_SESSIONS = 64, RIG_PENDING = 64, RIG_AUDITS = 256, RIG_USERS = 6, RIG_ALARM_KEY = 20000 };
 
 #define RIG_PASSWORD "correct horse battery"
 #define RIG_CODE     "abcd-efgh-2345-wxyz"
@@ -66,6 +66,7 @@ struct rig {
     char changed_reason[REASON_SIZE]; /* of the last change of the configuration */
     uint32_t n_changes;
     bool refuse_changes; /* the database refuses them */
+    bool late;           /* the database does not confirm what is asked of alarms */
     uint64_t durable;    /* what the host calls durable */
     uint64_t journal_sent;
     int64_t revision;
@@ -140,7 +141,7 @@ static inline void rig_configure(struct rig *rig) {
     CHECK(config_set_complete(rig->config, rig_no_change, NULL, &err) == OK);
     const struct config_item *item = NULL;
     for (uint32_t i = 0; (item = config_set_at(rig->config, CONFIG_ALARM, i)) != NULL; i++) {
-        CHECK(config_set_stored(rig->config, CONFIG_ALARM, item->name, 100 + (int64_t)i, 1) == OK);
+        CHECK(config_set_stored(rig->config, CONFIG_ALARM, item->name, RIG_ALARM_KEY + (int64_t)i, 1) == OK);
     }
 }
 
@@ -338,15 +339,17 @@ static inline void rig_states(struct reply *r) {
     r->states.n = 2;
 }
 
-/* A page that is full, of alarms that nobody has but the first (S1/L_T1.high); then an empty one. */
+/* A page that is full, of alarms that are gone; then one with S1/L_T1.high alone. */
 static inline void rig_raised(const struct request *q, struct reply *r) {
-    static struct raised_row rows[RAISED_LIMIT_MAX];
-    CHECK(q->last_raised.limit <= RAISED_LIMIT_MAX);
-    for (uint32_t i = 0; i < q->last_raised.limit; i++) {
-        rows[i] = (struct raised_row){.alarm_key = 100 + 1000 * (int64_t)i, .at_us = clock_wall_us()};
+    static struct raised_row rows[RIG_ALARM_KEY];
+    uint32_t n = q->last_raised.after_key == 0 ? q->last_raised.limit : 1;
+    CHECK(n < RIG_ALARM_KEY);
+    for (uint32_t i = 0; i < n; i++) {
+        rows[i] = (struct raised_row){.alarm_key = n == 1 ? RIG_ALARM_KEY : 1 + (int64_t)i,
+                                      .at_us = clock_wall_us()};
     }
     r->raised.v = rows;
-    r->raised.n = q->last_raised.after_key == 0 ? q->last_raised.limit : 0;
+    r->raised.n = n;
 }
 
 static inline void rig_read(struct rig *rig, const struct request *q, struct reply *r) {
@@ -435,6 +438,9 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
         return;
     case REQ_ALARM:
         rig_alarms(rig, q, r);
+        if (rig->late) {
+            r->status = error_set(&r->error, ERR_TIMEOUT, "rig", "not confirmed");
+        }
         return;
     case REQ_SILENCE:
         rig_apply(rig, &(struct event){.kind = EVENT_SILENCE, .silence = {.position = q->silence.position}});
