@@ -178,7 +178,7 @@ create function alarm_state_at(p_at_us bigint)
                    acked_seq bigint, shelved_seq bigint, out_of_service_seq bigint, suppressed_seqs bigint[])
     language sql stable as
 $$
-    select s.* from alarm_journal_keys(0) k cross join lateral alarm_state_of(k.alarm_key, p_at_us) s
+    select s.* from alarm_journal_keys(-9223372036854775808) k cross join lateral alarm_state_of(k.alarm_key, p_at_us) s
 $$;
 comment on function alarm_state_at(bigint) is
     'Every alarm as the room knew it at a server time (microseconds since 1970, UTC), from the journal alone: see '

@@ -15,8 +15,7 @@
  * alarm_journal_src_idx. */
 #define HISTORY                                                                                              \
     "select " RECORD_SELECT ", coalesce(k.name, '') from alarm_journal j left join config_key k on k.key = " \
-                            "j.alarm_key where " FILTER                                                      \
-    " and ($7 <> 1 or j.kind = $8) and ($7 < 2 or j.kind = any($9))"
+    "j.alarm_key where " FILTER " and ($7 <> 1 or j.kind = $8) and ($7 < 2 or j.kind = any($9))"
 #define HISTORY_BY_ROOM HISTORY " and j.seq < $10 and j.at_us >= $12 and j.at_us < $13 order by "
 static const char history_alarm_sql[] = HISTORY_BY_ROOM "j.n desc limit $11";
 static const char history_all_sql[] = HISTORY_BY_ROOM "j.seq desc limit $11";
@@ -93,7 +92,7 @@ static void filter_args(struct pg_args *args, const struct alarm_filter *f) {
     pg_arg_i64(args, f->site_key);
     pg_arg_i32(args, f->sites != NULL);
     pg_array_i64_begin(args);
-    for (uint32_t i = 0; i < f->n_sites; i++) {
+    for (uint32_t i = 0; f->sites != NULL && i < f->n_sites; i++) {
         pg_array_i64(args, f->sites[i]);
     }
     pg_array_end(args);

@@ -3,7 +3,7 @@
 #include "server/base/check.h"
 #include "server/store/load.h"
 #include "server/store/lock.h"
-#include "server/store/record_sql.h"
+#include "server/store/restore.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,8 @@ struct boot {
     bool waiting; /* for that: then everything is loaded */
     int64_t revision; /* newest that the host knows */
     struct store_boot found;
-    struct alarm_record *records;
+    struct restore restore;
+    PGresult *items; /* of the configuration, while the journal is read */
     struct alarm_accumulator *accumulators;
     uint32_t handles;
     void (*on_closed)(void *ctx);
@@ -71,19 +72,12 @@ static const char revision_sql[] = "select coalesce(max(revision), 0) from confi
 static const char items_sql[] =
     "select kind, name, key, revision, body::text from config_now order by kind, name";
 static const char keys_sql[] = "select kind, name, key from config_key";
-/* What the core folds: of each alarm the newest record and those that say what it does not (who acknowledged,
- * who hides it and why). By the indexes of alarm_state_of, then by alarm_journal_pk. */
-static const char records_sql[] =
-    "select " RECORD_SELECT "  from (select distinct unnest(array[s.seq, s.acked_seq, s.shelved_seq, "
-    "s.out_of_service_seq] || s.suppressed_seqs) as seq"
-    "          from alarm_state_at(9223372036854775807) s) w"
-    "  join alarm_journal j using (seq) order by j.seq";
 static const char accumulators_sql[] = "select alarm_key, amount from alarm_accumulator order by alarm_key";
 /* By alarm_journal_pk. */
 static const char state_sql[] =
     "select coalesce((select max(seq) from alarm_journal), 0), (select count(*) from app_user)";
 
-enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, RECORDS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT };
+enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT };
 
 static enum status take_keys(struct boot *b, const PGresult *r) {
     enum status status = OK;
@@ -102,16 +96,18 @@ static void open_connection(struct boot *b) {
 }
 
 static void free_found(struct boot *b) {
-    free(b->records);
+    restore_done(&b->restore);
     free(b->accumulators);
-    b->records = NULL;
+    PQclear(b->items);
     b->accumulators = NULL;
+    b->items = NULL;
 }
 
 static void finish_first_load(struct boot *b, struct config_set *set) {
     struct store_boot found = b->found;
     found.config = set;
-    found.records = b->records;
+    found.records = b->restore.records;
+    found.n_records = b->restore.n;
     found.accumulators = b->accumulators;
     b->revision = found.revision;
     b->loaded = true;
@@ -162,32 +158,35 @@ static void take_accumulators(struct boot *b, const PGresult *r) {
     b->found.n_accumulators = n;
 }
 
-static bool take_records(struct boot *b, const PGresult *r) {
-    size_t n = (size_t)PQntuples(r);
-    b->records = calloc(n + 1, sizeof *b->records);
-    CHECK(b->records != NULL); /* at a start: nothing to go on with */
-    for (size_t i = 0; i < n; i++) {
-        if (!record_read(r, (int)i, 0, &b->records[i])) {
-            return false;
-        }
-    }
-    b->found.n_records = n;
-    return true;
-}
-
-static void start_load(struct boot *b, struct pg_answer *answer) {
-    enum status status = take_keys(b, answer->results[KEYS_RESULT]);
-    CHECK(status == OK); /* only memory can be missing */
+/* Takes items. */
+static void start_load(struct boot *b, PGresult *items, int64_t revision) {
     struct boot_load *load = malloc(sizeof *load);
     CHECK(load != NULL);
-    *load = (struct boot_load){.boot = b,
-                               .connection = b->connection,
-                               .revision = pg_get_i64(answer->results[REVISION_RESULT], 0, 0)};
+    *load = (struct boot_load){.boot = b, .connection = b->connection, .revision = revision};
     b->loading = true;
     b->handles++;
+    load_config_set(b->cfg.loop, items, on_config_set, load);
+}
+
+static PGresult *take_items(struct boot *b, struct pg_answer *answer) {
+    enum status status = take_keys(b, answer->results[KEYS_RESULT]);
+    CHECK(status == OK); /* only memory can be missing */
     PGresult *items = answer->results[ITEMS_RESULT];
     answer->results[ITEMS_RESULT] = NULL;
-    load_config_set(b->cfg.loop, items, on_config_set, load);
+    return items;
+}
+
+static void on_restored(void *ctx, struct pg_answer *failure) {
+    struct boot *b = ctx;
+    if (failure == NULL) {
+        PGresult *items = b->items;
+        b->items = NULL;
+        start_load(b, items, b->found.revision);
+    } else if (failure->outcome == PG_DONE) {
+        die(b, &failure->error);
+    } else {
+        (void)usable(b, failure);
+    }
 }
 
 static void on_all_read(void *ctx, struct pg_answer *answer) {
@@ -197,23 +196,20 @@ static void on_all_read(void *ctx, struct pg_answer *answer) {
     }
     free_found(b);
     take_accumulators(b, answer->results[ACCUMULATORS_RESULT]);
-    if (!take_records(b, answer->results[RECORDS_RESULT])) {
-        struct error err;
-        (void)error_set(&err, ERR_UNSUPPORTED, "alarm_journal",
-                        "a record has a kind or cause that this program does not know");
-        die(b, &err);
-        return;
-    }
+    b->items = take_items(b, answer);
     b->found.revision = pg_get_i64(answer->results[REVISION_RESULT], 0, 0);
     b->found.journal_seq = (uint64_t)pg_get_i64(answer->results[STATE_RESULT], 0, 0);
     b->found.users = (uint32_t)pg_get_i64(answer->results[STATE_RESULT], 0, 1);
-    start_load(b, answer);
+    if (pg_has_room(b->cfg.pg)) {
+        restore_begin(&b->restore);
+    }
 }
 
 static void on_config_read(void *ctx, struct pg_answer *answer) {
     struct boot *b = ctx;
     if (usable(b, answer)) {
-        start_load(b, answer);
+        int64_t revision = pg_get_i64(answer->results[REVISION_RESULT], 0, 0);
+        start_load(b, take_items(b, answer), revision);
     } else {
         b->loading = false;
     }
@@ -258,7 +254,6 @@ static void load_all(struct boot *b) {
     pg_send(b->cfg.pg, revision_sql, NULL);
     pg_send(b->cfg.pg, items_sql, NULL);
     pg_send(b->cfg.pg, keys_sql, NULL);
-    pg_send(b->cfg.pg, records_sql, NULL);
     pg_send(b->cfg.pg, accumulators_sql, NULL);
     pg_send(b->cfg.pg, state_sql, NULL);
     pg_end(b->cfg.pg);
@@ -361,6 +356,7 @@ enum status boot_new(const struct boot_config *cfg, struct boot **ret, struct er
         return error_set(err, ERR_NOMEM, "store", "no memory");
     }
     b->cfg = *cfg;
+    b->restore = (struct restore){.pg = cfg->pg, .ctx = b, .on_done = on_restored};
     struct lock_config lock = {.loop = cfg->loop,
                                .pg = cfg->pg,
                                .object = LOCK_SERVER,

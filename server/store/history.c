@@ -61,7 +61,9 @@ static enum status failed(struct history *h, const PGresult *r, struct error *er
     char text[400];
     (void)snprintf(text, sizeof text, "%s", PQerrorMessage(h->conn));
     for (char *p = text; *p != '\0'; p++) {
-        *p = *p == '\n' ? ' ' : *p;
+        if (*p == '\n') {
+            *p = ' ';
+        }
     }
     h->failed = true;
     const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);

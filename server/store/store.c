@@ -34,7 +34,8 @@ struct store {
     struct query *query;
     uv_timer_t timer;
     bool loaded;
-    bool open; /* the events connection has passed its checks */
+    bool locked; /* this server has the database */
+    bool open;   /* … and the events connection has passed its checks */
     bool stopping;
     enum store_state state;
     bool state_told;
@@ -52,11 +53,10 @@ static const struct error *trouble(const struct store *s) {
         return pg_error(s->pg);
     }
     const struct error *err = events_trouble(s->events);
-    if (err != NULL || !s->open) {
-        return err;
+    if (err == NULL && s->locked) {
+        err = journal_trouble(s->journal);
     }
-    err = journal_trouble(s->journal);
-    return err != NULL ? err : ingest_trouble(s->ingest);
+    return err == NULL && s->open ? ingest_trouble(s->ingest) : err;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -137,6 +137,7 @@ static void on_changed(void *ctx, int64_t revision, struct config_set *set) {
 
 static void on_locked(void *ctx) {
     struct store *s = ctx;
+    s->locked = true;
     journal_start(s->journal);
 }
 
@@ -166,6 +167,7 @@ static void on_up(void *ctx) {
 
 static void on_down(void *ctx) {
     struct store *s = ctx;
+    s->locked = false;
     s->open = false;
     boot_down(s->boot);
     events_down(s->events);
@@ -235,28 +237,18 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
     return pg_new(&cfg, &s->pg, err);
 }
 
-/* After the migrations were read, only memory can be missing; then the program ends here. */
-static void make_parts(struct store *s, const struct store_config *cfg) {
-    struct error err;
-    enum status status = make_connection(s, cfg->conninfo, &err);
-    CHECK(status == OK);
-    status = make_events(s, &err);
-    CHECK(status == OK);
-    status = make_checkpoint(s, &err);
-    CHECK(status == OK);
-    status = make_journal(s, cfg->conninfo, &err);
-    CHECK(status == OK);
-    status = make_boot(s, &err);
-    CHECK(status == OK);
-    status = ingest_new(cfg, &s->host, &s->ingest, &err);
-    CHECK(status == OK);
-    status = query_new(cfg, &s->host, &s->query, &err);
-    CHECK(status == OK);
-    int rc = uv_timer_init(s->loop, &s->timer);
-    CHECK(rc == 0);
-    s->timer.data = s;
-    rc = uv_timer_start(&s->timer, on_timer, STATE_TICK_MS, STATE_TICK_MS);
-    CHECK(rc == 0);
+static enum status make_people(struct store *s, const char *conninfo, struct error *err) {
+    enum status status = make_connection(s, conninfo, err);
+    status = status == OK ? make_events(s, err) : status;
+    status = status == OK ? make_checkpoint(s, err) : status;
+    return status == OK ? make_boot(s, err) : status;
+}
+
+static enum status make_parts(struct store *s, const struct store_config *cfg, struct error *err) {
+    enum status status = make_people(s, cfg->conninfo, err);
+    status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
+    status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
+    return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
 }
 
 enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
@@ -282,7 +274,13 @@ enum status store_new(const struct store_config *cfg, const struct store_host *h
     s->loop = cfg->loop;
     s->migrations = migrations;
     keys_init(&s->keys, seed);
-    make_parts(s, cfg);
+    status = make_parts(s, cfg, err);
+    CHECK(status == OK); /* only memory can be missing here; then the program ends */
+    int rc = uv_timer_init(s->loop, &s->timer);
+    CHECK(rc == 0);
+    s->timer.data = s;
+    rc = uv_timer_start(&s->timer, on_timer, STATE_TICK_MS, STATE_TICK_MS);
+    CHECK(rc == 0);
     pg_start(s->pg);
     *ret = s;
     return OK;

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { Penstock, root, until } from '../lib/penstock.mjs';
+import { Penstock, root, serverConninfo, until } from '../lib/penstock.mjs';
 
 const compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true });
 const dockerfile = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
@@ -49,6 +49,16 @@ test('no secret is in the image or in the compose file', () => {
   for (const pattern of ['.git', 'build', '.state']) assert.ok(readFileSync(join(root, '.dockerignore'), 'utf8').split('\n').includes(pattern));
 });
 
+test('the server of the containers is not the owner of the database', () => {
+  const { roles, setup, penstockd } = compose.services;
+  const user = (conninfo) => /user=(\S+)/.exec(conninfo)[1];
+  assert.equal(user(setup.environment.PENSTOCK_DB), compose.services.postgres.environment.POSTGRES_USER);
+  assert.equal(user(penstockd.environment.PENSTOCK_SERVER_DB), 'penstock_app');
+  assert.equal(penstockd.environment.PGPASSWORD, roles.environment.PENSTOCK_APP_PASSWORD);
+  assert.notEqual(penstockd.environment.PGPASSWORD, setup.environment.PGPASSWORD);
+  assert.match(roles.command[0], /penstock_app/);
+});
+
 test('what the Dockerfile copies is there', () => {
   for (const [, sources] of dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
     for (const source of sources.split(' ')) assert.ok(existsSync(join(root, source)), source);
@@ -63,7 +73,8 @@ test('setup, server, gateway and health run as in the containers', async () => {
     mkdirSync(share);
     for (const [name, target] of [['migrations', 'migrations'], ['web', 'web/dist'], ['deploy', 'deploy']]) symlinkSync(join(root, target), join(share, name));
     const env = {
-      ...process.env, PENSTOCK_SHARE: share, PENSTOCK_STATE: p.dir, PENSTOCK_BIN: p.bin, PENSTOCK_DB: p.conninfo, PENSTOCK_ADDRESS: '127.0.0.1',
+      ...process.env, PENSTOCK_SHARE: share, PENSTOCK_STATE: p.dir, PENSTOCK_BIN: p.bin, PENSTOCK_DB: p.conninfo,
+      PENSTOCK_SERVER_DB: serverConninfo(p.conninfo), PENSTOCK_ADDRESS: '127.0.0.1',
       PENSTOCK_LINK_PORT: '0', PENSTOCK_WEB_PORT: '0', PENSTOCK_SERVER: '127.0.0.1',
     };
     const container = join(root, 'deploy/container');

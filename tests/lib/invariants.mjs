@@ -13,10 +13,15 @@ export async function alarmJournalBreaches(p) {
       `select alarm_key, n, from_letter, before from (select alarm_key, n, from_letter, lag(to_letter, 1, 'A') over w as before
          from alarm_journal window w as (partition by alarm_key order by n)) t where from_letter <> before`,
     'n follows seq': 'select alarm_key from (select alarm_key, seq, lag(seq) over (partition by alarm_key order by n) as before from alarm_journal) t where seq <= before',
-    'occurrences and calls rise by one at a raise and stay otherwise':
+    'an occurrence is made by a raise, a call by a raise or by what announces anew':
       `select alarm_key, n from (select alarm_key, n, kind, occ, call, lag(occ, 1, 0::bigint) over w as occ0, lag(call, 1, 0::bigint) over w as call0
          from alarm_journal window w as (partition by alarm_key order by n)) t
-       where case when kind in ('raise', 'reraise') then occ <> occ0 + 1 or call <= call0 else occ <> occ0 or call <> call0 end`,
+       where case when kind in ('raise', 'reraise') then occ <> occ0 + 1 or call <= call0
+         when kind in ('reannounce', 'escalate', 'prio', 'unshelve', 'unsuppress', 'oos_off') then occ <> occ0 or call < call0
+         else occ <> occ0 or call <> call0 end`,
+    'the state at the end is what the newest records say':
+      `select alarm_key from alarm_now n full join alarm_state_at(9223372036854775807) s using (alarm_key)
+        where (s.letter, s.n) is distinct from (n.to_letter, n.n)`,
     'server time never falls': 'select seq from (select seq, at_us, lag(at_us) over (order by seq) as before from alarm_journal) t where at_us < before',
   };
   const breaches = [];

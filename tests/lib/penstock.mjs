@@ -37,6 +37,9 @@ function pgOptions(conninfo) {
   return { host: o.host, port: Number(o.port ?? 5432), database: o.dbname, user: o.user };
 }
 
+/** The same database for penstockd, whose role may add to journals and not change them; the owner migrates and administers. */
+export const serverConninfo = (conninfo) => `${conninfo} user=penstock_app`;
+
 pg.types.setTypeParser(20, (text) => BigInt(text)); // int8: sequence numbers and times do not fit a double
 
 export class Penstock {
@@ -126,7 +129,7 @@ export class Penstock {
 
   serverConfig(settings = {}) {
     return {
-      db: this.conninfo,
+      db: serverConninfo(this.conninfo),
       migrations: join(root, 'migrations'),
       ports_file: join(this.dir, 'ports.json'),
       ...this.settings,

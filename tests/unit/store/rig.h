@@ -37,6 +37,7 @@ struct rig {
     uint32_t users;
     size_t n_records;
     struct alarm_record records[16];
+    bool records_in_order;
     uint64_t journaled;
     uint64_t n_ingested;
     struct store_key ingested[RIG_KEYS_MAX];
@@ -69,6 +70,10 @@ static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     r->n_records = boot->n_records;
     for (size_t i = 0; i < boot->n_records && i < 16; i++) {
         r->records[i] = boot->records[i];
+    }
+    r->records_in_order = true;
+    for (size_t i = 1; i < boot->n_records; i++) {
+        r->records_in_order = r->records_in_order && boot->records[i].seq > boot->records[i - 1].seq;
     }
     r->n_accumulators = boot->n_accumulators;
     for (size_t i = 0; i < boot->n_accumulators && i < 16; i++) {

@@ -1,4 +1,5 @@
-/* Covers: alarm_sql.c, figures_sql.c */
+/* Covers: alarm_sql.c, figures_sql.c, restore.c */
+#include "server/store/restore.h"
 #include "tests/unit/store/rig.h"
 
 static struct pgtest pg;
@@ -131,6 +132,25 @@ static void a_start_loads_what_the_core_must_fold_in_order(void **state) {
         assert_string_equal(text, expected[n - 1]);
         rig_stop(&r, 5000);
     }
+}
+
+/* More alarms than one page, and several records of each. */
+static void a_start_loads_every_alarm_of_a_large_plant(void **state) {
+    (void)state;
+    enum { N = 2 * RESTORE_PAGE + 1 };
+    rig_migrate(&pg);
+    pgtest_do(&pg,
+              "insert into alarm_journal (seq, n, alarm_key, site_key, tag_key, revision, kind, from_letter,"
+              " to_letter, occ, call, priority, src_us, at_us, raised_us, quality, actor_key, actor, comment)"
+              " select g, (g - 1) / %d + 1, (g - 1) %% %d - 5, 1, 1, 1, case when g <= %d then 'ack' else "
+              "'rtn' end,"
+              " 'A', 'B', 1, 1, 1, g, g, g, 0, 0, '', '' from generate_series(1, %d) g",
+              N, N, N, 3 * N);
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(r->n_records, 2 * N);
+    assert_int_equal(r->journal_seq, 3 * N);
+    assert_true(r->records_in_order);
+    rig_stop(&r, 5000);
 }
 
 static uint32_t states(struct rig *r, struct request ask) {
@@ -278,6 +298,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_journal_alone_tells_each_moments_state),
         cmocka_unit_test(a_start_loads_what_the_core_must_fold_in_order),
+        cmocka_unit_test(a_start_loads_every_alarm_of_a_large_plant),
         cmocka_unit_test(states_are_filtered_and_paged),
         cmocka_unit_test(history_is_filtered),
         cmocka_unit_test(history_by_source_time_can_be_paged),
