@@ -215,15 +215,23 @@ const struct field *fields_of(enum config_kind kind, uint32_t *ret_n) {
     return tables[kind].v;
 }
 
-uint64_t field_bit(enum config_kind kind, const char *name) {
+uint32_t field_row(enum config_kind kind, const char *name) {
     uint32_t n = 0;
     const struct field *table = fields_of(kind, &n);
     for (uint32_t i = 0; i < n; i++) {
-        if (strcmp(table[i].name, name) == 0) {
-            return UINT64_C(1) << i;
+        if (table[i].name[0] == name[0] && strcmp(table[i].name, name) == 0) {
+            return i;
         }
     }
-    check_failed(__FILE__, __LINE__, "the field is in the table");
+    return n;
+}
+
+uint64_t field_bit(enum config_kind kind, const char *name) {
+    uint32_t n = 0;
+    (void)fields_of(kind, &n);
+    uint32_t row = field_row(kind, name);
+    CHECK(row < n);
+    return UINT64_C(1) << row;
 }
 
 static size_t size_of_type(enum field_type type) {

@@ -10,7 +10,7 @@
 
 /* --- check */
 
-/* "5 sites, 5 gateways, …": those that every configuration has, and what else there is. */
+/* "5 sites, 5 gateways, …": those that every configuration has, and classes and groups if there are some. */
 static void print_counts(const struct config_set *set) {
     bool first = true;
     for (unsigned k = 0; k < CONFIG_KINDS; k++) {
@@ -18,7 +18,7 @@ static void print_counts(const struct config_set *set) {
         uint32_t n = config_set_count(set, kind);
         bool always =
             kind == CONFIG_SITE || kind == CONFIG_GATEWAY || kind == CONFIG_TAG || kind == CONFIG_ALARM;
-        if (n > 0 || always) {
+        if (always || (n > 0 && kind != CONFIG_POLICY)) {
             (void)printf("%s%u %s", first ? "" : ", ", n, config_kind_list_name(kind));
             first = false;
         }

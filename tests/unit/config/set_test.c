@@ -301,6 +301,8 @@ static const struct coded coded[] = {
     {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[true]", "E_TYPE", "/states/0"},
     {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[1,\"1\"]", NULL, NULL},
     {CONFIG_ALARM, "S1/A", CH ",\"on_delay_s\":1", "E_FIELD", "/on_delay_s"},
+    {CONFIG_ALARM, "S1/A", CH ",\"off_delay_s\":1", "E_FIELD", "/off_delay_s"},
+    {CONFIG_ALARM, "S1/A", CH ",\"on_delay_s\":0,\"off_delay_s\":0", NULL, NULL},
     {CONFIG_ALARM, "S1/A", CH ",\"limit\":1", "E_FIELD", "/limit"},
     {CONFIG_ALARM, "S1/A", OF("stale") ON_L ",\"after_s\":5", NULL, NULL},
     {CONFIG_ALARM, "S1/A", OF("quality") ON_L ",\"after_s\":5", "E_FIELD", "/after_s"},
