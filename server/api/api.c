@@ -290,6 +290,10 @@ void api_alarm(struct api *a, const struct alarm_record *r) {
     live_alarm(a->live, r);
 }
 
+void api_silence(struct api *a, uint32_t position) {
+    live_silence(a->live, position);
+}
+
 void api_status_changed(struct api *a) {
     live_status_changed(a->live);
 }

@@ -47,6 +47,9 @@ struct api_host {
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);
+    /* core_alarm_explain of the core that is shown: it needs room of the core's own to work in. */
+    uint32_t (*explain)(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
+                        uint32_t max);
 };
 
 struct api_config {
@@ -73,6 +76,8 @@ void api_reply(struct api *a, uint64_t token, const struct reply *r);
 void api_tags_changed(struct api *a, const uint32_t *tags, uint32_t n);
 /* A record for the alarm stream, in order of seq, each once. */
 void api_alarm(struct api *a, const struct alarm_record *r);
+/* The sound was stopped at a position (index in the present model), or with MODEL_NONE at all. */
+void api_silence(struct api *a, uint32_t position);
 /* Links or the state of storing changed. */
 void api_status_changed(struct api *a);
 /* Once per loop turn: asks for writability of clients that are due, closes what is over its deadline. */

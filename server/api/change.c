@@ -22,6 +22,8 @@ struct change {
     struct http_request *r;
     enum change_form form;
     int status_ok;
+    api_then then; /* NULL: the peer is answered */
+    void *then_ctx;
     char reason[REASON_SIZE];
     struct config_set *set;
     struct change_entry *v;
@@ -90,6 +92,15 @@ void change_fault(struct change *c, const char *pointer, const char *fmt, ...) {
     va_end(args);
 }
 
+/* A fault of the configuration's own checks, which have names, at this place. */
+static void add_fault(struct change *c, const char *pointer, const struct config_fault *from) {
+    if (c->n_faults < CONFIG_FAULTS_MAX) {
+        struct config_fault *f = &c->faults[c->n_faults++];
+        *f = *from;
+        (void)snprintf(f->pointer, sizeof f->pointer, "%s", pointer);
+    }
+}
+
 /* Where in the request the put number i is. */
 static void place_of(const struct change *c, uint32_t i, char *to, size_t size) {
     if (c->form == CHANGE_ONE) {
@@ -103,7 +114,7 @@ static void take_faults(struct change *c, const char *place, const struct config
     for (uint32_t i = 0; i < n; i++) {
         char pointer[sizeof v->pointer + 32];
         (void)snprintf(pointer, sizeof pointer, "%s%s", place, v[i].pointer);
-        change_fault(c, pointer, "%s", v[i].text);
+        add_fault(c, pointer, &v[i]);
     }
 }
 
@@ -230,15 +241,14 @@ static void place_fault(struct change *c, const struct config_fault *f) {
         if (strncmp(f->pointer, escaped, n) == 0 && (f->pointer[n] == '/' || f->pointer[n] == '\0')) {
             char place[64];
             place_of(c, put, place, sizeof place);
-            struct config_fault rest = {.pointer = ""};
+            struct config_fault rest = *f;
             (void)snprintf(rest.pointer, sizeof rest.pointer, "%s", f->pointer + n);
-            (void)snprintf(rest.text, sizeof rest.text, "%s", f->text);
             take_faults(c, place, &rest, 1);
             return;
         }
         put++;
     }
-    change_fault(c, f->pointer, "%s", f->text);
+    add_fault(c, f->pointer, f);
 }
 
 static enum status check_whole(struct change *c, struct error *err) {
@@ -272,24 +282,40 @@ static void answer(struct change *c, const struct reply *reply) {
     } else if (reply->status == ERR_CONFLICT && c->form == CHANGE_ONE) {
         http_problem(r, 412, "changed", "somebody changed it meanwhile; load it again");
     } else if (reply->status == ERR_INVALID && reply->config.n > 0 && reply->config.v != NULL) {
-        http_faults(r, 422, "the configuration would not be right", reply->config.v, reply->config.n);
+        http_faults(r, 422, "the configuration would not be right; nothing was changed", reply->config.v,
+                    reply->config.n);
     } else {
         http_failed(r, reply->status, &reply->error);
     }
 }
 
-static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
-    struct change *c = ctx;
-    a->changing = false;
-    answer(c, reply);
+/* Takes c. */
+static void finish(struct change *c, const struct reply *reply) {
+    if (c->then != NULL) {
+        c->then(c->api, c->then_ctx, reply);
+    } else {
+        answer(c, reply);
+    }
     change_free(&c);
 }
 
+static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
+    a->changing = false;
+    finish(ctx, reply);
+}
+
+static void fail(struct change *c, enum status status, const struct error *err) {
+    struct reply reply = {.kind = REQ_CONFIG_CHANGE, .status = status, .error = *err};
+    reply.config.v = c->faults;
+    reply.config.n = c->n_faults;
+    finish(c, &reply);
+}
+
 static void ask(struct change *c) {
+    struct error err = {0};
     struct config_change_item *items = calloc(c->n, sizeof *items);
     if (items == NULL) {
-        http_failed(c->r, ERR_NOMEM, NULL);
-        change_free(&c);
+        fail(c, ERR_NOMEM, &err);
         return;
     }
     for (uint32_t i = 0; i < c->n; i++) {
@@ -304,20 +330,15 @@ static void ask(struct change *c) {
     memcpy(q.config.reason, c->reason, sizeof q.config.reason);
     c->api->changing = true;
     struct api *a = c->api;
-    struct http_request *r = c->r;
     if (!api_ask(a, &q, on_changed, c)) {
         a->changing = false;
-        http_failed(r, ERR_FULL, NULL);
-        change_free(&c);
+        fail(c, ERR_FULL, &err);
     }
     free(items);
 }
 
-void change_commit(struct change **change, int status_ok) {
-    struct change *c = *change;
-    *change = NULL;
+static void commit(struct change *c) {
     struct error err = {0};
-    c->status_ok = status_ok;
     enum status status = OK;
     if (c->n_faults == 0 && c->n == 0 && !c->out_of_memory) {
         change_fault(c, "", "there is nothing to change");
@@ -326,13 +347,25 @@ void change_commit(struct change **change, int status_ok) {
         status = check_whole(c, &err);
     }
     if (c->n_faults > 0) {
-        http_faults(c->r, 422, "the configuration would not be right; nothing was changed", c->faults,
-                    c->n_faults);
-        change_free(&c);
+        fail(c, ERR_INVALID, &err);
     } else if (status != OK) {
-        http_failed(c->r, status, &err);
-        change_free(&c);
+        fail(c, status, &err);
     } else {
         ask(c);
     }
+}
+
+void change_commit(struct change **change, int status_ok) {
+    struct change *c = *change;
+    *change = NULL;
+    c->status_ok = status_ok;
+    commit(c);
+}
+
+void change_commit_then(struct change **change, api_then then, void *ctx) {
+    struct change *c = *change;
+    *change = NULL;
+    c->then = then;
+    c->then_ctx = ctx;
+    commit(c);
 }

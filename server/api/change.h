@@ -24,5 +24,8 @@ bool change_remove(struct change *c, enum config_kind kind, struct slice name, i
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Checks the whole and asks the host, or answers 422. status_ok: 200 or 201. Takes c. */
 void change_commit(struct change **c, int status_ok);
+/* The same for a change that is a part of something else: then is told the outcome (ERR_INVALID with faults
+ * included) instead of the peer, once, before or after this returns. */
+void change_commit_then(struct change **c, api_then then, void *ctx);
 
 #endif

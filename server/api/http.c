@@ -198,6 +198,10 @@ void http_faults(struct http_request *r, int status, const char *detail, const s
         buf_json_string(&r->out, slice_str(v[i].pointer));
         buf_text(&r->out, ",\"detail\":");
         buf_json_string(&r->out, slice_str(v[i].text));
+        if (v[i].code[0] != '\0') {
+            buf_text(&r->out, ",\"code\":");
+            buf_json_string(&r->out, slice_str(v[i].code));
+        }
         buf_byte(&r->out, '}');
     }
     buf_byte(&r->out, ']');

@@ -10,6 +10,7 @@
 
 static const int64_t SLOW_US = 5000000;
 static const int64_t BEAT_US = 1000000;
+static const int64_t COUNTS_US = 1000000;
 
 enum { CLOSE_GOING_AWAY = 1001, CLOSE_POLICY = 1008, CLOSE_SLOW = 4008, CLOSE_SESSION = 4001 };
 
@@ -111,7 +112,9 @@ void *live_open(struct live *l, struct web_socket *s, const struct http_request 
     buf_init(&c->out, LIVE_SNAPSHOT_MAX);
     buf_init(&c->errors, (size_t)16 * 1024);
     c->alarm_sent = l->ring.newest;
+    c->silence_sent = l->n_silences;
     c->wants_status = true;
+    c->wants_counts = true;
     c->next = l->clients;
     if (l->clients != NULL) {
         l->clients->prev = c;
@@ -139,9 +142,23 @@ static bool values_due(const struct live_client *c, int64_t now_mono_us) {
     return c->tags.n_dirty > 0 && now_mono_us - c->values_mono_us >= (int64_t)live_period_ms(c) * 1000;
 }
 
+/* The earliest stop of a sound that it does not know of, once it knows the event before it. */
+static uint32_t silence_due(const struct live_client *c) {
+    const struct live *l = c->live;
+    uint32_t found = LIVE_SILENCES;
+    for (uint32_t i = 0; i < LIVE_SILENCES && c->silence_sent < l->n_silences; i++) {
+        if (l->silences[i].number > c->silence_sent && l->silences[i].after <= c->alarm_sent &&
+            (found == LIVE_SILENCES || l->silences[i].number < l->silences[found].number)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
 static bool anything_due(const struct live_client *c, int64_t now_mono_us) {
     if (c->out.n > c->sent || c->bye != NULL || c->resync != NULL || !c->said_hello || c->wants_status ||
-        c->errors.n > 0 || c->alarm_sent < c->live->ring.newest || values_due(c, now_mono_us) ||
+        c->wants_counts || c->errors.n > 0 || c->alarm_sent < c->live->ring.newest ||
+        silence_due(c) < LIVE_SILENCES || values_due(c, now_mono_us) ||
         now_mono_us - c->beat_mono_us >= BEAT_US) {
         return true;
     }
@@ -180,11 +197,13 @@ static void next_alarm(struct live_client *c) {
         return;
     }
     c->alarm_sent = c->live->ring.newest;
+    c->silence_sent = c->live->n_silences;
     buf_text(&c->out, "{\"op\":\"resync\",\"why\":\"overflow\"}");
 }
 
 /* Control before alarms before values: a full screen of numbers never holds up a bell. */
 static void compose(struct live_client *c, int64_t now_us, int64_t now_mono_us) {
+    uint32_t silence = LIVE_SILENCES;
     buf_clear(&c->out);
     c->sent = 0;
     if (c->bye != NULL) {
@@ -200,13 +219,20 @@ static void compose(struct live_client *c, int64_t now_us, int64_t now_mono_us) 
         buf_printf(&c->out, "{\"op\":\"resync\",\"why\":\"%s\"}", c->resync);
         c->resync = NULL;
         c->alarm_sent = c->live->ring.newest;
+        c->silence_sent = c->live->n_silences;
     } else if (now_mono_us - c->beat_mono_us >= BEAT_US) {
         live_write_beat(c, &c->out, now_us);
         c->beat_mono_us = now_mono_us;
     } else if (c->errors.n > 0) {
         next_error(c);
+    } else if ((silence = silence_due(c)) < LIVE_SILENCES) {
+        live_write_silence(c->live, silence, &c->out);
+        c->silence_sent = c->live->silences[silence].number;
     } else if (c->alarm_sent < c->live->ring.newest) {
         next_alarm(c);
+    } else if (c->wants_counts) {
+        live_write_counts(c->live, &c->out);
+        c->wants_counts = false;
     } else if (!next_snapshot(c, now_us, now_mono_us) && values_due(c, now_mono_us)) {
         live_write_values(c, &c->out, now_us);
         c->values_mono_us = now_mono_us;
@@ -263,6 +289,7 @@ void live_view_changed(struct live *l) {
         /* Before the first event the stream stands where the journal does. */
         l->ring.newest = seq;
     }
+    memset(l->silences, 0, sizeof l->silences); /* positions may be others: all load again */
     for (struct live_client *c = l->clients; c != NULL; c = c->next) {
         live_drop_subs(c);
         conflate_done(&c->tags);
@@ -295,8 +322,35 @@ void live_alarm(struct live *l, const struct alarm_record *r) {
     }
 }
 
+void live_silence(struct live *l, uint32_t position) {
+    uint32_t which = position < MODEL_POSITIONS_MAX ? position : MODEL_POSITIONS_MAX;
+    uint64_t after = l->api->core == NULL ? 0 : core_journal_seq(l->api->core);
+    l->silences[which] = (struct live_silence){.number = ++l->n_silences, .after = after};
+}
+
 void live_status_changed(struct live *l) {
     l->status_changed = true;
+}
+
+static bool same_counts(const struct core_counts *a, const struct core_counts *b) {
+    return memcmp(a->unacked, b->unacked, sizeof a->unacked) == 0 && a->active == b->active &&
+           a->shelved == b->shelved && a->suppressed == b->suppressed &&
+           a->out_of_service == b->out_of_service && a->disabled == b->disabled &&
+           a->untrusted == b->untrusted && a->flood == b->flood && a->flooded == b->flooded;
+}
+
+/* True when the counts are others than those that were told, once a second at most. */
+static bool counts_changed(struct live *l, int64_t now_mono_us) {
+    if (l->api->core == NULL || now_mono_us - l->counts_mono_us < COUNTS_US) {
+        return false;
+    }
+    struct core_counts counts = core_counts(l->api->core);
+    if (same_counts(&counts, &l->counts)) {
+        return false;
+    }
+    l->counts = counts;
+    l->counts_mono_us = now_mono_us;
+    return true;
 }
 
 void live_session_gone(struct live *l, const uint8_t token_hash[TOKEN_HASH_SIZE]) {
@@ -311,6 +365,7 @@ void live_session_gone(struct live *l, const uint8_t token_hash[TOKEN_HASH_SIZE]
 void live_turn_end(struct live *l, int64_t now_us, int64_t now_mono_us) {
     (void)now_us;
     struct live_client *next = NULL;
+    bool counted = counts_changed(l, now_mono_us);
     for (struct live_client *c = l->clients; c != NULL; c = next) {
         next = c->next;
         if (c->waiting_mono_us != 0 && now_mono_us - c->waiting_mono_us > SLOW_US) {
@@ -321,6 +376,7 @@ void live_turn_end(struct live *l, int64_t now_us, int64_t now_mono_us) {
             continue;
         }
         c->wants_status = c->wants_status || l->status_changed;
+        c->wants_counts = c->wants_counts || counted;
         if (c->waiting_mono_us == 0 && anything_due(c, now_mono_us)) {
             live_want_write(c);
         }

@@ -4,6 +4,7 @@
  * Two promises. Values are state: each client has one dirty bit a tag and its own rate, and is told the
  * newest when it is due and the last message has gone; a slow one gets fewer, never older. Alarm events are
  * history: every one, in order, numbered; a client that falls behind the ring of 4 096 is told to load again.
+ * The end of a sound at a position stands in that order, too: it is told behind the event that it followed.
  * Nobody's slowness is another's: a client that takes nothing for 5 s is closed. */
 #ifndef PENSTOCK_API_LIVE_H
 #define PENSTOCK_API_LIVE_H
@@ -20,6 +21,7 @@ enum {
     LIVE_PERIOD_DEFAULT_MS = 500,
     LIVE_PERIOD_MAX_MS = 60000,
     LIVE_MESSAGES_PER_S = 50,
+    LIVE_SILENCES = MODEL_POSITIONS_MAX + 1, /* of each position, and of all together (the last) */
     LIVE_SNAPSHOT_MAX = 16 * 1024 * 1024,
 };
 
@@ -37,6 +39,9 @@ void live_closed(void *client);
 void live_view_changed(struct live *l);
 void live_tags_changed(struct live *l, const uint32_t *tags, uint32_t n);
 void live_alarm(struct live *l, const struct alarm_record *r);
+/* The sound at a position (index in the present model; MODEL_NONE: at all) was stopped after the newest event
+ * of the journal. */
+void live_silence(struct live *l, uint32_t position);
 void live_status_changed(struct live *l);
 /* The session ended: "bye", then close. */
 void live_session_gone(struct live *l, const uint8_t token_hash[TOKEN_HASH_SIZE]);

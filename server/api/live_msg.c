@@ -80,9 +80,29 @@ void live_write_values(struct live_client *c, struct buf *out, int64_t now_us) {
 
 void live_write_beat(const struct live_client *c, struct buf *out, int64_t now_us) {
     buf_text(out, "{\"op\":\"hb\",");
+    struct api_health h;
+    const struct api *a = c->live->api;
+    a->host.health(a->host.ctx, &h);
     write_time(out, now_us);
-    buf_printf(out, ",\"n\":[%llu,%llu]}", (unsigned long long)c->n_values,
-               (unsigned long long)c->alarm_sent);
+    buf_printf(out, ",\"n\":[%llu,%llu],\"j\":%llu}", (unsigned long long)c->n_values,
+               (unsigned long long)c->alarm_sent, (unsigned long long)h.journaled_seq);
+}
+
+void live_write_silence(const struct live *l, uint32_t which, struct buf *out) {
+    buf_printf(out,
+               "{\"op\":\"silence\",\"n\":%llu,\"position\":", (unsigned long long)l->silences[which].after);
+    if (which < MODEL_POSITIONS_MAX) {
+        buf_json_string(out, view_position(core_model(l->api->core), which));
+    } else {
+        buf_text(out, "null");
+    }
+    buf_byte(out, '}');
+}
+
+void live_write_counts(const struct live *l, struct buf *out) {
+    buf_text(out, "{\"op\":\"counts\",");
+    view_counts(out, &l->counts);
+    buf_byte(out, '}');
 }
 
 void live_write_alarm(const struct live *l, const struct alarm_record *r, struct buf *out) {
@@ -90,7 +110,7 @@ void live_write_alarm(const struct live *l, const struct alarm_record *r, struct
     bool present = core != NULL && r->alarm < core_model(core)->n_alarms;
     buf_printf(out, "{\"op\":\"alarm\",\"n\":%llu,\"a\":", (unsigned long long)r->seq);
     if (present) {
-        view_alarm(out, core, r->alarm);
+        view_alarm(out, core, l->api->config, r->alarm);
     } else {
         buf_text(out, "null");
     }

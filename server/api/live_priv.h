@@ -33,9 +33,11 @@ struct live_client {
     const char *resync;
     bool said_hello;
     bool wants_status;
+    bool wants_counts;
     bool saying_bye;
     uint64_t n_values;      /* value frames sent */
     uint64_t alarm_sent;    /* number of the newest alarm event that it was sent */
+    uint64_t silence_sent;  /* number of the newest silence that it was sent */
     int64_t values_mono_us; /* when values were last sent */
     int64_t beat_mono_us;
     int64_t waiting_mono_us; /* since when it is asked for room; 0: it is not */
@@ -50,6 +52,13 @@ struct live {
     struct ring ring;
     struct buf scratch;
     bool status_changed;
+    uint64_t n_silences; /* how often a sound was stopped */
+    struct live_silence {
+        uint64_t number; /* one of n_silences; 0: never */
+        uint64_t after;  /* the alarm event that it followed */
+    } silences[LIVE_SILENCES];
+    struct core_counts counts; /* as they were last told */
+    int64_t counts_mono_us;
 };
 
 /* live_msg.c: each writes one whole message. */
@@ -60,6 +69,8 @@ void live_write_snapshot(struct live_client *c, const struct live_sub *s, struct
 void live_write_values(struct live_client *c, struct buf *out, int64_t now_us);
 void live_write_beat(const struct live_client *c, struct buf *out, int64_t now_us);
 void live_write_alarm(const struct live *l, const struct alarm_record *r, struct buf *out);
+void live_write_silence(const struct live *l, uint32_t which, struct buf *out);
+void live_write_counts(const struct live *l, struct buf *out);
 
 /* live_sub.c */
 void live_handle(struct live_client *c, struct slice text, int64_t now_mono_us);

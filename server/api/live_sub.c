@@ -178,6 +178,19 @@ static void sub(struct live_client *c, const json_t *root, int64_t id) {
     live_want_write(c);
 }
 
+/* Which silences may be new to somebody who knows the alarm events up to this number: all that did not come
+ * before that event. One that he heard already does no harm. */
+static uint64_t silences_until(const struct live *l, uint64_t number) {
+    uint64_t first = l->n_silences + 1;
+    for (uint32_t i = 0; i < LIVE_SILENCES; i++) {
+        const struct live_silence *s = &l->silences[i];
+        if (s->number != 0 && s->after >= number && s->number < first) {
+            first = s->number;
+        }
+    }
+    return first - 1;
+}
+
 static void resume(struct live_client *c, const json_t *root, int64_t id) {
     const char *epoch = json_string_value(json_object_get(root, "e"));
     const json_t *n = json_object_get(root, "n");
@@ -192,6 +205,7 @@ static void resume(struct live_client *c, const json_t *root, int64_t id) {
         c->resync = "overflow";
     } else {
         c->alarm_sent = number;
+        c->silence_sent = silences_until(c->live, number);
     }
     live_want_write(c);
 }

@@ -39,8 +39,20 @@ void rest_revisions(struct api *a, struct http_request *r);
 void rest_samples(struct api *a, struct http_request *r);
 /* rest_alarms.c */
 void rest_alarms(struct api *a, struct http_request *r);
-void rest_alarm_ack(struct api *a, struct http_request *r);
 void rest_alarm_history(struct api *a, struct http_request *r);
+/* rest_alarm.c */
+void rest_alarm(struct api *a, struct http_request *r);
+void rest_alarm_why(struct api *a, struct http_request *r);
+/* rest_alarm_reports.c */
+void rest_alarm_state_at(struct api *a, struct http_request *r);
+void rest_alarm_kpi(struct api *a, struct http_request *r);
+void rest_alarm_bad_actors(struct api *a, struct http_request *r);
+/* rest_alarm_checks.c */
+void rest_alarm_checks(struct api *a, struct http_request *r);
+/* rest_requests.c */
+void rest_alarm_requests(struct api *a, struct http_request *r);
+void rest_alarm_ack(struct api *a, struct http_request *r);
+void rest_alarm_silence(struct api *a, struct http_request *r);
 /* rest_audit.c */
 void rest_audit(struct api *a, struct http_request *r);
 

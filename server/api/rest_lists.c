@@ -113,7 +113,11 @@ static void write_tag(const struct core *core, struct buf *out, uint32_t i, int6
     buf_text(out, "{\"name\":");
     buf_json_string(out, t->name);
     view_string(out, "site", m->sites[t->site].name);
-    view_string(out, "gateway", m->gateways[t->gateway].name);
+    if (t->gateway == MODEL_NONE) {
+        buf_text(out, ",\"gateway\":null"); /* calculated */
+    } else {
+        view_string(out, "gateway", m->gateways[t->gateway].name);
+    }
     buf_text(out, ",\"title\":");
     view_text(out, &t->title, t->local);
     view_string(out, "type", slice_str(tag_type_name(t->type)));
@@ -131,6 +135,14 @@ static void write_tag(const struct core *core, struct buf *out, uint32_t i, int6
     }
     view_string(out, "equipment", t->equipment);
     view_string(out, "role", t->role);
+    buf_text(out, ",\"states\":[");
+    for (uint32_t n = 0; n < t->n_states; n++) {
+        if (n > 0) {
+            buf_byte(out, ',');
+        }
+        buf_json_string(out, t->states[n]);
+    }
+    buf_printf(out, "],\"cost\":%u", core_tag_cost(core, i));
     buf_printf(out, ",\"revision\":%lld,\"value\":", (long long)revision);
     buf_json_number(out, v.value);
     buf_printf(out, ",\"quality\":%u", v.quality);

@@ -131,7 +131,11 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
     if (a->samples == NULL || a->stored == NULL) {
         return error_set(err, ERR_NOMEM, "start", "no memory for %d samples", APP_SAMPLES_MAX);
     }
-    enum status status = init_api(a, err);
+    enum status status = OK;
+    if (a->opts.spool[0] != '\0') {
+        status = spool_open(a->opts.spool, &a->spool, err);
+    }
+    status = status == OK ? init_api(a, err) : status;
     status = status == OK ? init_link(a, err) : status;
     status = status == OK ? init_store(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
@@ -185,6 +189,16 @@ void app_stop(struct app *a, int exit_code) {
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
+/* What the database has not got by now stays on this disk for the next start. */
+static void close_spool(struct app *a) {
+    struct error err;
+    if (a->spool != NULL && spool_sync(a->spool, &err) != OK) {
+        log_event(LOG_ERROR, "spool.failed", "where=%s text=%s", LOG_Q(slice_str(err.where)),
+                  LOG_Q(slice_str(err.text)));
+    }
+    spool_close(&a->spool);
+}
+
 void app_done(struct app *a) {
     store_free(&a->store);
     link_free(&a->link);
@@ -193,9 +207,10 @@ void app_done(struct app *a) {
     model_free(&a->model);
     config_set_free(&a->config);
     free(a->change);
-    for (uint32_t i = 0; i < a->n_acks; i++) {
-        free(a->acks[i].v);
+    for (uint32_t i = 0; i < a->n_requests; i++) {
+        free(a->requests[i].v);
     }
+    close_spool(a);
     app_checkpoint_done(&a->checkpoint);
     free(a->records);
     free(a->samples);

@@ -8,6 +8,7 @@
 #include "server/app/checkpoint.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
+#include "server/app/spool.h"
 #include "server/config/config.h"
 #include "server/core/core.h"
 #include "server/link/link.h"
@@ -16,20 +17,21 @@
 #include <uv.h>
 
 enum {
-    APP_RECORDS_MAX = 1000000,  /* alarm records between the core and the store */
-    APP_ACKS_MAX = 1024,        /* acknowledgement requests that wait for their commit */
-    APP_SAMPLES_MAX = 65536,    /* of one message */
-    APP_ACK_WAIT_US = 10000000, /* then the operator is told that the database is late */
-    APP_CHANGED_MAX = 4096,     /* tags handed to the interface at once */
+    APP_RECORDS_MAX = 1000000,      /* alarm records between the core and the store */
+    APP_REQUESTS_MAX = 1024,        /* operators' requests that wait for their commit */
+    APP_SAMPLES_MAX = 65536,        /* of one message */
+    APP_REQUEST_WAIT_US = 10000000, /* then the spool is to keep it, or the operator is told that the database
+                                       is late */
+    APP_CHANGED_MAX = 4096,         /* tags handed to the interface at once */
 };
 
 /* A request of an operator whose records are on their way to the database. */
-struct app_ack {
+struct app_request {
     uint64_t token;
     uint64_t seq; /* answered when the journal is durable up to here */
     int64_t deadline_mono_us;
     uint32_t n;
-    struct ack_answer *v; /* owned */
+    struct alarm_answer *v; /* owned */
 };
 
 struct app {
@@ -52,11 +54,12 @@ struct app {
     struct alarm_record *records;     /* emitted in this turn, in order */
     uint32_t n_records;
     uint32_t cap_records;
-    struct app_ack acks[APP_ACKS_MAX];
-    uint32_t n_acks;
-    struct app_ack *collecting; /* whose EVENT_ACKs are being applied */
-    struct request *change;     /* of the configuration, on its way to the database; one at a time; owned */
-    struct sample *samples;     /* scratch, APP_SAMPLES_MAX */
+    struct spool *spool; /* NULL: none is configured */
+    struct app_request requests[APP_REQUESTS_MAX];
+    uint32_t n_requests;
+    struct app_request *collecting; /* whose EVENT_REQUESTs are being applied */
+    struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
+    struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
     enum store_state store_state;
     struct error store_error;
@@ -92,11 +95,18 @@ struct link_host route_link_host(struct app *a);
 struct store_host route_store_host(struct app *a);
 struct api_host route_api_host(struct app *a);
 
-/* acks.c: acknowledgements by operators, answered when durable. */
-void acks_request(struct app *a, uint64_t token, const struct request *r);
-void acks_effect(struct app *a, const struct effect *e);
-void acks_journaled(struct app *a);
-void acks_overdue(struct app *a, int64_t mono_us);
+/* Keeps a record for the end of the turn, when it goes to the journal and the screens. */
+void app_keep_record(struct app *a, const struct alarm_record *r);
+
+/* requests.c: what operators ask of alarms, answered when durable: in the journal, or while the database is
+ * away in the spool. */
+void requests_alarm(struct app *a, uint64_t token, const struct request *r);
+void requests_silence(struct app *a, uint64_t token, const struct request *r);
+void requests_effect(struct app *a, const struct effect *e);
+void requests_journaled(struct app *a);
+/* The database went away: what waits for it is answered from the spool. */
+void requests_away(struct app *a);
+void requests_overdue(struct app *a, int64_t mono_us);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

@@ -14,7 +14,7 @@ static const char usage[] =
     "FILE is JSON:\n"
     "  {\"db\": \"host=/run/postgresql dbname=penstock\", \"migrations\": "
     "\"/usr/share/penstock/migrations\",\n"
-    "   \"log\": \"info\", \"ports_file\": \"…\",\n"
+    "   \"log\": \"info\", \"ports_file\": \"…\", \"spool\": \"…\",\n"
     "   \"link\": {\"address\": \"0.0.0.0\", \"port\": 7411, \"ca\": \"ca.pem\", \"cert\": \"link.pem\",\n"
     "            \"key\": \"link.key\", \"crl\": \"…\", \"sessions_max\": 2000, \"backlog_rate\": 0},\n"
     "   \"web\": {\"address\": \"0.0.0.0\", \"port\": 8443, \"cert\": \"web.pem\", \"key\": \"web.key\",\n"

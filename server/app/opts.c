@@ -24,6 +24,7 @@ static const struct opt table[] = {
     OPT(NULL, "db", OPT_TEXT, db, true),
     OPT(NULL, "migrations", OPT_TEXT, migrations, true),
     OPT(NULL, "ports_file", OPT_TEXT, ports_file, false),
+    OPT(NULL, "spool", OPT_TEXT, spool, false),
     OPT(NULL, "log", OPT_LEVEL, log_level, false),
 #ifdef PENSTOCK_MUTANTS
     OPT(NULL, "mutant_ack_before_commit", OPT_SWITCH, mutant_ack_before_commit, false),

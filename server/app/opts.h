@@ -34,6 +34,8 @@ struct opts {
     } web;
     char ports_file[OPTS_TEXT_SIZE]; /* where the ports that were really taken are written, as JSON; "" for
                                         nowhere */
+    char spool[OPTS_TEXT_SIZE]; /* file that keeps operators' actions while the database is away (spool.h);
+                                   "" for none: then they are refused meanwhile */
     enum log_level log_level;
     bool mutant_ack_before_commit; /* only in builds with PENSTOCK_MUTANTS: proves that the fault tests notice
                                     */

@@ -1,6 +1,7 @@
 #include "server/app/app.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/core/key_index.h"
 #include "server/store/reqcopy.h"
 
 #include <openssl/rand.h>
@@ -23,6 +24,92 @@ static enum status compile(const struct config_set *set, int64_t revision, struc
     return status;
 }
 
+/* What the spool has beyond the journal. */
+struct spool_rest {
+    const struct alarm_record *v;
+    size_t n;
+};
+
+/* What the last process left in the spool goes to the journal before anything else. What does not follow the
+ * journal is of another database, or of one that was set back: it is put aside for a person to judge, for to
+ * guess would be worse than to lose it. */
+static enum status take_spool(struct app *a, const struct store_boot *boot, struct spool_rest *ret,
+                              struct error *err) {
+    if (a->spool == NULL) {
+        return OK;
+    }
+    size_t n = 0;
+    const struct alarm_record *v = spool_left(a->spool, &n);
+    while (n > 0 && v[0].seq <= boot->journal_seq) {
+        v++;
+        n--;
+    }
+    bool fits = n == 0 || v[0].seq == boot->journal_seq + 1;
+    if (!fits || spool_damaged(a->spool)) {
+        log_event(LOG_ERROR, "spool.aside", "file=%s.aside left=%zu journal=%llu text=\"%s\"", a->opts.spool,
+                  n, (unsigned long long)boot->journal_seq,
+                  fits ? "a part of it cannot be read" : "it does not follow the journal");
+        enum status status = spool_set_aside(a->spool, err);
+        if (status != OK) {
+            return status;
+        }
+        for (size_t i = 0; fits && i < n; i++) {
+            spool_add(a->spool, &v[i]);
+        }
+    }
+    if (fits && n > 0) {
+        log_event(LOG_WARN, "spool.taken", "records=%zu from=%llu", n, (unsigned long long)v[0].seq);
+        *ret = (struct spool_rest){.v = v, .n = n};
+    }
+    return OK;
+}
+
+/* To the journal with them, in order and before anything that happens from now on. */
+static enum status journal_rest(struct app *a, const struct spool_rest *rest, struct error *err) {
+    struct key_index alarms = {0};
+    enum status status = key_index_of_alarms(&alarms, a->model, err);
+    for (size_t i = 0; i < rest->n && status == OK; i++) {
+        struct alarm_record r = rest->v[i];
+        r.alarm = key_index_find(&alarms, r.alarm_key);
+        app_keep_record(a, &r);
+    }
+    key_index_done(&alarms);
+    return status;
+}
+
+static enum status restore(struct app *a, const struct store_boot *boot, const struct spool_rest *rest,
+                           struct error *err) {
+    struct alarm_record *all = NULL;
+    struct core_restore r = {.records = boot->records,
+                             .n = boot->n_records,
+                             .journal_seq = boot->journal_seq,
+                             .accumulators = boot->accumulators,
+                             .n_accumulators = boot->n_accumulators};
+    if (rest->n > 0) {
+        all = calloc(boot->n_records + rest->n, sizeof *all);
+        if (all == NULL) {
+            return error_set(err, ERR_NOMEM, "restart", "no memory for %zu records", rest->n);
+        }
+        if (boot->n_records > 0) {
+            memcpy(all, boot->records, boot->n_records * sizeof *all);
+        }
+        memcpy(all + boot->n_records, rest->v, rest->n * sizeof *all);
+        r.records = all;
+        r.n += rest->n;
+        r.journal_seq = rest->v[rest->n - 1].seq;
+    }
+    enum status status = core_new(a->model, &r, app_now_us(a), &a->core, err);
+    if (status == OK && rest->n > 0) {
+        status = journal_rest(a, rest, err);
+    }
+    free(all);
+    if (a->spool != NULL && status == OK) {
+        spool_forget_left(a->spool);
+        spool_durable(a->spool, boot->journal_seq);
+    }
+    return status;
+}
+
 enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err) {
     a->config = boot->config;
     boot->config = NULL;
@@ -30,13 +117,12 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     if (status != OK) {
         return status;
     }
-    struct core_restore restore = {.records = boot->records,
-                                   .n = boot->n_records,
-                                   .journal_seq = boot->journal_seq,
-                                   .accumulators = boot->accumulators,
-                                   .n_accumulators = boot->n_accumulators};
     a->journaled_seq = boot->journal_seq;
-    status = core_new(a->model, &restore, app_now_us(a), &a->core, err);
+    struct spool_rest rest = {0};
+    status = take_spool(a, boot, &rest, err);
+    if (status == OK) {
+        status = restore(a, boot, &rest, err);
+    }
     if (status != OK) {
         return status;
     }

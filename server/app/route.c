@@ -142,6 +142,9 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
                   store_names[state], LOG_Q(slice_str(a->store_error.text)));
         api_status_changed(a->api);
     }
+    if (changed && state == STORE_AWAY) {
+        requests_away(a);
+    }
 }
 
 static void on_store_ingested(void *ctx, const struct store_key *v, uint32_t n) {
@@ -159,7 +162,10 @@ static void on_store_room(void *ctx) {
 static void on_store_journaled(void *ctx, uint64_t seq) {
     struct app *a = ctx;
     a->journaled_seq = seq;
-    acks_journaled(a);
+    if (a->spool != NULL) {
+        spool_durable(a->spool, seq);
+    }
+    requests_journaled(a);
 }
 
 /* The same three fields, for the store and the link do not know each other. A dictionary may have come in any
@@ -232,8 +238,11 @@ struct store_host route_store_host(struct app *a) {
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     struct app *a = ctx;
     switch (r->kind) {
-    case REQ_ACK:
-        acks_request(a, token, r);
+    case REQ_ALARM:
+        requests_alarm(a, token, r);
+        return;
+    case REQ_SILENCE:
+        requests_silence(a, token, r);
         return;
     case REQ_CONFIG_CHANGE:
         reload_request(a, token, r);
@@ -294,7 +303,16 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq};
 }
 
+static uint32_t on_api_explain(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
+                               uint32_t max) {
+    struct app *a = ctx;
+    return core_alarm_explain(a->core, alarm, ret_source, ret, max);
+}
+
 struct api_host route_api_host(struct app *a) {
-    return (struct api_host){
-        .ctx = a, .request = on_api_request, .gateway = on_api_gateway, .health = on_api_health};
+    return (struct api_host){.ctx = a,
+                             .request = on_api_request,
+                             .gateway = on_api_gateway,
+                             .health = on_api_health,
+                             .explain = on_api_explain};
 }

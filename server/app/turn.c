@@ -10,7 +10,7 @@ int64_t app_now_us(struct app *a) {
     return now_update(&a->now, clock_wall_us(), clock_mono_us());
 }
 
-static void keep_record(struct app *a, const struct alarm_record *r) {
+void app_keep_record(struct app *a, const struct alarm_record *r) {
     if (a->n_records == a->cap_records) {
         uint32_t cap = a->cap_records == 0 ? 1024 : a->cap_records * 2;
         struct alarm_record *v = realloc(a->records, cap * sizeof *v);
@@ -27,12 +27,16 @@ static void on_effect(void *ctx, const struct effect *e) {
     struct app *a = ctx;
     switch (e->kind) {
     case EFFECT_RECORD:
-        keep_record(a, &e->record);
+        app_keep_record(a, &e->record);
+        if (a->spool != NULL) {
+            spool_add(a->spool, &e->record);
+        }
         return;
     case EFFECT_REPLY:
-        acks_effect(a, e);
+        requests_effect(a, e);
         return;
     case EFFECT_SILENCE:
+        api_silence(a->api, e->silence.position);
         return;
     }
 }
@@ -144,7 +148,7 @@ void turn_end(struct app *a) {
         store_turn_end(a->store);
         /* 4. Acknowledgements to gateways: only for what such an event named. */
         link_turn_end(a->link);
-        acks_overdue(a, mono_us);
+        requests_overdue(a, mono_us);
         /* 5. The live picture: after everything of this turn, so that a turn costs one push. */
         if (a->core != NULL) {
             route_changes(a);

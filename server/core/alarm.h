@@ -168,6 +168,7 @@ struct alarm_view {
     bool chatter;
     bool retain;  /* in the alarm list, or waits for somebody */
     bool pending; /* an on-delay or off-delay runs */
+    bool suspect; /* the time of the newest activation was not believed */
     bool one_shot;
     uint8_t priority; /* effective */
     uint16_t facts;

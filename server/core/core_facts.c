@@ -119,6 +119,7 @@ static void note_activation(struct core *core, uint32_t alarm, int64_t src_us) {
     d->raised_at_us = core_journal_time(core);
     d->acked_us = 0;
     d->acked_by = 0;
+    d->suspect = core->suspect || (a->bits & BIT_SUSPECT) != 0;
     d->value = core_alarm_numbers(core, alarm).value;
     mark_first(core, alarm, src_us);
 }

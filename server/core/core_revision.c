@@ -23,6 +23,7 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
         d->service_note = core_note_new(core, r->at_us, r->actor, r->comment);
     } else if (r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE) {
         d->value = r->value;
+        d->suspect = (r->flags & RECORD_SUSPECT) != 0;
         d->acked_us = 0;
         d->acked_by = 0;
     }

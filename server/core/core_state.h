@@ -110,6 +110,7 @@ struct alarm_detail {
     uint32_t shelf_note; /* index in notes; 0: none */
     uint32_t service_note;
     uint16_t acked_by;   /* index in names */
+    bool suspect;        /* the time of the newest activation was not believed */
     uint8_t n_activated; /* how many of activated_us are set */
 };
 

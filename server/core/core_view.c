@@ -55,6 +55,7 @@ struct alarm_view core_alarm(const struct core *core, uint32_t alarm) {
         .first = (a->bits & BIT_FIRST) != 0,
         .chatter = (a->bits & BIT_CHATTER) != 0,
         .pending = a->delay.state == DELAY_PENDING_ON || a->delay.state == DELAY_PENDING_OFF,
+        .suspect = d->suspect,
         .one_shot = (a->facts & FACT_ONE_SHOT) != 0,
         .priority = a->priority,
         .facts = a->facts,

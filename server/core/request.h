@@ -15,7 +15,7 @@ enum {
     TOKEN_HASH_SIZE = 32,     /* SHA-256 */
     REASON_SIZE = 512,
     PEER_SIZE = 64,
-    ACK_LIST_MAX = 500,
+    ALARM_LIST_MAX = 500,
     HISTORY_LIMIT_MAX = 1000,
     SAMPLES_POINTS_MAX = 10000,
     STATE_LIMIT_MAX = 10000,   /* alarms of one answer to REQ_ALARM_STATE_AT */
@@ -54,7 +54,8 @@ enum request_kind {
     REQ_SESSION_CLOSE,
     REQ_PASSWORD_SET, /* closes the user's other sessions */
     REQ_AUDIT,        /* one row, e.g. a failed login */
-    REQ_ACK,          /* a list of (alarm, call) */
+    REQ_ALARM,        /* what a person asks of alarms: a list, done in order */
+    REQ_SILENCE,      /* the sound at one position, or at all */
     REQ_ALARM_HISTORY,
     REQ_SAMPLES,
     REQ_CONFIG_CHANGE, /* a list of items put or removed: one revision */
@@ -78,11 +79,6 @@ struct alarm_filter {
     uint32_t n_sites;             /* at most SITE_LIST_MAX; 0 with sites not NULL: none */
     uint32_t priorities;          /* bits 1 << priority; 0: all */
     char position[POSITION_SIZE]; /* operator's position that the alarm belonged to; "": all */
-};
-
-struct ack_item {
-    uint32_t alarm; /* index in the present model, MODEL_NONE if the name is unknown */
-    uint32_t call;
 };
 
 struct config_change_item {
@@ -116,10 +112,14 @@ struct request {
             char detail[REASON_SIZE];
         } audit;
         struct {
-            const struct ack_item *v; /* borrowed during the call */
+            const struct alarm_request *v; /* borrowed during the call, with their texts; alarm is an index in
+                                              the present model, MODEL_NONE if the name is unknown */
             uint32_t n;
-            char comment[ALARM_COMMENT_SIZE];
-        } ack;
+        } alarms;
+        struct {
+            uint32_t position; /* index in the present model, MODEL_NONE: all */
+            char name[MODEL_NAME_MAX + 1];
+        } silence;
         struct {
             struct alarm_filter filter;
             uint32_t kinds; /* bits 1 << enum alarm_record_kind; 0: all */
@@ -238,10 +238,12 @@ struct audit_row {
     struct slice detail;
 };
 
-struct ack_answer {
+/* What became of one struct alarm_request: call, letter and who acknowledged are the alarm's now. */
+struct alarm_answer {
     uint32_t alarm;
     enum alarm_reply result;
     uint32_t call;
+    char letter; /* 0 if there is no such alarm */
     int64_t acked_us;
     char acked_by[ALARM_ACTOR_SIZE];
 };
@@ -261,9 +263,9 @@ struct reply {
     union {
         struct user user; /* REQ_USER_FIND, REQ_LOGIN_CODE, REQ_SESSION_FIND */
         struct {
-            const struct ack_answer *v; /* in the order of the request */
+            const struct alarm_answer *v; /* in the order of the request */
             uint32_t n;
-        } ack;
+        } alarms;
         struct {
             const struct history_row *v;
             uint32_t n;

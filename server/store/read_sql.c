@@ -67,7 +67,8 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_SESSION_CLOSE:
     case REQ_PASSWORD_SET:
     case REQ_AUDIT:
-    case REQ_ACK:
+    case REQ_ALARM:
+    case REQ_SILENCE:
     case REQ_CONFIG_CHANGE:
         break;
     }

@@ -315,7 +315,8 @@ void store_settle(struct store *s, uint64_t token, struct slice gateway_name, co
 }
 
 void store_request(struct store *s, uint64_t token, const struct request *r) {
-    CHECK(r->kind != REQ_ACK);
+    CHECK(r->kind != REQ_ALARM);
+    CHECK(r->kind != REQ_SILENCE);
     if (write_knows(r->kind)) {
         events_request(s->events, token, r);
     } else {

@@ -169,7 +169,8 @@ bool write_knows(enum request_kind kind) {
         return true;
     case REQ_USER_FIND:
     case REQ_SESSION_FIND:
-    case REQ_ACK:
+    case REQ_ALARM:
+    case REQ_SILENCE:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:

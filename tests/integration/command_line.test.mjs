@@ -221,5 +221,15 @@ describe('the command line', { concurrency: false }, () => {
          raised_us, value, limit_value, quality, actor_key, actor, comment)
        values (1, 1, $1, 1, 1, 1, 'raise', 'A', 'B', 1, 1, 3, 1764000000000000, 1764000000000000, 1764000000000000, 4.5, 4.4, 0, 0, '', '')`, [key]);
     assert.match(done('alarms'), /^S1\/L_T1\.high\s+3\s+active, unacknowledged\s+2025-11-24T16:00:00Z\s+4\.5 \(limit 4\.4\)\n1 alarm$/m);
+    await p.sql(
+      `insert into alarm_journal (seq, n, alarm_key, site_key, tag_key, revision, kind, from_letter, to_letter, base_letter, facts, occ, call, priority,
+         src_us, at_us, raised_us, value, limit_value, unit, quality, actor_key, actor, comment, until_us, cause)
+       values (2, 2, $1, 1, 1, 1, 'shelve', 'B', 'G', 'B', 67, 1, 1, 3, 1764000060000000, 1764000060000000, 1764000000000000, 4.5, 4.4, 'm', 0, 1, 'ann',
+         'repair', 1764003660000000, 'operator')`, [key]);
+    assert.match(done('alarms'),
+      /^S1\/L_T1\.high\s+3\s+shelved\s+2025-11-24T16:00:00Z\s+4\.5 m \(limit 4\.4 m\)\s+until 2025-11-24T17:01:00Z  by ann: repair  \(beneath: active, unacknowledged\)\n1 alarm$/m);
+    assert.match(done('alarms', '--at', '2025-11-24T16:00:59Z'), /active, unacknowledged/);
+    assert.equal(done('alarms', '--at', '2025-11-24T15:59:59Z'), '0 alarms\n');
+    fails(['alarms', '--at', 'noon'], /--at: wants a time/);
   });
 });

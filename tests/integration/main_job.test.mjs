@@ -1,5 +1,5 @@
 // The main job: five gateways replay the C-Town network; values and alarms live, stored, acknowledged; configuration changed while it runs.
-// Covers: app/acks.c, app/app.c, app/reload.c, app/route.c, app/turn.c
+// Covers: app/requests.c, app/app.c, app/reload.c, app/route.c, app/turn.c
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { alarmJournalBreaches } from '../lib/invariants.mjs';
@@ -52,18 +52,18 @@ describe('five stations', { concurrency: false }, () => {
     const answer = await operator.post('/api/alarms/ack', { body: ask });
     assert.equal(answer.status, 200, answer.text);
     const [{ result }] = answer.json.results;
-    assert.ok(result === 'ok' || result === 'stale_call', result);
-    if (result === 'ok') {
+    assert.ok(result === 'OK' || result === 'STALE_CALL', result);
+    if (result === 'OK') {
       const seen = await live.find('the acknowledgement on the other screen', (m) => m.op === 'alarm' && m.r.kind === 'ack' && m.a.name === open.name);
       assert.equal(seen.r.actor, 'operator');
       assert.equal(seen.r.comment, 'seen');
       const [row] = await p.sql(`select actor, comment from alarm_journal where kind = 'ack' and seq = $1`, [seen.n]);
       assert.deepEqual(row, { actor: 'operator', comment: 'seen' });
       const again = (await operator.post('/api/alarms/ack', { body: ask })).json.results[0];
-      assert.ok(['already', 'stale_call', 'not_active'].includes(again.result), again.result);
+      assert.ok(['ALREADY', 'STALE_CALL'].includes(again.result), again.result);
     }
-    assert.equal((await operator.post('/api/alarms/ack', { body: { items: [{ alarm: 'S1/none.high', call: 1 }] } })).json.results[0].result, 'not_found');
-    assert.equal((await operator.post('/api/alarms/ack', { body: { items: [{ alarm: open.name, call: 1000000 }] } })).json.results[0].result, 'bad_call');
+    assert.equal((await operator.post('/api/alarms/ack', { body: { items: [{ alarm: 'S1/none.high', call: 1 }] } })).json.results[0].result, 'E_UNKNOWN');
+    assert.equal((await operator.post('/api/alarms/ack', { body: { items: [{ alarm: open.name, call: 1000000 }] } })).json.results[0].result, 'E_CALL');
   });
 
   test('a live view gives a snapshot, changes, a heartbeat and the state of storing', async () => {

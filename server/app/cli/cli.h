@@ -48,7 +48,7 @@ enum { MIGRATE_DIR };
 enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN };
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
-enum { ALARMS_ALL };
+enum { ALARMS_ALL, ALARMS_AT };
 
 /* "penstock: where: text" on stderr. Returns CLI_FAILED. */
 enum cli_exit cli_fail(const struct error *err);

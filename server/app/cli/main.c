@@ -77,10 +77,10 @@ static const struct command commands[] = {
      "print a code for one login (60 minutes); earlier ones end"},
     {"alarms",
      {NULL},
-     {{"--all", NULL, false}},
+     {{"--all", NULL, false}, {"--at", "TIME", false}},
      WANTS_DB,
      cli_alarms,
-     "alarms that are not normal, from the journal; --all: every one that ever rang"},
+     "alarms that are not normal, from the journal, now or as of TIME; --all: every one that ever rang"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -385,11 +385,11 @@ static void an_alarm_is_acknowledged_by_the_call_that_was_seen(void **state) {
             &json),
         200);
     const json_t *results = json_object_get(json, "results");
-    assert_string_equal(text_at(json_array_get(results, 0), "result"), "not_found");
+    assert_string_equal(text_at(json_array_get(results, 0), "result"), "E_UNKNOWN");
     assert_string_equal(text_at(json_array_get(results, 0), "alarm"), "S1/none");
-    assert_string_equal(text_at(json_array_get(results, 1), "result"), "ok");
+    assert_string_equal(text_at(json_array_get(results, 1), "result"), "OK");
     assert_string_equal(text_at(json_array_get(results, 1), "acked_by"), "olaf");
-    assert_string_equal(text_at(json_array_get(results, 2), "result"), "bad_call");
+    assert_string_equal(text_at(json_array_get(results, 2), "result"), "E_CALL");
     json_decref(json);
     assert_int_equal(ask(rig, "GET", "/api/alarms?state=unacked", "", NULL, &json), 200);
     assert_int_equal(json_array_size(json_object_get(json, "alarms")), 0);
@@ -511,6 +511,9 @@ static void what_would_not_be_right_is_refused_with_its_place(void **state) {
         const char *pointer = text_at(json_array_get(json_object_get(json, "errors"), 0), "pointer");
         assert_non_null(pointer);
         assert_memory_equal(pointer, rows[i].pointer, strlen(rows[i].pointer));
+        if (strcmp(rows[i].pointer, "/value/tag") == 0) {
+            assert_string_equal(text_at(json_array_get(json_object_get(json, "errors"), 0), "code"), "E_TAG");
+        }
         json_decref(json);
     }
     /* A site that still has gateways and tags. */

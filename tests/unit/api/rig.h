@@ -7,8 +7,10 @@
 #include "server/api/api.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/core/rule_machine.h"
 #include "tests/unit/api/tls_client.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -19,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RIG_SESSIONS = 64, RIG_PENDING = 64, RIG_AUDITS = 256, RIG_USERS = 6 };
+enum { RIG_SESSIONS = 64, RIG_PENDING = 64, RIG_AUDITS = 256, RIG_USERS = 6, RIG_ALARM_KEY = 20000 };
 
 #define RIG_PASSWORD "correct horse battery"
 #define RIG_CODE     "abcd-efgh-2345-wxyz"
@@ -55,8 +57,17 @@ struct rig {
     uint32_t n_pending;
     struct alarm_record records[256];
     uint32_t n_records;
-    struct ack_answer ack_answers[ACK_LIST_MAX];
-    uint32_t ack_at;
+    struct alarm_answer answers[ALARM_LIST_MAX];
+    char asked_comment[ALARM_COMMENT_SIZE]; /* of the last request to the core */
+    char asked_desk[ALARM_DESK_SIZE];
+    char asked_source[ALARM_SOURCE_SIZE];
+    struct alarm_request asked;       /* the last one; its texts are those above */
+    uint32_t n_asked;                 /* requests to the core in all */
+    char changed_reason[REASON_SIZE]; /* of the last change of the configuration */
+    uint32_t n_changes;
+    bool refuse_changes; /* the database refuses them */
+    bool late;           /* the database does not confirm what is asked of alarms */
+    uint64_t durable;    /* what the host calls durable */
     uint64_t journal_sent;
     int64_t revision;
     int64_t last_expected;       /* revision of the first item of the last change */
@@ -130,7 +141,7 @@ static inline void rig_configure(struct rig *rig) {
     CHECK(config_set_complete(rig->config, rig_no_change, NULL, &err) == OK);
     const struct config_item *item = NULL;
     for (uint32_t i = 0; (item = config_set_at(rig->config, CONFIG_ALARM, i)) != NULL; i++) {
-        CHECK(config_set_stored(rig->config, CONFIG_ALARM, item->name, 100 + (int64_t)i, 1) == OK);
+        CHECK(config_set_stored(rig->config, CONFIG_ALARM, item->name, RIG_ALARM_KEY + (int64_t)i, 1) == OK);
     }
 }
 
@@ -143,10 +154,16 @@ static inline void rig_effect(void *ctx, const struct effect *e) {
         CHECK(rig->n_records < 256);
         rig->records[rig->n_records++] = e->record;
         return;
-    case EFFECT_ACK:
-        rig->ack_answers[e->ack.request] = (struct ack_answer){
-            .alarm = e->ack.alarm, .result = e->ack.result, .call = e->ack.call, .acked_us = e->ack.acked_us};
-        memcpy(rig->ack_answers[e->ack.request].acked_by, e->ack.acked_by, ALARM_ACTOR_SIZE);
+    case EFFECT_REPLY:
+        rig->answers[e->reply.token] = (struct alarm_answer){.alarm = e->reply.alarm,
+                                                             .result = e->reply.result,
+                                                             .call = e->reply.call,
+                                                             .letter = e->reply.letter,
+                                                             .acked_us = e->reply.acked_us};
+        memcpy(rig->answers[e->reply.token].acked_by, e->reply.acked_by, ALARM_ACTOR_SIZE);
+        return;
+    case EFFECT_SILENCE:
+        api_silence(rig->api, e->silence.position);
         return;
     }
 }
@@ -215,21 +232,28 @@ static inline void rig_set_password(struct rig *rig, const struct request *q) {
 
 /* --- host: the rest */
 
-static inline void rig_ack(struct rig *rig, const struct request *q, struct reply *r) {
-    for (uint32_t i = 0; i < q->ack.n; i++) {
-        rig->ack_answers[i] = (struct ack_answer){.alarm = q->ack.v[i].alarm, .result = ACK_NOT_FOUND};
-        if (q->ack.v[i].alarm != MODEL_NONE) {
-            rig_apply(rig, &(struct event){.kind = EVENT_ACK,
-                                           .ack = {.request = i,
-                                                   .alarm = q->ack.v[i].alarm,
-                                                   .call = q->ack.v[i].call,
-                                                   .actor_key = q->actor.user_key,
-                                                   .actor = q->actor.name,
-                                                   .comment = q->ack.comment}});
-        }
+static inline void rig_ask(struct rig *rig, const struct request *q, uint32_t i) {
+    struct event e = {.kind = EVENT_REQUEST, .request = {.token = i, .ask = q->alarms.v[i]}};
+    e.request.ask.actor_key = q->actor.user_key;
+    e.request.ask.actor = q->actor.name;
+    rig->asked = q->alarms.v[i];
+    rig->n_asked++;
+    (void)snprintf(rig->asked_comment, sizeof rig->asked_comment, "%s", q->alarms.v[i].comment);
+    (void)snprintf(rig->asked_desk, sizeof rig->asked_desk, "%s", q->alarms.v[i].desk);
+    (void)snprintf(rig->asked_source, sizeof rig->asked_source, "%s", q->alarms.v[i].source);
+    rig->answers[i] = (struct alarm_answer){.alarm = q->alarms.v[i].alarm, .result = ALARM_E_UNKNOWN};
+    if (q->alarms.v[i].alarm != MODEL_NONE) {
+        rig_apply(rig, &e);
     }
-    r->ack.v = rig->ack_answers;
-    r->ack.n = q->ack.n;
+}
+
+static inline void rig_alarms(struct rig *rig, const struct request *q, struct reply *r) {
+    CHECK(q->alarms.n > 0 && q->alarms.n <= ALARM_LIST_MAX);
+    for (uint32_t i = 0; i < q->alarms.n; i++) {
+        rig_ask(rig, q, i);
+    }
+    r->alarms.v = rig->answers;
+    r->alarms.n = q->alarms.n;
 }
 
 static inline bool rig_expected(const struct config_set *set, const struct config_change_item *item) {
@@ -246,6 +270,12 @@ static inline void rig_change(struct rig *rig, const struct request *q, struct r
     struct model *model = NULL;
     struct core *core = NULL;
     rig->last_expected = q->config.v[0].expected_revision;
+    rig->n_changes++;
+    memcpy(rig->changed_reason, q->config.reason, sizeof rig->changed_reason);
+    if (rig->refuse_changes) {
+        r->status = error_set(&r->error, ERR_CONFLICT, "rig", "somebody was faster");
+        return;
+    }
     for (uint32_t i = 0; i < q->config.n; i++) {
         if (!rig_expected(rig->config, &q->config.v[i])) {
             r->status = ERR_CONFLICT;
@@ -280,6 +310,48 @@ static inline void rig_change(struct rig *rig, const struct request *q, struct r
     r->config.revision = rig->revision;
 }
 
+/* One alarm that is shelved and suppressed, one that is normal. */
+static inline void rig_states(struct reply *r) {
+    static struct state_row rows[2];
+    rows[0] = (struct state_row){.alarm_name = slice_str("S1/L_T1.high"),
+                                 .position = slice_str("main"),
+                                 .acked_us = 1764000000000000,
+                                 .acked_occ = 2,
+                                 .acked_by = slice_str("olaf"),
+                                 .shelved_us = 1764000001000000,
+                                 .shelved_by = slice_str("erna"),
+                                 .shelved_reason = slice_str("repair"),
+                                 .suppressors = slice_str("[\"rule\",\"trip\"]")};
+    rows[0].record = (struct alarm_record){.seq = 7,
+                                           .alarm_key = 8,
+                                           .occ = 2,
+                                           .call = 3,
+                                           .priority = 1,
+                                           .to = 'H',
+                                           .base = 'C',
+                                           .facts = FACT_ENABLED | FACT_ACTIVE | FACT_ACKED | FACT_SHELVED |
+                                                    FACT_SUPPRESSED,
+                                           .until_us = 1764003600000000};
+    rows[1] = (struct state_row){.alarm_name = slice_str("S1/gw-s1.comm"), .suppressors = slice_str("[]")};
+    rows[1].record = (struct alarm_record){
+        .seq = 4, .alarm_key = 9, .priority = 2, .to = 'A', .base = 'A', .facts = FACT_ENABLED | FACT_ACKED};
+    r->states.v = rows;
+    r->states.n = 2;
+}
+
+/* A page that is full, of alarms that are gone; then one with S1/L_T1.high alone. */
+static inline void rig_raised(const struct request *q, struct reply *r) {
+    static struct raised_row rows[RIG_ALARM_KEY];
+    uint32_t n = q->last_raised.after_key == 0 ? q->last_raised.limit : 1;
+    CHECK(n < RIG_ALARM_KEY);
+    for (uint32_t i = 0; i < n; i++) {
+        rows[i] = (struct raised_row){.alarm_key = n == 1 ? RIG_ALARM_KEY : 1 + (int64_t)i,
+                                      .at_us = clock_wall_us()};
+    }
+    r->raised.v = rows;
+    r->raised.n = n;
+}
+
 static inline void rig_read(struct rig *rig, const struct request *q, struct reply *r) {
     static const struct sample_point points[] = {{.first_us = 10,
                                                   .last_us = 20,
@@ -298,6 +370,9 @@ static inline void rig_read(struct rig *rig, const struct request *q, struct rep
                                                      .items = {items, sizeof items - 1}}};
     static const struct audit_row audits[] = {
         {.id = 9, .at_us = 1764000000000000, .actor = {"adam", 4}, .action = {"x", 1}}};
+    static const struct figure_row figures[] = {
+        {.name = {"rate.mean", 9}, .value = 1.5, .text = {"{\"n\":3}", 7}, .definition = {"what counts", 11}},
+        {.name = {"peak", 4}, .value = (double)NAN, .text = {"null", 4}}};
     rig->last_history = *q;
     if (q->kind == REQ_SAMPLES) {
         r->samples.v = points;
@@ -305,11 +380,27 @@ static inline void rig_read(struct rig *rig, const struct request *q, struct rep
         r->samples.has_before = true;
         r->samples.before = points[0];
     } else if (q->kind == REQ_ALARM_HISTORY) {
-        rows[0].record =
-            (struct alarm_record){.seq = 5, .n = 1, .kind = RECORD_RAISE, .from = 'A', .to = 'B'};
+        rows[0].record = (struct alarm_record){.seq = 5,
+                                               .n = 1,
+                                               .kind = RECORD_RAISE,
+                                               .cause = CAUSE_SAMPLE,
+                                               .from = 'A',
+                                               .to = 'B',
+                                               .base = 'B',
+                                               .src_us = 1764000000000000,
+                                               .flags = RECORD_RING | RECORD_FIRST,
+                                               .unit = "m",
+                                               .desk = "main 10.0.0.1"};
         rows[0].alarm_name = slice_str("S1/L_T1.high");
         r->history.v = rows;
         r->history.n = 1;
+    } else if (q->kind == REQ_ALARM_STATE_AT) {
+        rig_states(r);
+    } else if (q->kind == REQ_ALARM_KPI || q->kind == REQ_ALARM_BAD_ACTORS) {
+        r->figures.v = figures;
+        r->figures.n = 2;
+    } else if (q->kind == REQ_ALARM_LAST_RAISED) {
+        rig_raised(q, r);
     } else if (q->kind == REQ_CONFIG_HISTORY) {
         r->revisions.v = revisions;
         r->revisions.n = 1;
@@ -345,8 +436,14 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_AUDIT:
         (void)snprintf(rig->audits[rig->n_audits++ % RIG_AUDITS], 64, "%.63s", q->audit.action);
         return;
-    case REQ_ACK:
-        rig_ack(rig, q, r);
+    case REQ_ALARM:
+        rig_alarms(rig, q, r);
+        if (rig->late) {
+            r->status = error_set(&r->error, ERR_TIMEOUT, "rig", "not confirmed");
+        }
+        return;
+    case REQ_SILENCE:
+        rig_apply(rig, &(struct event){.kind = EVENT_SILENCE, .silence = {.position = q->silence.position}});
         return;
     case REQ_CONFIG_CHANGE:
         rig_change(rig, q, r);
@@ -355,6 +452,10 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
         rig_read(rig, q, r);
         return;
     }
@@ -373,7 +474,7 @@ static inline void rig_answer(struct rig *rig, uint64_t token, const struct requ
 /* Lists are only lent during the call: requests with one are answered at once, all others later. */
 static inline void rig_on_request(void *ctx, uint64_t token, const struct request *q) {
     struct rig *rig = ctx;
-    if (q->kind == REQ_ACK || q->kind == REQ_CONFIG_CHANGE) {
+    if (q->kind == REQ_ALARM || q->kind == REQ_CONFIG_CHANGE) {
         rig_answer(rig, token, q);
         return;
     }
@@ -394,7 +495,29 @@ static inline void rig_on_health(void *ctx, struct api_health *ret) {
     *ret = (struct api_health){.store = rig->store_away ? "away" : "ok",
                                .store_text = "",
                                .started_us = 1764000000000000,
-                               .journal_seq = rig->core == NULL ? 0 : core_journal_seq(rig->core)};
+                               .journal_seq = rig->core == NULL ? 0 : core_journal_seq(rig->core),
+                               .journaled_seq = rig->durable};
+}
+
+/* A rule as the core would tell it: whole, part, part that is unknown, part of another type. */
+static inline uint32_t rig_on_explain(void *ctx, uint32_t alarm, struct slice *ret_source,
+                                      struct rule_part *ret, uint32_t max) {
+    static const struct rule_part parts[] = {
+        {.pos = 0, .len = 14, .type = RULE_BOOL, .value = {.v = 1, .known = true}},
+        {.pos = 0,
+         .len = 4,
+         .depth = 1,
+         .type = RULE_NUMBER,
+         .value = {.v = 9.5, .known = true, .uncertain = true},
+         .unit = {"m", 1}},
+        {.pos = 11, .len = 3, .depth = 1, .type = RULE_BOOL, .value = {.v = 0}},
+        {.pos = 5, .len = 2, .depth = 2, .type = RULE_DURATION, .value = {.v = 2e6, .known = true}}};
+    const struct rig *rig = ctx;
+    *ret_source = slice_str("L_T1 > 8 or P_1");
+    CHECK(alarm < rig->model->n_alarms);
+    CHECK(max >= 4);
+    memcpy(ret, parts, sizeof parts);
+    return 4;
 }
 
 /* --- the server's thread */
@@ -499,8 +622,11 @@ static inline void rig_start(struct rig *rig, bool with_view) {
                              .origins = rig->origins,
                              .build = "test",
                              .password_mib = 8};
-    struct api_host host = {
-        .ctx = rig, .request = rig_on_request, .gateway = rig_on_gateway, .health = rig_on_health};
+    struct api_host host = {.ctx = rig,
+                            .request = rig_on_request,
+                            .gateway = rig_on_gateway,
+                            .health = rig_on_health,
+                            .explain = rig_on_explain};
     enum status status = api_new(&cfg, &host, &rig->api, &err);
     if (status != OK) {
         (void)fprintf(stderr, "rig: %s: %s\n", err.where, err.text);

@@ -1,5 +1,6 @@
 #include "server/api/openapi_json.h"
 #include "server/api/route.h"
+#include "server/config/fields.h"
 #include "tests/lib/unit.h"
 
 #include <jansson.h>
@@ -147,6 +148,30 @@ static void everything_in_the_document_is_a_route(void **state) {
     json_decref(root);
 }
 
+/* What a change may say is what the configuration reads. */
+static void every_field_of_the_configuration_is_in_the_document(void **state) {
+    (void)state;
+    static const char *const schemas[CONFIG_KINDS] = {
+        [CONFIG_SITE] = "Site",         [CONFIG_GATEWAY] = "Gateway", [CONFIG_TAG] = "Tag",
+        [CONFIG_CLASS] = "Class",       [CONFIG_GROUP] = "Group",     [CONFIG_POLICY] = "Policy",
+        [CONFIG_ALARM] = "AlarmSetting"};
+    json_t *root = document();
+    const json_t *all = json_object_get(json_object_get(root, "components"), "schemas");
+    for (int kind = 0; kind < CONFIG_KINDS; kind++) {
+        uint32_t n = 0;
+        const struct field *fields = fields_of((enum config_kind)kind, &n);
+        const json_t *properties = json_object_get(json_object_get(all, schemas[kind]), "properties");
+        for (uint32_t i = 0; i < n; i++) {
+            if (json_object_get(properties, fields[i].name) == NULL) {
+                print_error("%s lacks %s\n", schemas[kind], fields[i].name);
+            }
+            assert_non_null(json_object_get(properties, fields[i].name));
+        }
+        assert_int_equal(json_object_size(properties), n);
+    }
+    json_decref(root);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_in_braces_matches_one_part),
@@ -155,6 +180,7 @@ int main(void) {
         cmocka_unit_test(a_higher_role_may_what_a_lower_one_may),
         cmocka_unit_test(every_route_is_in_the_document_with_its_role),
         cmocka_unit_test(everything_in_the_document_is_a_route),
+        cmocka_unit_test(every_field_of_the_configuration_is_in_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,19 @@ static void a_whole_file_is_read(void **state) {
     assert_int_equal(opts.link.port, 7411);
     assert_string_equal(opts.web.dir, "d");
     assert_string_equal(opts.link.crl, "");
+    assert_string_equal(opts.spool, "");
     assert_int_equal(opts.link.sessions_max, 2000);
+}
+
+static void the_spool_is_a_file_of_ones_choice(void **state) {
+    (void)state;
+    struct opts opts;
+    struct error err;
+    assert_int_equal(read_text("{\"db\":\"x\",\"migrations\":\"m\",\"spool\":\"/var/lib/spool\"," LINK "," WEB
+                               "}",
+                               &opts, &err),
+                     OK);
+    assert_string_equal(opts.spool, "/var/lib/spool");
 }
 
 static void faults_are_named_by_their_place(void **state) {
@@ -76,6 +88,7 @@ static void what_is_no_json_is_named_by_line_and_column(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_read),
+        cmocka_unit_test(the_spool_is_a_file_of_ones_choice),
         cmocka_unit_test(faults_are_named_by_their_place),
         cmocka_unit_test(what_is_no_json_is_named_by_line_and_column),
     };

@@ -11,14 +11,16 @@ static struct model *model_of(const char *const *names, uint32_t n) {
     arena_init(&m->arena, 1 << 16);
     m->n_alarms = n;
     m->alarms = arena_alloc(&m->arena, n, sizeof *m->alarms);
+    m->alarm_texts = arena_alloc(&m->arena, n, sizeof *m->alarm_texts);
     assert_non_null(m->alarms);
+    assert_non_null(m->alarm_texts);
     assert_int_equal(map_init(&m->site_by_name, 1, seed, NULL), OK);
     assert_int_equal(map_init(&m->gateway_by_name, 1, seed, NULL), OK);
     assert_int_equal(map_init(&m->tag_by_name, 1, seed, NULL), OK);
     assert_int_equal(map_init(&m->alarm_by_name, n, seed, NULL), OK);
     for (uint32_t i = 0; i < n; i++) {
-        m->alarms[i] = (struct model_alarm){.name = slice_str(names[i])};
-        assert_int_equal(map_put(&m->alarm_by_name, m->alarms[i].name, i), OK);
+        m->alarm_texts[i] = (struct model_alarm_text){.name = slice_str(names[i])};
+        assert_int_equal(map_put(&m->alarm_by_name, m->alarm_texts[i].name, i), OK);
     }
     return m;
 }

@@ -1,0 +1,48 @@
+/* The operators' safety net: a local file that keeps alarm records which the database does not have yet.
+ * While the database is away, an operator's action is confirmed only after its records, and all before them,
+ * are on this disk; otherwise a crash would lose an acknowledgement that a human believes in.
+ *
+ * What is kept are the journal's own records, not the actions: an action means something only in the state in
+ * which it was taken, and that state may be as little durable as the action itself. After a crash the next
+ * process folds the records that were left behind on top of those from the database and hands them to the
+ * journal, in order, before anything else happens.
+ *
+ * One line a record: CRC-32C of the text in eight hexadecimal digits, a blank, a JSON object. A line that was
+ * torn by a crash was never confirmed to anybody; it is cut off. Writing blocks the loop, for as long as the
+ * disk needs: it happens at the pace of people, and only while the database is away. */
+#ifndef PENSTOCK_APP_SPOOL_H
+#define PENSTOCK_APP_SPOOL_H
+
+#include "server/base/status.h"
+#include "server/core/alarm.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spool;
+
+enum { SPOOL_MEMORY_MAX = 4096 }; /* records that wait in memory; then they are written */
+
+/* Opens the file, makes it if there is none (mode 0600), and reads what was left in it. ERR_IO, ERR_NOMEM. */
+MUSTCHECK enum status spool_open(const char *path, struct spool **ret, struct error *err);
+void spool_close(struct spool **s);
+/* What was left, in order of seq; alarm indexes are not set. Valid until spool_forget_left. */
+const struct alarm_record *spool_left(const struct spool *s, size_t *ret_n);
+/* They have been taken over; they stay in the file until they are durable. */
+void spool_forget_left(struct spool *s);
+/* What was left does not belong to this journal, or a part of it could not be read: the file is kept under
+ * another name ("PATH.aside"), for somebody to look at, and an empty one takes its place. What was read of it
+ * can still be had by spool_left. */
+MUSTCHECK enum status spool_set_aside(struct spool *s, struct error *err);
+/* Lines that could not be read stood between others: records are missing. */
+bool spool_damaged(const struct spool *s);
+
+/* A record that was made now, in order of seq: the database does not have it yet. */
+void spool_add(struct spool *s, const struct alarm_record *r);
+/* All that was added and is not durable is on this disk. ERR_IO if not. */
+MUSTCHECK enum status spool_sync(struct spool *s, struct error *err);
+/* The database has all up to this. */
+void spool_durable(struct spool *s, uint64_t seq);
+
+#endif
