@@ -74,6 +74,14 @@ static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v
                            .samples = {.gateway = gateway, .lane = LANE_SNAPSHOT, .n = n, .v = a->samples}});
 }
 
+static void on_link_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
+    struct app *a = ctx;
+    if (a->core != NULL) {
+        app_apply(a, &(struct event){.kind = EVENT_BACKLOG_END,
+                                     .backlog_end = {.gateway = gateway, .te_us = te_us}});
+    }
+}
+
 static void on_link_state(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason) {
     (void)peer;
     (void)reason; /* link logs both; what people see is read with link_get_status */
@@ -97,6 +105,7 @@ struct link_host route_link_host(struct app *a) {
                               .settle = on_link_settle,
                               .record = on_link_record,
                               .snapshot = on_link_snapshot,
+                              .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
                               .incident = on_link_incident};
 }

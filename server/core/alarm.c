@@ -30,8 +30,8 @@ static const char *const record_kinds[RECORD_KINDS] = {
 };
 
 static const char *const causes[ALARM_CAUSES] = {
-    [CAUSE_SAMPLE] = "sample",   [CAUSE_TIMER] = "timer",     [CAUSE_OPERATOR] = "operator",
-    [CAUSE_CONFIG] = "config",   [CAUSE_RESTART] = "restart", [CAUSE_HISTORY] = "history",
+    [CAUSE_SAMPLE] = "sample", [CAUSE_TIMER] = "timer",     [CAUSE_OPERATOR] = "operator",
+    [CAUSE_CONFIG] = "config", [CAUSE_RESTART] = "restart", [CAUSE_HISTORY] = "history",
     [CAUSE_LINK] = "link",
 };
 
@@ -81,8 +81,9 @@ static const struct reply_words replies[ALARM_REPLIES] = {
     [ALARM_E_DISABLED] = {"E_DISABLED", "the alarm is disabled by configuration; enable it first"},
     [ALARM_E_FORBIDDEN] = {"E_FORBIDDEN", "your account may not do this"},
     [ALARM_E_NO_ACCUMULATOR] = {"E_NO_ACCUMULATOR", "this alarm gathers nothing that could be set to zero"},
-    [ALARM_E_FULL] = {"E_FULL", "so many alarms are shelved, out of service or suppressed by hand that there is "
-                                "no room for one more; end one that is not needed"},
+    [ALARM_E_FULL] = {"E_FULL",
+                      "so many alarms are shelved, out of service or suppressed by hand that there is "
+                      "no room for one more; end one that is not needed"},
 };
 
 const char *alarm_record_kind_name(enum alarm_record_kind kind) {

@@ -1,6 +1,6 @@
 /* One alarm's life after ISA-18.2 / IEC 62682: facts are kept, the letter that is shown is derived from them.
- * Three pure stages (condition, delay, alarm); each change is one record of the journal, and the live state is
- * the fold of the journal (fold.h). */
+ * Three pure stages (condition, delay, alarm); each change is one record of the journal, and the live state
+ * is the fold of the journal: core_new makes it from the records alone. */
 #ifndef PENSTOCK_CORE_ALARM_H
 #define PENSTOCK_CORE_ALARM_H
 
@@ -56,12 +56,12 @@ enum { RECORD_KINDS = RECORD_ZERO + 1 };
 enum alarm_record_flag {
     RECORD_HIDDEN = 1, /* the letter after it is G, H, I or Z */
     RECORD_CHATTER = 2,
-    RECORD_FIRST = 4,     /* first of its group */
-    RECORD_AUTO = 8,      /* acknowledged by the system itself */
-    RECORD_SUSPECT = 16,  /* the source's time was not believed */
-    RECORD_NOTIFY = 32,   /* acknowledgement none: a notification, not an alarm */
+    RECORD_FIRST = 4,    /* first of its group */
+    RECORD_AUTO = 8,     /* acknowledged by the system itself */
+    RECORD_SUSPECT = 16, /* the source's time was not believed */
+    RECORD_NOTIFY = 32,  /* acknowledgement none: a notification, not an alarm */
     RECORD_TEST = 64,
-    RECORD_RING = 128,     /* this record starts the sound */
+    RECORD_RING = 128,      /* this record starts the sound */
     RECORD_UNTRUSTED = 256, /* an input is unknown */
     RECORD_UNCERTAIN = 512, /* an input was uncertain */
     RECORD_ONE_SHOT = 1024, /* of a shelf: it ends with the return to normal, too */
@@ -76,9 +76,10 @@ enum alarm_fact {
     FACT_CONFIRM_DUE = 16,
     FACT_OUT_OF_SERVICE = 32,
     FACT_SHELVED = 64,
-    FACT_ONE_SHOT = 128, /* the shelf ends with the return to normal, too */
+    FACT_ONE_SHOT = 128,   /* the shelf ends with the return to normal, too */
     FACT_SUPPRESSED = 256, /* the set of suppressors is not empty */
     FACT_GONE = 512,
+    FACT_ESCALATES = 1024, /* the escalation of this occurrence is still to come */
 };
 
 enum alarm_cause {
@@ -105,6 +106,8 @@ enum {
 
 /* The source of a suppression by the alarm's own rule, as it stands in records. */
 #define ALARM_SOURCE_RULE "rule"
+/* … and by a higher alarm that is active. */
+#define ALARM_SOURCE_HIGHER "higher alarm"
 
 /* One line of the alarm journal. By value. */
 struct alarm_record {
@@ -112,24 +115,24 @@ struct alarm_record {
     uint64_t n;   /* place in this alarm's own history, from 1, gapless */
     int64_t alarm_key;
     int64_t site_key;
-    int64_t tag_key;   /* 0 for an alarm without a tag */
-    int64_t revision;  /* of the alarm's setting that was in force */
-    int64_t src_us;    /* when it happened at the source */
-    int64_t at_us;     /* when the room knew: server time, never falls */
-    int64_t raised_us; /* src of the newest activation; 0 if there was none yet */
+    int64_t tag_key;      /* 0 for an alarm without a tag */
+    int64_t revision;     /* of the alarm's setting that was in force */
+    int64_t src_us;       /* when it happened at the source */
+    int64_t at_us;        /* when the room knew: server time, never falls */
+    int64_t raised_us;    /* src of the newest activation; 0 if there was none yet */
     int64_t raised_at_us; /* … and its server time: escalation counts from there */
-    int64_t called_us; /* server time of the newest call: re-announcement counts from there; 0 if none */
-    int64_t until_us;  /* end of the shelf; 0 if not shelved */
-    double value;      /* NaN if there is none */
-    double limit;      /* NaN where the kind has none */
-    int64_t actor_key; /* user, 0 for the system itself */
-    uint32_t alarm;    /* index in the present model; MODEL_NONE if removed */
-    uint32_t occ;      /* occurrence: +1 at each activation */
-    uint32_t call;     /* annunciation: +1 at each activation, re-announcement, rise of priority and return from
-                          suppression while active; an acknowledgement names the call that was seen */
+    int64_t called_us;    /* server time of the newest call: re-announcement counts from there; 0 if none */
+    int64_t until_us;     /* end of the shelf; 0 if not shelved */
+    double value;         /* NaN if there is none */
+    double limit;         /* NaN where the kind has none */
+    int64_t actor_key;    /* user, 0 for the system itself */
+    uint32_t alarm;       /* index in the present model; MODEL_NONE if removed */
+    uint32_t occ;         /* occurrence: +1 at each activation */
+    uint32_t call; /* annunciation: +1 at each activation, re-announcement, rise of priority and return from
+                      suppression while active; an acknowledgement names the call that was seen */
     uint32_t rise_call; /* newest call at which the priority rose; 0 if none */
-    uint16_t facts;    /* enum alarm_fact, after it */
-    uint16_t flags;    /* enum alarm_record_flag */
+    uint16_t facts;     /* enum alarm_fact, after it */
+    uint16_t flags;     /* enum alarm_record_flag */
     enum alarm_record_kind kind;
     enum alarm_cause cause;
     enum unshelve_reason unshelved;
@@ -156,27 +159,27 @@ struct alarm_note {
 struct alarm_view {
     char letter;
     char base;
-    bool untrusted;   /* an input is unknown: bad, link down, not yet seen */
-    bool ring;        /* it sounds at its position now, and nobody silenced it */
+    bool untrusted; /* an input is unknown: bad, link down, not yet seen */
+    bool ring;      /* it sounds at its position now, and nobody silenced it */
     bool confirm_due;
     bool latched;
-    bool first;       /* first of its group */
+    bool first; /* first of its group */
     bool chatter;
-    bool retain;      /* in the alarm list, or waits for somebody */
-    bool pending;     /* an on-delay or off-delay runs */
+    bool retain;  /* in the alarm list, or waits for somebody */
+    bool pending; /* an on-delay or off-delay runs */
     bool one_shot;
     uint8_t priority; /* effective */
     uint16_t facts;
     uint32_t occ;
     uint32_t call;
-    uint32_t acked_occ;      /* occurrence of the newest acknowledgement: occ - acked_occ came since */
+    uint32_t acked_occ; /* occurrence of the newest acknowledgement: occ - acked_occ came since */
     uint64_t n;
-    int64_t raised_us;       /* source time of the newest activation */
-    int64_t changed_us;      /* server time of the newest record */
-    int64_t untrusted_us;    /* since when it is untrusted, server time; 0 if it is not */
-    double value;            /* at the newest activation */
-    double limit;            /* in force now; NaN if there is none or it is unknown */
-    int64_t acked_us;        /* newest acknowledgement of the present occurrence; 0 if it waits */
+    int64_t raised_us;        /* source time of the newest activation */
+    int64_t changed_us;       /* server time of the newest record */
+    int64_t untrusted_us;     /* since when it is untrusted, server time; 0 if it is not */
+    double value;             /* at the newest activation */
+    double limit;             /* in force now; NaN if there is none or it is unknown */
+    int64_t acked_us;         /* newest acknowledgement of the present occurrence; 0 if it waits */
     int64_t shelved_until_us; /* 0 if not shelved */
     char acked_by[ALARM_ACTOR_SIZE];
 };

@@ -1,18 +1,19 @@
-/* The condition stage: is what the alarm watches for true, false, or unknown? Deadband memory is a parameter:
- * once true, a limit is false again only at the limit minus (plus) the deadband or better. Unknown never
- * becomes true or false by guessing. Pure. */
+/* The condition stage: is a value beyond its limit? Deadband is memory: once true, false only at the limit
+ * minus the deadband or better. NaN is unknown. Pure. */
 #ifndef PENSTOCK_CORE_CONDITION_H
 #define PENSTOCK_CORE_CONDITION_H
-
-#include "server/core/model.h"
 
 #include <stdbool.h>
 
 enum truth { TRUTH_FALSE, TRUTH_TRUE, TRUTH_UNKNOWN };
 
-/* value > limit; returns at limit - deadband and below. */
-enum truth condition_high(double limit, double deadband, bool was_true, double value);
-/* value < limit; returns at limit + deadband and above. */
-enum truth condition_low(double limit, double deadband, bool was_true, double value);
+struct condition_limit {
+    double limit;
+    double deadband; /* not below 0 */
+    bool inclusive;  /* at the limit is beyond it */
+};
+
+enum truth condition_high(const struct condition_limit *limit, bool was_true, double value);
+enum truth condition_low(const struct condition_limit *limit, bool was_true, double value);
 
 #endif

@@ -3,146 +3,59 @@
 #include "server/base/check.h"
 #include "server/core/core_state.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-static void *table(size_t count, size_t size) {
-    return calloc(count > 0 ? count : 1, size);
-}
-
-static enum status allocate(struct core *core, const struct model *m, struct error *err) {
-    size_t tags_size = (m->n_tags > 0 ? m->n_tags : 1) * sizeof *core->tags;
-    core->tags = aligned_alloc(_Alignof(struct tag_state), tags_size);
-    core->gateways = table(m->n_gateways, sizeof *core->gateways);
-    core->alarms = table(m->n_alarms, sizeof *core->alarms);
-    core->details = table(m->n_alarms, sizeof *core->details);
-    core->gateway_first = table((size_t)m->n_gateways + 1, sizeof *core->gateway_first);
-    core->gateway_tags = table(m->n_tags, sizeof *core->gateway_tags);
-    core->changed = table(m->n_tags, sizeof *core->changed);
-    if (core->tags == NULL || core->gateways == NULL || core->alarms == NULL || core->details == NULL ||
-        core->gateway_first == NULL || core->gateway_tags == NULL || core->changed == NULL) {
-        return error_set(err, ERR_NOMEM, "core", "no memory for %u tags and %u alarms", m->n_tags,
-                         m->n_alarms);
-    }
-    enum status status = timer_init(&core->timers, m->n_alarms + m->n_tags, err);
-    return status == OK ? message_order_init(&core->order, err) : status;
-}
-
-static void build_tags(struct core *core, const struct model *m) {
-    for (uint32_t i = 0; i < m->n_tags; i++) {
-        const struct model_tag *tag = &m->tags[i];
-        CHECK(tag->gateway < m->n_gateways);
-        core->tags[i] = (struct tag_state){
-            .value = NAN,
-            .shown = NAN,
-            .deadband = tag->deadband,
-            .stale_us = tag->stale_us,
-            .gateway = tag->gateway,
-            .flags = TAG_LOST,
-        };
-        core->gateway_first[tag->gateway + 1]++;
-    }
-    for (uint32_t g = 0; g < m->n_gateways; g++) {
-        core->gateway_first[g + 1] += core->gateway_first[g];
-    }
-    /* Filling moves each bound to the next one; moving them back costs less than a second array. */
-    for (uint32_t i = 0; i < m->n_tags; i++) {
-        core->gateway_tags[core->gateway_first[m->tags[i].gateway]++] = i;
-    }
-    for (uint32_t g = m->n_gateways; g > 0; g--) {
-        core->gateway_first[g] = core->gateway_first[g - 1];
-    }
-    core->gateway_first[0] = 0;
-}
-
-static void build_gateways(struct core *core, const struct model *m) {
-    for (uint32_t i = 0; i < m->n_gateways; i++) {
-        const struct model_gateway *g = &m->gateways[i];
-        CHECK(g->comm_alarm == MODEL_NONE || g->comm_alarm < m->n_alarms);
-        core->gateways[i] = (struct gateway_state){
-            .since_us = core->now_us,
-            .comm_alarm = g->comm_alarm,
-            .enabled = g->enabled,
-            .starting = true,
-        };
-    }
-}
-
-static void build_alarms(struct core *core, const struct model *m) {
-    for (uint32_t i = 0; i < m->n_alarms; i++) {
-        const struct model_alarm *alarm = &m->alarms[i];
-        CHECK(alarm->site < m->n_sites);
-        CHECK(alarm->gateway < m->n_gateways);
-        CHECK(alarm->kind == ALARM_COMM ? alarm->tag == MODEL_NONE : alarm->tag < m->n_tags);
-        CHECK(alarm->priority >= 1 && alarm->priority <= 4);
-        core->alarms[i] = (struct alarm_state){
-            .delays = {.on_us = alarm->on_delay_us, .off_us = alarm->off_delay_us},
-            .limit = alarm->limit,
-            .deadband = alarm->deadband,
-            .tag = alarm->tag,
-            .gateway = alarm->gateway,
-            .facts = {.enabled = true, .acked = true}, /* core_alarms_settle disables it, with a record */
-            .kind = alarm->kind,
-            .priority = alarm->priority,
-        };
-        core->details[i].value = NAN;
-        struct tag_state *tag = alarm->tag == MODEL_NONE ? NULL : &core->tags[alarm->tag];
-        if (tag != NULL) { /* those of a tag that stand together */
-            tag->first_alarm = tag->n_alarms == 0 ? i : tag->first_alarm;
-            tag->n_alarms += tag->first_alarm + tag->n_alarms == i ? 1 : 0;
-        }
-    }
-}
-
-enum status core_build(const struct model *m, int64_t now_us, struct core **ret_core, struct error *err) {
-    struct core *core = calloc(1, sizeof *core);
-    if (core == NULL) {
-        return error_set(err, ERR_NOMEM, "core", "no memory");
-    }
-    core->model = m;
-    core->now_us = now_us;
-    core->unsettled = true;
-    enum status status = allocate(core, m, err);
-    if (status != OK) {
-        core_free(&core);
-        return status;
-    }
-    build_tags(core, m);
-    build_gateways(core, m);
-    build_alarms(core, m);
-    *ret_core = core;
-    return OK;
-}
-
-void core_free(struct core **core) {
-    if (core == NULL || *core == NULL) {
+static void timer_due(struct core *core, uint32_t id, int64_t due_us, const struct effect_sink *sink) {
+    uint32_t n_alarms = core->model->n_alarms;
+    if (id >= TIMER_ALARM_KINDS * n_alarms + core->model->n_tags) {
+        core_suppress_group_due(core, id - TIMER_ALARM_KINDS * n_alarms - core->model->n_tags, sink);
         return;
     }
-    struct core *c = *core;
-    free(c->tags);
-    free(c->gateways);
-    free(c->alarms);
-    free(c->details);
-    free(c->gateway_first);
-    free(c->gateway_tags);
-    free(c->changed);
-    free(c->past);
-    timer_done(&c->timers);
-    message_order_done(&c->order);
-    free(c);
-    *core = NULL;
+    if (id >= TIMER_ALARM_KINDS * n_alarms) {
+        core_tag_stale_due(core, id - TIMER_ALARM_KINDS * n_alarms, due_us, sink);
+        return;
+    }
+    uint32_t alarm = id % n_alarms;
+    static const struct cause expired = {
+        .actor = "", .desk = "", .comment = "", .source = "", .unshelved = UNSHELVE_EXPIRED};
+    switch ((enum timer_kind)(id / n_alarms)) {
+    case TIMER_DELAY:
+        core_alarm_due(core, alarm, sink);
+        break;
+    case TIMER_STEP:
+        core_gather_due(core, alarm, due_us, sink);
+        break;
+    case TIMER_SHELF:
+        core_unhide(core, alarm, RECORD_UNSHELVE, FACT_SHELVED | FACT_ONE_SHOT, core->now_us, &expired, sink);
+        break;
+    case TIMER_REANNOUNCE:
+        core_transit(core, alarm, ALARM_EVENT_REANNOUNCE, core->now_us, &core_the_system, sink);
+        break;
+    case TIMER_ESCALATE:
+        core_escalate(core, alarm, sink);
+        break;
+    case TIMER_SUPPRESS:
+        core_suppress_alarm_due(core, alarm, sink);
+        break;
+    }
+    core_alarm_requiet(core, alarm);
 }
 
 void core_run_timers(struct core *core, int64_t until_us, const struct effect_sink *sink) {
     uint32_t id = 0;
     int64_t due_us = 0;
-    while (timer_pop(&core->timers, until_us, &id, &due_us)) {
-        if (id < core->model->n_alarms) {
-            core_alarm_due(core, id, sink);
+    enum alarm_cause cause = core->cause;
+    core->cause = CAUSE_TIMER;
+    for (;;) {
+        int64_t tick_us = timer_next(&core->ticks);
+        if (tick_us <= until_us && tick_us <= timer_next(&core->timers)) {
+            core_rules_tick(core, tick_us, sink);
+        } else if (timer_pop(&core->timers, until_us, &id, &due_us)) {
+            timer_due(core, id, due_us, sink);
         } else {
-            core_tag_stale_due(core, id - core->model->n_alarms, due_us, sink);
+            break;
         }
     }
+    (void)kpi_flood_advance(&core->flood, core->now_us);
+    core->cause = cause;
 }
 
 static void apply_samples(struct core *core, const struct event *event, const struct effect_sink *sink) {
@@ -150,10 +63,13 @@ static void apply_samples(struct core *core, const struct event *event, const st
     switch (event->samples.lane) {
     case LANE_LIVE:
     case LANE_SNAPSHOT:
+        core->cause = CAUSE_SAMPLE;
         core_tags_message(core, event, sink);
         break;
     case LANE_BACKLOG:
+        core->cause = CAUSE_HISTORY;
         core->counts.backlog += event->samples.n;
+        core_history_message(core, event, sink);
         break;
     }
 }
@@ -161,21 +77,38 @@ static void apply_samples(struct core *core, const struct event *event, const st
 static void apply_link(struct core *core, uint32_t gateway, bool up, const struct effect_sink *sink) {
     CHECK(gateway < core->model->n_gateways);
     struct gateway_state *g = &core->gateways[gateway];
+    uint32_t comm = core->model->gateways[gateway].comm_alarm;
     if (g->up == up) {
         return;
+    }
+    core->cause = CAUSE_LINK;
+    if (!up) {
+        core_history_begin(core, gateway);
     }
     g->up = up;
     g->since_us = core->now_us;
     core_tags_link(core, gateway, up, sink);
-    if (g->comm_alarm != MODEL_NONE) {
-        core_alarm_evaluate(core, g->comm_alarm, core->now_us, sink);
+    if (comm != MODEL_NONE) {
+        core_alarm_evaluate(core, comm, core->now_us, sink);
     }
     g->starting = g->starting && !up;
+}
+
+static void apply_silence(struct core *core, uint32_t position, const struct effect_sink *sink) {
+    CHECK(position == MODEL_NONE || position < MODEL_POSITIONS_MAX);
+    for (uint32_t i = 0; i < MODEL_POSITIONS_MAX; i++) {
+        if (position == MODEL_NONE || position == i) {
+            core->silenced[i] = core->sounds;
+        }
+    }
+    const struct effect effect = {.kind = EFFECT_SILENCE, .silence = {.position = position}};
+    sink->emit(sink->ctx, &effect);
 }
 
 void core_apply(struct core *core, const struct event *event, int64_t now_us, struct effect_sink sink) {
     CHECK(sink.emit != NULL);
     if (core->unsettled) {
+        core->cause = CAUSE_RESTART;
         core_alarms_settle(core, &sink);
     }
     /* What was due before is completed first. What is due at this very time waits: requests and samples of
@@ -191,11 +124,17 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
     case EVENT_LINK:
         apply_link(core, event->link.gateway, event->link.up, &sink);
         break;
-    case EVENT_REQUEST:
-        core_alarm_ack(core, event, &sink);
-        break;
     case EVENT_BACKLOG_END:
+        CHECK(event->backlog_end.gateway < core->model->n_gateways);
+        core->cause = CAUSE_HISTORY;
+        core_history_end(core, event->backlog_end.gateway, event->backlog_end.te_us, &sink);
+        break;
+    case EVENT_REQUEST:
+        core->cause = CAUSE_OPERATOR;
+        core_request(core, event, &sink);
+        break;
     case EVENT_SILENCE:
+        apply_silence(core, event->silence.position, &sink);
         break;
     case EVENT_TIME:
         core_run_timers(core, core->now_us, &sink);
@@ -204,53 +143,16 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
 }
 
 int64_t core_next_wake(const struct core *core) {
-    return core->unsettled ? core->now_us : timer_next(&core->timers);
+    if (core->unsettled) {
+        return core->now_us;
+    }
+    int64_t next_us = timer_next(&core->timers);
+    int64_t tick_us = timer_next(&core->ticks);
+    return tick_us < next_us ? tick_us : next_us;
 }
 
 const struct model *core_model(const struct core *core) {
     return core->model;
-}
-
-struct tag_live core_tag(const struct core *core, uint32_t tag) {
-    CHECK(tag < core->model->n_tags);
-    const struct tag_state *t = &core->tags[tag];
-    return (struct tag_live){
-        .value = t->value,
-        .t_us = t->t_us,
-        .received_us = t->received_us,
-        .quality = core_tag_quality(core, tag),
-    };
-}
-
-static bool is_untrusted(const struct core *core, const struct alarm_state *a) {
-    if (!a->facts.enabled || a->kind == ALARM_COMM) {
-        return false;
-    }
-    const struct tag_state *t = &core->tags[a->tag];
-    if (a->kind == ALARM_STALE) {
-        return (t->flags & TAG_LOST) != 0 && (t->flags & TAG_STALE) == 0;
-    }
-    return !core_tag_known(core, a->tag);
-}
-
-struct alarm_view core_alarm(const struct core *core, uint32_t alarm) {
-    CHECK(alarm < core->model->n_alarms);
-    const struct alarm_state *a = &core->alarms[alarm];
-    const struct alarm_detail *d = &core->details[alarm];
-    struct alarm_view view = {
-        .letter = alarm_letter(&a->facts),
-        .untrusted = is_untrusted(core, a),
-        .priority = a->priority,
-        .occ = a->occ,
-        .call = a->call,
-        .n = d->n,
-        .raised_us = d->raised_us,
-        .changed_us = d->changed_us,
-        .value = d->value,
-        .acked_us = d->acked_us,
-    };
-    memcpy(view.acked_by, d->acked_by, sizeof view.acked_by);
-    return view;
 }
 
 bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_us) {
@@ -262,7 +164,12 @@ bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_
 }
 
 struct core_counts core_counts(const struct core *core) {
-    return core->counts;
+    struct core_counts counts = core->counts;
+    struct kpi_flood_live flood = core->flood;
+    (void)kpi_flood_advance(&flood, core->now_us);
+    counts.flood = flood.count;
+    counts.flooded = flood.flood;
+    return counts;
 }
 
 uint64_t core_journal_seq(const struct core *core) {

@@ -29,9 +29,9 @@ struct rule_part; /* server/core/rule_machine.h */
 #define CORE_FIRST_OUT_US INT64_C(5000000)
 
 enum {
-    CORE_NOTES_MAX = 65536,      /* alarms that are shelved or out of service, with who and why */
+    CORE_NOTES_MAX = 65536,       /* alarms that are shelved or out of service, with who and why */
     CORE_SUPPRESSORS_MAX = 65536, /* (alarm, suppressor) pairs beside rules and groups of the configuration */
-    CORE_NAMES_MAX = 4096,       /* different names of people and suppressors that are remembered */
+    CORE_NAMES_MAX = 4096,        /* different names of people and suppressors that are remembered */
 };
 
 /* After a start, and when it is new, a gateway gets at least this long to connect before its comm alarm. */
@@ -54,8 +54,8 @@ enum lane {
 };
 
 enum event_kind {
-    EVENT_SAMPLES, /* one message of a gateway: applied as one, equal times together */
-    EVENT_LINK,    /* the gateway's session came up or went down */
+    EVENT_SAMPLES,     /* one message of a gateway: applied as one, equal times together */
+    EVENT_LINK,        /* the gateway's session came up or went down */
     EVENT_BACKLOG_END, /* all that a gateway had stored while its line was down has come */
     EVENT_REQUEST,     /* a person asks something of one alarm */
     EVENT_SILENCE,     /* the sound stops at one position; not an acknowledgement */
@@ -129,9 +129,9 @@ struct alarm_accumulator {
     double amount;
 };
 
-/* What was durable: records of the journal in order of seq, at least the newest one of each alarm and those
- * that fold.h needs beside it (or the whole journal); the journal's highest seq; the newest checkpoint of each
- * accumulator. */
+/* What was durable: records of the journal in order of seq: the whole of it, or for each alarm the newest one
+ * and beside it the newest ACK, the SHELVE and OOS_ON in force and each SUPPRESS in force; the journal's
+ * highest seq; the newest checkpoint of each accumulator. */
 struct core_restore {
     const struct alarm_record *records;
     size_t n;
@@ -180,26 +180,27 @@ struct core_counts {
     uint32_t out_of_service;
     uint32_t disabled;
     uint32_t untrusted;
-    uint32_t flood;  /* annunciations in the last ten minutes */
-    bool flooded;    /* more than 10 of them, until they are fewer than 5 */
+    uint32_t flood; /* annunciations in the last ten minutes */
+    bool flooded;   /* more than 10 of them, until they are fewer than 5 */
 };
 
 const struct model *core_model(const struct core *core);
 struct tag_live core_tag(const struct core *core, uint32_t tag);
 struct alarm_view core_alarm(const struct core *core, uint32_t alarm);
-/* Who shelved it or took it out of service, and why; false if it is neither, or if the room for such notes was
- * used up (CORE_NOTES_MAX; the journal has them in any case). */
+/* Who shelved it or took it out of service, and why; false if it is neither, or if the room for such notes
+ * was used up (CORE_NOTES_MAX; the journal has them in any case). */
 bool core_alarm_shelf(const struct core *core, uint32_t alarm, struct alarm_note *ret);
 bool core_alarm_out_of_service(const struct core *core, uint32_t alarm, struct alarm_note *ret);
 /* Names of what suppresses it now, in order of arrival. Returns how many there are; writes at most max. */
 uint32_t core_alarm_suppressors(const struct core *core, uint32_t alarm, const char **ret, uint32_t max);
 /* Why is it on: values and qualities of its rule's or condition's parts, as of now, in order of the source
  * text. *ret_source is that text (of a limit alarm: one written for it), valid until the next call. */
-uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
-                            uint32_t max);
-/* What must survive a crash beside the journal: takes up to max accumulators, beginning with the i-th; returns
- * how many. To be stored every 10 s and at every change of an accumulator's input. */
-uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret, uint32_t max);
+uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source,
+                            struct rule_part *ret, uint32_t max);
+/* What must survive a crash beside the journal: takes up to max accumulators, beginning with the i-th;
+ * returns how many. To be stored every 10 s and at every change of an accumulator's input. */
+uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
+                           uint32_t max);
 /* What the configuration costs: rules and alarms that one sample of this tag makes the core look at. */
 uint32_t core_tag_cost(const struct core *core, uint32_t tag);
 bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_us);

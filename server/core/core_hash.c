@@ -30,27 +30,57 @@ static uint64_t mix_tag(uint64_t hash, const struct core *core, uint32_t tag) {
 
 static uint64_t mix_gateway(uint64_t hash, const struct gateway_state *g) {
     hash = mix_time(hash, g->since_us);
-    return mix(hash, (uint64_t)g->enabled | (uint64_t)g->up << 1 | (uint64_t)g->starting << 2);
+    return mix(hash, (uint64_t)g->enabled | (uint64_t)g->up << 1 | (uint64_t)g->starting << 2 |
+                         (uint64_t)g->future << 3 | (uint64_t)g->shadowed << 4);
 }
 
-static uint64_t mix_alarm(uint64_t hash, const struct alarm_state *a, const struct alarm_detail *d) {
-    hash = mix_time(hash, a->delay.t0_us);
-    hash = mix_time(hash, a->delay.elapsed_us);
-    hash = mix_time(hash, a->delay.due_us);
-    hash = mix(hash, (uint64_t)a->delay.state | (uint64_t)a->delay.paused << 8);
-    hash = mix(hash, (uint64_t)a->occ << 32 | a->call);
-    hash =
-        mix(hash, (uint64_t)a->facts.enabled | (uint64_t)a->facts.gone << 1 | (uint64_t)a->facts.active << 2 |
-                      (uint64_t)a->facts.acked << 3 | (uint64_t)a->condition << 4);
-    hash = mix(hash, d->n);
-    hash = mix_time(hash, d->raised_us);
-    hash = mix_time(hash, d->changed_us);
-    hash = mix_time(hash, d->acked_us);
-    hash = mix_double(hash, d->value);
-    for (size_t i = 0; i < sizeof d->acked_by && d->acked_by[i] != '\0'; i++) {
-        hash = mix(hash, (unsigned char)d->acked_by[i]);
+static uint64_t mix_text(uint64_t hash, const char *text) {
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        hash = mix(hash, (unsigned char)text[i]);
     }
     return hash;
+}
+
+static uint64_t mix_delay(uint64_t hash, const struct delay *d) {
+    bool pending = d->state == DELAY_PENDING_ON || d->state == DELAY_PENDING_OFF;
+    hash = mix_time(hash, pending ? d->t0_us : 0);
+    hash = mix_time(hash, pending ? d->mark_us : 0);
+    return mix(hash, (uint64_t)d->state | (uint64_t)d->paused << 8);
+}
+
+static uint64_t mix_detail(uint64_t hash, const struct core *core, const struct alarm_detail *d) {
+    hash = mix(hash, d->n);
+    hash = mix_time(hash, d->raised_us);
+    hash = mix_time(hash, d->raised_at_us);
+    hash = mix_time(hash, d->called_us);
+    hash = mix_time(hash, d->changed_us);
+    hash = mix_time(hash, d->acked_us);
+    hash = mix_time(hash, d->until_us);
+    hash = mix(hash, d->rise_call);
+    hash = mix_double(hash, d->value);
+    hash = mix_text(hash, core->names[d->acked_by]);
+    hash = mix_text(hash, core->notes[d->shelf_note].reason);
+    return mix_text(hash, core->notes[d->service_note].reason);
+}
+
+static uint64_t mix_alarm(uint64_t hash, const struct core *core, uint32_t alarm) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    hash = mix_delay(hash, &a->delay);
+    hash = mix(hash, (uint64_t)a->occ << 32 | a->call);
+    hash = mix(hash, (uint64_t)a->acked_occ << 32 | a->facts);
+    hash = mix(hash, (uint64_t)a->priority << 16 | (uint64_t)a->bits << 8 | a->suppress);
+    for (uint32_t at = a->suppressors; at != 0; at = core->suppressors[at].next) {
+        hash = mix_text(hash, core->names[core->suppressors[at].name]);
+    }
+    if (a->memo != MODEL_NONE) {
+        const struct alarm_memo *memo = &core->memos[a->memo];
+        hash = mix_double(mix_double(hash, memo->amount), memo->value);
+        hash = mix(mix_time(hash, memo->growing ? memo->since_us : 0), memo->growing);
+    }
+    if (core->shadows[alarm].open) {
+        hash = mix(mix_delay(hash, &core->shadows[alarm].delay), core->shadows[alarm].condition);
+    }
+    return mix_detail(hash, core, core_detail_of(core, alarm));
 }
 
 uint64_t core_hash(const struct core *core) {
@@ -64,7 +94,7 @@ uint64_t core_hash(const struct core *core) {
         hash = mix_tag(hash, core, i);
     }
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
-        hash = mix_alarm(hash, &core->alarms[i], &core->details[i]);
+        hash = mix_alarm(hash, core, i);
     }
     for (uint32_t i = 0; i < core->n_past; i++) {
         const struct alarm_record *r = &core->past[i];
@@ -73,6 +103,11 @@ uint64_t core_hash(const struct core *core) {
         hash = mix(hash, (uint64_t)r->occ << 32 | r->call);
         hash = mix(hash, (unsigned char)r->to);
     }
+    for (uint32_t i = 0; i < core->model->n_groups; i++) {
+        hash = mix(hash, (uint64_t)core->groups[i].suppress << 32 | core->groups[i].not_normal);
+        hash = mix(hash, core->groups[i].first);
+    }
+    hash = core->rules == NULL ? hash : mix(hash, rule_machine_hash(core->rules));
     hash = mix(hash, core->counts.samples);
     hash = mix(hash, core->counts.late);
     hash = mix(hash, core->counts.backlog);

@@ -6,27 +6,99 @@
 
 /* --- restart --- */
 
-static void restore_alarm(struct core *core, uint32_t alarm, const struct alarm_record *r) {
-    struct alarm_facts facts = {0};
-    CHECK(alarm_facts_of(r->to, &facts));
+/* One record in order of seq. What the newest record tells is taken from it; who acknowledged, shelved or
+ * took out of service, and each suppressor, from the record that says so. */
+static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r) {
     struct alarm_state *a = &core->alarms[alarm];
-    struct alarm_detail *d = &core->details[alarm];
-    char before = alarm_letter(&a->facts);
-    a->facts = facts;
+    struct alarm_detail *d = core_detail(core, alarm);
+    if (r->kind == RECORD_SUPPRESS) {
+        (void)core_suppressors_put(core, alarm, r->source);
+    } else if (r->kind == RECORD_UNSUPPRESS) {
+        (void)core_suppressors_drop(core, alarm, r->source);
+    } else if (r->kind == RECORD_SHELVE) {
+        core_note_free(core, &d->shelf_note);
+        d->shelf_note = core_note_new(core, r->at_us, r->actor, r->comment);
+    } else if (r->kind == RECORD_OOS_ON) {
+        core_note_free(core, &d->service_note);
+        d->service_note = core_note_new(core, r->at_us, r->actor, r->comment);
+    } else if (r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE) {
+        d->value = r->value;
+    }
+    if (r->kind == RECORD_ACK || (r->flags & RECORD_AUTO) != 0) {
+        a->acked_occ = r->occ;
+        d->acked_us = r->at_us;
+        d->acked_by = r->kind == RECORD_ACK ? core_name(core, r->actor) : 0;
+        d->value = r->kind == RECORD_ACK ? r->value : d->value;
+    }
+    a->facts = r->facts;
     a->occ = r->occ;
     a->call = r->call;
-    a->condition = facts.active;
-    a->delay = delay_initial(facts.active);
+    a->priority = r->priority;
+    a->bits = (r->flags & RECORD_FIRST) != 0 ? a->bits | BIT_FIRST : a->bits & (uint8_t)~BIT_FIRST;
     d->n = r->n;
     d->raised_us = r->raised_us;
+    d->raised_at_us = r->raised_at_us;
+    d->called_us = r->called_us;
     d->changed_us = r->at_us;
-    d->value = r->value;
-    if (r->kind == RECORD_ACK) {
-        d->acked_us = r->at_us;
-        memcpy(d->acked_by, r->actor, sizeof d->acked_by);
-        d->acked_by[sizeof d->acked_by - 1] = '\0';
+    d->until_us = r->until_us;
+    d->rise_call = r->rise_call;
+}
+
+/* The state that the records left: what does not go with the facts is let go. */
+static void end_fold(struct core *core, uint32_t alarm) {
+    struct alarm_state *a = &core->alarms[alarm];
+    if (a->detail == DETAIL_NONE) {
+        return;
     }
-    core_alarm_count(core, a->priority, before, alarm_letter(&facts));
+    struct alarm_detail *d = core_detail(core, alarm);
+    bool active = (a->facts & FACT_ACTIVE) != 0;
+    if ((a->facts & FACT_SHELVED) == 0) {
+        core_note_free(core, &d->shelf_note);
+        d->until_us = 0;
+    }
+    if ((a->facts & FACT_OUT_OF_SERVICE) == 0) {
+        core_note_free(core, &d->service_note);
+    }
+    if ((a->facts & FACT_SUPPRESSED) == 0) {
+        core_suppressors_clear(core, alarm);
+    }
+    if ((a->facts & FACT_ACKED) == 0 || (a->facts & FACT_ENABLED) == 0) {
+        d->acked_us = 0;
+        d->acked_by = 0;
+    }
+    a->delay = delay_initial(active);
+    a->bits = active ? a->bits | BIT_CONDITION : a->bits & (uint8_t)~BIT_CONDITION;
+}
+
+/* What a restored or passed alarm does by itself: sound, end of the shelf, announcements, its group. */
+static void revive(struct core *core, uint32_t alarm) {
+    struct alarm_state *a = &core->alarms[alarm];
+    const struct alarm_detail *d = core_detail_of(core, alarm);
+    const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
+    if ((a->facts & FACT_SHELVED) != 0) {
+        timer_arm(&core->timers, core_timer(core, TIMER_SHELF, alarm), d->until_us);
+    }
+    core_alarm_watch(core, alarm);
+    char base = alarm_base_letter(a->facts);
+    bool normal = base == ALARM_NORMAL || base == ALARM_DISABLED || base == ALARM_GONE;
+    for (uint32_t i = 0; i < more->n_groups && !normal; i++) {
+        struct group_state *g = &core->groups[more->groups[i]];
+        g->not_normal++;
+        if ((a->bits & BIT_FIRST) != 0) {
+            g->first = alarm;
+            g->first_src_us = d->raised_us;
+            g->first_at_us = d->raised_at_us;
+        }
+    }
+}
+
+/* Rings again with the same call; the silence is forgotten. */
+static void sound_again(struct core *core, uint32_t alarm) {
+    struct alarm_state *a = &core->alarms[alarm];
+    if (alarm_shown_letter(a->facts) == ALARM_UNACKED && core->model->alarms[alarm].ack_mode != ACK_NONE) {
+        a->bits |= BIT_SOUNDING;
+        a->sound = ++core->sounds;
+    }
 }
 
 static int by_key_then_n(const void *left, const void *right) {
@@ -71,18 +143,47 @@ static const struct alarm_record *find_past(const struct core *core, int64_t key
 }
 
 static enum status check_record(const struct alarm_record *r, uint64_t journal_seq, struct error *err) {
-    struct alarm_facts facts = {0};
     if (r->seq > journal_seq) {
         return error_set(err, ERR_INVALID, "alarm journal",
                          "record %llu is newer than the journal's end, %llu; the end must be the highest",
                          (unsigned long long)r->seq, (unsigned long long)journal_seq);
     }
-    if (!alarm_facts_of(r->to, &facts)) {
+    if (!alarm_facts_possible(r->facts) || r->to != alarm_shown_letter(r->facts)) {
         return error_set(err, ERR_INVALID, "alarm journal",
-                         "record %llu ends in state %d; it must be A, B, C, D, Z or -",
-                         (unsigned long long)r->seq, r->to);
+                         "record %llu ends in state %c with facts %u; they must be those of one state",
+                         (unsigned long long)r->seq, r->to, r->facts);
+    }
+    if (r->priority < 1 || r->priority > 4) {
+        return error_set(err, ERR_INVALID, "alarm journal",
+                         "record %llu has priority %u; it must be from 1 to 4", (unsigned long long)r->seq,
+                         r->priority);
     }
     return OK;
+}
+
+static void restore_accumulators(struct core *core, const struct core_restore *from,
+                                 const struct key_index *alarms) {
+    for (size_t i = 0; i < from->n_accumulators; i++) {
+        uint32_t alarm = key_index_find(alarms, from->accumulators[i].alarm_key);
+        if (alarm != MODEL_NONE && core->alarms[alarm].memo != MODEL_NONE) {
+            core->memos[core->alarms[alarm].memo].amount = from->accumulators[i].amount;
+        }
+    }
+}
+
+static void restored(struct core *core) {
+    for (uint32_t i = 0; i < core->model->n_alarms; i++) {
+        struct alarm_state *a = &core->alarms[i];
+        end_fold(core, i);
+        core_count(core, 1, a->facts, a->priority);
+        revive(core, i);
+        sound_again(core, i);
+        a->bits |= BIT_UNTRUSTED; /* until there is evidence */
+        core->counts.untrusted++;
+    }
+    for (uint32_t i = 0; i < core->model->n_gateways; i++) {
+        core_history_begin(core, i); /* what gateways stored meanwhile is judged from here on */
+    }
 }
 
 static enum status restore(struct core *core, const struct core_restore *from, struct error *err) {
@@ -97,11 +198,12 @@ static enum status restore(struct core *core, const struct core_restore *from, s
         core->journal_at_us = r->at_us > core->journal_at_us ? r->at_us : core->journal_at_us;
         if (status == OK && alarm == MODEL_NONE) {
             core->past[core->n_past++] = *r;
-        } else if (status == OK && r->n > core->details[alarm].n) {
-            restore_alarm(core, alarm, r);
+        } else if (status == OK && r->n > core_detail_of(core, alarm)->n) {
+            fold(core, alarm, r);
         }
     }
     sort_past(core);
+    restore_accumulators(core, from, &alarms);
     key_index_done(&alarms);
     return status;
 }
@@ -117,6 +219,7 @@ enum status core_new(const struct model *m, const struct core_restore *from, int
         core_free(&core);
         return status;
     }
+    restored(core);
     *ret_core = core;
     return OK;
 }
@@ -172,37 +275,51 @@ static void pass_gateways(const struct passage *p) {
         const struct gateway_state *before = &p->old->gateways[from];
         bool newly_enabled = g->enabled && !before->enabled;
         g->up = before->up;
+        g->future = before->future;
+        g->shadowed = before->shadowed;
         g->starting = newly_enabled ? !before->up : before->starting;
         g->since_us = newly_enabled && !before->up ? p->core->now_us : before->since_us;
     }
 }
 
 static bool same_gateway(const struct passage *p, uint32_t tag, uint32_t from) {
-    const struct model_gateway *now = &p->core->model->gateways[p->core->tags[tag].gateway];
-    const struct model_gateway *before = &p->old->model->gateways[p->old->tags[from].gateway];
-    return now->key == before->key;
+    uint32_t now = p->core->model->tags[tag].gateway;
+    uint32_t before = p->old->model->tags[from].gateway;
+    if (now == MODEL_NONE || before == MODEL_NONE) {
+        return now == before;
+    }
+    return p->core->model->gateways[now].key == p->old->model->gateways[before].key;
+}
+
+static void pass_tag(const struct passage *p, uint32_t tag, uint32_t from) {
+    struct tag_state *t = &p->core->tags[tag];
+    const struct tag_state *before = &p->old->tags[from];
+    int64_t stale_us = p->core->model->tags[tag].stale_us;
+    p->new_tag[from] = tag;
+    t->value = before->value;
+    t->shown = before->shown;
+    t->t_us = before->t_us;
+    t->received_us = before->received_us;
+    t->unknown_us = before->unknown_us;
+    t->quality = before->quality;
+    t->flags |= before->flags & (TAG_SEEN | TAG_STALE);
+    t->flags = (uint8_t)((t->flags & ~TAG_LOST) | (before->flags & TAG_LOST));
+    p->core->shadow_tags[tag] = p->old->shadow_tags[from];
+    /* What another gateway said is not known to this one. */
+    if (!same_gateway(p, tag, from)) {
+        t->flags = (uint8_t)((t->flags | TAG_LOST) & ~TAG_STALE);
+        t->unknown_us = t->unknown_us == 0 ? p->core->now_us : t->unknown_us;
+    }
+    if (stale_us == 0 || core_tag_heard_us(p->core, tag) + stale_us > p->core->now_us) {
+        t->flags = (uint8_t)(t->flags & ~TAG_STALE);
+    }
 }
 
 static void pass_tags(const struct passage *p) {
     for (uint32_t i = 0; i < p->core->model->n_tags; i++) {
-        struct tag_state *t = &p->core->tags[i];
         uint32_t from = key_index_find(&p->tags, p->core->model->tags[i].key);
         if (from != MODEL_NONE) {
-            const struct tag_state *before = &p->old->tags[from];
-            p->new_tag[from] = i;
-            t->value = before->value;
-            t->shown = before->shown;
-            t->t_us = before->t_us;
-            t->received_us = before->received_us;
-            t->quality = before->quality;
-            t->flags = before->flags & (TAG_SEEN | TAG_LOST | TAG_STALE);
-            /* What another gateway said is not known to this one. */
-            if (!same_gateway(p, i, from)) {
-                t->flags = (uint8_t)((t->flags | TAG_LOST) & ~TAG_STALE);
-            }
-            if (t->stale_us == 0 || core_tag_stale_at(p->core, i) > p->core->now_us) {
-                t->flags = (uint8_t)(t->flags & ~TAG_STALE);
-            }
+            pass_tag(p, i, from);
         }
         core_tag_watch(p->core, i);
     }
@@ -226,47 +343,143 @@ static void pass_changes(const struct passage *p) {
     }
 }
 
+static int64_t key_of_tag(const struct model *m, uint32_t tag) {
+    return tag == MODEL_NONE ? 0 : m->tags[tag].key;
+}
+
 /* It watches something else than before: a condition or delay in progress is about nothing now. */
 static bool watches_another(const struct passage *p, uint32_t alarm, uint32_t from) {
-    const struct alarm_state *now = &p->core->alarms[alarm];
-    const struct alarm_state *before = &p->old->alarms[from];
-    if (now->kind != before->kind || (now->tag == MODEL_NONE) != (before->tag == MODEL_NONE)) {
+    const struct model *m = p->core->model;
+    const struct model *old = p->old->model;
+    const struct model_alarm *now = &m->alarms[alarm];
+    const struct model_alarm *before = &old->alarms[from];
+    if (now->kind != before->kind || key_of_tag(m, now->tag) != key_of_tag(old, before->tag) ||
+        key_of_tag(m, model_alarm_more(m, alarm)->second_tag) !=
+            key_of_tag(old, model_alarm_more(old, from)->second_tag)) {
         return true;
     }
-    if (now->tag != MODEL_NONE) {
-        return p->core->model->tags[now->tag].key != p->old->model->tags[before->tag].key;
+    bool of_gateway = now->kind == ALARM_COMM || now->kind == ALARM_CLOCK;
+    return of_gateway && m->gateways[now->gateway].key != old->gateways[before->gateway].key;
+}
+
+static void pass_notes(const struct passage *p, uint32_t alarm, uint32_t from) {
+    struct core *core = p->core;
+    const struct core *old = p->old;
+    if (old->alarms[from].detail == DETAIL_NONE) {
+        return;
     }
-    return p->core->model->gateways[now->gateway].key != p->old->model->gateways[before->gateway].key;
+    const struct alarm_detail *before = core_detail_of(old, from);
+    struct alarm_detail *d = core_detail(core, alarm);
+    *d = *before;
+    d->acked_by = core_name(core, old->names[before->acked_by]);
+    d->shelf_note = 0;
+    d->service_note = 0;
+    if (before->shelf_note != 0) {
+        const struct alarm_note *n = &old->notes[before->shelf_note];
+        d->shelf_note = core_note_new(core, n->since_us, n->by, n->reason);
+    }
+    if (before->service_note != 0) {
+        const struct alarm_note *n = &old->notes[before->service_note];
+        d->service_note = core_note_new(core, n->since_us, n->by, n->reason);
+    }
+    for (uint32_t at = old->alarms[from].suppressors; at != 0; at = old->suppressors[at].next) {
+        (void)core_suppressors_put(core, alarm, old->names[old->suppressors[at].name]);
+    }
+}
+
+static void arm_as_before(const struct passage *p, uint32_t from_timer, uint32_t timer) {
+    int64_t due_us = 0;
+    if (timer_is_armed(&p->old->timers, from_timer, &due_us)) {
+        timer_arm(&p->core->timers, timer, due_us);
+    }
+}
+
+static void pass_alarm(const struct passage *p, uint32_t alarm, uint32_t from) {
+    struct core *core = p->core;
+    struct alarm_state *a = &core->alarms[alarm];
+    const struct alarm_state *before = &p->old->alarms[from];
+    uint32_t memo = a->memo;
+    p->kept_alarm[from] = true;
+    *a = *before;
+    a->memo = memo;
+    a->detail = DETAIL_NONE;
+    a->suppressors = 0;
+    pass_notes(p, alarm, from);
+    core->shadows[alarm] = p->old->shadows[from];
+    core->counts.untrusted += (a->bits & BIT_UNTRUSTED) != 0 ? 1 : 0;
+    if (watches_another(p, alarm, from)) {
+        a->delay = delay_initial((a->facts & FACT_ACTIVE) != 0);
+        a->bits &= (uint8_t)~BIT_CONDITION;
+        core->shadows[alarm].open = false;
+        return;
+    }
+    if (memo != MODEL_NONE && before->memo != MODEL_NONE) {
+        core->memos[memo] = p->old->memos[before->memo];
+        core->memos[memo].alarm = alarm;
+    }
+    delay_reconfigure(&a->delay, core_alarm_delays(p->old, from), core_alarm_delays(core, alarm));
+    if (delay_is_running(&a->delay)) {
+        timer_arm(&core->timers, core_timer(core, TIMER_DELAY, alarm), a->delay.mark_us);
+    }
+    if (a->suppress == SUPPRESS_ENDING || a->suppress == SUPPRESS_BLIND) {
+        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm));
+    }
 }
 
 static void pass_alarms(const struct passage *p) {
+    struct core *core = p->core;
+    for (uint32_t i = 0; i < core->model->n_alarms; i++) {
+        uint32_t from = key_index_find(&p->alarms, core->model->alarms[i].key);
+        const struct alarm_record *past = NULL;
+        if (from != MODEL_NONE) {
+            pass_alarm(p, i, from);
+        } else if ((past = find_past(p->old, core->model->alarms[i].key)) != NULL) {
+            fold(core, i, past);
+            end_fold(core, i);
+        }
+        core_count(core, 1, core->alarms[i].facts, core->alarms[i].priority);
+        revive(core, i);
+    }
+}
+
+static void pass_groups(const struct passage *p) {
+    const struct model *m = p->core->model;
+    for (uint32_t i = 0; i < m->n_groups; i++) {
+        for (uint32_t j = 0; j < p->old->model->n_groups; j++) {
+            if (m->groups[i].key == p->old->model->groups[j].key && m->groups[i].key != 0) {
+                p->core->groups[i].suppress = p->old->groups[j].suppress;
+                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i));
+            }
+        }
+    }
+}
+
+/* Positions are known by name. */
+static void pass_silence(const struct passage *p) {
+    const struct model *m = p->core->model;
+    p->core->sounds = p->old->sounds;
+    for (uint32_t i = 0; i < m->n_positions; i++) {
+        for (uint32_t j = 0; j < p->old->model->n_positions; j++) {
+            if (slice_eq(m->positions[i], p->old->model->positions[j])) {
+                p->core->silenced[i] = p->old->silenced[j];
+            }
+        }
+    }
+}
+
+static void pass_rules(const struct passage *p) {
+    if (p->core->rules != NULL && p->old->rules != NULL) {
+        (void)rule_machine_adopt(p->core->rules, p->old->rules, p->new_tag);
+        (void)rule_machine_adopt(p->core->history, p->old->history, p->new_tag);
+    }
+}
+
+/* An occurrence that was escalated keeps the higher priority; a higher configured one is announced anew. */
+static void pass_priorities(const struct passage *p, const struct effect_sink *sink) {
     for (uint32_t i = 0; i < p->core->model->n_alarms; i++) {
         uint32_t from = key_index_find(&p->alarms, p->core->model->alarms[i].key);
-        if (from == MODEL_NONE) {
-            const struct alarm_record *past = find_past(p->old, p->core->model->alarms[i].key);
-            if (past != NULL) {
-                restore_alarm(p->core, i, past);
-            }
-            continue;
-        }
-        struct alarm_state *a = &p->core->alarms[i];
-        const struct alarm_state *before = &p->old->alarms[from];
-        p->kept_alarm[from] = true;
-        core_alarm_count(p->core, a->priority, alarm_letter(&a->facts), alarm_letter(&before->facts));
-        a->facts = before->facts;
-        a->occ = before->occ;
-        a->call = before->call;
-        a->condition = before->condition;
-        a->delay = before->delay;
-        p->core->details[i] = p->old->details[from];
-        if (watches_another(p, i, from)) {
-            a->delay = delay_initial(a->facts.active);
-            a->condition = false;
-            continue;
-        }
-        delay_reconfigure(&a->delay, core_alarm_delays(p->old, from), core_alarm_delays(p->core, i));
-        if (delay_is_running(&a->delay)) {
-            timer_arm(&p->core->timers, i, a->delay.due_us);
+        if (from != MODEL_NONE) {
+            core_priority(p->core, i, p->old->model->alarms[from].priority, sink);
         }
     }
 }
@@ -288,7 +501,7 @@ static enum status pass_past(const struct passage *p, struct error *err) {
         }
     }
     for (uint32_t i = 0; i < old->model->n_alarms && status == OK; i++) {
-        if (!p->kept_alarm[i] && old->details[i].n > 0) {
+        if (!p->kept_alarm[i] && core_detail_of(old, i)->n > 0) {
             core->past[core->n_past++] = core_alarm_record(old, i);
         }
     }
@@ -307,9 +520,13 @@ static void take_over(const struct passage *p) {
     core->counts.backlog = old->counts.backlog;
     core->counts.future = old->counts.future;
     core->counts.foreign = old->counts.foreign;
+    core->flood = old->flood;
     pass_gateways(p);
     pass_tags(p);
     pass_changes(p);
+    pass_rules(p);
+    pass_groups(p);
+    pass_silence(p);
     pass_alarms(p);
 }
 
@@ -323,12 +540,16 @@ enum status core_next(const struct core *old, const struct model *m, int64_t now
         take_over(&p);
         status = pass_past(&p, err);
     }
+    if (status == OK) {
+        p.core->cause = CAUSE_CONFIG;
+        pass_priorities(&p, &sink);
+        core_alarms_settle(p.core, &sink);
+    }
     passage_done(&p);
     if (status != OK) {
         core_free(&p.core);
         return status;
     }
-    core_alarms_settle(p.core, &sink);
     *ret_core = p.core;
     return OK;
 }

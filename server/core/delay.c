@@ -26,18 +26,22 @@ bool delay_is_running(const struct delay *d) {
     return is_pending(d) && !d->paused;
 }
 
+bool delay_is_active(const struct delay *d) {
+    return d->state == DELAY_ACTIVE || d->state == DELAY_PENDING_OFF;
+}
+
 bool delay_ended_before(const struct delay *d, struct delay_config cfg, int64_t ts_us) {
     return delay_is_running(d) && d->t0_us + length_us(d, cfg) < ts_us;
 }
 
 static void settle(struct delay *d, enum delay_state state) {
-    *d = (struct delay){.state = state};
+    *d = (struct delay){.state = (uint8_t)state};
 }
 
 static enum delay_result begin(struct delay *d, enum delay_state pending, const struct delay_config *cfg,
                                const struct delay_input *in, int64_t *ret_src_us) {
-    *d = (struct delay){.state = pending, .t0_us = in->ts_us};
-    d->due_us = smaller(in->now_us, in->ts_us) + length_us(d, *cfg);
+    *d = (struct delay){.state = (uint8_t)pending, .t0_us = in->ts_us};
+    d->mark_us = smaller(in->now_us, in->ts_us) + length_us(d, *cfg);
     if (length_us(d, *cfg) > 0) {
         return DELAY_NOTHING;
     }
@@ -49,8 +53,7 @@ static void pause_at(struct delay *d, struct delay_config cfg, int64_t ts_us) {
         return;
     }
     d->paused = true;
-    d->elapsed_us = clamp(ts_us - d->t0_us, 0, length_us(d, cfg));
-    d->due_us = 0;
+    d->mark_us = clamp(ts_us - d->t0_us, 0, length_us(d, cfg));
 }
 
 /* Goes on with what was gathered. Evidence from before the pause (a snapshot that repeats the last sample)
@@ -59,11 +62,10 @@ static void resume(struct delay *d, struct delay_config cfg, const struct delay_
     if (!d->paused) {
         return;
     }
-    int64_t gathered = smaller(d->elapsed_us, clamp(in->ts_us - d->t0_us, 0, INT64_MAX));
+    int64_t gathered = smaller(d->mark_us, clamp(in->ts_us - d->t0_us, 0, INT64_MAX));
     d->t0_us = in->ts_us - gathered;
-    d->due_us = smaller(in->now_us, in->ts_us) + length_us(d, cfg) - gathered;
+    d->mark_us = smaller(in->now_us, in->ts_us) + length_us(d, cfg) - gathered;
     d->paused = false;
-    d->elapsed_us = 0;
 }
 
 enum delay_result delay_complete(struct delay *d, struct delay_config cfg, int64_t *ret_src_us) {
@@ -83,7 +85,7 @@ enum delay_result delay_step(struct delay *d, struct delay_config cfg, struct de
         return DELAY_NOTHING;
     }
     bool is_true = in.condition == TRUTH_TRUE;
-    switch (d->state) {
+    switch ((enum delay_state)d->state) {
     case DELAY_NORMAL:
         return is_true ? begin(d, DELAY_PENDING_ON, &cfg, &in, ret_src_us) : DELAY_NOTHING;
     case DELAY_ACTIVE:
@@ -106,13 +108,20 @@ enum delay_result delay_step(struct delay *d, struct delay_config cfg, struct de
     check_failed(__FILE__, __LINE__, "delay state is one of the enum");
 }
 
+void delay_restart(struct delay *d, struct delay_config cfg, struct delay_input in) {
+    CHECK(is_pending(d));
+    d->t0_us = in.ts_us;
+    d->mark_us = smaller(in.now_us, in.ts_us) + length_us(d, cfg);
+    d->paused = false;
+}
+
 void delay_reconfigure(struct delay *d, struct delay_config before, struct delay_config after) {
     if (!is_pending(d)) {
         return;
     }
     if (d->paused) {
-        d->elapsed_us = clamp(d->elapsed_us, 0, length_us(d, after));
+        d->mark_us = clamp(d->mark_us, 0, length_us(d, after));
     } else {
-        d->due_us += length_us(d, after) - length_us(d, before);
+        d->mark_us += length_us(d, after) - length_us(d, before);
     }
 }

@@ -76,7 +76,7 @@ static void count_stamps(struct kpi_work *w) {
 }
 
 /* sorted: room for all. */
-static void rank_ack_times(const struct kpi_work *w, uint8_t priority, int64_t *sorted) {
+static void rank_ack_times(const struct kpi_work *w, uint32_t priority, int64_t *sorted) {
     struct kpi_ack_time *t = &w->report->ack_time[priority];
     *t = (struct kpi_ack_time){.p50_us = -1, .p95_us = -1};
     for (size_t i = 0; i < w->n_ack_times; i++) {
@@ -310,7 +310,7 @@ static void fill_report(struct kpi_work *w, const struct parts *p) {
     count_stamps(w);
     find_worst_day(w);
     sort_alarms(w, p->ranked, p->by_name, p->by_count);
-    for (uint8_t priority = KPI_ALL; priority <= KPI_PRIORITIES; priority++) {
+    for (uint32_t priority = KPI_ALL; priority <= KPI_PRIORITIES; priority++) {
         rank_ack_times(w, priority, p->sorted);
     }
     r->n_priority[KPI_ALL] = r->n;

@@ -1,9 +1,9 @@
 /* The compiled configuration that the core runs on: flat arrays, indexes instead of pointers, one arena a
- * revision. Made by server/config, immutable afterwards. An index (site, gateway, tag, alarm, group, position)
- * is valid within one revision only; a key is the row's identity in PostgreSQL and stays for ever. Tags are
- * grouped by site; the order of alarms is the order of configuration: of two that are due in one moment the
- * first one is first. Intervals in microseconds, values in the tag's unit. What the core evaluates by
- * (model_alarm, 72 bytes) stands apart from what is rare (model_alarm_more) and from texts. */
+ * revision. Made by server/config, immutable afterwards. An index (site, gateway, tag, alarm, group,
+ * position) is valid within one revision only; a key is the row's identity in PostgreSQL and stays for ever.
+ * Tags are grouped by site; the order of alarms is the order of configuration: of two that are due in one
+ * moment the first one is first. Intervals in microseconds, values in the tag's unit. What the core evaluates
+ * by (model_alarm, 72 bytes) stands apart from what is rare (model_alarm_more) and from texts. */
 #ifndef PENSTOCK_CORE_MODEL_H
 #define PENSTOCK_CORE_MODEL_H
 
@@ -21,7 +21,7 @@ enum {
     MODEL_GATEWAYS_MAX = 2000,
     MODEL_TAGS_MAX = 1000000,
     MODEL_ALARMS_MAX = 4000000,
-    MODEL_GROUPS_MAX = 65536,
+    MODEL_GROUPS_MAX = 50000,
     MODEL_POSITIONS_MAX = 64,
     MODEL_STATES_MAX = 32, /* of one state alarm */
     MODEL_NAME_MAX = 200,
@@ -72,8 +72,8 @@ struct model_tag {
     double offset;
     double low; /* range of the instrument; a value beyond is uncertain/range. low < high */
     double high;
-    double deadband;  /* a change smaller than this is not shown as a change; 0: each one is */
-    int64_t stale_us; /* no sample for so long while the link is up: bad/stale; 0: never */
+    double deadband;            /* a change smaller than this is not shown as a change; 0: each one is */
+    int64_t stale_us;           /* no sample for so long while the link is up: bad/stale; 0: never */
     const struct slice *states; /* names of the values 0, 1, … of a multistate tag; NULL if it has none */
     uint32_t n_states;
     uint32_t site;
@@ -114,13 +114,13 @@ enum alarm_on_bad { ON_BAD_HOLD, ON_BAD_ALARM, ON_BAD_NORMAL };
 
 enum alarm_option {
     ALARM_ENABLED = 1,
-    ALARM_INCLUSIVE = 2,       /* at or beyond the limit, not only beyond */
-    ALARM_LATCH = 4,           /* stays until it is reset */
-    ALARM_CONFIRM = 8,         /* each occurrence is to be confirmed */
-    ALARM_COMMENT = 16,        /* no acknowledgement without a comment */
+    ALARM_INCLUSIVE = 2, /* at or beyond the limit, not only beyond */
+    ALARM_LATCH = 4,     /* stays until it is reset */
+    ALARM_CONFIRM = 8,   /* each occurrence is to be confirmed */
+    ALARM_COMMENT = 16,  /* no acknowledgement without a comment */
     ALARM_SHELVABLE = 32,
-    ALARM_UNCERTAIN_BAD = 64,  /* an uncertain value counts as bad */
-    ALARM_TEST = 128,          /* being tried out: left out of the reports */
+    ALARM_UNCERTAIN_BAD = 64, /* an uncertain value counts as bad */
+    ALARM_TEST = 128,         /* being tried out: left out of the reports */
 };
 
 #define MODEL_SHELVE_MAX_US INT64_C(28800000000) /* a shift, where nothing else is configured */
@@ -136,13 +136,13 @@ struct model_alarm {
     uint32_t tag;     /* MODEL_NONE for comm, clock and expr alarms */
     uint32_t gateway; /* of the tag, or of the comm or clock alarm; MODEL_NONE for rules */
     uint32_t site;
-    uint32_t more;     /* index in model.more, MODEL_NONE if it has nothing rare */
-    uint8_t kind;      /* enum alarm_kind */
-    uint8_t priority;  /* 1 critical … 4 low */
-    uint8_t ack_mode;  /* enum alarm_ack_mode */
-    uint8_t on_bad;    /* enum alarm_on_bad */
-    uint8_t options;   /* enum alarm_option */
-    uint8_t position;  /* operator's position that it belongs to, index in model.positions */
+    uint32_t more;    /* index in model.more, MODEL_NONE if it has nothing rare */
+    uint8_t kind;     /* enum alarm_kind */
+    uint8_t priority; /* 1 critical … 4 low */
+    uint8_t ack_mode; /* enum alarm_ack_mode */
+    uint8_t on_bad;   /* enum alarm_on_bad */
+    uint8_t options;  /* enum alarm_option */
+    uint8_t position; /* operator's position that it belongs to, index in model.positions */
 };
 _Static_assert(sizeof(struct model_alarm) <= 72, "an alarm's settings stay small: there are millions");
 
@@ -180,7 +180,8 @@ struct model_alarm_text {
     struct model_text message;
 };
 
-/* Alarms that belong together: the first one that rings is marked (first out), and a rule may suppress all. */
+/* Alarms that belong together: the first one that rings is marked (first out), and a rule may suppress all.
+ */
 struct model_group {
     int64_t key;
     struct slice name;

@@ -60,6 +60,9 @@ struct link_host {
     enum status (*record)(void *ctx, const struct link_record *r);
     /* What is true now, not to be stored. Values as sent (not normalised). */
     void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
+    /* All that the gateway had stored before this session has come (or nothing had been missing), and te_us
+     * is the time of the newest sample in its first live message. Once a session. */
+    void (*backlog_end)(void *ctx, uint32_t gateway, int64_t te_us);
     /* A session is up (after WELCOME) or gone. reason for people: "connection closed by gateway", … */
     void (*state)(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason);
     /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol

@@ -122,3 +122,19 @@ uint32_t ranges_take_marked(struct ranges *s, struct seq_range *ret, uint32_t ma
     s->any_marked = left;
     return n;
 }
+
+bool ranges_last_missing(const struct ranges *s, uint64_t end, uint64_t *ret_seq) {
+    uint64_t at = end;
+    for (uint32_t i = s->n; i > 0 && at > 0; i--) {
+        const struct seq_range *r = &s->v[i - 1].r;
+        if (r->end < at) {
+            break;
+        }
+        at = r->first < at ? r->first : at; /* ranges do not touch: what is below it is missing */
+    }
+    if (at == 0) {
+        return false;
+    }
+    *ret_seq = at - 1;
+    return true;
+}

@@ -27,6 +27,8 @@ MUSTCHECK enum status ranges_add(struct ranges *s, uint64_t first, uint64_t end)
 /* Marks the range with seq; false if there is none. */
 bool ranges_mark(struct ranges *s, uint64_t seq);
 void ranges_unmark_all(struct ranges *s);
+/* The highest number below `end` that is missing; false if none is. */
+bool ranges_last_missing(const struct ranges *s, uint64_t end, uint64_t *ret_seq);
 /* The end of the last range, 0 if there is none. */
 uint64_t ranges_end(const struct ranges *s);
 /* Takes up to max marked ranges, ascending, and unmarks them. A range from 0 is always among the first answer

@@ -188,6 +188,7 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
         return;
     }
     put_welcome(s, now);
+    session_expect_backlog(s);
     s->state = SESSION_LIVE;
     s->max_body = LINK_BODY_MAX;
     s->in.max = LINK_FRAME_HEAD + LINK_BODY_MAX + SESSION_IN_SLACK;

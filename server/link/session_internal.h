@@ -63,7 +63,13 @@ struct session {
     struct flight *flights; /* LINK_WINDOW_FRAMES of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    uint64_t skipped; /* frames of unknown types */
+    uint64_t skipped;      /* frames of unknown types */
+    bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
+    bool told_backlog_end; /* the host was */
+    bool has_live;         /* a live sample came: newest_us is the newest of the first such message */
+    uint32_t last_ep;
+    uint64_t last_seq;
+    int64_t newest_us;
     struct bucket incidents;
     uint64_t incidents_left_out;
     struct link_status status;
@@ -88,6 +94,8 @@ enum verdict session_on_hello(struct session *s, const struct frame *f, struct l
 
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
+/* What is the last record of the backlog, by what is committed (after WELCOME). */
+void session_expect_backlog(struct session *s);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
 void session_load_dicts(struct session *s, const struct link_settled *settled);
 

@@ -176,6 +176,67 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
     return s->env->host.record(s->env->host.ctx, &r);
 }
 
+/* --- the end of the backlog --- */
+
+/* The newest record below (ep, end) that has not come: closed epochs come first, ascending, the present one
+ * (0) last. */
+static void expect_before(struct session *s, uint32_t ep, uint64_t end) {
+    for (;;) {
+        uint64_t seq = end;
+        bool missing = ranges_last_missing(&s->epochs[ep].committed, end, &seq);
+        if (missing && find_flight(s, ep, seq) == NULL) {
+            s->awaits_backlog = true;
+            s->last_ep = ep;
+            s->last_seq = seq;
+            return;
+        }
+        if (missing) {
+            end = seq; /* it was sent ahead, as a dictionary may be */
+        } else if (ep == 1 || s->n_epochs <= 1) {
+            s->awaits_backlog = false;
+            return;
+        } else {
+            ep = ep == 0 ? s->n_epochs - 1 : ep - 1;
+            end = s->epochs[ep].next_seq;
+        }
+    }
+}
+
+void session_expect_backlog(struct session *s) {
+    s->awaits_backlog = false;
+    if (s->n_epochs > 0) {
+        expect_before(s, 0, s->epochs[0].next_seq);
+    }
+}
+
+static void tell_backlog_end(struct session *s) {
+    if (!s->awaits_backlog && s->has_live && !s->told_backlog_end) {
+        s->told_backlog_end = true;
+        s->env->host.backlog_end(s->env->host.ctx, s->gateway, s->newest_us);
+    }
+}
+
+static void note_live(struct session *s, const struct sample *v, uint32_t n) {
+    for (uint32_t i = 0; i < n && !s->has_live; i++) {
+        s->newest_us = i == 0 || v[i].t_us > s->newest_us ? v[i].t_us : s->newest_us;
+    }
+    s->has_live = s->has_live || n > 0;
+    tell_backlog_end(s);
+}
+
+/* Called when the record is in flight. */
+static void note_record(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                        const struct judged *j) {
+    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+    if (s->awaits_backlog && prefix->ep == s->last_ep && prefix->seq == s->last_seq) {
+        expect_before(s, s->last_ep, s->last_seq);
+        tell_backlog_end(s);
+    }
+    if (!backlog) {
+        note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
+    }
+}
+
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
     CHECK(s->n_flights < LINK_WINDOW_FRAMES);
@@ -285,6 +346,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     }
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
+        note_record(s, f, &prefix, &j);
         return VERDICT_NEXT;
     }
     shelf_drop(&j.change);
@@ -320,6 +382,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
     } else {
         s->status.unknown_tags += data.unknown;
         s->env->host.snapshot(s->env->host.ctx, s->gateway, data.v, data.n, now.wall_us);
+        note_live(s, data.v, data.n);
     }
     return VERDICT_NEXT;
 }

@@ -42,6 +42,27 @@ static void ranges_that_touch_or_overlap_melt(void **state) {
     assert_int_equal(ranges_end(&s), 0);
 }
 
+static void the_last_missing_number_lies_below_the_end(void **state) {
+    (void)state;
+    struct ranges s = {0};
+    uint64_t seq = 99;
+    assert_false(ranges_last_missing(&s, 0, &seq));
+    assert_true(ranges_last_missing(&s, 4, &seq));
+    assert_int_equal(seq, 3);
+    add(&s, 2, 4);
+    assert_true(ranges_last_missing(&s, 4, &seq));
+    assert_int_equal(seq, 1);
+    assert_true(ranges_last_missing(&s, 9, &seq));
+    assert_int_equal(seq, 8);
+    add(&s, 0, 2);
+    assert_false(ranges_last_missing(&s, 4, &seq));
+    add(&s, 10, 12); /* beyond the end: they were sent since */
+    assert_false(ranges_last_missing(&s, 4, &seq));
+    assert_true(ranges_last_missing(&s, 6, &seq));
+    assert_int_equal(seq, 5);
+    ranges_done(&s);
+}
+
 static void membership_is_exact_at_the_borders(void **state) {
     (void)state;
     struct ranges s = {0};
@@ -139,6 +160,7 @@ static void random_additions_agree_with_an_array_of_flags(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_that_touch_or_overlap_melt),
+        cmocka_unit_test(the_last_missing_number_lies_below_the_end),
         cmocka_unit_test(membership_is_exact_at_the_borders),
         cmocka_unit_test(marked_ranges_are_taken_once_and_the_one_from_zero_always_leads),
         cmocka_unit_test(a_short_answer_is_continued),

@@ -38,6 +38,8 @@ struct rig {
     uint32_t crc;     /* of the last record */
     struct sample samples[16];
     uint32_t n_samples; /* of the last record or snapshot */
+    uint32_t backlog_ends;
+    int64_t backlog_te_us;
     char heard[RIG_TEXT];
     char said[RIG_TEXT];
 };
@@ -98,6 +100,13 @@ static inline void rig_on_snapshot(void *ctx, uint32_t gateway, const struct sam
     CHECK(gateway == 0 && received_us == r->now.wall_us);
     rig_keep(r, v, n);
     rig_note(r->heard, "snapshot of %u", n);
+}
+
+static inline void rig_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
+    struct rig *r = ctx;
+    CHECK(gateway == 0);
+    r->backlog_ends++;
+    r->backlog_te_us = te_us;
 }
 
 static inline void rig_on_state(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason) {
@@ -200,6 +209,7 @@ static inline void rig_init(struct rig *r) {
                  .settle = rig_on_settle,
                  .record = rig_on_record,
                  .snapshot = rig_on_snapshot,
+                 .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
                  .incident = rig_on_incident},
         .owner = {.wake = rig_on_wake},

@@ -105,6 +105,60 @@ static void a_snapshot_goes_to_the_host_and_not_to_the_store(void **state) {
     end(r, s);
 }
 
+/* Opens a session whose journal ends at `next`; of it, the first `committed` are there. Of the old epoch all.
+ */
+static struct session *with_backlog(struct rig *r, uint64_t next, uint64_t committed) {
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(next);
+    hello.epochs[1].next_seq = 4;
+    rig_send_hello(r, s, &hello);
+    struct msg_epoch known[] = {
+        {.epoch = RIG_EPOCH, .n_ranges = committed > 0 ? 1 : 0, .ranges = {{0, committed}}},
+        {.epoch = RIG_OLD_EPOCH, .n_ranges = 1, .ranges = {{0, 4}}}};
+    struct link_settled settled = rig_settled_ok();
+    settled.n_epochs = 2;
+    settled.epochs = known;
+    rig_settle(r, &settled);
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    return s;
+}
+
+static void the_end_of_the_backlog_is_told_once_with_the_time_of_the_first_live_sample(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_backlog(r, 3, 1); /* 1 and 2 wait at the site */
+    rig_send_dict(r, s, 0, 3, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 4, 1);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 1, 1);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 2, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    assert_true(r->backlog_te_us == rig_level(1.5).t_us);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 5, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void without_a_backlog_the_first_live_message_ends_it(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_backlog(r, 3, 3);
+    rig_send_dict(r, s, 0, 3, 1);
+    assert_int_equal(r->backlog_ends, 0); /* there is no live sample yet */
+    rig_send_data(r, s, FRAME_SNAPSHOT, 0, 0, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_backlog(r, 3, 1);
+    rig_send_dict(r, s, 0, 2, 1); /* the newest of what waited, sent first */
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 3, 1);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 1, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
 static void events_are_stored_as_they_are(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
@@ -756,6 +810,9 @@ int main(void) {
         IN_RIG(scaled_integers_arrive_as_numbers),
         IN_RIG(the_backlog_flag_and_former_epochs_are_history),
         IN_RIG(a_snapshot_goes_to_the_host_and_not_to_the_store),
+        IN_RIG(the_end_of_the_backlog_is_told_once_with_the_time_of_the_first_live_sample),
+        IN_RIG(without_a_backlog_the_first_live_message_ends_it),
+        IN_RIG(a_dictionary_that_goes_ahead_does_not_end_the_backlog),
         IN_RIG(events_are_stored_as_they_are),
         IN_RIG(nothing_is_acknowledged_before_it_is_committed),
         IN_RIG(each_epoch_has_its_own_acknowledgement),
