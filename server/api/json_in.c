@@ -11,6 +11,7 @@ void json_in_fault(struct json_in *in, const char *pointer, const char *fmt, ...
         return;
     }
     struct config_fault *f = &in->faults[in->n_faults++];
+    f->code[0] = '\0';
     (void)snprintf(f->pointer, sizeof f->pointer, "%s", pointer);
     va_list args;
     va_start(args, fmt);

@@ -8,7 +8,6 @@
 #define K_LIMITS     (K(HIGH) | K(LOW) | K(DEV))
 #define K_CUSUM      (K(CUSUM) | K(CUSUM_LOW))
 #define K_OF_GATEWAY (K(COMM) | K(CLOCK))
-#define K_ALL        ((UINT32_C(1) << ALARM_KINDS) - 1)
 
 /* A field that only some kinds have. Fields that are in no row are for all. */
 static const struct {
@@ -38,8 +37,6 @@ static const struct {
     {"every_s", K_CUSUM, 0, "give the time between two steps"},
     {"deadband", 0, K_LIMITS | K(ROC), ""},
     {"inclusive", 0, K(HIGH) | K(LOW), ""},
-    {"on_delay_s", 0, K_ALL & ~K(CHANGE), ""},
-    {"off_delay_s", 0, K_ALL & ~K(CHANGE), ""},
 };
 
 static bool given(const struct config_parsed *parsed, const char *field) {
@@ -50,11 +47,16 @@ static void check_fields_of_kind(const struct config_parsed *parsed, struct faul
     uint32_t kind = UINT32_C(1) << parsed->alarm.kind;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char pointer[64];
-        (void)snprintf(pointer, sizeof pointer, "/%s", rows[i].field);
         bool there = given(parsed, rows[i].field);
-        if (!there && (rows[i].required & kind) != 0) {
+        bool missing = !there && (rows[i].required & kind) != 0;
+        bool unfit = there && ((rows[i].required | rows[i].allowed) & kind) == 0;
+        if (!missing && !unfit) {
+            continue;
+        }
+        (void)snprintf(pointer, sizeof pointer, "/%s", rows[i].field);
+        if (missing) {
             faults_add(faults, "E_MISSING", pointer, "is missing; %s", rows[i].why);
-        } else if (there && ((rows[i].required | rows[i].allowed) & kind) == 0) {
+        } else {
             faults_add(faults, "E_FIELD", pointer, "has no meaning for an alarm of kind %s; leave it out",
                        alarm_kind_name(parsed->alarm.kind));
         }
@@ -116,6 +118,10 @@ static void check_numbers(const struct config_parsed *parsed, struct faults *fau
     }
     if (given(parsed, "h") && a->h <= 0) {
         faults_add(faults, "E_RANGE", "/h", "is 0; it must be above it");
+    }
+    if (a->kind == ALARM_CHANGE && (a->common.on_delay_s > 0 || a->common.off_delay_s > 0)) {
+        faults_add(faults, "E_FIELD", a->common.on_delay_s > 0 ? "/on_delay_s" : "/off_delay_s",
+                   "has no meaning for an alarm of kind change, which comes and goes in one instant");
     }
     if (a->kind == ALARM_COMM && given(parsed, "after_s") && given(parsed, "on_delay_s")) {
         faults_add(faults, "E_FIELD", "/on_delay_s", "says the same as after_s for this kind; leave it out");

@@ -14,7 +14,6 @@ static const size_t arena_max = (size_t)16 << 30;
 enum { TEXTS_CHUNK = 64 * 1024, ZONE_NAME_SIZE = 100 };
 
 #define POSITION_DEFAULT "main"
-#define POLICY_NAME      "alarms"
 /* Beyond the range of a calculated tag that has none: nothing. */
 #define RANGE_OPEN 1e18
 
@@ -132,13 +131,7 @@ uint8_t compile_position(struct compile *c, struct slice name, const struct conf
 /* --- items, kind by kind */
 
 static void read_policy(struct compile *c) {
-    const struct config_item *item = config_set_find(c->set, CONFIG_POLICY, slice_str(POLICY_NAME));
-    struct config_parsed parsed;
-    c->policy = config_policy_default();
-    if (item != NULL) {
-        item_unpack((const struct item *)(const void *)item, &parsed);
-        c->policy = parsed.policy;
-    }
+    c->policy = config_policy_of(c->set);
 }
 
 static void load_zone(struct compile *c, const struct item *item, uint32_t site) {

@@ -149,12 +149,8 @@ static int by_tag_and_limit(const void *a, const void *b) {
     return x->alarm < y->alarm ? -1 : 1;
 }
 
-static void limit_fault(struct faults *f, const struct model *m, const char *code, const struct limit *of,
-                        const char *field, const char *text, const struct limit *other, double other_at) {
-    char pointer[POINTER_SIZE];
-    point(pointer, CONFIG_ALARM, m->alarm_texts[of->alarm].name, field);
-    faults_add(f, code, pointer, "%s, and %.*s is at %.10g", text,
-               SLICE_ARG(m->alarm_texts[other->alarm].name), other_at);
+static struct slice name_of(const struct model *m, const struct limit *l) {
+    return m->alarm_texts[l->alarm].name;
 }
 
 /* The limits of one tag, sorted. */
@@ -164,11 +160,13 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     const struct limit *low_returns = NULL;
     const struct limit *high_returns = NULL;
     uint32_t before = f->n;
+    char pointer[POINTER_SIZE];
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at) {
-            limit_fault(f, m, "E_LIMIT_ORDER", &v[i], "limit",
-                        "is the same as another limit of its tag; one of the two alarms tells nothing new",
-                        &v[i - 1], v[i - 1].at);
+            point(pointer, CONFIG_ALARM, name_of(m, &v[i]), "limit");
+            faults_add(f, "E_LIMIT_ORDER", pointer,
+                       "is %.10g, as that of %.*s; two limits of one tag on one side must differ", v[i].at,
+                       SLICE_ARG(name_of(m, &v[i - 1])));
         }
         if (v[i].high) {
             high = high == NULL ? &v[i] : high;
@@ -184,15 +182,18 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
         return;
     }
     if (low->at >= high->at) {
-        limit_fault(f, m, "E_LIMIT_ORDER", low, "limit", "must be below the high limits of the same tag",
-                    high, high->at);
+        point(pointer, CONFIG_ALARM, name_of(m, low), "limit");
+        faults_add(
+            f, "E_LIMIT_ORDER", pointer,
+            "is %.10g; a low limit must be below the high limits of the same tag, and %.*s is at %.10g",
+            low->at, SLICE_ARG(name_of(m, high)), high->at);
     } else if (f->n == before && low_returns->returns_at >= high_returns->returns_at) {
-        char text[TEXT_SIZE];
-        (void)snprintf(
-            text, sizeof text,
-            "lets the alarm return only at %.10g, where it would meet the low side of the same tag",
-            high_returns->returns_at);
-        limit_fault(f, m, "E_DEADBAND", high_returns, "deadband", text, low_returns, low_returns->returns_at);
+        point(pointer, CONFIG_ALARM, name_of(m, high_returns), "deadband");
+        faults_add(
+            f, "E_DEADBAND", pointer,
+            "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g, which must "
+            "be below it",
+            high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
     }
 }
 

@@ -50,35 +50,36 @@ static const char *const pers[] = {"s", "min", "h", NULL};
 static const char *const severities[] = {"minor", "moderate", "major", "severe", NULL};
 
 /* clang-format off */
-#define NAME(name, need, at)            {name, FIELD_NAME, need, at, 0, MODEL_NAME_MAX, NULL, NULL}
-#define TAG_NAME(name, at)              {name, FIELD_SITE_NAME, OPTIONAL, at, 0, MODEL_NAME_MAX, NULL, "E_TAG"}
-#define STRING(name, at, max)           {name, FIELD_STRING, OPTIONAL, at, 0, max, NULL, NULL}
-#define TEXT(name, at, max)             {name, FIELD_TEXT, OPTIONAL, at, 0, max, NULL, NULL}
-#define RULE(name, at)                  {name, FIELD_RULE, OPTIONAL, at, 0, RULE_SOURCE_MAX, NULL, NULL}
-#define NUMBER(name, at, min, max)      {name, FIELD_NUMBER, OPTIONAL, at, min, max, NULL, NULL}
+#define NAME(name, need, at)            {(name), FIELD_NAME, (need), (at), 0, MODEL_NAME_MAX, NULL, NULL}
+#define TAG_NAME(name, at)              {(name), FIELD_SITE_NAME, OPTIONAL, (at), 0, MODEL_NAME_MAX, NULL, "E_TAG"}
+#define STRING(name, at, max)           {(name), FIELD_STRING, OPTIONAL, (at), 0, (max), NULL, NULL}
+#define TEXT(name, at, max)             {(name), FIELD_TEXT, OPTIONAL, (at), 0, (max), NULL, NULL}
+#define RULE(name, at)                  {(name), FIELD_RULE, OPTIONAL, (at), 0, RULE_SOURCE_MAX, NULL, NULL}
+#define NUMBER(name, at, min, max)      {(name), FIELD_NUMBER, OPTIONAL, (at), (min), (max), NULL, NULL}
 #define ANY_NUMBER(name, at)            NUMBER(name, at, -NUMBER_MAX, NUMBER_MAX)
-#define PRIORITY(name, at)              {name, FIELD_INTEGER, OPTIONAL, at, 1, CONFIG_PRIORITY_LOWEST, NULL, "E_PRIO"}
-#define BOOL(name, at)                  {name, FIELD_BOOL, OPTIONAL, at, 0, 0, NULL, NULL}
-#define ENUM(name, at, words)           {name, FIELD_ENUM, OPTIONAL, at, 0, 0, words, NULL}
-#define LIST(name, type, at, max)       {name, type, OPTIONAL, at, 0, max, NULL, NULL}
-#define DATE(name, at)                  {name, FIELD_DATE, OPTIONAL, at, 0, 0, NULL, NULL}
+#define PRIORITY(name, at)              {(name), FIELD_INTEGER, OPTIONAL, (at), 1, CONFIG_PRIORITY_LOWEST, NULL, "E_PRIO"}
+#define BOOL(name, at)                  {(name), FIELD_BOOL, OPTIONAL, (at), 0, 0, NULL, NULL}
+#define ENUM(name, at, words)           {(name), FIELD_ENUM, OPTIONAL, (at), 0, 0, (words), NULL}
+#define LIST(name, type, at, max)       {(name), (type), OPTIONAL, (at), 0, (max), NULL, NULL}
+#define DATE(name, at)                  {(name), FIELD_DATE, OPTIONAL, (at), 0, 0, NULL, NULL}
 
 /* The same rows in the same order for classes and alarms: fields_take_class counts on it. */
-#define COMMON(of)                                                        \
-    NUMBER("on_delay_s", AT(of.common.on_delay_s), 0, DAY_S),             \
-    NUMBER("off_delay_s", AT(of.common.off_delay_s), 0, DAY_S),           \
-    PRIORITY("priority", AT(of.common.priority)),                         \
-    BOOL("latch", AT(of.common.latch)),                                   \
-    BOOL("confirm", AT(of.common.confirm)),                               \
-    BOOL("comment", AT(of.common.comment)),                               \
-    ENUM("ack", AT(of.common.ack), ack_modes),                            \
-    ENUM("on_bad", AT(of.common.on_bad), on_bads),                        \
-    ENUM("uncertain", AT(of.common.uncertain), uncertains),               \
-    NUMBER("realarm_s", AT(of.common.realarm_s), 0, MONTH_S),             \
-    NUMBER("escalate_after_s", AT(of.common.escalate_after_s), 0, WEEK_S),\
-    PRIORITY("escalate_priority", AT(of.common.escalate_priority)),       \
-    BOOL("shelvable", AT(of.common.shelvable)),                           \
-    NUMBER("max_shelve_s", AT(of.common.max_shelve_s), 1, MONTH_S)
+#define IN_COMMON(at, member)           ((at) + offsetof(struct parsed_common, member))
+#define COMMON(at) \
+    NUMBER("on_delay_s", IN_COMMON(at, on_delay_s), 0, DAY_S), \
+    NUMBER("off_delay_s", IN_COMMON(at, off_delay_s), 0, DAY_S), \
+    PRIORITY("priority", IN_COMMON(at, priority)), \
+    BOOL("latch", IN_COMMON(at, latch)), \
+    BOOL("confirm", IN_COMMON(at, confirm)), \
+    BOOL("comment", IN_COMMON(at, comment)), \
+    ENUM("ack", IN_COMMON(at, ack), ack_modes), \
+    ENUM("on_bad", IN_COMMON(at, on_bad), on_bads), \
+    ENUM("uncertain", IN_COMMON(at, uncertain), uncertains), \
+    NUMBER("realarm_s", IN_COMMON(at, realarm_s), 0, MONTH_S), \
+    NUMBER("escalate_after_s", IN_COMMON(at, escalate_after_s), 0, WEEK_S), \
+    PRIORITY("escalate_priority", IN_COMMON(at, escalate_priority)), \
+    BOOL("shelvable", IN_COMMON(at, shelvable)), \
+    NUMBER("max_shelve_s", IN_COMMON(at, max_shelve_s), 1, MONTH_S)
 
 static const struct field site_fields[] = {
     NAME("name", REQUIRED, AT(name)),
@@ -116,7 +117,7 @@ static const struct field tag_fields[] = {
 };
 
 static const struct field class_fields[] = {
-    COMMON(class),
+    COMMON(AT(class.common)),
     NAME("name", REQUIRED, AT(name)),
     TEXT("title", AT(title), TITLE_MAX),
     BOOL("highly_managed", AT(class.highly_managed)),
@@ -141,7 +142,7 @@ static const struct field policy_fields[] = {
 };
 
 static const struct field alarm_fields[] = {
-    COMMON(alarm),
+    COMMON(AT(alarm.common)),
     {"name", FIELD_SITE_NAME, REQUIRED, AT(name), 0, MODEL_NAME_MAX, NULL, NULL},
     {"kind", FIELD_ENUM, REQUIRED, AT(alarm.kind), 0, 0, alarm_kinds, NULL},
     TAG_NAME("tag", AT(alarm.tag)),
@@ -189,11 +190,12 @@ static const struct field alarm_fields[] = {
 };
 /* clang-format on */
 
-static const struct field common_fields[] = {COMMON(alarm)};
-
 #define ROWS(table) (uint32_t)(sizeof(table) / sizeof(table)[0])
 
+enum { COMMON_ROWS = 14 };
+
 _Static_assert(ROWS(alarm_fields) <= 64, "one bit a field");
+_Static_assert(ROWS(class_fields) == COMMON_ROWS + 3, "the common rows, and name, title, highly_managed");
 
 const struct field *fields_of(enum config_kind kind, uint32_t *ret_n) {
     static const struct {
@@ -213,15 +215,23 @@ const struct field *fields_of(enum config_kind kind, uint32_t *ret_n) {
     return tables[kind].v;
 }
 
-uint64_t field_bit(enum config_kind kind, const char *name) {
+uint32_t field_row(enum config_kind kind, const char *name) {
     uint32_t n = 0;
     const struct field *table = fields_of(kind, &n);
     for (uint32_t i = 0; i < n; i++) {
-        if (strcmp(table[i].name, name) == 0) {
-            return UINT64_C(1) << i;
+        if (table[i].name[0] == name[0] && strcmp(table[i].name, name) == 0) {
+            return i;
         }
     }
-    check_failed(__FILE__, __LINE__, "the field is in the table");
+    return n;
+}
+
+uint64_t field_bit(enum config_kind kind, const char *name) {
+    uint32_t n = 0;
+    (void)fields_of(kind, &n);
+    uint32_t row = field_row(kind, name);
+    CHECK(row < n);
+    return UINT64_C(1) << row;
 }
 
 static size_t size_of_type(enum field_type type) {
@@ -330,8 +340,8 @@ void fields_defaults(enum config_kind kind, struct config_parsed *ret) {
 }
 
 void fields_take_class(struct config_parsed *alarm, const struct config_parsed *class) {
-    uint64_t take = class->present & ~alarm->present & ((UINT64_C(1) << ROWS(common_fields)) - 1);
-    for (uint32_t i = 0; i < ROWS(common_fields); i++) {
+    uint64_t take = class->present & ~alarm->present & ((UINT64_C(1) << COMMON_ROWS) - 1);
+    for (uint32_t i = 0; i < COMMON_ROWS; i++) {
         if ((take >> i & 1) != 0) {
             memcpy((char *)alarm + alarm_fields[i].offset, (const char *)class + class_fields[i].offset,
                    field_size(&alarm_fields[i]));

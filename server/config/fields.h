@@ -45,6 +45,8 @@ enum { FIELD_LINE_MAX = 500 }; /* bytes of a text in a list */
 
 /* Rows sorted as people write them; *ret_n of them, at most 64. */
 const struct field *fields_of(enum config_kind kind, uint32_t *ret_n);
+/* Its row in the table; as many as there are rows if there is no such field. */
+uint32_t field_row(enum config_kind kind, const char *name);
 /* Bit of the field in config_parsed.present. The name must be in the table. */
 uint64_t field_bit(enum config_kind kind, const char *name);
 /* Bytes of the value in struct config_parsed; 0 if it is only in the body. */

@@ -11,8 +11,6 @@
 
 enum { PACK_ALIGN = 8, LISTS_SPARE = 64 };
 
-#define POLICY_NAME "alarms"
-
 struct slice item_site_of(struct slice name) {
     const char *slash = name.n == 0 ? NULL : memchr(name.p, '/', name.n);
     return slash == NULL ? name : slice_of(name.p, (size_t)(slash - name.p));
@@ -111,6 +109,16 @@ void item_unpack(const struct item *item, struct config_parsed *ret) {
 
 _Static_assert(sizeof(struct item) % PACK_ALIGN == 0, "values stand behind the struct");
 
+struct config_policy config_policy_of(const struct config_set *set) {
+    const struct config_item *item = config_set_find(set, CONFIG_POLICY, slice_str(CONFIG_POLICY_NAME));
+    struct config_parsed parsed;
+    if (item == NULL) {
+        return config_policy_default();
+    }
+    item_unpack((const struct item *)(const void *)item, &parsed); /* pub is the item's first member */
+    return parsed.policy;
+}
+
 /* --- checks across the fields of one item */
 
 static bool given(const struct config_parsed *parsed, enum config_kind kind, const char *field) {
@@ -183,8 +191,8 @@ static void check_tag(const struct config_parsed *parsed, struct faults *faults)
 }
 
 static void check_policy(const struct config_parsed *parsed, struct faults *faults) {
-    if (parsed->name.n > 0 && !slice_is(parsed->name, POLICY_NAME)) {
-        faults_add(faults, "E_NAME", "/name", "must be \"" POLICY_NAME "\", which is the only policy");
+    if (parsed->name.n > 0 && !slice_is(parsed->name, CONFIG_POLICY_NAME)) {
+        faults_add(faults, "E_NAME", "/name", "must be \"" CONFIG_POLICY_NAME "\", which is the only policy");
     }
 }
 
@@ -218,21 +226,30 @@ static void check_across(enum config_kind kind, const struct config_parsed *pars
 
 /* --- from JSON */
 
-static void refuse_unknown(enum config_kind kind, const json_t *root, struct faults *faults) {
+/* Every field that is there, in the order of the body; what is no field is a fault. */
+static void read_fields(enum config_kind kind, const json_t *root, struct buf *lists,
+                        struct config_parsed *parsed, struct faults *faults) {
     uint32_t n = 0;
     const struct field *table = fields_of(kind, &n);
     json_t *o = (json_t *)root; /* jansson iterates over a const object only by a cast */
     for (void *it = json_object_iter(o); it != NULL; it = json_object_iter_next(o, it)) {
         const char *key = json_object_iter_key(it);
-        bool known = false;
-        for (uint32_t i = 0; i < n && !known; i++) {
-            known = strcmp(key, table[i].name) == 0;
-        }
-        if (!known) {
-            char pointer[sizeof faults->v->pointer] = "";
-            faults_pointer_add(pointer, slice_str(key));
+        uint32_t row = field_row(kind, key);
+        char pointer[sizeof faults->v->pointer] = "";
+        faults_pointer_add(pointer, slice_str(key));
+        if (row < n) {
+            parsed->present |= UINT64_C(1) << row;
+            value_read(&table[row], json_object_iter_value(it), pointer, parsed, lists, faults);
+        } else {
             faults_add(faults, "E_FIELD", pointer, "is no field of a %s; remove it, or correct its name",
                        config_kind_name(kind));
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (table[i].need == REQUIRED && !is_present(parsed->present, i)) {
+            char pointer[64];
+            (void)snprintf(pointer, sizeof pointer, "/%s", table[i].name);
+            faults_add(faults, "E_MISSING", pointer, "is missing; a %s must have it", config_kind_name(kind));
         }
     }
 }
@@ -240,21 +257,8 @@ static void refuse_unknown(enum config_kind kind, const json_t *root, struct fau
 /* Slices of parsed point into root and lists. */
 static void parse(enum config_kind kind, struct slice name, const json_t *root, struct buf *lists,
                   struct config_parsed *parsed, struct faults *faults) {
-    uint32_t n = 0;
-    const struct field *table = fields_of(kind, &n);
     fields_defaults(kind, parsed);
-    for (uint32_t i = 0; i < n; i++) {
-        char pointer[64];
-        (void)snprintf(pointer, sizeof pointer, "/%s", table[i].name);
-        const json_t *value = json_object_get(root, table[i].name);
-        if (value != NULL) {
-            parsed->present |= UINT64_C(1) << i;
-            value_read(&table[i], value, pointer, parsed, lists, faults);
-        } else if (table[i].need == REQUIRED) {
-            faults_add(faults, "E_MISSING", pointer, "is missing; a %s must have it", config_kind_name(kind));
-        }
-    }
-    refuse_unknown(kind, root, faults);
+    read_fields(kind, root, lists, parsed, faults);
     /* What could not be read would cause faults that are none. */
     if (faults->n == 0) {
         check_across(kind, parsed, faults);

@@ -10,6 +10,8 @@
 #include "server/config/faults.h"
 #include "server/config/policy.h"
 
+#define CONFIG_POLICY_NAME "alarms"
+
 /* A number as it was written, perhaps with a unit ("4.2 m": 4.2 and "m"). */
 struct quantity {
     double value;
@@ -143,6 +145,9 @@ struct item *item_with_key(const struct item *item, int64_t key, int64_t revisio
 void item_release(struct item **item);
 /* All fields; texts are the item's. */
 void item_unpack(const struct item *item, struct config_parsed *ret);
+
+/* The policy of the set, or the default one. */
+struct config_policy config_policy_of(const struct config_set *set);
 
 /* The part of "SITE/LOCAL" before and behind the '/'; all of it and nothing if there is none. */
 struct slice item_site_of(struct slice name);

@@ -191,11 +191,12 @@ enum status json_write_item(const json_t *item, struct buf *out, struct error *e
         const json_t *value = next_of(&levels[depth - 1], out);
         if (value == NULL) {
             depth--;
-        } else if (json_is_object(value) || json_is_array(value)) {
-            CHECK(depth < JSON_ITEM_DEPTH); /* was checked when it was read */
+        } else if (!json_is_object(value) && !json_is_array(value)) {
+            write_scalar(value, out);
+        } else if (depth < JSON_ITEM_DEPTH) {
             status = open_level(&levels[depth++], value, out, err);
         } else {
-            write_scalar(value, out);
+            check_failed(__FILE__, __LINE__, "the depth of a value was checked when it was read");
         }
     }
     return status != OK ? status : buf_status(out, err);

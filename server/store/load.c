@@ -1,6 +1,7 @@
 #include "server/store/load.h"
 
 #include "server/base/check.h"
+#include "server/base/zone_file.h"
 #include "server/store/pgvalue.h"
 
 #include <stdlib.h>
@@ -38,6 +39,9 @@ static enum status put_item(struct load *l, int row) {
 static void on_work(uv_work_t *work) {
     struct load *l = work->data;
     enum status status = config_set_new(&l->set, &l->err);
+    if (status == OK) {
+        config_set_zones(l->set, zone_load);
+    }
     for (int row = 0; status == OK && row < PQntuples(l->items); row++) {
         status = put_item(l, row);
     }

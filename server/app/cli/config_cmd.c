@@ -3,13 +3,14 @@
 #include "server/app/cli/config_file.h"
 #include "server/app/cli/db.h"
 #include "server/base/utf8.h"
+#include "server/base/zone_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
 
 /* --- check */
 
-/* "5 sites, 5 gateways, …": those that every configuration has, and what else there is. */
+/* "5 sites, 5 gateways, …": those that every configuration has, and classes and groups if there are some. */
 static void print_counts(const struct config_set *set) {
     bool first = true;
     for (unsigned k = 0; k < CONFIG_KINDS; k++) {
@@ -17,7 +18,7 @@ static void print_counts(const struct config_set *set) {
         uint32_t n = config_set_count(set, kind);
         bool always =
             kind == CONFIG_SITE || kind == CONFIG_GATEWAY || kind == CONFIG_TAG || kind == CONFIG_ALARM;
-        if (n > 0 || always) {
+        if (always || (n > 0 && kind != CONFIG_POLICY)) {
             (void)printf("%s%u %s", first ? "" : ", ", n, config_kind_list_name(kind));
             first = false;
         }
@@ -30,6 +31,7 @@ enum cli_exit cli_config_check(struct cli *cli) {
     struct error err;
     enum status status = config_set_new(&set, &err);
     if (status == OK) {
+        config_set_zones(set, zone_load);
         status = config_file_read(cli->words[0], set, &err);
     }
     if (status == OK) {
@@ -147,6 +149,9 @@ static enum status merge(const struct config_set *present, const struct config_s
                          struct config_set **ret, struct error *err) {
     struct config_set *next = NULL;
     enum status status = prune ? config_set_new(&next, err) : config_set_copy(present, &next, err);
+    if (status == OK) {
+        config_set_zones(next, zone_load);
+    }
     for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
         const struct config_item *item = NULL;
         for (uint32_t i = 0;

@@ -11,7 +11,7 @@ enum { CHUNK = 256 * 1024 };
 static const size_t file_max = (size_t)1 << 30;
 
 static void print_fault(const char *where, const struct config_fault *fault) {
-    (void)fprintf(stderr, "  %s%s: %s\n", where, fault->pointer, fault->text);
+    (void)fprintf(stderr, "  %s%s: %s (%s)\n", where, fault->pointer, fault->text, fault->code);
 }
 
 /* --- document */
@@ -60,8 +60,8 @@ static enum status on_item(void *ctx, enum config_kind kind, struct slice name, 
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
     if (config_set_find(r->into, kind, name) != NULL) {
-        (void)snprintf(faults[0].pointer, sizeof faults[0].pointer, "/name");
-        (void)snprintf(faults[0].text, sizeof faults[0].text, "is there twice; each name once");
+        faults[0] = (struct config_fault){
+            .pointer = "/name", .text = "is there twice; each name once", .code = "E_NAME"};
         n = 1;
     } else {
         enum status status = config_set_put(r->into, kind, name, body, 0, 0, faults, &n);

@@ -1,4 +1,5 @@
 #include "server/config/config.h"
+#include "server/core/rule.h"
 #include "tests/lib/unit.h"
 
 #include <stdio.h>
@@ -119,9 +120,19 @@ static void the_demo_compiles(void **state) {
         fail_msg("%s: %s", err.where, err.text);
     }
     assert_int_equal(m->n_sites, 5);
+    uint32_t kinds = 0;
     for (uint32_t i = 0; i < m->n_tags; i++) {
-        assert_true(m->tags[i].role.n > 0 && m->tags[i].title.zh.n > 0);
+        assert_true(m->tags[i].title.zh.n > 0);
+        assert_int_equal(m->tags[i].role.n == 0, m->tags[i].gateway == MODEL_NONE);
     }
+    for (uint32_t i = 0; i < m->n_alarms; i++) {
+        assert_true(m->alarm_texts[i].message.zh.n > 0);
+        kinds |= UINT32_C(1) << m->alarms[i].kind;
+    }
+    /* Everything that there is to show. */
+    assert_int_equal(kinds | UINT32_C(1) << ALARM_CLOCK | UINT32_C(1) << ALARM_CUSUM,
+                     (UINT32_C(1) << ALARM_KINDS) - 1);
+    assert_true(m->n_groups > 0 && m->n_calculated > 0 && m->n_positions > 1 && rule_set_count(m->rules) > 5);
     model_free(&m);
     config_set_free(&set);
 }

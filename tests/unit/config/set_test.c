@@ -1,8 +1,9 @@
-/* Covers: item.c, fields.c, faults.c */
+/* Covers: item.c, fields.c, faults.c, alarm_item.c, value.c, value_list.c */
 #include "server/base/rand.h"
 #include "server/config/config.h"
 #include "server/config/faults.h"
-#include "tests/lib/unit.h"
+#include "server/config/item.h"
+#include "tests/lib/config_rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,13 +155,248 @@ static void each_bad_body_is_refused_with_where_and_what(void **state) {
         uint32_t n = 0;
         enum status status = put(set, bad[i].kind, bad[i].name, bad[i].body, faults, &n);
         if (status != ERR_INVALID || n != 1 || strcmp(faults[0].pointer, bad[i].pointer) != 0 ||
-            strstr(faults[0].text, bad[i].text) == NULL) {
+            strstr(faults[0].text, bad[i].text) == NULL || strncmp(faults[0].code, "E_", 2) != 0) {
             fail_msg("%s: %s, %u faults, first: \"%s\" %s", bad[i].body, status_name(status), n,
                      faults[0].pointer, faults[0].text);
         }
         assert_int_equal(config_set_count(set, bad[i].kind), 0);
     }
     config_set_free(&set);
+}
+
+/* --- each field's own faults, with the code that programs go by */
+
+struct coded {
+    enum config_kind kind;
+    const char *name;
+    const char *rest;
+    const char *code; /* NULL: right */
+    const char *pointer;
+};
+
+#define CH       "\"kind\":\"change\",\"tag\":\"S1/L\",\"priority\":2"
+#define OF(kind) "\"kind\":\"" kind "\",\"priority\":2"
+#define ON_L     ",\"tag\":\"S1/L\""
+#define CALC     "\"expr\":\"L\""
+
+static const struct coded coded[] = {
+    {CONFIG_SITE, "S1", "\"tz\":\"America/Argentina/Buenos_Aires\",\"position\":\"north\"", NULL, NULL},
+    {CONFIG_SITE, "S1", "\"tz\":\"Etc/GMT+3\"", NULL, NULL},
+    {CONFIG_SITE, "S1", "\"tz\":\"../etc/passwd\"", "E_RANGE", "/tz"},
+    {CONFIG_SITE, "S1", "\"tz\":\"/Europe/Berlin\"", "E_RANGE", "/tz"},
+    {CONFIG_SITE, "S1", "\"tz\":\"Europe/\"", "E_RANGE", "/tz"},
+    {CONFIG_SITE, "S1", "\"tz\":1", "E_TYPE", "/tz"},
+    {CONFIG_SITE, "S1", "\"position\":\"a b\"", "E_NAME", "/position"},
+    {CONFIG_TAG, "S1/M",
+     "\"gateway\":\"g\",\"type\":\"int\",\"low\":0,\"high\":1,\"states\":[\"shut\",\"half open\"]", NULL,
+     NULL},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":[\"off\",\"on\"]", NULL, NULL},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"low\":0,\"high\":1,\"states\":[\"a\"]", "E_TYPE", "/states"},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":\"a\"", "E_TYPE", "/states"},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":[1]", "E_TYPE", "/states/0"},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":[\"a\",\"b\",\"a\"]", "E_RANGE",
+     "/states/2"},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":[\"it's\"]", "E_NAME", "/states/0"},
+    {CONFIG_TAG, "S1/M", "\"gateway\":\"g\",\"type\":\"bool\",\"states\":[\"\"]", "E_NAME", "/states/0"},
+    {CONFIG_TAG, "S1/C", CALC, NULL, NULL},
+    {CONFIG_TAG, "S1/C", CALC ",\"low\":0,\"high\":1,\"unit\":\"m\",\"deadband\":0.1", NULL, NULL},
+    {CONFIG_TAG, "S1/C", CALC ",\"low\":1,\"high\":1", "E_RANGE", "/high"},
+    {CONFIG_TAG, "S1/C", CALC ",\"gateway\":\"g\"", "E_FIELD", "/gateway"},
+    {CONFIG_TAG, "S1/C", CALC ",\"scale\":2", "E_FIELD", "/scale"},
+    {CONFIG_TAG, "S1/C", CALC ",\"offset\":2", "E_FIELD", "/offset"},
+    {CONFIG_TAG, "S1/C", CALC ",\"stale_s\":2", "E_FIELD", "/stale_s"},
+    {CONFIG_TAG, "S1/C", "\"low\":0,\"high\":1", "E_MISSING", "/gateway"},
+    {CONFIG_CLASS, "c", "", NULL, NULL},
+    {CONFIG_CLASS, "c", "\"title\":\"x\",\"highly_managed\":true,\"priority\":1,\"max_shelve_s\":1", NULL,
+     NULL},
+    {CONFIG_CLASS, "c", "\"priority\":5", "E_PRIO", "/priority"},
+    {CONFIG_CLASS, "c", "\"priority\":\"high\"", "E_PRIO", "/priority"},
+    {CONFIG_CLASS, "c", "\"escalate_priority\":0", "E_PRIO", "/escalate_priority"},
+    {CONFIG_CLASS, "c", "\"max_shelve_s\":0", "E_RANGE", "/max_shelve_s"},
+    {CONFIG_CLASS, "c", "\"realarm_s\":-1", "E_RANGE", "/realarm_s"},
+    {CONFIG_CLASS, "c", "\"escalate_after_s\":604801", "E_RANGE", "/escalate_after_s"},
+    {CONFIG_CLASS, "c", "\"on_delay_s\":-1", "E_RANGE", "/on_delay_s"},
+    {CONFIG_CLASS, "c", "\"ack\":\"never\"", "E_RANGE", "/ack"},
+    {CONFIG_CLASS, "c", "\"ack\":\"none\",\"latch\":true", "E_LATCH_ACK", "/latch"},
+    {CONFIG_CLASS, "c", "\"limit\":1", "E_FIELD", "/limit"},
+    {CONFIG_CLASS, "c/d", "", "E_NAME", "/name"},
+    {CONFIG_GROUP, "g",
+     "\"title\":\"x\",\"first_out\":false,\"suppress_when\":\"a\\n\\tb\",\"unsuppress_delay_s\":5", NULL,
+     NULL},
+    {CONFIG_GROUP, "g", "\"first_out\":1", "E_TYPE", "/first_out"},
+    {CONFIG_GROUP, "g", "\"suppress_when\":true", "E_TYPE", "/suppress_when"},
+    {CONFIG_GROUP, "g", "\"suppress_when\":\"a\\u0001\"", "E_RANGE", "/suppress_when"},
+    {CONFIG_GROUP, "g", "\"unsuppress_delay_s\":-1", "E_RANGE", "/unsuppress_delay_s"},
+    {CONFIG_GROUP, "g", "\"members\":[]", "E_FIELD", "/members"},
+    /* fields that all alarms have */
+    {CONFIG_ALARM, "S1/A", CH, NULL, NULL},
+    {CONFIG_ALARM, "S1/A",
+     CH
+     ",\"groups\":[\"a\",\"b\"],\"class\":\"c\",\"position\":\"p\",\"hidden_by\":\"S1/B\",\"test\":true,"
+     "\"suppress_when\":\"\",\"cause\":\"a\",\"consequence\":{\"en\":\"b\",\"zh\":\"乙\"},\"action\":\"c\","
+     "\"severity\":\"major\",\"time_to_act_s\":60,\"priority_reason\":\"d\",\"basis\":\"e\",\"suppression_"
+     "basis\":\"f\","
+     "\"shelving_policy\":\"g\",\"documents\":[\"P&ID "
+     "7\",\"http://x/y\"],\"trip_point\":9,\"display\":\"S1\","
+     "\"reviewed_by\":\"Li\",\"reviewed_on\":\"2024-02-29\",\"next_review\":\"2027-01-31\"",
+     NULL, NULL},
+    {CONFIG_ALARM, "S1/A", CH ",\"groups\":\"a\"", "E_TYPE", "/groups"},
+    {CONFIG_ALARM, "S1/A", CH ",\"groups\":[\"a b\"]", "E_NAME", "/groups/0"},
+    {CONFIG_ALARM, "S1/A", CH ",\"groups\":[\"a\",\"a\"]", "E_RANGE", "/groups/1"},
+    {CONFIG_ALARM, "S1/A", CH ",\"groups\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]",
+     "E_RANGE", "/groups"},
+    {CONFIG_ALARM, "S1/A", CH ",\"hidden_by\":\"B\"", "E_ALARM", "/hidden_by"},
+    {CONFIG_ALARM, "S1/A", CH ",\"class\":\"\"", "E_NAME", "/class"},
+    {CONFIG_ALARM, "S1/A", CH ",\"reviewed_on\":\"2025-02-29\"", "E_RANGE", "/reviewed_on"},
+    {CONFIG_ALARM, "S1/A", CH ",\"next_review\":\"2025-2-9\"", "E_RANGE", "/next_review"},
+    {CONFIG_ALARM, "S1/A", CH ",\"severity\":\"fatal\"", "E_RANGE", "/severity"},
+    {CONFIG_ALARM, "S1/A", CH ",\"time_to_act_s\":0", "E_RANGE", "/time_to_act_s"},
+    {CONFIG_ALARM, "S1/A", CH ",\"documents\":[1]", "E_TYPE", "/documents/0"},
+    {CONFIG_ALARM, "S1/A", CH ",\"documents\":\"a\"", "E_TYPE", "/documents"},
+    {CONFIG_ALARM, "S1/A", CH ",\"action\":7", "E_TYPE", "/action"},
+    {CONFIG_ALARM, "S1/A", CH ",\"cause\":{\"zh\":\"甲\"}", "E_MISSING", "/cause"},
+    {CONFIG_ALARM, "S1/A", CH ",\"on_bad\":\"ignore\"", "E_RANGE", "/on_bad"},
+    {CONFIG_ALARM, "S1/A", CH ",\"uncertain\":\"good\"", "E_RANGE", "/uncertain"},
+    {CONFIG_ALARM, "S1/A", CH ",\"ack\":\"none\",\"latch\":true", "E_LATCH_ACK", "/latch"},
+    {CONFIG_ALARM, "S1/A", CH ",\"priority\":0", "E_JSON", ""}, /* twice */
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\"", "E_MISSING", "/priority"},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"severity\":\"minor\"", "E_MISSING",
+     "/priority"},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"severity\":\"minor\",\"time_to_act_s\":1",
+     NULL, NULL},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"class\":\"c\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"priority\":5", "E_PRIO", "/priority"},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S1/L\",\"priority\":1.5", "E_PRIO", "/priority"},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"L\",\"priority\":1", "E_TAG", "/tag"},
+    {CONFIG_ALARM, "S1/A", "\"kind\":\"change\",\"tag\":\"S2/L\",\"priority\":1", "E_TAG", "/tag"},
+    /* limits as numbers and as texts */
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"4.2 m\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"-.5e1m\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"4\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"m\"", "E_RANGE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"\"", "E_RANGE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"nan\"", "E_RANGE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"inf\"", "E_RANGE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":\"1e999 m\"", "E_RANGE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":true", "E_TYPE", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L, "E_MISSING", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit_tag\":\"S2/X\",\"inclusive\":true", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":1,\"limit_tag\":\"S1/X\"", "E_FIELD", "/limit_tag"},
+    {CONFIG_ALARM, "S1/A", OF("high") ON_L ",\"limit\":1,\"deadband\":-1", "E_RANGE", "/deadband"},
+    /* what each kind needs and does not know */
+    {CONFIG_ALARM, "S1/A", OF("low") ",\"limit\":1", "E_MISSING", "/tag"},
+    {CONFIG_ALARM, "S1/A", OF("dev") ON_L ",\"limit\":1", "E_MISSING", "/setpoint"},
+    {CONFIG_ALARM, "S1/A", OF("dev") ON_L ",\"limit\":1,\"setpoint\":\"S1/X\",\"inclusive\":true", "E_FIELD",
+     "/inclusive"},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"limit\":1", "E_MISSING", "/over_s"},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"limit\":1,\"over_s\":0", "E_WINDOW", "/over_s"},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"limit\":1,\"over_s\":604801", "E_WINDOW", "/over_s"},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"limit\":1,\"over_s\":604800", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"over_s\":1", "E_MISSING", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("roc") ON_L ",\"over_s\":1,\"limit\":1,\"limit_tag\":\"S1/X\"", "several", ""},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L, "E_MISSING", "/states"},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[]", "E_MISSING", "/states"},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[1.5]", "E_RANGE", "/states/0"},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[1,-2,1]", "E_RANGE", "/states/2"},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[true]", "E_TYPE", "/states/0"},
+    {CONFIG_ALARM, "S1/A", OF("state") ON_L ",\"states\":[1,\"1\"]", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", CH ",\"on_delay_s\":1", "E_FIELD", "/on_delay_s"},
+    {CONFIG_ALARM, "S1/A", CH ",\"off_delay_s\":1", "E_FIELD", "/off_delay_s"},
+    {CONFIG_ALARM, "S1/A", CH ",\"on_delay_s\":0,\"off_delay_s\":0", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", CH ",\"limit\":1", "E_FIELD", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("stale") ON_L ",\"after_s\":5", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("quality") ON_L ",\"after_s\":5", "E_FIELD", "/after_s"},
+    {CONFIG_ALARM, "S1/A", OF("disc") ",\"command\":\"S1/X\"", "E_MISSING", "/feedback"},
+    {CONFIG_ALARM, "S1/A", OF("disc") ",\"feedback\":\"S1/X\"", "E_MISSING", "/command"},
+    {CONFIG_ALARM, "S1/A", OF("disc") ",\"command\":\"S2/X\",\"feedback\":\"S2/X\"", "E_TAG", "/command"},
+    {CONFIG_ALARM, "S1/A", OF("disc") ON_L ",\"command\":\"S1/X\",\"feedback\":\"S1/Y\"", "E_FIELD", "/tag"},
+    {CONFIG_ALARM, "S1/A", OF("expr"), "E_MISSING", "/expr"},
+    {CONFIG_ALARM, "S1/A", OF("expr") ",\"expr\":\"\"", "E_MISSING", "/expr"},
+    {CONFIG_ALARM, "S1/A", OF("expr") ON_L ",\"expr\":\"a\"", "E_FIELD", "/tag"},
+    {CONFIG_ALARM, "S1/A", OF("runtime") ON_L ",\"limit\":\"2h\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("runtime") ON_L, "E_MISSING", "/limit"},
+    {CONFIG_ALARM, "S1/A", OF("total") ON_L ",\"limit\":1,\"per\":\"h\"", NULL, NULL},
+    {CONFIG_ALARM, "S1/A", OF("total") ON_L ",\"limit\":1,\"per\":\"d\"", "E_RANGE", "/per"},
+    {CONFIG_ALARM, "S1/A", OF("total") ON_L ",\"limit\":1,\"deadband\":1", "E_FIELD", "/deadband"},
+    {CONFIG_ALARM, "S1/A", OF("cusum") ON_L ",\"target\":1,\"h\":1", "E_MISSING", "/every_s"},
+    {CONFIG_ALARM, "S1/A", OF("cusum") ON_L ",\"target\":1,\"every_s\":1", "E_MISSING", "/h"},
+    {CONFIG_ALARM, "S1/A", OF("cusum_low") ON_L ",\"h\":1,\"every_s\":1", "E_MISSING", "/target"},
+    {CONFIG_ALARM, "S1/A", OF("cusum") ON_L ",\"target\":1,\"h\":0,\"every_s\":1", "E_RANGE", "/h"},
+    {CONFIG_ALARM, "S1/A", OF("cusum") ON_L ",\"target\":1,\"h\":1,\"every_s\":0", "E_RANGE", "/every_s"},
+    {CONFIG_ALARM, "S1/A", OF("cusum") ON_L ",\"target\":1,\"h\":1,\"every_s\":1,\"k\":-1", "E_RANGE", "/k"},
+    {CONFIG_ALARM, "S1/g.clock", OF("clock") ",\"gateway\":\"g\",\"off_delay_s\":60", NULL, NULL},
+    {CONFIG_ALARM, "S1/g.clock", OF("clock"), "E_MISSING", "/gateway"},
+    {CONFIG_ALARM, "S1/g.comm", OF("clock") ",\"gateway\":\"g\"", "E_NAME", "/name"},
+    {CONFIG_ALARM, "S1/x.clock", CH, "E_NAME", "/name"},
+    {CONFIG_ALARM, "S1/g.comm", OF("comm") ",\"gateway\":\"g\",\"after_s\":5", NULL, NULL},
+    {CONFIG_ALARM, "S1/g.comm", OF("comm") ",\"gateway\":\"g\",\"on_delay_s\":5", NULL, NULL},
+    {CONFIG_ALARM, "S1/g.comm", OF("comm") ",\"gateway\":\"g\",\"on_delay_s\":5,\"after_s\":5", "E_FIELD",
+     "/on_delay_s"},
+};
+
+static void each_field_has_its_faults_and_their_codes(void **state) {
+    (void)state;
+    struct config_set *set = new_set();
+    for (size_t i = 0; i < COUNT(coded); i++) {
+        struct config_fault fault = {.code = ""};
+        const char *code = rig_try_put(set, coded[i].kind, coded[i].name, coded[i].rest, &fault);
+        bool right = coded[i].code == NULL
+                         ? code == NULL
+                         : code != NULL && strcmp(code, coded[i].code) == 0 &&
+                               (strcmp(code, "several") == 0 || strcmp(fault.pointer, coded[i].pointer) == 0);
+        if (!right) {
+            fail_msg("%s %s: %s %s %s", coded[i].name, coded[i].rest, code == NULL ? "right" : code,
+                     fault.pointer, fault.text);
+        }
+    }
+    config_set_free(&set);
+}
+
+static void a_rule_and_a_guidance_have_their_longest(void **state) {
+    (void)state;
+    static char rest[6000];
+    struct config_fault fault;
+    struct config_set *set = new_set();
+    static const struct {
+        const char *field;
+        int most;
+        const char *code;
+    } fields[] = {
+        {"suppress_when", 4096, "E_TOO_LONG"}, {"cause", 2000, "E_RANGE"}, {"action", 2000, "E_RANGE"}};
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        (void)snprintf(rest, sizeof rest, CH ",\"%s\":\"%0*d\"", fields[i].field, fields[i].most, 0);
+        assert_null(rig_try_put(set, CONFIG_ALARM, "S1/A", rest, &fault));
+        (void)snprintf(rest, sizeof rest, CH ",\"%s\":\"%0*d\"", fields[i].field, fields[i].most + 1, 0);
+        assert_string_equal(rig_try_put(set, CONFIG_ALARM, "S1/A", rest, &fault), fields[i].code);
+    }
+    config_set_free(&set);
+}
+
+/* What is packed comes out again, and what was not given has its default. */
+static void an_item_gives_back_what_was_given(void **state) {
+    (void)state;
+    struct config_set *set = new_set();
+    struct config_parsed p;
+    rig_put(set, CONFIG_ALARM, "S1/A",
+            OF("state") ON_L
+            ",\"states\":[7,\"on\"],\"groups\":[\"x\",\"y\"],\"cause\":{\"en\":\"a\",\"zh\":\"甲\"},"
+            "\"action\":\"only in the body\",\"trip_point\":9.5,\"reviewed_on\":\"2026-11-24\"");
+    const struct config_item *item = config_set_find(set, CONFIG_ALARM, slice_str("S1/A"));
+    item_unpack((const struct item *)(const void *)item, &p);
+    assert_true(slice_is(p.name, "S1/A") && slice_is(p.alarm.tag, "S1/L") && p.alarm.kind == ALARM_STATE);
+    assert_true(slice_is(p.alarm.states, "=7\n>on\n") && slice_is(p.alarm.groups, "x\ny\n"));
+    assert_true(slice_is(p.alarm.cause.zh, "甲") && p.alarm.trip_point == 9.5 && p.alarm.enabled);
+    assert_true(slice_is(p.alarm.reviewed_on, "2026-11-24") && p.alarm.common.shelvable);
+    assert_true(p.alarm.expr.n == 0 && p.alarm.common.priority == 2);
+    assert_int_equal(config_set_stored(set, CONFIG_ALARM, slice_str("S1/A"), 5, 6), OK);
+    struct config_set *copy = NULL;
+    assert_int_equal(config_set_copy(set, &copy, NULL), OK);
+    assert_int_equal(config_set_stored(copy, CONFIG_ALARM, slice_str("S1/A"), 8, 9), OK);
+    config_set_free(&set);
+    item = config_set_find(copy, CONFIG_ALARM, slice_str("S1/A"));
+    item_unpack((const struct item *)(const void *)item, &p);
+    assert_true(item->key == 8 && slice_is(p.alarm.cause.en, "a") && slice_is(p.alarm.groups, "x\ny\n"));
+    config_set_free(&copy);
 }
 
 static void all_faults_of_a_body_are_told_at_once_but_no_more_than_fit(void **state) {
@@ -266,6 +502,13 @@ static void the_text_is_sorted_compact_and_the_same_after_a_round_trip(void **st
     assert_canonical(CONFIG_SITE, "S1",
                      " { \"title\" : { \"zh\" : \"\\u4e00\", \"en\":\"a\\\"b\" } , \"name\" : \"S1\" } ",
                      "{\"name\":\"S1\",\"title\":{\"en\":\"a\\\"b\",\"zh\":\"一\"}}");
+    assert_canonical(
+        CONFIG_POLICY, "alarms",
+        "{\"name\":\"alarms\",\"matrix\":{\"severe\":[{\"within_s\":60.0,\"priority\":1},{\"priority\":2,"
+        "\"within_s\":90}],"
+        "\"minor\":[]},\"distribution\":[1,5,14,80.0]}",
+        "{\"distribution\":[1,5,14,80],\"matrix\":{\"minor\":[],\"severe\":[{\"priority\":1,\"within_s\":60},"
+        "{\"priority\":2,\"within_s\":90}]},\"name\":\"alarms\"}");
     assert_canonical(
         CONFIG_TAG, "S1/L",
         "{\"low\":-0.0,\"high\":5.0,\"scale\":0.1,\"offset\":1e2,\"name\":\"S1/L\",\"gateway\":\"g\","
@@ -391,6 +634,9 @@ static void damaged_bodies_never_do_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_bad_body_is_refused_with_where_and_what),
+        cmocka_unit_test(each_field_has_its_faults_and_their_codes),
+        cmocka_unit_test(a_rule_and_a_guidance_have_their_longest),
+        cmocka_unit_test(an_item_gives_back_what_was_given),
         cmocka_unit_test(all_faults_of_a_body_are_told_at_once_but_no_more_than_fit),
         cmocka_unit_test(a_long_pointer_is_cut_and_still_text),
         cmocka_unit_test(a_body_over_the_limit_is_refused),
