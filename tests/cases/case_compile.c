@@ -148,16 +148,19 @@ static void write_defaults(const struct case_setup *s, struct body *b, const str
     }
 }
 
+static void refuse_in_words(struct case_refusal *r, const char *text) {
+    (void)snprintf(r->text, sizeof r->text, "%s", text);
+}
+
 static void refuse(struct case_refusal *r, const struct config_fault *faults, uint32_t n,
                    const char *otherwise) {
+    if (n == 0) {
+        refuse_in_words(r, otherwise);
+        return;
+    }
+    (void)snprintf(r->text, sizeof r->text, "%s %s: %s", faults->code, faults->pointer, faults->text);
     for (uint32_t i = 0; i < n && r->n < CASE_CODES_MAX; i++) {
         (void)snprintf(r->code[r->n++], sizeof r->code[0], "%s", faults[i].code);
-    }
-    if (n > 0) {
-        (void)snprintf(r->text, sizeof r->text, "%s %s: %s", faults[0].code, faults[0].pointer,
-                       faults[0].text);
-    } else {
-        (void)snprintf(r->text, sizeof r->text, "%s", otherwise);
     }
 }
 
@@ -170,11 +173,11 @@ static bool put_item(struct config_set *set, const char *kind_name, const char *
     bool put = false;
     enum config_kind kind = CONFIG_SITE;
     if (!config_kind_parse(slice_str(kind_name), &kind)) {
-        refuse(r, NULL, 0, "the configuration has no such kind of item");
+        refuse_in_words(r, "the configuration has no such kind of item");
     } else if (!b->finite) {
         /* JSON has no such number: no configuration can hold it. */
-        static const struct config_fault fault = {.code = "E_RANGE", .text = "the number is not finite"};
-        refuse(r, &fault, 1, "");
+        (void)snprintf(r->code[r->n++], sizeof r->code[0], "E_RANGE");
+        refuse_in_words(r, "E_RANGE: the number is not finite");
     } else {
         enum status status =
             config_set_put(set, kind, slice_str(name), buf_slice(&b->out), key, revision, faults, &n);
@@ -285,7 +288,7 @@ static bool fill_set(struct case_setup *s, struct config_set *set, struct case_r
     }
     struct error err = {0};
     if (config_set_complete(set, NULL, NULL, &err) != OK) {
-        refuse(r, NULL, 0, err.text);
+        refuse_in_words(r, err.text);
         return false;
     }
     key_own_alarms(s, set);
