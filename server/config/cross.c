@@ -229,7 +229,28 @@ enum status cross_limit_order(struct faults *f, const struct model *m) {
 
 /* --- hidden by each other */
 
+/* An alarm that is hidden while another one of its tag is active is the lower level of the two: its limit is
+ * reached first. */
+static void check_levels(struct faults *f, const struct model *m, uint32_t alarm) {
+    const struct model_alarm *lower = &m->alarms[alarm];
+    uint32_t by = model_alarm_more(m, alarm)->hidden_by;
+    const struct model_alarm *higher = by == MODEL_NONE ? NULL : &m->alarms[by];
+    if (higher == NULL || !has_constant_limit(lower) || higher->tag != lower->tag ||
+        higher->kind != lower->kind || !has_constant_limit(higher)) {
+        return;
+    }
+    bool beyond = lower->kind == ALARM_HIGH ? higher->limit > lower->limit : higher->limit < lower->limit;
+    if (!beyond) {
+        char pointer[POINTER_SIZE];
+        point(pointer, CONFIG_ALARM, m->alarm_texts[alarm].name, "limit");
+        faults_add(f, "E_LIMIT_ORDER", pointer,
+                   "is %.10g; it must be reached before that of %.*s, which hides this alarm and is at %.10g",
+                   lower->limit, SLICE_ARG(m->alarm_texts[by].name), higher->limit);
+    }
+}
+
 enum status cross_hidden(struct faults *f, const struct model *m) {
+    uint32_t before = f->n;
     /* The walk that has come by: each alarm is visited once, and who meets his own walk has found a cycle. */
     uint32_t *walk = calloc((size_t)m->n_alarms + 1, sizeof *walk);
     if (walk == NULL) {
@@ -248,6 +269,9 @@ enum status cross_hidden(struct faults *f, const struct model *m) {
                        "leads back to the alarm itself (by way of %.*s), so that all of them could be hidden",
                        SLICE_ARG(m->alarm_texts[model_alarm_more(m, at)->hidden_by].name));
         }
+    }
+    for (uint32_t i = 0; i < m->n_alarms && f->n == before; i++) {
+        check_levels(f, m, i);
     }
     free(walk);
     return OK;

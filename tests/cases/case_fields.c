@@ -142,6 +142,14 @@ static bool write_list(struct buf *out, const char *text, bool numbers) {
     return true;
 }
 
+static bool write_priority(struct buf *out, const char *text) {
+    if (case_priority(text) != 0) {
+        buf_printf(out, "%d", case_priority(text));
+        return true;
+    }
+    return write_number(out, text);
+}
+
 static bool write_escalate(struct buf *out, const char *text) {
     char seconds[64];
     const char *colon = strchr(text, ':');
@@ -154,7 +162,7 @@ static bool write_escalate(struct buf *out, const char *text) {
     bool finite = write_seconds(out, seconds);
     if (colon != NULL) {
         buf_text(out, ",\"escalate_priority\":");
-        (void)case_field_write(out, CASE_PRIORITY, colon + 1);
+        finite = write_priority(out, colon + 1) && finite;
     }
     return finite;
 }
@@ -186,11 +194,7 @@ bool case_field_write(struct buf *out, enum case_field_type type, const char *te
         }
         break;
     case CASE_PRIORITY:
-        if (case_priority(text) != 0) {
-            buf_printf(out, "%d", case_priority(text));
-            return true;
-        }
-        return write_number(out, text);
+        return write_priority(out, text);
     case CASE_LIST:
         return write_list(out, text, false);
     case CASE_STATES:

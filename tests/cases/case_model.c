@@ -7,14 +7,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#define SITE "S"
+#define SITE CASE_SITE
 /* 1970-01-01 of a case is 2026-01-01: the same day of the week, the same leap years, and source times before
  * it stay positive. */
 #define BASE_DEFAULT_US INT64_C(20454) * TM_DAY_US
-/* No range check of a tag may stand in the way of what a case tells. */
-#define RANGE "1e18"
-
-enum { BODY_MAX = 16384, COMM_KEY = 900000, CLOCK_KEY = 910000, GROUP_KEY = 920000 };
 
 void case_setup_init(struct case_setup *s, struct arena *arena) {
     *s = (struct case_setup){.arena = arena, .tz = "", .base_us = BASE_DEFAULT_US, .next_key = 1};
@@ -41,7 +37,7 @@ void case_setup_copy(const struct case_setup *from, struct case_setup *ret) {
     }
 }
 
-static struct case_def *find_any(const struct case_setup *s, enum case_item item, const char *name) {
+struct case_def *case_setup_find_any(const struct case_setup *s, enum case_item item, const char *name) {
     for (uint32_t i = 0; i < s->n; i++) {
         if (s->def[i].item == item && strcmp(s->def[i].name, name) == 0) {
             return &s->def[i];
@@ -51,7 +47,7 @@ static struct case_def *find_any(const struct case_setup *s, enum case_item item
 }
 
 struct case_def *case_setup_find(const struct case_setup *s, enum case_item item, const char *name) {
-    struct case_def *def = find_any(s, item, name);
+    struct case_def *def = case_setup_find_any(s, item, name);
     return def == NULL || def->removed ? NULL : def;
 }
 
@@ -94,7 +90,7 @@ void case_setup_set(struct case_setup *s, struct case_def *def, const char *key,
     def->word[def->n++] = (struct case_word){.key = key, .text = text};
 }
 
-static const char *plain_name(struct arena *arena, const char *name) {
+const char *case_plain_name(struct arena *arena, const char *name) {
     char *copy = arena_alloc(arena, strlen(name) + 1, 1);
     CHECK(copy != NULL);
     for (size_t i = 0; name[i] != '\0'; i++) {
@@ -105,12 +101,12 @@ static const char *plain_name(struct arena *arena, const char *name) {
 }
 
 static struct case_def *put_def(struct case_setup *s, enum case_item item, const char *name) {
-    struct case_def *def = find_any(s, item, name);
+    struct case_def *def = case_setup_find_any(s, item, name);
     if (def == NULL) {
         CHECK(s->n < CASE_DEFS_MAX);
         def = &s->def[s->n];
         *def = (struct case_def){.item = item, .name = name, .key = s->next_key++};
-        const char *plain = plain_name(s->arena, name);
+        const char *plain = case_plain_name(s->arena, name);
         switch (item) {
         case CASE_ITEM_TAG:
             def->item_name = case_text(s->arena, SITE "/%s", name);
@@ -210,10 +206,11 @@ static const struct {
     const char *kind;
     const char *name;
     const char *prio;
-} limit_alarms[] = {{"hh", "high", "limits.hh", "critical"},
-                    {"h", "high", "limits.h", "high"},
-                    {"l", "low", "limits.l", "high"},
-                    {"ll", "low", "limits.ll", "critical"}};
+    const char *above; /* next level */
+} limit_alarms[] = {{"hh", "high", "limits.hh", "critical", NULL},
+                    {"h", "high", "limits.h", "high", "limits.hh"},
+                    {"ll", "low", "limits.ll", "critical", NULL},
+                    {"l", "low", "limits.l", "high", "limits.ll"}};
 enum { LIMIT_ALARMS = sizeof limit_alarms / sizeof limit_alarms[0] };
 
 static const char *add_limits(struct case_setup *s, const struct case_line *line, uint32_t from,
@@ -244,6 +241,10 @@ static const char *add_limits(struct case_setup *s, const struct case_line *line
             case_setup_set(s, def, "tag", "limits");
             case_setup_set(s, def, "limit", limit[k]);
             case_setup_set(s, def, "prio", limit_alarms[k].prio);
+            const char *above = limit_alarms[k].above;
+            if (above != NULL && case_setup_find(s, CASE_ITEM_ALARM, above) != NULL) {
+                case_setup_set(s, def, "hidden_by", above); /* that is how it is told which is the higher */
+            }
             if (db != NULL) {
                 case_setup_set(s, def, "db", db);
             }
@@ -300,305 +301,4 @@ void case_setup_name_states(struct case_setup *s, const char *tag, const char *s
     case_setup_set(s, def, "states",
                    known == NULL ? case_text(s->arena, "%s", state)
                                  : case_text(s->arena, "%s,%s", known, state));
-}
-
-/* Names of gateways and of their own alarms: those of a gateway whose comm alarm stands in the case sort
- * where it stands there. Given once, so that they stay over revisions. */
-static void name_gateways(struct case_setup *s) {
-    for (uint32_t i = 0; i < s->n_gateways; i++) {
-        struct case_gateway *g = &s->gateway[i];
-        const char *plain = plain_name(s->arena, g->name);
-        uint32_t place = g->comm != MODEL_NONE ? g->comm : g->clock;
-        if (g->item_name == NULL && place == MODEL_NONE) {
-            g->item_name = case_text(s->arena, "z.%s", plain);
-        } else if (g->item_name == NULL) {
-            g->item_name = case_text(s->arena, "%05u.%s", (unsigned)place, plain);
-        }
-        if (g->comm != MODEL_NONE) {
-            s->def[g->comm].item_name = case_text(s->arena, SITE "/%s.comm", g->item_name);
-        }
-        if (g->clock != MODEL_NONE) {
-            s->def[g->clock].item_name = case_text(s->arena, SITE "/%s.clock", g->item_name);
-        }
-    }
-}
-
-/* {"name":…,"key":value…}; false if a value is nothing that JSON can say. */
-struct body {
-    struct buf out;
-    bool finite;
-};
-
-static void body_begin(struct body *b, const char *name) {
-    buf_init(&b->out, BODY_MAX);
-    b->finite = true;
-    buf_text(&b->out, "{\"name\":");
-    buf_json_string(&b->out, slice_str(name));
-}
-
-static void body_field(struct body *b, const char *field) {
-    buf_byte(&b->out, ',');
-    buf_json_string(&b->out, slice_str(field));
-    buf_byte(&b->out, ':');
-}
-
-static void body_string(struct body *b, const char *field, const char *text) {
-    body_field(b, field);
-    buf_json_string(&b->out, slice_str(text));
-}
-
-static void write_limit(const struct case_setup *s, struct body *b, const char *text) {
-    double number = 0;
-    if (!case_number(text, &number) && case_setup_find(s, CASE_ITEM_TAG, text) != NULL) {
-        body_string(b, "limit_tag", case_text(s->arena, SITE "/%s", text));
-        return;
-    }
-    body_field(b, "limit");
-    b->finite = case_field_write(&b->out, CASE_NUMBER, text) && b->finite;
-}
-
-static void write_word(const struct case_setup *s, struct body *b, enum case_item item,
-                       const struct case_word *w) {
-    const struct case_field *field = case_field_find(item, w->key);
-    if (field == NULL) {
-        body_field(b, w->key);
-        b->finite = case_field_write(&b->out, CASE_NUMBER, w->text) && b->finite;
-        return;
-    }
-    switch (field->type) {
-    case CASE_LIMIT:
-        write_limit(s, b, w->text);
-        return;
-    case CASE_TAG:
-        body_string(b, field->field, case_text(s->arena, SITE "/%s", w->text));
-        return;
-    case CASE_ALARM: {
-        const struct case_def *def = case_setup_find(s, CASE_ITEM_ALARM, w->text);
-        body_string(b, field->field, def == NULL ? case_text(s->arena, SITE "/%s", w->text) : def->item_name);
-        return;
-    }
-    case CASE_GATEWAY: {
-        uint32_t g = case_setup_gateway(s, w->text);
-        body_string(b, field->field, g == MODEL_NONE ? w->text : s->gateway[g].item_name);
-        return;
-    }
-    case CASE_NUMBER:
-    case CASE_DURATION:
-    case CASE_BOOL:
-    case CASE_WORD:
-    case CASE_PRIORITY:
-    case CASE_LIST:
-    case CASE_STATES:
-    case CASE_ESCALATE:
-    case CASE_TAG_TYPE:
-        body_field(b, field->field);
-        b->finite = case_field_write(&b->out, field->type, w->text) && b->finite;
-        return;
-    }
-}
-
-static bool has_gateway_key(const struct case_def *def) {
-    return case_def_get(def, "gw") != NULL || case_def_get(def, "gateway") != NULL;
-}
-
-/* The tag's values are states: it names them, or an alarm asks for some. */
-static bool has_states(const struct case_setup *s, const struct case_def *tag) {
-    bool has = case_def_get(tag, "states") != NULL;
-    for (uint32_t i = 0; i < s->n && !has; i++) {
-        const struct case_def *a = &s->def[i];
-        const char *watched = a->item == CASE_ITEM_ALARM && !a->removed && strcmp(a->kind, "state") == 0
-                                  ? case_def_get(a, "tag")
-                                  : NULL;
-        has = watched != NULL && strcmp(watched, tag->name) == 0;
-    }
-    return has;
-}
-
-static void write_defaults(const struct case_setup *s, struct body *b, const struct case_def *def) {
-    bool calculated = case_def_get(def, "expr") != NULL;
-    const char *type = case_def_get(def, "type");
-    if (def->item == CASE_ITEM_TAG && type == NULL && has_states(s, def)) {
-        buf_text(&b->out, ",\"type\":\"int\"");
-    }
-    if (def->item == CASE_ITEM_TAG && (type == NULL || type[0] != 'b')) {
-        if (case_def_get(def, "low") == NULL) {
-            buf_text(&b->out, ",\"low\":-" RANGE);
-        }
-        if (case_def_get(def, "high") == NULL) {
-            buf_text(&b->out, ",\"high\":" RANGE);
-        }
-    }
-    bool of_gateway =
-        (def->item == CASE_ITEM_TAG && !calculated) ||
-        (def->item == CASE_ITEM_ALARM && (strcmp(def->kind, "comm") == 0 || strcmp(def->kind, "clock") == 0));
-    if (of_gateway && !has_gateway_key(def)) {
-        body_string(b, "gateway", s->gateway[case_setup_gateway(s, "G1")].item_name);
-    }
-    if (def->item == CASE_ITEM_ALARM && case_def_get(def, "prio") == NULL &&
-        case_def_get(def, "class") == NULL && case_def_get(def, "severity") == NULL) {
-        buf_text(&b->out, ",\"priority\":3");
-    }
-}
-
-static void refuse(struct case_refusal *r, const struct config_fault *faults, uint32_t n,
-                   const char *otherwise) {
-    for (uint32_t i = 0; i < n && r->n < CASE_CODES_MAX; i++) {
-        (void)snprintf(r->code[r->n++], sizeof r->code[0], "%s", faults[i].code);
-    }
-    if (n > 0) {
-        (void)snprintf(r->text, sizeof r->text, "%s %s: %s", faults[0].code, faults[0].pointer,
-                       faults[0].text);
-    } else {
-        (void)snprintf(r->text, sizeof r->text, "%s", otherwise);
-    }
-}
-
-static bool put_item(struct config_set *set, const char *kind_name, const char *name, struct body *b,
-                     int64_t key, int64_t revision, struct case_refusal *r) {
-    struct config_fault faults[CONFIG_FAULTS_MAX];
-    uint32_t n = 0;
-    buf_byte(&b->out, '}');
-    CHECK(!b->out.failed);
-    bool put = false;
-    enum config_kind kind = CONFIG_SITE;
-    if (!config_kind_parse(slice_str(kind_name), &kind)) {
-        refuse(r, NULL, 0, "the configuration has no such kind of item");
-    } else if (!b->finite) {
-        /* JSON has no such number: no configuration can hold it. */
-        static const struct config_fault fault = {.code = "E_RANGE", .text = "the number is not finite"};
-        refuse(r, &fault, 1, "");
-    } else {
-        enum status status =
-            config_set_put(set, kind, slice_str(name), buf_slice(&b->out), key, revision, faults, &n);
-        put = status == OK;
-        if (!put) {
-            refuse(r, faults, n, status_name(status));
-        }
-    }
-    buf_done(&b->out);
-    return put;
-}
-
-static bool put_def_item(struct case_setup *s, struct config_set *set, const struct case_def *def,
-                         struct case_refusal *r) {
-    static const char *const kinds[] = {[CASE_ITEM_TAG] = "tag",
-                                        [CASE_ITEM_ALARM] = "alarm",
-                                        [CASE_ITEM_CLASS] = "class",
-                                        [CASE_ITEM_GROUP] = "group"};
-    struct body b;
-    body_begin(&b, def->item_name);
-    if (def->item == CASE_ITEM_ALARM) {
-        body_string(&b, "kind", def->kind);
-    }
-    for (uint32_t i = 0; i < def->n; i++) {
-        write_word(s, &b, def->item, &def->word[i]);
-    }
-    write_defaults(s, &b, def);
-    return put_item(set, kinds[def->item], def->item_name, &b, def->key, s->revision, r);
-}
-
-static bool put_site(struct case_setup *s, struct config_set *set, struct case_refusal *r) {
-    struct body b;
-    body_begin(&b, SITE);
-    if (s->tz[0] != '\0') {
-        body_string(&b, "tz", s->tz);
-    }
-    if (!put_item(set, "site", SITE, &b, 1, s->revision, r)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < s->n_gateways; i++) {
-        body_begin(&b, s->gateway[i].item_name);
-        body_string(&b, "site", SITE);
-        if (!put_item(set, "gateway", s->gateway[i].item_name, &b, 1 + (int64_t)i, s->revision, r)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Groups that alarms name, but no line of the case. */
-static bool put_groups(struct case_setup *s, struct config_set *set, struct case_refusal *r) {
-    int64_t key = GROUP_KEY;
-    for (uint32_t i = 0; i < s->n; i++) {
-        const struct case_def *def = &s->def[i];
-        const char *groups =
-            case_def_get(def, "group") != NULL ? case_def_get(def, "group") : case_def_get(def, "groups");
-        if (def->item != CASE_ITEM_ALARM || def->removed || groups == NULL) {
-            continue;
-        }
-        for (const char *p = groups; *p != '\0'; p += *p == ',') {
-            size_t n = strcspn(p, ",");
-            const char *name = case_text(s->arena, "%.*s", (int)n, p);
-            p += n;
-            enum config_kind kind = CONFIG_SITE;
-            if (find_any(s, CASE_ITEM_GROUP, name) != NULL ||
-                (config_kind_parse(slice_str("group"), &kind) &&
-                 config_set_find(set, kind, slice_str(name)) != NULL)) {
-                continue;
-            }
-            struct body b;
-            body_begin(&b, name);
-            if (!put_item(set, "group", name, &b, key++, s->revision, r)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* Alarms that the configuration adds by itself get keys that stay over revisions. */
-static void key_own_alarms(const struct case_setup *s, struct config_set *set) {
-    for (uint32_t i = 0; i < s->n_gateways; i++) {
-        static const struct {
-            const char *suffix;
-            int64_t key;
-        } own[] = {{"comm", COMM_KEY}, {"clock", CLOCK_KEY}};
-        for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) {
-            struct slice name =
-                slice_str(case_text(s->arena, SITE "/%s.%s", s->gateway[i].item_name, own[k].suffix));
-            const struct config_item *item = config_set_find(set, CONFIG_ALARM, name);
-            if (item != NULL && item->key == 0) {
-                enum status status =
-                    config_set_stored(set, CONFIG_ALARM, name, own[k].key + (int64_t)i, s->revision);
-                CHECK(status == OK);
-            }
-        }
-    }
-}
-
-static bool fill_set(struct case_setup *s, struct config_set *set, struct case_refusal *r) {
-    if (!put_site(s, set, r) || !put_groups(s, set, r)) {
-        return false;
-    }
-    for (uint32_t i = 0; i < s->n; i++) {
-        if (!s->def[i].removed && !put_def_item(s, set, &s->def[i], r)) {
-            return false;
-        }
-    }
-    struct error err = {0};
-    if (config_set_complete(set, NULL, NULL, &err) != OK) {
-        refuse(r, NULL, 0, err.text);
-        return false;
-    }
-    key_own_alarms(s, set);
-    return true;
-}
-
-bool case_setup_compile(struct case_setup *s, struct model **ret, struct case_refusal *refusal) {
-    static const uint64_t seed[2] = {1, 2};
-    *refusal = (struct case_refusal){0};
-    s->revision++;
-    name_gateways(s);
-    struct config_set *set = NULL;
-    CHECK(config_set_new(&set, NULL) == OK);
-    struct config_fault faults[CONFIG_FAULTS_MAX];
-    uint32_t n = 0;
-    struct error err = {0};
-    bool done = fill_set(s, set, refusal);
-    if (done && config_compile(set, s->revision, seed, ret, faults, &n, &err) != OK) {
-        refuse(refusal, faults, n, err.text);
-        done = false;
-    }
-    config_set_free(&set);
-    return done;
 }

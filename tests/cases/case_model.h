@@ -8,6 +8,9 @@
 #include "tests/cases/case_fields.h"
 #include "tests/cases/case_line.h"
 
+/* The one site of a case. */
+#define CASE_SITE "S"
+
 enum { CASE_DEFS_MAX = 2048, CASE_GATEWAYS_MAX = 32, CASE_KEYS_MAX = 64, CASE_CODES_MAX = 100 };
 
 struct case_def {
@@ -62,11 +65,15 @@ void case_setup_set(struct case_setup *s, struct case_def *def, const char *key,
 void case_setup_name_states(struct case_setup *s, const char *tag, const char *state);
 /* NULL if there is none, or it was removed. */
 struct case_def *case_setup_find(const struct case_setup *s, enum case_item item, const char *name);
+/* … removed ones included. */
+struct case_def *case_setup_find_any(const struct case_setup *s, enum case_item item, const char *name);
+/* The name with '_' for all that no name of the configuration may have. */
+const char *case_plain_name(struct arena *arena, const char *name);
 const char *case_def_get(const struct case_def *def, const char *key);
 struct case_def *case_setup_by_key(const struct case_setup *s, int64_t key);
 /* MODEL_NONE if there is none. */
 uint32_t case_setup_gateway(const struct case_setup *s, const char *name);
-/* The real compiler's model, or false with the reasons. */
+/* case_compile.c: the real compiler's model, or false with the reasons. */
 bool case_setup_compile(struct case_setup *s, struct model **ret, struct case_refusal *refusal);
 
 #endif

@@ -428,6 +428,22 @@ static void an_alarm_is_hidden_by_another_but_not_by_itself(void **state) {
     config_set_free(&set);
 }
 
+static void a_limit_that_hides_another_is_reached_after_it(void **state) {
+    (void)state;
+    struct config_set *set = rig_set();
+    rig_put(set, CONFIG_ALARM, "S1/A", HIGH ",\"hidden_by\":\"S1/B\"" P);
+    rig_put(set, CONFIG_ALARM, "S1/B", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":7" P);
+    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1A/limit", "reached before that of S1/B");
+    rig_put(set, CONFIG_ALARM, "S1/B", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":8.5" P);
+    struct model *m = rig_compile(set);
+    model_free(&m);
+    rig_put(set, CONFIG_ALARM, "S1/D",
+            "\"kind\":\"low\",\"tag\":\"S1/L\",\"limit\":1,\"hidden_by\":\"S1/E\"" P);
+    rig_put(set, CONFIG_ALARM, "S1/E", "\"kind\":\"low\",\"tag\":\"S1/L\",\"limit\":2" P);
+    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1D/limit", "reached before that of S1/E");
+    config_set_free(&set);
+}
+
 /* --- faults */
 
 struct bad {
@@ -564,6 +580,7 @@ int main(void) {
         cmocka_unit_test(groups_have_their_members_and_a_rule),
         cmocka_unit_test(a_group_of_several_sites_says_of_which_its_tags_are),
         cmocka_unit_test(an_alarm_is_hidden_by_another_but_not_by_itself),
+        cmocka_unit_test(a_limit_that_hides_another_is_reached_after_it),
         cmocka_unit_test(what_does_not_fit_is_told_with_code_and_field),
         cmocka_unit_test(a_latch_needs_somebody_who_acknowledges_also_by_class),
         cmocka_unit_test(limits_of_one_tag_keep_their_order),
