@@ -76,6 +76,7 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_AUDIT:
     case REQ_ACK:
     case REQ_CONFIG_CHANGE:
+    case REQ_BACKTEST:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");

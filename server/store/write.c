@@ -175,6 +175,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
+    case REQ_BACKTEST:
         return false;
     }
     return false;
