@@ -41,6 +41,11 @@ void rest_samples(struct api *a, struct http_request *r);
 void rest_alarms(struct api *a, struct http_request *r);
 void rest_alarm_ack(struct api *a, struct http_request *r);
 void rest_alarm_history(struct api *a, struct http_request *r);
+/* rest_backtest.c */
+void rest_backtest_start(struct api *a, struct http_request *r);
+void rest_backtests(struct api *a, struct http_request *r);
+void rest_backtest(struct api *a, struct http_request *r);
+void rest_backtest_cancel(struct api *a, struct http_request *r);
 /* rest_audit.c */
 void rest_audit(struct api *a, struct http_request *r);
 
