@@ -235,7 +235,7 @@ void rest_alarm_history(struct api *a, struct http_request *r) {
             http_problem(r, 404, "not_found", "there is no site \"%.*s\"", SLICE_ARG(name));
             return;
         }
-        q.history.site_key = m->sites[site].key;
+        q.history.filter.site_key = m->sites[site].key;
     }
     if (http_param(r, "alarm", &name)) {
         uint32_t alarm = model_find_alarm(m, name);
@@ -243,7 +243,7 @@ void rest_alarm_history(struct api *a, struct http_request *r) {
             http_problem(r, 404, "not_found", "there is no alarm \"%.*s\"", SLICE_ARG(name));
             return;
         }
-        q.history.alarm_key = m->alarms[alarm].key;
+        q.history.filter.alarm_key = m->alarms[alarm].key;
     }
     q.history.before = (uint64_t)before;
     q.history.limit = (uint32_t)limit;

@@ -21,8 +21,10 @@ static void answer(struct app *a, struct app_ack *ack) {
 void acks_effect(struct app *a, const struct effect *e) {
     CHECK(a->collecting != NULL && e->reply.token < a->collecting->n);
     struct ack_answer *to = &a->collecting->v[e->reply.token];
-    *to = (struct ack_answer){
-        .alarm = e->reply.alarm, .result = e->reply.result, .call = e->reply.call, .acked_us = e->reply.acked_us};
+    *to = (struct ack_answer){.alarm = e->reply.alarm,
+                              .result = e->reply.result,
+                              .call = e->reply.call,
+                              .acked_us = e->reply.acked_us};
     memcpy(to->acked_by, e->reply.acked_by, sizeof to->acked_by);
     if (e->reply.result == ALARM_OK && e->reply.seq > a->collecting->seq) {
         a->collecting->seq = e->reply.seq;

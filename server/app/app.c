@@ -179,6 +179,8 @@ void app_stop(struct app *a, int exit_code) {
     a->exit_code = exit_code;
     if (a->core != NULL) {
         turn_end(a);
+        struct app_checkpoint_host host = app_checkpoint_host(a);
+        app_checkpoint_now(&a->checkpoint, &host, app_now_us(a));
     }
     a->stopping = true;
     uv_close((uv_handle_t *)&a->check, NULL);
@@ -204,6 +206,7 @@ void app_done(struct app *a) {
     for (uint32_t i = 0; i < a->n_acks; i++) {
         free(a->acks[i].v);
     }
+    app_checkpoint_done(&a->checkpoint);
     free(a->records);
     free(a->samples);
     free(a->stored);

@@ -7,6 +7,7 @@
 #include "server/api/api.h"
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
+#include "server/app/checkpoint.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
 #include "server/config/config.h"
@@ -51,7 +52,8 @@ struct app {
     struct model *model;
     struct core *core;
     struct now now;
-    struct alarm_record *records; /* emitted in this turn, in order */
+    struct app_checkpoint checkpoint; /* of the alarms' accumulators */
+    struct alarm_record *records;     /* emitted in this turn, in order */
     uint32_t n_records;
     uint32_t cap_records;
     struct app_ack acks[APP_ACKS_MAX];
@@ -86,6 +88,7 @@ void app_stop(struct app *a, int exit_code);
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
 void turn_end(struct app *a);
+struct app_checkpoint_host app_checkpoint_host(struct app *a);
 struct effect_sink app_sink(struct app *a);
 
 /* route.c: what the adapters call. */

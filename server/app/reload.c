@@ -30,8 +30,11 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     if (status != OK) {
         return status;
     }
-    struct core_restore restore = {
-        .records = boot->records, .n = boot->n_records, .journal_seq = boot->journal_seq};
+    struct core_restore restore = {.records = boot->records,
+                                   .n = boot->n_records,
+                                   .journal_seq = boot->journal_seq,
+                                   .accumulators = boot->accumulators,
+                                   .n_accumulators = boot->n_accumulators};
     a->journaled_seq = boot->journal_seq;
     status = core_new(a->model, &restore, app_now_us(a), &a->core, err);
     if (status != OK) {

@@ -256,6 +256,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
         store_request(a->store, token, r);
         return;
     }

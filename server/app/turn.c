@@ -45,12 +45,22 @@ void app_apply(struct app *a, const struct event *event) {
     core_apply(a->core, event, app_now_us(a), app_sink(a));
 }
 
+/* Operator's position of a record's alarm; empty once it left the configuration. */
+static struct slice position_of(const struct app *a, const struct alarm_record *r) {
+    if (r->alarm == MODEL_NONE) {
+        return slice_of(NULL, 0);
+    }
+    uint32_t position = a->model->alarms[r->alarm].position;
+    return position < a->model->n_positions ? a->model->positions[position] : slice_of(NULL, 0);
+}
+
 /* Alarm transitions go to the journal and to every screen, in the order in which they happened. What the
  * store has no room for stays here, in order; meanwhile route.c takes no further records. */
 static void route_records(struct app *a) {
     uint32_t sent = 0;
     bool was_full = a->n_records >= APP_RECORDS_MAX;
-    while (sent < a->n_records && store_journal(a->store, &a->records[sent]) == OK) {
+    while (sent < a->n_records &&
+           store_journal(a->store, &a->records[sent], position_of(a, &a->records[sent])) == OK) {
         api_alarm(a->api, &a->records[sent]);
         sent++;
     }
@@ -61,6 +71,20 @@ static void route_records(struct app *a) {
     if (was_full && a->n_records < APP_RECORDS_MAX) {
         link_resume(a->link); /* it was told ERR_FULL, and nothing else would tell it to go on */
     }
+}
+
+static uint32_t on_take(void *ctx, uint32_t first, struct alarm_accumulator *ret, uint32_t max) {
+    const struct app *a = ctx;
+    return core_accumulators(a->core, first, ret, max);
+}
+
+static void on_checkpoint(void *ctx, const struct alarm_accumulator *v, uint32_t n, int64_t at_us) {
+    struct app *a = ctx;
+    store_checkpoint(a->store, v, n, at_us);
+}
+
+struct app_checkpoint_host app_checkpoint_host(struct app *a) {
+    return (struct app_checkpoint_host){.ctx = a, .take = on_take, .store = on_checkpoint};
 }
 
 static void route_changes(struct app *a) {
@@ -112,6 +136,8 @@ void turn_end(struct app *a) {
         }
         /* 2. Transitions to the journal and the screens. */
         route_records(a);
+        struct app_checkpoint_host host = app_checkpoint_host(a);
+        app_checkpoint_turn(&a->checkpoint, &host, now_us, mono_us);
     }
     if (!a->stopping) {
         /* 3. Durability first: submit what waits. Its commit comes back as an event. */

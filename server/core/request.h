@@ -18,6 +18,10 @@ enum {
     ACK_LIST_MAX = 500,
     HISTORY_LIMIT_MAX = 1000,
     SAMPLES_POINTS_MAX = 10000,
+    STATE_LIMIT_MAX = 10000,   /* alarms of one answer to REQ_ALARM_STATE_AT */
+    RAISED_LIMIT_MAX = 100000, /* … and to REQ_ALARM_LAST_RAISED */
+    SITE_LIST_MAX = 2000,
+    POSITION_SIZE = 64,
 };
 
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ENGINEER, ROLE_ADMIN };
@@ -57,6 +61,24 @@ enum request_kind {
     REQ_CONFIG_HISTORY,
     REQ_AUDIT_LIST,
     REQ_BACKTEST, /* what a change would have done (core/backtest.h): asked for, looked at, called off */
+    REQ_ALARM_STATE_AT,    /* states of alarms as they were at some moment, from the journal alone */
+    REQ_ALARM_LAST_RAISED, /* when each alarm was raised last */
+    REQ_ALARM_KPI,         /* figures of the alarm system over a period */
+    REQ_ALARM_BAD_ACTORS,  /* alarms that cost the operators most in a period */
+};
+
+/* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
+ * before_src_us are source times. */
+enum history_order { HISTORY_BY_SEQ, HISTORY_BY_SRC };
+
+/* Which alarms are meant. All conditions hold together. */
+struct alarm_filter {
+    int64_t alarm_key;            /* 0: all */
+    int64_t site_key;             /* 0: all */
+    const int64_t *sites;         /* keys of an area's sites, borrowed during the call; NULL: all */
+    uint32_t n_sites;             /* at most SITE_LIST_MAX; 0 with sites not NULL: none */
+    uint32_t priorities;          /* bits 1 << priority; 0: all */
+    char position[POSITION_SIZE]; /* operator's position that the alarm belonged to; "": all */
 };
 
 enum backtest_ask { BACKTEST_START, BACKTEST_LIST, BACKTEST_GET, BACKTEST_CANCEL };
@@ -111,13 +133,31 @@ struct request {
             char comment[ALARM_COMMENT_SIZE];
         } ack;
         struct {
-            int64_t site_key;  /* 0: all */
-            int64_t alarm_key; /* 0: all */
-            uint64_t before;   /* journal seq: records below it, newest first; 0: from the newest */
-            int64_t from_us;   /* at_us within [from, to); 0: open */
+            struct alarm_filter filter;
+            uint32_t kinds; /* bits 1 << enum alarm_record_kind; 0: all */
+            enum history_order order;
+            uint64_t before;       /* journal seq: records below it, newest first; 0: from the newest */
+            int64_t before_src_us; /* by source: src_us of the record `before` */
+            int64_t from_us;       /* at_us (by source: src_us) within [from, to); 0: open */
             int64_t to_us;
             uint32_t limit;
         } history;
+        struct {
+            struct alarm_filter filter;
+            int64_t at_us;     /* server time: what the room knew then */
+            bool retained;     /* only those that were not in A beneath, or waited for confirmation */
+            int64_t after_key; /* alarms with a higher key; 0: from the first */
+            uint32_t limit;    /* 1 to STATE_LIMIT_MAX */
+        } state_at;
+        struct {
+            int64_t after_key; /* alarms with a higher key; 0: from the first */
+            uint32_t limit;    /* 1 to RAISED_LIMIT_MAX */
+        } last_raised;
+        struct {
+            int64_t from_us; /* server time, [from, to) */
+            int64_t to_us;
+            char position[POSITION_SIZE]; /* "": all */
+        } kpi;                            /* and of the bad actors */
         struct {
             int64_t tag_key;
             int64_t from_us; /* [from, to) in source time */
@@ -169,6 +209,39 @@ struct sample_point {
 struct history_row {
     struct alarm_record record;
     struct slice alarm_name;
+    struct slice position; /* operator's position of the alarm then */
+};
+
+/* An alarm as it was: its newest record then, and what older ones still said. */
+struct state_row {
+    struct alarm_record record;
+    struct slice alarm_name;
+    struct slice position;
+    int64_t acked_us;   /* newest acknowledgement of any occurrence, server time; 0: never */
+    uint32_t acked_occ; /* the occurrence that it was of */
+    struct slice acked_by;
+    int64_t shelved_us; /* since; 0: it was not shelved */
+    struct slice shelved_by;
+    struct slice shelved_reason;
+    int64_t out_of_service_us; /* since; 0: it was in service */
+    struct slice out_of_service_by;
+    struct slice out_of_service_reason;
+    struct slice suppressors; /* JSON array of their names, in order of arrival: ["rule"] */
+};
+
+struct raised_row {
+    int64_t alarm_key;
+    int64_t at_us; /* server time of its newest activation */
+    int64_t src_us;
+    uint32_t occ;
+};
+
+/* One figure, or one list of them. */
+struct figure_row {
+    struct slice name;
+    double value;            /* NaN if there is none: text says what there is */
+    struct slice text;       /* JSON: the value with its parts; "null" if there is none */
+    struct slice definition; /* what was counted, a sentence for people */
 };
 
 struct revision_row {
@@ -258,6 +331,18 @@ struct reply {
                                                 A start that is ERR_INVALID has its faults in config */
             uint32_t n;
         } backtests;
+        struct {
+            const struct state_row *v; /* in order of the alarm's key */
+            uint32_t n;
+        } states;
+        struct {
+            const struct raised_row *v; /* in order of the alarm's key; those that were never raised lack */
+            uint32_t n;
+        } raised;
+        struct {
+            const struct figure_row *v;
+            uint32_t n;
+        } figures; /* REQ_ALARM_KPI, REQ_ALARM_BAD_ACTORS */
     };
 };
 

@@ -1,15 +1,15 @@
 #include "server/store/boot.h"
 
 #include "server/base/check.h"
-#include "server/base/log.h"
 #include "server/store/load.h"
+#include "server/store/lock.h"
 #include "server/store/record_sql.h"
 
 #include <stdlib.h>
 
 struct boot {
     struct boot_config cfg;
-    uv_timer_t timer;
+    struct lock *lock;
     uint32_t connection; /* number of the present one: answers of a former one do not count */
     bool loaded;
     bool open;
@@ -19,11 +19,12 @@ struct boot {
     bool look_again; /* there may be a newer revision than the one being loaded */
     bool foreign; /* somebody else wrote, or may have: what this server knows is not all, whatever its number
                    */
-    int32_t lock_pid;  /* PostgreSQL process that got the lock for us last; 0: none yet */
-    uint64_t since_ms; /* first try to get the lock on this connection */
-    int64_t revision;  /* newest that the host knows */
+    bool fenced;  /* no other server can write the journal */
+    bool waiting; /* for that: then everything is loaded */
+    int64_t revision; /* newest that the host knows */
     struct store_boot found;
     struct alarm_record *records;
+    struct alarm_accumulator *accumulators;
     uint32_t handles;
     void (*on_closed)(void *ctx);
     void *closed_ctx;
@@ -42,6 +43,7 @@ static void closed_one(struct boot *b);
 static void die(struct boot *b, const struct error *err) {
     if (!b->dead) {
         b->dead = true;
+        lock_down(b->lock);
         b->cfg.fatal(b->cfg.ctx, err);
     }
 }
@@ -69,12 +71,19 @@ static const char revision_sql[] = "select coalesce(max(revision), 0) from confi
 static const char items_sql[] =
     "select kind, name, key, revision, body::text from config_now order by kind, name";
 static const char keys_sql[] = "select kind, name, key from config_key";
-static const char records_sql[] = "select " RECORD_SELECT " from alarm_now j";
+/* What the core folds: of each alarm the newest record and those that say what it does not (who acknowledged,
+ * who hides it and why). By the indexes of alarm_state_of, then by alarm_journal_pk. */
+static const char records_sql[] =
+    "select " RECORD_SELECT "  from (select distinct unnest(array[s.seq, s.acked_seq, s.shelved_seq, "
+    "s.out_of_service_seq] || s.suppressed_seqs) as seq"
+    "          from alarm_state_at(9223372036854775807) s) w"
+    "  join alarm_journal j using (seq) order by j.seq";
+static const char accumulators_sql[] = "select alarm_key, amount from alarm_accumulator order by alarm_key";
 /* By alarm_journal_pk. */
 static const char state_sql[] =
     "select coalesce((select max(seq) from alarm_journal), 0), (select count(*) from app_user)";
 
-enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, RECORDS_RESULT, STATE_RESULT };
+enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, RECORDS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT };
 
 static enum status take_keys(struct boot *b, const PGresult *r) {
     enum status status = OK;
@@ -92,15 +101,22 @@ static void open_connection(struct boot *b) {
     b->cfg.open(b->cfg.ctx);
 }
 
+static void free_found(struct boot *b) {
+    free(b->records);
+    free(b->accumulators);
+    b->records = NULL;
+    b->accumulators = NULL;
+}
+
 static void finish_first_load(struct boot *b, struct config_set *set) {
     struct store_boot found = b->found;
     found.config = set;
     found.records = b->records;
+    found.accumulators = b->accumulators;
     b->revision = found.revision;
     b->loaded = true;
     b->cfg.loaded(b->cfg.ctx, &found);
-    free(b->records);
-    b->records = NULL;
+    free_found(b);
     if (!b->dead) {
         open_connection(b);
     }
@@ -135,8 +151,18 @@ static void on_config_set(void *ctx, struct config_set *set, const struct error 
     closed_one(b);
 }
 
+static void take_accumulators(struct boot *b, const PGresult *r) {
+    size_t n = (size_t)PQntuples(r);
+    b->accumulators = calloc(n + 1, sizeof *b->accumulators);
+    CHECK(b->accumulators != NULL); /* at a start: nothing to go on with */
+    for (size_t i = 0; i < n; i++) {
+        b->accumulators[i] = (struct alarm_accumulator){.alarm_key = pg_get_i64(r, (int)i, 0),
+                                                        .amount = pg_get_f64(r, (int)i, 1)};
+    }
+    b->found.n_accumulators = n;
+}
+
 static bool take_records(struct boot *b, const PGresult *r) {
-    free(b->records);
     size_t n = (size_t)PQntuples(r);
     b->records = calloc(n + 1, sizeof *b->records);
     CHECK(b->records != NULL); /* at a start: nothing to go on with */
@@ -169,10 +195,12 @@ static void on_all_read(void *ctx, struct pg_answer *answer) {
     if (!usable(b, answer)) {
         return;
     }
+    free_found(b);
+    take_accumulators(b, answer->results[ACCUMULATORS_RESULT]);
     if (!take_records(b, answer->results[RECORDS_RESULT])) {
         struct error err;
         (void)error_set(&err, ERR_UNSUPPORTED, "alarm_journal",
-                        "a record has a kind that this program does not know");
+                        "a record has a kind or cause that this program does not know");
         die(b, &err);
         return;
     }
@@ -225,6 +253,18 @@ static void look_for_config(struct boot *b) {
     pg_flush(b->cfg.pg);
 }
 
+static void load_all(struct boot *b) {
+    pg_begin(b->cfg.pg, PG_SNAPSHOT, on_all_read, b);
+    pg_send(b->cfg.pg, revision_sql, NULL);
+    pg_send(b->cfg.pg, items_sql, NULL);
+    pg_send(b->cfg.pg, keys_sql, NULL);
+    pg_send(b->cfg.pg, records_sql, NULL);
+    pg_send(b->cfg.pg, accumulators_sql, NULL);
+    pg_send(b->cfg.pg, state_sql, NULL);
+    pg_end(b->cfg.pg);
+    pg_flush(b->cfg.pg);
+}
+
 static void on_listening(void *ctx, struct pg_answer *answer) {
     struct boot *b = ctx;
     if (!usable(b, answer)) {
@@ -234,118 +274,34 @@ static void on_listening(void *ctx, struct pg_answer *answer) {
         open_connection(b);
         b->foreign = true; /* notifications may have been missed */
         look_for_config(b);
-        return;
+    } else if (b->fenced) {
+        load_all(b);
+    } else {
+        b->waiting = true;
     }
-    pg_begin(b->cfg.pg, PG_SNAPSHOT, on_all_read, b);
-    pg_send(b->cfg.pg, revision_sql, NULL);
-    pg_send(b->cfg.pg, items_sql, NULL);
-    pg_send(b->cfg.pg, keys_sql, NULL);
-    pg_send(b->cfg.pg, records_sql, NULL);
-    pg_send(b->cfg.pg, state_sql, NULL);
-    pg_end(b->cfg.pg);
-    pg_flush(b->cfg.pg);
+}
+
+void boot_fenced(struct boot *b) {
+    b->fenced = true;
+    if (b->waiting && !b->dead && pg_has_room(b->cfg.pg)) {
+        b->waiting = false;
+        load_all(b);
+    }
 }
 
 /* --- one server ---------------------------------------------------------------------------------------- */
 
-static const char lock_sql[] = "select pg_try_advisory_lock($1, $2), pg_backend_pid()";
-static const char end_sql[] = "select pg_terminate_backend($1)";
-static const char holder_sql[] =
-    "select a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'this machine'),"
-    "       to_char(a.backend_start at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-    "  from pg_locks l join pg_stat_activity a using (pid)"
-    " where l.locktype = 'advisory' and l.granted and l.classid = $1::oid and l.objid = $2::oid and "
-    "l.objsubid = 2"
-    "   and l.database = (select oid from pg_database where datname = current_database())";
-
-static void try_lock(struct boot *b);
-
-static void on_retry(uv_timer_t *timer) {
-    struct boot *b = timer->data;
-    if (pg_has_room(b->cfg.pg) && !b->dead) {
-        try_lock(b);
-    }
-}
-
-static void retry_lock(struct boot *b) {
-    int rc = uv_timer_start(&b->timer, on_retry, BOOT_LOCK_RETRY_MS, 0);
-    CHECK(rc == 0);
-}
-
-static void on_ended(void *ctx, struct pg_answer *answer) {
+static void on_held(void *ctx) {
     struct boot *b = ctx;
-    if (usable(b, answer)) {
-        retry_lock(b);
-    }
-}
-
-/* Our own former process still has the lock: it hangs, or does not know yet that its line is dead. Nobody
- * else can have written meanwhile, so it is ended, and until it is gone the server goes on without storing.
- */
-static void end_former(struct boot *b) {
-    log_event(LOG_WARN, "store.former_connection", "pid=%d text=\"it still holds the lock; ending it\"",
-              b->lock_pid);
-    struct pg_args args;
-    pg_args_init(&args, 16);
-    pg_arg_i32(&args, b->lock_pid);
-    pg_begin(b->cfg.pg, PG_READ, on_ended, b);
-    pg_send(b->cfg.pg, end_sql, &args);
+    b->cfg.locked(b->cfg.ctx);
+    pg_begin(b->cfg.pg, PG_READ, on_listening, b);
+    pg_send(b->cfg.pg, "listen penstock_config", NULL);
     pg_end(b->cfg.pg);
-    pg_args_done(&args);
     pg_flush(b->cfg.pg);
 }
 
-static void refuse_second(struct boot *b, const PGresult *holder) {
-    struct error err;
-    if (PQntuples(holder) > 0) {
-        (void)error_set(&err, ERR_CONFLICT, "database",
-                        "another server uses this database: connection \"%.*s\" from %.*s, PostgreSQL "
-                        "process %d, since %.*s; "
-                        "one database serves one penstockd, stop the other one first",
-                        SLICE_ARG(pg_get_slice(holder, 0, 1)), SLICE_ARG(pg_get_slice(holder, 0, 2)),
-                        pg_get_i32(holder, 0, 0), SLICE_ARG(pg_get_slice(holder, 0, 3)));
-    } else {
-        (void)error_set(&err, ERR_CONFLICT, "database", "another server uses this database");
-    }
-    die(b, &err);
-}
-
-static void on_lock(void *ctx, struct pg_answer *answer) {
-    struct boot *b = ctx;
-    if (!usable(b, answer)) {
-        return;
-    }
-    if (pg_get_bool(answer->results[0], 0, 0)) {
-        b->lock_pid = pg_get_i32(answer->results[0], 0, 1);
-        pg_begin(b->cfg.pg, PG_READ, on_listening, b);
-        pg_send(b->cfg.pg, "listen penstock_config", NULL);
-        pg_end(b->cfg.pg);
-        pg_flush(b->cfg.pg);
-        return;
-    }
-    const PGresult *holder = answer->results[1];
-    bool ours = b->lock_pid != 0 && PQntuples(holder) > 0 && pg_get_i32(holder, 0, 0) == b->lock_pid;
-    if (uv_now(b->cfg.loop) - b->since_ms < BOOT_LOCK_WAIT_MS) {
-        retry_lock(b);
-    } else if (ours) {
-        b->since_ms = uv_now(b->cfg.loop);
-        end_former(b);
-    } else {
-        refuse_second(b, holder);
-    }
-}
-
-static void try_lock(struct boot *b) {
-    struct pg_args args;
-    pg_args_init(&args, 64);
-    pg_arg_i32(&args, BOOT_LOCK_CLASS);
-    pg_arg_i32(&args, BOOT_LOCK_SERVER);
-    pg_begin(b->cfg.pg, PG_READ, on_lock, b);
-    pg_send(b->cfg.pg, lock_sql, &args);
-    pg_send(b->cfg.pg, holder_sql, &args);
-    pg_end(b->cfg.pg);
-    pg_args_done(&args);
-    pg_flush(b->cfg.pg);
+static void on_lock_trouble(void *ctx, const struct error *error) {
+    die(ctx, error);
 }
 
 /* --- schema -------------------------------------------------------------------------------------------- */
@@ -394,7 +350,7 @@ static void on_schema(void *ctx, struct pg_answer *answer) {
         die(b, &err);
         return;
     }
-    try_lock(b);
+    lock_begin(b->lock);
 }
 
 /* --- for the owner ------------------------------------------------------------------------------------- */
@@ -405,9 +361,18 @@ enum status boot_new(const struct boot_config *cfg, struct boot **ret, struct er
         return error_set(err, ERR_NOMEM, "store", "no memory");
     }
     b->cfg = *cfg;
-    int rc = uv_timer_init(cfg->loop, &b->timer);
-    CHECK(rc == 0);
-    b->timer.data = b;
+    struct lock_config lock = {.loop = cfg->loop,
+                               .pg = cfg->pg,
+                               .object = LOCK_SERVER,
+                               .ctx = b,
+                               .held = on_held,
+                               .taken = on_lock_trouble,
+                               .fatal = on_lock_trouble};
+    enum status status = lock_new(&lock, &b->lock, err);
+    if (status != OK) {
+        free(b);
+        return status;
+    }
     b->handles = 1;
     *ret = b;
     return OK;
@@ -418,7 +383,6 @@ void boot_begin(struct boot *b) {
         return;
     }
     b->connection++;
-    b->since_ms = uv_now(b->cfg.loop);
     pg_begin(b->cfg.pg, PG_READ, on_schema, b);
     pg_send(b->cfg.pg, schema_sql, NULL);
     pg_end(b->cfg.pg);
@@ -429,9 +393,8 @@ void boot_down(struct boot *b) {
     b->connection++;
     b->open = false;
     b->look_again = false;
-    if (!b->closing) {
-        (void)uv_timer_stop(&b->timer);
-    }
+    b->waiting = false;
+    lock_down(b->lock);
 }
 
 void boot_wrote(struct boot *b, int64_t revision) {
@@ -452,8 +415,8 @@ static void closed_one(struct boot *b) {
     }
 }
 
-static void on_timer_closed(uv_handle_t *handle) {
-    closed_one(handle->data);
+static void on_lock_closed(void *ctx) {
+    closed_one(ctx);
 }
 
 void boot_close(struct boot *b, void (*on_closed)(void *ctx), void *ctx) {
@@ -461,7 +424,7 @@ void boot_close(struct boot *b, void (*on_closed)(void *ctx), void *ctx) {
     b->closing = true;
     b->on_closed = on_closed;
     b->closed_ctx = ctx;
-    uv_close((uv_handle_t *)&b->timer, on_timer_closed);
+    lock_close(b->lock, on_lock_closed, b);
 }
 
 void boot_free(struct boot **boot) {
@@ -470,7 +433,8 @@ void boot_free(struct boot **boot) {
         return;
     }
     CHECK(b->handles == 0);
-    free(b->records);
+    lock_free(&b->lock);
+    free_found(b);
     free(b);
     *boot = NULL;
 }

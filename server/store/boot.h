@@ -1,8 +1,8 @@
 /* What must be true before this server may use the database, checked on the events connection each time it
  * comes up: the schema is exactly the one that the program's migrations make; no other server has the
- * database (an advisory lock, held as long as the connection lives). The first time, all that a start needs
- * is loaded. Later, and whenever another program commits a revision (NOTIFY penstock_config), the
- * configuration is loaded anew if it changed. */
+ * database (lock.h). The first time, all that a start needs is loaded, as soon as no other server can write
+ * the alarm journal any more (boot_fenced). Later, and whenever another program commits a revision (NOTIFY
+ * penstock_config), the configuration is loaded anew if it changed. */
 #ifndef PENSTOCK_STORE_BOOT_H
 #define PENSTOCK_STORE_BOOT_H
 
@@ -10,13 +10,6 @@
 #include "server/store/migrate.h"
 #include "server/store/pg.h"
 #include "server/store/store.h"
-
-enum {
-    BOOT_LOCK_CLASS = 0x50454e53, /* "PENS" */
-    BOOT_LOCK_SERVER = 1,
-    BOOT_LOCK_WAIT_MS = 5000, /* the former holder may still be dying */
-    BOOT_LOCK_RETRY_MS = 250,
-};
 
 struct boot;
 
@@ -27,6 +20,7 @@ struct boot_config {
     const struct migration *migrations;
     uint32_t n_migrations;
     void *ctx;
+    void (*locked)(void *ctx);                          /* each time: this server has the database */
     void (*loaded)(void *ctx, struct store_boot *boot); /* once */
     void (*open)(void *ctx);                            /* each time: the connection may be used now */
     void (*changed)(void *ctx, int64_t revision, struct config_set *set);
@@ -36,6 +30,8 @@ struct boot_config {
 MUSTCHECK enum status boot_new(const struct boot_config *cfg, struct boot **ret, struct error *err);
 /* The connection came up: the checks begin. */
 void boot_begin(struct boot *b);
+/* This server alone can write the alarm journal from now on. */
+void boot_fenced(struct boot *b);
 /* The connection went: whatever was under way is forgotten. */
 void boot_down(struct boot *b);
 /* This server wrote a revision itself. */

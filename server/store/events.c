@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
-enum op_kind { OP_RECORD, OP_AUDIT, OP_REQUEST };
+enum op_kind { OP_AUDIT, OP_REQUEST };
 
 struct op {
     struct op *next;
@@ -18,7 +18,6 @@ struct op {
     uint64_t deadline_ms; /* of a request */
     uint8_t id[WRITE_OP_SIZE];
     union {
-        struct alarm_record record;
         struct write_audit audit; /* texts in the same block */
         struct {
             uint64_t token;
@@ -37,10 +36,8 @@ struct events {
     struct op **end;
     uint32_t in_flight; /* so many of the first are under way */
     enum write_try try;
-    uint32_t n_records;
     uint32_t n_audits;
     uint32_t n_requests;
-    uint64_t last_seq;
     uint64_t ids[2]; /* random start, then counted: numbers of operations */
     struct error trouble;
     uint64_t retry_ms;
@@ -72,9 +69,6 @@ static void append(struct events *e, struct op *op) {
 
 static void free_op(struct events *e, struct op *op) {
     switch (op->kind) {
-    case OP_RECORD:
-        e->n_records--;
-        break;
     case OP_AUDIT:
         e->n_audits--;
         break;
@@ -180,27 +174,10 @@ static void finish_group(struct events *e, uint32_t n, const struct pg_answer *a
             pop(e);
         }
         return;
-    case OP_RECORD:
-        break;
     }
-    if (!write_records_hold(answer, n, e->try)) {
-        struct error err;
-        (void)error_set(
-            &err, ERR_CONFLICT, "alarm_journal",
-            "other records are stored under numbers from %llu on: another server wrote to this journal",
-            (unsigned long long)e->first->record.seq);
-        die(e, &err);
-        return;
-    }
-    uint64_t seq = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        seq = e->first->record.seq;
-        pop(e);
-    }
-    e->cfg.journaled(e->cfg.ctx, seq);
 }
 
-/* Refused for good: a request is answered so; without the journal or the audit the server cannot go on. */
+/* Refused for good: a request is answered so; without the audit the server cannot go on. */
 static void refused(struct events *e, const struct pg_answer *answer) {
     if (pg_refusal(answer) == PG_REFUSAL_LATER) {
         retry_later(e, &answer->error);
@@ -272,15 +249,6 @@ static uint32_t group_size(const struct events *e) {
     return n;
 }
 
-static void send_records(struct events *e) {
-    const struct alarm_record *v[WRITE_GROUP_MAX];
-    const struct op *op = e->first;
-    for (uint32_t i = 0; i < e->in_flight; i++, op = op->next) {
-        v[i] = &op->record;
-    }
-    write_records(e->cfg.pg, v, e->in_flight, e->try, on_group_done, e);
-}
-
 static void send_audits(struct events *e) {
     const struct write_audit *v[WRITE_GROUP_MAX];
     struct op *op = e->first;
@@ -303,9 +271,6 @@ static void submit(struct events *e) {
         e->try = op->again ? WRITE_AGAIN : e->try;
     }
     switch (e->first->kind) {
-    case OP_RECORD:
-        send_records(e);
-        return;
     case OP_AUDIT:
         send_audits(e);
         return;
@@ -352,26 +317,6 @@ void events_down(struct events *e) {
     e->open = false;
     e->trouble = (struct error){0};
     e->backoff_ms = EVENTS_RETRY_MIN_MS;
-}
-
-void events_start_at(struct events *e, uint64_t journal_seq) {
-    e->last_seq = journal_seq;
-}
-
-enum status events_journal(struct events *e, const struct alarm_record *r) {
-    CHECK(r->seq > e->last_seq);
-    if (e->n_records >= EVENTS_RECORDS_MAX) {
-        return ERR_FULL;
-    }
-    struct op *op = malloc(sizeof *op);
-    if (op == NULL) {
-        return ERR_FULL;
-    }
-    *op = (struct op){.kind = OP_RECORD, .record = *r};
-    e->last_seq = r->seq;
-    e->n_records++;
-    append(e, op);
-    return OK;
 }
 
 void events_audit(struct events *e, const struct actor *actor, const char *action, const char *object,

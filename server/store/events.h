@@ -1,8 +1,7 @@
-/* What must not wait behind samples: the alarm journal, the audit, and every request that writes, on one
- * connection, in the order in which they were handed over, one transaction at a time (alarm records and audit
- * rows that stand next to each other share one). After an unknown outcome the same is submitted again. A
- * request that cannot be done within EVENTS_REQUEST_MS is answered ERR_UNAVAILABLE; alarm records and audit
- * rows wait for ever. */
+/* What people do and what is known of them: the audit and every request that writes, on one connection, in
+ * the order in which they were handed over, one transaction at a time (audit rows that stand next to each
+ * other share one). After an unknown outcome the same is submitted again. A request that cannot be done
+ * within EVENTS_REQUEST_MS is answered ERR_UNAVAILABLE; audit rows wait for ever. */
 #ifndef PENSTOCK_STORE_EVENTS_H
 #define PENSTOCK_STORE_EVENTS_H
 
@@ -11,7 +10,6 @@
 #include "server/store/store.h"
 
 enum {
-    EVENTS_RECORDS_MAX = 1000000,
     EVENTS_AUDITS_MAX = 100000,
     EVENTS_REQUESTS_MAX = 1000,
     EVENTS_REQUEST_MS = 10000,
@@ -27,7 +25,6 @@ struct events_config {
     struct keys *keys;
     const struct store_host *host;
     void *ctx;
-    void (*journaled)(void *ctx, uint64_t seq);
     void (*wrote_config)(void *ctx, int64_t revision);
     void (*fatal)(void *ctx, const struct error *error);
 };
@@ -35,9 +32,6 @@ struct events_config {
 MUSTCHECK enum status events_new(const struct events_config *cfg, struct events **ret, struct error *err);
 void events_open(struct events *e);
 void events_down(struct events *e);
-/* seq of the last record that is durable already. */
-void events_start_at(struct events *e, uint64_t journal_seq);
-MUSTCHECK enum status events_journal(struct events *e, const struct alarm_record *r);
 void events_audit(struct events *e, const struct actor *actor, const char *action, const char *object,
                   const char *detail);
 /* A request that write_knows. */

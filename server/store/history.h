@@ -17,7 +17,8 @@ enum {
     HISTORY_BATCH_MAX = 20000,     /* samples of one batch */
     HISTORY_STATEMENT_MS = 120000, /* limit of one statement, kept by PostgreSQL */
     HISTORY_CONNECT_S = 15,
-    HISTORY_LINKS_MAX = 1000000,
+    HISTORY_ALARMS_MAX = 10000, /* comm alarms in one question */
+    HISTORY_OUTAGES_MAX = 1000000,
 };
 
 struct history;
@@ -26,7 +27,7 @@ struct history_config {
     const char *conninfo;
     const int64_t *tags; /* keys, ascending, each once; borrowed while it is open */
     size_t n_tags;
-    int64_t from_us; /* [from, to) in source time */
+    int64_t from_us; /* [from, to) in source time, after 1970 */
     int64_t to_us;
 };
 
@@ -47,8 +48,8 @@ MUSTCHECK enum status history_before(struct history *h, const struct stored_samp
  * moment may stand in two batches. Lent until the next call. */
 MUSTCHECK enum status history_next(struct history *h, const struct stored_sample **ret, size_t *ret_n,
                                    struct error *err);
-/* When the lines were down, in order of (from_us, alarm), by the journal of these comm alarms (keys). To be
- * freed by the caller with free(). */
+/* When the lines were down within the period, in order of (from_us, alarm), by the journal of these comm
+ * alarms (keys). To be freed by the caller with free(). */
 MUSTCHECK enum status history_outages(struct history *h, const int64_t *comm_alarms, size_t n_alarms,
                                       struct history_outage **ret, size_t *ret_n, struct error *err);
 /* How far it is: 0 to 1 of the period's time. */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PG_ARGS_MAX = 24 };
+enum { PG_ARGS_MAX = 40 };
 
 struct pg_args {
     struct buf data;

@@ -2,17 +2,18 @@
 
 #include "server/base/check.h"
 #include "server/store/read_sql.h"
+#include "server/store/reqcopy.h"
 
 #include <stdlib.h>
 
-enum { LANE_SHORT, LANE_LONG, LANES };
+enum { LANE_SHORT, LANE_LONG, LANE_REPORT, LANES };
 
 struct question {
     struct question *next;
     struct query_lane *lane;
     uint64_t token;
-    struct error refusal; /* code OK: to be asked */
-    struct request request;
+    struct error refusal;    /* code OK: to be asked */
+    struct request *request; /* owned */
 };
 
 struct query_lane {
@@ -44,8 +45,13 @@ static struct question *take_first(struct query_lane *lane) {
     return x;
 }
 
+static void free_question(struct question *x) {
+    free(x->request);
+    free(x);
+}
+
 static void refuse(struct query *q, const struct question *x, const struct error *why) {
-    struct reply reply = {.kind = x->request.kind, .status = why->code, .error = *why};
+    struct reply reply = {.kind = x->request->kind, .status = why->code, .error = *why};
     q->host.reply(q->host.ctx, x->token, &reply);
 }
 
@@ -54,17 +60,17 @@ static void on_answer(void *ctx, struct pg_answer *answer) {
     struct query *q = x->lane->owner;
     struct read_memory memory;
     struct reply reply;
-    read_reply(&x->request, answer, &memory, &reply);
+    read_reply(x->request, answer, &memory, &reply);
     q->host.reply(q->host.ctx, x->token, &reply);
     read_done(&memory);
-    free(x);
+    free_question(x);
     query_turn_end(q);
 }
 
 static void submit(struct query_lane *lane) {
     while (lane->first != NULL && lane->first->refusal.code == OK && pg_has_room(lane->pg)) {
         struct question *x = take_first(lane);
-        read_send(lane->pg, &x->request, on_answer, x);
+        read_send(lane->pg, x->request, on_answer, x);
     }
     pg_flush(lane->pg);
 }
@@ -77,20 +83,30 @@ static void on_timer(uv_timer_t *timer) {
         while (lane->first != NULL && lane->first->refusal.code != OK) {
             struct question *x = take_first(lane);
             refuse(q, x, &x->refusal);
-            free(x);
+            free_question(x);
         }
     }
     query_turn_end(q);
 }
 
+static int lane_of(enum request_kind kind) {
+    if (kind == REQ_USER_FIND || kind == REQ_SESSION_FIND) {
+        return LANE_SHORT;
+    }
+    bool report = kind == REQ_ALARM_STATE_AT || kind == REQ_ALARM_LAST_RAISED || kind == REQ_ALARM_KPI ||
+                  kind == REQ_ALARM_BAD_ACTORS;
+    return report ? LANE_REPORT : LANE_LONG;
+}
+
 void query_request(struct query *q, uint64_t token, const struct request *r) {
-    bool is_short = r->kind == REQ_USER_FIND || r->kind == REQ_SESSION_FIND;
-    struct query_lane *lane = &q->lanes[is_short ? LANE_SHORT : LANE_LONG];
+    struct query_lane *lane = &q->lanes[lane_of(r->kind)];
     struct question *x = calloc(1, sizeof *x);
+    struct request *copy = request_copy(r);
     CHECK(x != NULL); /* an answer is owed */
+    CHECK(copy != NULL);
     x->lane = lane;
     x->token = token;
-    x->request = *r;
+    x->request = copy;
     if (read_check(r, &x->refusal) == OK) {
         if (!pg_is_up(lane->pg) || q->closing) {
             x->refusal = *pg_error(lane->pg);
@@ -130,7 +146,7 @@ static void refuse_all(struct query_lane *lane) {
         struct error why = *pg_error(lane->pg);
         why.code = ERR_UNAVAILABLE;
         refuse(lane->owner, x, x->refusal.code == OK ? &why : &x->refusal);
-        free(x);
+        free_question(x);
     }
 }
 
@@ -141,7 +157,7 @@ static void on_down(void *ctx) {
 enum status query_new(const struct store_config *cfg, const struct store_host *host, struct query **ret,
                       struct error *err) {
     static const char *const names[LANES] = {
-        [LANE_SHORT] = "penstock lookup", [LANE_LONG] = "penstock query"};
+        [LANE_SHORT] = "penstock lookup", [LANE_LONG] = "penstock query", [LANE_REPORT] = "penstock report"};
     struct query *q = calloc(1, sizeof *q);
     if (q == NULL) {
         return error_set(err, ERR_NOMEM, "store", "no memory");
@@ -155,7 +171,7 @@ enum status query_new(const struct store_config *cfg, const struct store_host *h
         struct pg_config pg = {.loop = cfg->loop,
                                .conninfo = cfg->conninfo,
                                .name = names[i],
-                               .statement_ms = QUERY_STATEMENT_MS,
+                               .statement_ms = i == LANE_REPORT ? QUERY_REPORT_MS : QUERY_STATEMENT_MS,
                                .ctx = lane,
                                .on_up = on_up,
                                .on_down = on_down};

@@ -1,6 +1,6 @@
 /* Requests that only read, on connections of their own: a short one for who somebody is (it must never wait
- * behind a year's trend), a long one for the rest. Answered always; while the database is away,
- * ERR_UNAVAILABLE at once. */
+ * behind a year's trend), one for reports over the alarm journal, a long one for the rest. Answered always;
+ * while the database is away, ERR_UNAVAILABLE at once. */
 #ifndef PENSTOCK_STORE_QUERY_H
 #define PENSTOCK_STORE_QUERY_H
 
@@ -10,6 +10,7 @@
 enum {
     QUERY_WAITING_MAX = 1000,   /* of one connection; more are answered ERR_FULL */
     QUERY_STATEMENT_MS = 10000, /* limit of one statement */
+    QUERY_REPORT_MS = 40000,    /* … of a report; below PG_ANSWER_MS */
 };
 
 struct query;

@@ -1,7 +1,8 @@
 #include "server/store/read_sql.h"
 
 #include "server/base/check.h"
-#include "server/store/record_sql.h"
+#include "server/store/alarm_sql.h"
+#include "server/store/figures_sql.h"
 #include "server/store/samples_sql.h"
 #include "server/store/user_sql.h"
 
@@ -16,19 +17,6 @@ static const char user_sql[] = "select " USER_SELECT " from app_user u where u.n
 static const char session_sql[] =
     "select " USER_SELECT " from app_session s join app_user u using (user_id)"
     " where s.token_hash = $1 and s.closed_at is null and s.expires_at > now() and not u.disabled";
-
-/* Newest first. One statement for each way in, so that each has its index: alarm_journal_alarm_unique,
- * alarm_journal_site_idx, alarm_journal_pk (or alarm_journal_at_idx for a span of time). */
-#define HISTORY_FROM                                                                                         \
-    "select " RECORD_SELECT                                                                                  \
-    ", coalesce(k.name, '') from alarm_journal j left join config_key k on k.key = j.alarm_key "
-#define HISTORY_WHERE " and j.seq < $2 and j.at_us >= $3 and j.at_us < $4 order by "
-static const char history_alarm_sql[] =
-    HISTORY_FROM "where j.alarm_key = $1 and j.site_key = coalesce(nullif($6, 0), j.site_key)" HISTORY_WHERE
-                 "j.n desc limit $5";
-static const char history_site_sql[] =
-    HISTORY_FROM "where j.site_key = $1 and $6 = $6" HISTORY_WHERE "j.seq desc limit $5";
-static const char history_all_sql[] = HISTORY_FROM "where $1 = $6" HISTORY_WHERE "j.seq desc limit $5";
 
 /* By config_revision_pk, config_item_revision_idx, config_item_pk. */
 static const char revisions_sql[] =
@@ -63,7 +51,12 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_SESSION_FIND:
         return OK;
     case REQ_ALARM_HISTORY:
-        return check_limit(r->history.limit, err);
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+        return alarm_sql_check(r, err);
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
+        return figures_check(r, err);
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
@@ -84,31 +77,6 @@ enum status read_check(const struct request *r, struct error *err) {
 
 /* --- sending ------------------------------------------------------------------------------------------- */
 
-static int64_t or_most(uint64_t before) {
-    return before == 0 || before > (uint64_t)INT64_MAX ? INT64_MAX : (int64_t)before;
-}
-
-static void send_history(struct pg *pg, struct pg_args *args, const struct request *r) {
-    const char *sql = history_all_sql;
-    int64_t key = 0;
-    int64_t site = 0;
-    if (r->history.alarm_key != 0) {
-        sql = history_alarm_sql;
-        key = r->history.alarm_key;
-        site = r->history.site_key;
-    } else if (r->history.site_key != 0) {
-        sql = history_site_sql;
-        key = r->history.site_key;
-    }
-    pg_arg_i64(args, key);
-    pg_arg_i64(args, or_most(r->history.before));
-    pg_arg_i64(args, r->history.from_us == 0 ? INT64_MIN : r->history.from_us);
-    pg_arg_i64(args, r->history.to_us == 0 ? INT64_MAX : r->history.to_us);
-    pg_arg_i64(args, r->history.limit);
-    pg_arg_i64(args, site);
-    pg_send(pg, sql, args);
-}
-
 static void send_list(struct pg *pg, struct pg_args *args, const struct request *r) {
     pg_arg_i64(args, r->list.before <= 0 ? INT64_MAX : r->list.before);
     pg_arg_i64(args, r->list.limit);
@@ -118,9 +86,13 @@ static void send_list(struct pg *pg, struct pg_args *args, const struct request 
     pg_send(pg, r->kind == REQ_CONFIG_HISTORY ? revisions_sql : audit_sql, args);
 }
 
+static bool is_figures(enum request_kind kind) {
+    return kind == REQ_ALARM_KPI || kind == REQ_ALARM_BAD_ACTORS;
+}
+
 void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void *ctx) {
     struct pg_args args;
-    pg_args_init(&args, ARGS_BYTES);
+    pg_args_init(&args, alarm_sql_knows(r->kind) ? ALARM_SQL_ARGS_BYTES : ARGS_BYTES);
     pg_begin(pg, PG_READ, on_done, ctx);
     if (r->kind == REQ_USER_FIND) {
         pg_arg_text(&args, slice_str(r->login.name));
@@ -128,8 +100,10 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
     } else if (r->kind == REQ_SESSION_FIND) {
         pg_arg_bytes(&args, r->session.token_hash, TOKEN_HASH_SIZE);
         pg_send(pg, session_sql, &args);
-    } else if (r->kind == REQ_ALARM_HISTORY) {
-        send_history(pg, &args, r);
+    } else if (alarm_sql_knows(r->kind)) {
+        alarm_sql_send(pg, &args, r);
+    } else if (is_figures(r->kind)) {
+        figures_send(pg, &args, r);
     } else if (r->kind == REQ_SAMPLES) {
         samples_send(pg, &args, r);
     } else {
@@ -147,19 +121,6 @@ static void reply_user(const PGresult *rows, struct reply *ret) {
         return;
     }
     user_read(rows, 0, &ret->user);
-}
-
-static void reply_history(const PGresult *rows, struct history_row *v, struct reply *ret) {
-    ret->history.v = v;
-    ret->history.n = (uint32_t)PQntuples(rows);
-    for (int row = 0; row < PQntuples(rows); row++) {
-        if (!record_read(rows, row, 0, &v[row].record)) {
-            ret->status = error_set(&ret->error, ERR_UNSUPPORTED, "alarm_journal",
-                                    "a record has a kind that this program does not know");
-            return;
-        }
-        v[row].alarm_name = pg_get_slice(rows, row, RECORD_COLUMNS);
-    }
 }
 
 static void reply_revisions(const PGresult *rows, struct revision_row *v, struct reply *ret) {
@@ -189,8 +150,11 @@ static void reply_audit(const PGresult *rows, struct audit_row *v, struct reply 
 }
 
 static size_t row_size(enum request_kind kind) {
-    if (kind == REQ_ALARM_HISTORY) {
-        return sizeof(struct history_row);
+    if (alarm_sql_knows(kind)) {
+        return alarm_sql_row_size(kind);
+    }
+    if (is_figures(kind)) {
+        return sizeof(struct figure_row);
     }
     if (kind == REQ_CONFIG_HISTORY) {
         return sizeof(struct revision_row);
@@ -227,8 +191,10 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
     memory->rows = calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
     if (memory->rows == NULL) {
         ret->status = error_set(&ret->error, ERR_NOMEM, "store", "no memory for the answer");
-    } else if (r->kind == REQ_ALARM_HISTORY) {
-        reply_history(rows, memory->rows, ret);
+    } else if (alarm_sql_knows(r->kind)) {
+        alarm_sql_reply(rows, memory->rows, ret);
+    } else if (is_figures(r->kind)) {
+        figures_reply(rows, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
     } else if (r->kind == REQ_AUDIT_LIST) {

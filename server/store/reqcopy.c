@@ -19,7 +19,36 @@ static const char *copy_text(char **at, const char *text) {
     return copy;
 }
 
+/* Where a request that filters alarms keeps its list of sites; NULL for others. */
+static struct alarm_filter *filter_of(struct request *r) {
+    if (r->kind == REQ_ALARM_HISTORY) {
+        return &r->history.filter;
+    }
+    return r->kind == REQ_ALARM_STATE_AT ? &r->state_at.filter : NULL;
+}
+
+/* A list that is too long is copied as one that says so: it will be refused. */
+static struct request *copy_filtered(const struct request *r) {
+    struct request shape = *r;
+    const struct alarm_filter *f = filter_of(&shape);
+    size_t n = f->sites == NULL || f->n_sites > SITE_LIST_MAX ? 0 : f->n_sites;
+    struct request *copy = malloc(sizeof *copy + n * sizeof *f->sites);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *r;
+    int64_t *sites = (int64_t *)(copy + 1);
+    if (n > 0) {
+        memcpy(sites, f->sites, n * sizeof *sites);
+    }
+    filter_of(copy)->sites = f->sites == NULL ? NULL : sites;
+    return copy;
+}
+
 struct request *request_copy(const struct request *r) {
+    if (r->kind == REQ_ALARM_HISTORY || r->kind == REQ_ALARM_STATE_AT) {
+        return copy_filtered(r);
+    }
     uint32_t n = r->kind == REQ_CONFIG_CHANGE ? r->config.n : 0;
     size_t size = sizeof *r + n * sizeof(struct config_change_item);
     for (uint32_t i = 0; i < n; i++) {

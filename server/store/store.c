@@ -2,8 +2,10 @@
 
 #include "server/base/check.h"
 #include "server/store/boot.h"
+#include "server/store/checkpoint.h"
 #include "server/store/events.h"
 #include "server/store/ingest.h"
+#include "server/store/journal.h"
 #include "server/store/query.h"
 #include "server/store/write.h"
 
@@ -26,6 +28,8 @@ struct store {
     struct pg *pg; /* the events connection */
     struct boot *boot;
     struct events *events;
+    struct checkpoint *checkpoint;
+    struct journal *journal;
     struct ingest *ingest;
     struct query *query;
     uv_timer_t timer;
@@ -48,16 +52,23 @@ static const struct error *trouble(const struct store *s) {
         return pg_error(s->pg);
     }
     const struct error *err = events_trouble(s->events);
-    return err != NULL ? err : s->loaded ? ingest_trouble(s->ingest) : NULL;
+    if (err != NULL || !s->open) {
+        return err;
+    }
+    err = journal_trouble(s->journal);
+    return err != NULL ? err : ingest_trouble(s->ingest);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
 }
 
 static void report_state(struct store *s) {
     static const struct error starting = {
         .code = ERR_UNAVAILABLE, .where = "database", .text = "the database is being looked at"};
     uint64_t now = uv_now(s->loop);
-    uint64_t oldest = events_oldest_ms(s->events);
-    uint64_t ingest = ingest_oldest_ms(s->ingest);
-    oldest = ingest < oldest ? ingest : oldest;
+    uint64_t oldest = earlier(earlier(events_oldest_ms(s->events), journal_oldest_ms(s->journal)),
+                              ingest_oldest_ms(s->ingest));
     uint64_t lag_ms = oldest >= now ? 0 : now - oldest;
     const struct error *why = trouble(s);
     why = why == NULL && !s->open ? &starting : why;
@@ -79,7 +90,9 @@ static void on_timer(uv_timer_t *timer) {
         report_state(s);
         return;
     }
-    bool empty = events_is_empty(s->events) && ingest_is_empty(s->ingest);
+    checkpoint_turn_end(s->checkpoint); /* it has no timer of its own */
+    bool empty = events_is_empty(s->events) && journal_is_empty(s->journal) &&
+                 checkpoint_is_empty(s->checkpoint) && ingest_is_empty(s->ingest);
     if (empty || !s->loaded || uv_now(s->loop) >= s->stop_ms) {
         close_parts(s);
     }
@@ -97,7 +110,7 @@ static void on_fatal(void *ctx, const struct error *error) {
 static void on_loaded(void *ctx, struct store_boot *boot) {
     struct store *s = ctx;
     s->loaded = true;
-    events_start_at(s->events, boot->journal_seq);
+    journal_start_at(s->journal, boot->journal_seq);
     ingest_journaled(s->ingest, boot->journal_seq);
     ingest_start(s->ingest);
     query_start(s->query);
@@ -108,6 +121,8 @@ static void on_open(void *ctx) {
     struct store *s = ctx;
     s->open = true;
     events_open(s->events);
+    checkpoint_open(s->checkpoint);
+    journal_confirm(s->journal);
     report_state(s);
 }
 
@@ -118,6 +133,19 @@ static void on_changed(void *ctx, int64_t revision, struct config_set *set) {
         return;
     }
     s->host.config_changed(s->host.ctx, revision, set);
+}
+
+static void on_locked(void *ctx) {
+    struct store *s = ctx;
+    journal_start(s->journal);
+}
+
+static void on_journal_held(void *ctx) {
+    struct store *s = ctx;
+    boot_fenced(s->boot);
+    if (s->open) {
+        journal_confirm(s->journal);
+    }
 }
 
 static void on_journaled(void *ctx, uint64_t seq) {
@@ -141,6 +169,7 @@ static void on_down(void *ctx) {
     s->open = false;
     boot_down(s->boot);
     events_down(s->events);
+    checkpoint_down(s->checkpoint);
     report_state(s);
 }
 
@@ -160,10 +189,24 @@ static enum status make_events(struct store *s, struct error *err) {
                                 .keys = &s->keys,
                                 .host = &s->host,
                                 .ctx = s,
-                                .journaled = on_journaled,
                                 .wrote_config = on_wrote_config,
                                 .fatal = on_fatal};
     return events_new(&cfg, &s->events, err);
+}
+
+static enum status make_checkpoint(struct store *s, struct error *err) {
+    struct checkpoint_config cfg = {.loop = s->loop, .pg = s->pg, .ctx = s, .fatal = on_fatal};
+    return checkpoint_new(&cfg, &s->checkpoint, err);
+}
+
+static enum status make_journal(struct store *s, const char *conninfo, struct error *err) {
+    struct journal_config cfg = {.loop = s->loop,
+                                 .conninfo = conninfo,
+                                 .ctx = s,
+                                 .held = on_journal_held,
+                                 .journaled = on_journaled,
+                                 .fatal = on_fatal};
+    return journal_new(&cfg, &s->journal, err);
 }
 
 static enum status make_boot(struct store *s, struct error *err) {
@@ -173,6 +216,7 @@ static enum status make_boot(struct store *s, struct error *err) {
                               .migrations = s->migrations,
                               .n_migrations = s->n_migrations,
                               .ctx = s,
+                              .locked = on_locked,
                               .loaded = on_loaded,
                               .open = on_open,
                               .changed = on_changed,
@@ -197,6 +241,10 @@ static void make_parts(struct store *s, const struct store_config *cfg) {
     enum status status = make_connection(s, cfg->conninfo, &err);
     CHECK(status == OK);
     status = make_events(s, &err);
+    CHECK(status == OK);
+    status = make_checkpoint(s, &err);
+    CHECK(status == OK);
+    status = make_journal(s, cfg->conninfo, &err);
     CHECK(status == OK);
     status = make_boot(s, &err);
     CHECK(status == OK);
@@ -250,8 +298,12 @@ enum status store_ingest(struct store *s, const struct store_record *r) {
     return ingest_put(s->ingest, r);
 }
 
-enum status store_journal(struct store *s, const struct alarm_record *r) {
-    return events_journal(s->events, r);
+enum status store_journal(struct store *s, const struct alarm_record *r, struct slice position) {
+    return journal_put(s->journal, r, position);
+}
+
+void store_checkpoint(struct store *s, const struct alarm_accumulator *v, uint32_t n, int64_t at_us) {
+    checkpoint_put(s->checkpoint, v, n, at_us);
 }
 
 void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
@@ -278,7 +330,9 @@ int64_t store_key(const struct store *s, enum config_kind kind, struct slice nam
 }
 
 void store_turn_end(struct store *s) {
+    journal_turn_end(s->journal); /* first: alarms wait for nothing */
     events_turn_end(s->events);
+    checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
 }
@@ -306,9 +360,10 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 5;
+    s->parts = 6;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
+    journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
@@ -320,7 +375,9 @@ void store_stop(struct store *s, uint32_t timeout_ms, void (*on_stopped)(void *c
     s->on_stopped = on_stopped;
     s->stopped_ctx = ctx;
     s->stop_ms = uv_now(s->loop) + timeout_ms;
+    journal_turn_end(s->journal);
     events_turn_end(s->events);
+    checkpoint_turn_end(s->checkpoint);
     ingest_hurry(s->ingest);
     int rc = uv_timer_start(&s->timer, on_timer, 0, STOP_TICK_MS);
     CHECK(rc == 0);
@@ -332,7 +389,9 @@ void store_free(struct store **s) {
     }
     query_free(&(*s)->query);
     ingest_free(&(*s)->ingest);
+    journal_free(&(*s)->journal);
     boot_free(&(*s)->boot);
+    checkpoint_free(&(*s)->checkpoint);
     events_free(&(*s)->events);
     pg_free(&(*s)->pg);
     keys_done(&(*s)->keys);

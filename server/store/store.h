@@ -1,9 +1,10 @@
-/* The store: PostgreSQL, asynchronously, on the loop. Four connections: one for the gateways' records
- * (ingest), one for events (alarm journal, audit, sessions, configuration: samples never delay them), two for
- * queries (who somebody is; everything else). Each is re-established by itself; what was handed over is kept
- * until it is committed, and submitted again after an unknown outcome: every statement is idempotent. Memory
- * is bounded: beyond the limits, calls say ERR_FULL. The store never calls back from inside a call of its
- * own. */
+/* The store: PostgreSQL, asynchronously, on the loop. Six connections: one for the alarm journal (nothing
+ * delays alarms), one for the gateways' records (ingest), one for events (audit, sessions, configuration,
+ * accumulators), three for queries (who somebody is; reports over the alarm
+ * journal; everything else). Each is re-established by itself; what
+ * was handed over is kept until it is committed, and submitted again after an unknown outcome: every
+ * statement is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls
+ * back from inside a call of its own. */
 #ifndef PENSTOCK_STORE_STORE_H
 #define PENSTOCK_STORE_STORE_H
 
@@ -61,8 +62,10 @@ struct store_settled {
 struct store_boot {
     struct config_set *config;          /* the receiver's from now on */
     int64_t revision;                   /* 0: nothing configured yet */
-    const struct alarm_record *records; /* the newest of each alarm (alarm index not set) */
+    const struct alarm_record *records; /* for struct core_restore, in order of seq (alarm index not set) */
     size_t n_records;
+    const struct alarm_accumulator *accumulators;
+    size_t n_accumulators;
     uint64_t journal_seq;
     uint32_t users; /* how many accounts exist */
 };
@@ -104,8 +107,12 @@ MUSTCHECK enum status store_new(const struct store_config *cfg, const struct sto
 bool store_has_room(struct store *s, const struct store_record *r);
 /* ERR_FULL: no room. ERR_INVALID: seq is beyond 2^63 - 2, which no honest gateway reaches. */
 MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
-/* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. */
-MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *r);
+/* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. position:
+ * operator's position that the alarm belongs to; empty if it is not configured any more: that of its record
+ * before. */
+MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *r, struct slice position);
+/* What the accumulators are at this server time; copied. A checkpoint that still waits is replaced. */
+void store_checkpoint(struct store *s, const struct alarm_accumulator *v, uint32_t n, int64_t at_us);
 void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
                  const char *detail);
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */

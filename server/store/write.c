@@ -1,7 +1,6 @@
 #include "server/store/write.h"
 
 #include "server/base/check.h"
-#include "server/store/record_sql.h"
 #include "server/store/user_sql.h"
 
 enum { AUDIT_ARGS_BYTES = 1200, REQUEST_ARGS_BYTES = 4096 };
@@ -19,7 +18,7 @@ static void begin_write(struct pg *pg, enum write_try try, pg_on_done on_done, v
 
 /* --- alarm records ------------------------------------------------------------------------------------- */
 
-void write_records(struct pg *pg, const struct alarm_record *const *v, uint32_t n, enum write_try try,
+void write_records(struct pg *pg, const struct journal_entry *const *v, uint32_t n, enum write_try try,
                    pg_on_done on_done, void *ctx) {
     struct pg_args args;
     pg_args_init(&args, 4096 + (size_t)n * RECORD_ARGS_BYTES);
@@ -176,6 +175,10 @@ bool write_knows(enum request_kind kind) {
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_BACKTEST:
+    case REQ_ALARM_STATE_AT:
+    case REQ_ALARM_LAST_RAISED:
+    case REQ_ALARM_KPI:
+    case REQ_ALARM_BAD_ACTORS:
         return false;
     }
     return false;

@@ -6,6 +6,7 @@
 #include "server/core/request.h"
 #include "server/store/keys.h"
 #include "server/store/pg.h"
+#include "server/store/record_sql.h"
 
 enum { WRITE_OP_SIZE = 16, WRITE_GROUP_MAX = 1000 };
 
@@ -20,7 +21,7 @@ struct write_audit {
     const char *detail;
 };
 
-void write_records(struct pg *pg, const struct alarm_record *const *v, uint32_t n, enum write_try try,
+void write_records(struct pg *pg, const struct journal_entry *const *v, uint32_t n, enum write_try try,
                    pg_on_done on_done, void *ctx);
 /* False if other records are there under their numbers: somebody else writes this journal. */
 bool write_records_hold(const struct pg_answer *answer, uint32_t n, enum write_try try);

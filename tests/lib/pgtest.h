@@ -20,7 +20,8 @@
 struct pgtest {
     char dir[64];
     char cluster[512];  /* conninfo of the cluster's first database */
-    char conninfo[512]; /* of the present test's database */
+    char conninfo[512]; /* of the present test's database, as its owner */
+    char server[544];   /* … as the server's role, once the schema is there */
     uint32_t databases;
     int guardian_pipe; /* its end tells the guardian */
     pid_t guardian;
@@ -177,6 +178,7 @@ static inline void pgtest_fresh_database(struct pgtest *t) {
     pgtest_text_at(t->cluster, sql, text, sizeof text);
     /* The last value of a keyword counts. */
     (void)snprintf(t->conninfo, sizeof t->conninfo, "%s dbname=test%u", t->cluster, t->databases);
+    (void)snprintf(t->server, sizeof t->server, "%s user=penstock_app", t->conninfo);
 }
 
 /* The first COMMIT that inserts into this table comes with a warning, as when the wait for a standby is

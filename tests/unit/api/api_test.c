@@ -428,7 +428,7 @@ static void history_and_audit_are_paged_by_the_host(void **state) {
     assert_int_equal(
         ask(rig, "GET", "/api/alarms/history?site=S1&alarm=S1%2FL_T1.high&before=7&limit=1", "", NULL, &json),
         200);
-    assert_int_equal(rig->last_history.history.site_key, 1);
+    assert_int_equal(rig->last_history.history.filter.site_key, 1);
     assert_int_equal(rig->last_history.history.before, 7);
     assert_int_equal(json_integer_value(json_object_get(json, "next")), 5);
     const json_t *record = json_array_get(json_object_get(json, "records"), 0);

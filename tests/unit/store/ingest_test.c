@@ -277,7 +277,7 @@ static void a_record_waits_for_the_alarms_that_it_caused(void **state) {
     }
     assert_int_equal(r->n_ingested, 0);
     struct alarm_record alarm = alarm_with_seq(1);
-    assert_int_equal(store_journal(r->store, &alarm), OK);
+    assert_int_equal(store_journal(r->store, &alarm, slice_str("main")), OK);
     RIG_UNTIL(r, r->n_ingested == 2);
     assert_int_equal(r->journaled, 1);
     rig_stop(&r, 5000);

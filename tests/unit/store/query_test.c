@@ -20,7 +20,7 @@ static struct rig *rig_with_history(void) {
                                    .kind = RECORD_RAISE,
                                    .from = 'A',
                                    .to = 'B'};
-        assert_int_equal(store_journal(r->store, &rec), OK);
+        assert_int_equal(store_journal(r->store, &rec, slice_str("main")), OK);
     }
     RIG_UNTIL(r, r->journaled == 12);
     return r;
@@ -52,22 +52,25 @@ static void alarm_history_is_newest_first_and_limited(void **state) {
 static void alarm_history_is_of_one_alarm_or_site_or_span(void **state) {
     (void)state;
     struct rig *r = rig_with_history();
-    assert_int_equal(history(r, (struct request){.history = {.alarm_key = 2}}), 4);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.alarm_key = 2}}}), 4);
     assert_true(r->history[0].record.seq == 11 && r->history[0].record.n == 4);
-    assert_int_equal(history(r, (struct request){.history = {.alarm_key = 2, .before = 11}}), 3);
-    assert_int_equal(history(r, (struct request){.history = {.alarm_key = 2, .site_key = 22}}), 0);
-    assert_int_equal(history(r, (struct request){.history = {.alarm_key = 2, .site_key = 21}}), 4);
-    assert_int_equal(history(r, (struct request){.history = {.site_key = 22}}), 4);
-    assert_int_equal(history(r, (struct request){.history = {.site_key = 21}}), 8);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.alarm_key = 2}, .before = 11}}), 3);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.alarm_key = 2, .site_key = 22}}}),
+                     0);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.alarm_key = 2, .site_key = 21}}}),
+                     4);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.site_key = 22}}}), 4);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.site_key = 21}}}), 8);
     assert_int_equal(history(r, (struct request){.history = {.from_us = 1003, .to_us = 1006}}), 3);
-    assert_int_equal(history(r, (struct request){.history = {.site_key = 21, .from_us = 1010}}), 2);
+    assert_int_equal(history(r, (struct request){.history = {.filter = {.site_key = 21}, .from_us = 1010}}),
+                     2);
     rig_stop(&r, 5000);
 }
 
 static void alarm_history_has_the_alarms_names(void **state) {
     (void)state;
     struct rig *r = rig_with_history();
-    struct request ask = {.kind = REQ_ALARM_HISTORY, .history = {.alarm_key = 3, .limit = 1}};
+    struct request ask = {.kind = REQ_ALARM_HISTORY, .history = {.filter = {.alarm_key = 3}, .limit = 1}};
     assert_string_equal(rig_ask(r, &ask)->text, "S2/A.high");
     ask.history.limit = HISTORY_LIMIT_MAX + 1;
     assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_INVALID);

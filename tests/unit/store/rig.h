@@ -197,7 +197,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
     r->patience.data = r;
     assert_int_equal(uv_prepare_start(&r->prepare, rig_on_prepare), 0);
     cfg.loop = &r->loop;
-    cfg.conninfo = t->conninfo;
+    cfg.conninfo = t->server;
     cfg.migrations_dir = cfg.migrations_dir == NULL ? "migrations" : cfg.migrations_dir;
     struct store_host host = {.ctx = r,
                               .loaded = rig_on_loaded,

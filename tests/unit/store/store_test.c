@@ -17,7 +17,7 @@ static void put(struct rig *r, uint64_t seq) {
     assert_int_equal(store_ingest(r->store, &rec), OK);
     struct alarm_record alarm = {
         .seq = seq + 1, .n = seq + 1, .alarm_key = 1, .kind = RECORD_RAISE, .from = 'A', .to = 'B'};
-    assert_int_equal(store_journal(r->store, &alarm), OK);
+    assert_int_equal(store_journal(r->store, &alarm, slice_str("main")), OK);
 }
 
 static void everything_is_committed_after_the_database_was_stopped_and_started(void **state) {
@@ -69,7 +69,7 @@ static void a_start_waits_for_the_database(void **state) {
 static void a_database_that_does_not_exist_is_waited_for_and_named(void **state) {
     (void)state;
     struct pgtest elsewhere = pg;
-    (void)snprintf(elsewhere.conninfo, sizeof elsewhere.conninfo, "%s dbname=nowhere", pg.cluster);
+    (void)snprintf(elsewhere.server, sizeof elsewhere.server, "%s dbname=nowhere", pg.cluster);
     struct rig *r = rig_new_with(&elsewhere, (struct store_config){0});
     RIG_UNTIL(r, strstr(r->state_error.text, "nowhere") != NULL);
     assert_false(r->fatal);
