@@ -9,20 +9,46 @@ static int64_t plus(int64_t a, int64_t b) {
     return a > INT64_MAX - b ? INT64_MAX : a + b;
 }
 
-/* Overlapping, or begun at nearly the same time. */
-static bool is_same(const struct occurrence *a, const struct occurrence *b) {
+static bool overlap(const struct occurrence *a, const struct occurrence *b) {
+    return a->src_us < b->end_us && b->src_us < a->end_us;
+}
+
+static bool is_near(const struct occurrence *a, const struct occurrence *b) {
     int64_t apart_us = a->src_us > b->src_us ? a->src_us - b->src_us : b->src_us - a->src_us;
-    return apart_us <= BACKTEST_TOLERANCE_US || (a->src_us < b->end_us && b->src_us < a->end_us);
+    return apart_us <= BACKTEST_TOLERANCE_US;
+}
+
+/* One list of the two, and how far it is compared. */
+struct reader {
+    const struct occurrence *v;
+    uint32_t n;
+    uint32_t at;
+    uint32_t covered_at; /* of the other list's: those before it are over */
+};
+
+static bool next_overlaps(const struct reader *r, const struct occurrence *o) {
+    return r->at + 1 < r->n && overlap(&r->v[r->at + 1], o);
+}
+
+/* Overlapping, or begun at nearly the same time while neither overlaps the other's next one. */
+static bool is_same(const struct reader *now, const struct reader *then) {
+    if (now->at == now->n || then->at == then->n) {
+        return false;
+    }
+    const struct occurrence *a = &now->v[now->at];
+    const struct occurrence *b = &then->v[then->at];
+    return overlap(a, b) || (is_near(a, b) && !next_overlaps(now, b) && !next_overlaps(then, a));
 }
 
 /* Some of `others` was active while it was, or shortly before or after. They are in order, and none begins
- * before the one before it ended; *at moves on over those that are over. */
-static bool is_covered(const struct occurrence *o, const struct occurrence *others, uint32_t n,
-                       uint32_t *at) {
-    while (*at < n && plus(others[*at].end_us, BACKTEST_TOLERANCE_US) < o->src_us) {
-        (*at)++;
+ * before the one before it ended. */
+static bool is_covered(const struct occurrence *o, struct reader *others) {
+    while (others->covered_at < others->n &&
+           plus(others->v[others->covered_at].end_us, BACKTEST_TOLERANCE_US) < o->src_us) {
+        others->covered_at++;
     }
-    return *at < n && others[*at].src_us <= plus(o->end_us, BACKTEST_TOLERANCE_US);
+    return others->covered_at < others->n &&
+           others->v[others->covered_at].src_us <= plus(o->end_us, BACKTEST_TOLERANCE_US);
 }
 
 static bool in_period(const struct backtest *bt, const struct occurrence *o) {
@@ -39,22 +65,20 @@ struct backtest_match backtest_compare(const struct backtest *bt, const struct o
                                        uint32_t n_now, const struct occurrence *then, uint32_t n_then,
                                        const struct backtest_match_sink *sink) {
     struct backtest_match m = {0};
-    uint32_t i = 0;
-    uint32_t j = 0;
-    uint32_t now_at = 0;
-    uint32_t then_at = 0;
-    while (i < n_now || j < n_then) {
-        if (i < n_now && j < n_then && is_same(&now[i], &then[j])) {
-            if (in_period(bt, &now[i]) || in_period(bt, &then[j])) {
-                note_moved(&m, then[j].src_us - now[i].src_us);
+    struct reader a = {.v = now, .n = n_now};
+    struct reader b = {.v = then, .n = n_then};
+    while (a.at < a.n || b.at < b.n) {
+        if (is_same(&a, &b)) {
+            if (in_period(bt, &now[a.at]) || in_period(bt, &then[b.at])) {
+                note_moved(&m, then[b.at].src_us - now[a.at].src_us);
             }
-            i++;
-            j++;
+            a.at++;
+            b.at++;
             continue;
         }
-        bool is_added = i == n_now || (j < n_then && then[j].src_us < now[i].src_us);
-        const struct occurrence *o = is_added ? &then[j++] : &now[i++];
-        bool covered = is_added ? is_covered(o, now, n_now, &now_at) : is_covered(o, then, n_then, &then_at);
+        bool is_added = a.at == a.n || (b.at < b.n && then[b.at].src_us < now[a.at].src_us);
+        const struct occurrence *o = is_added ? &then[b.at++] : &now[a.at++];
+        bool covered = is_covered(o, is_added ? &a : &b);
         if (!in_period(bt, o)) {
             continue;
         }

@@ -136,6 +136,21 @@ static void an_on_delay_makes_it_later_and_says_by_how_much(void **state) {
     rig_close(&g);
 }
 
+static void the_one_that_overlaps_is_the_same_not_the_one_before(void **state) {
+    (void)state;
+    struct past_spec then = base;
+    then.alarms[0].limit = 12;
+    struct rig g = rig_open(&base, &then, (struct backtest_config){0});
+    pulse(&g, 0, 1000, 10, 11); /* now only */
+    pulse(&g, 0, 1030, 10, 15); /* both */
+    finish(&g);
+    assert_int_equal(g.r->n_removed, 1);
+    assert_int_equal(g.r->removed[0].src_us, AT(1000));
+    assert_true(g.r->removed[0].covered); /* somebody was told within the minute */
+    assert_int_equal(g.r->n_moved, 0);
+    rig_close(&g);
+}
+
 static void only_what_the_change_touches_is_read_and_judged(void **state) {
     (void)state;
     struct past_spec then = base;
@@ -387,6 +402,7 @@ int main(void) {
         cmocka_unit_test(a_higher_limit_loses_what_stays_below_it),
         cmocka_unit_test(an_off_delay_merges_and_loses_nothing),
         cmocka_unit_test(an_on_delay_makes_it_later_and_says_by_how_much),
+        cmocka_unit_test(the_one_that_overlaps_is_the_same_not_the_one_before),
         cmocka_unit_test(only_what_the_change_touches_is_read_and_judged),
         cmocka_unit_test(a_changed_tag_touches_its_alarms),
         cmocka_unit_test(a_change_that_touches_no_alarm_is_refused),
