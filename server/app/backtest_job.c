@@ -217,6 +217,16 @@ static uint32_t count_waiting(const struct backtest_jobs *jobs) {
     return n;
 }
 
+/* What PostgreSQL's library says may name hosts and accounts: that is for the log (finish), not for
+ * everybody. */
+static const char *error_of(const struct job *j) {
+    if (j->state != BACKTEST_FAILED) {
+        return "";
+    }
+    return j->status == ERR_UNAVAILABLE ? "the database does not answer; the server's log says more"
+                                        : j->err.text;
+}
+
 static struct backtest_status row_of(const struct backtest_jobs *jobs, const struct job *j) {
     double progress = j->state == BACKTEST_DONE ? 1 : 0;
     if (j == jobs->running) {
@@ -232,7 +242,7 @@ static struct backtest_status row_of(const struct backtest_jobs *jobs, const str
                                     .n_items = j->n_items,
                                     .actor = j->actor,
                                     .suggest = j->suggest,
-                                    .error = j->state == BACKTEST_FAILED ? j->err.text : ""};
+                                    .error = error_of(j)};
 }
 
 static void answer_one(struct backtest_jobs *jobs, const struct job *j, struct reply *ret) {

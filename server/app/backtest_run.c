@@ -83,7 +83,7 @@ static struct place *comm_alarms(const struct model *m, size_t *ret_n) {
     size_t n = 0;
     for (uint32_t i = 0; v != NULL && i < m->n_gateways; i++) {
         uint32_t alarm = m->gateways[i].comm_alarm;
-        if (alarm != MODEL_NONE && m->alarms[alarm].key != 0) {
+        if (alarm != MODEL_NONE && m->alarms[alarm].key > 0) {
             v[n++] = (struct place){.key = m->alarms[alarm].key, .at = i};
         }
     }

@@ -100,6 +100,35 @@ static enum status note_differences(struct what_if *w, const struct config_set *
     return w->changed != NULL ? OK : error_set(err, ERR_NOMEM, "backtest", "no memory");
 }
 
+/* What is not stored has no key yet; here each needs one of its own, which is none of history's. */
+static enum status number(struct config_set *set, struct error *err) {
+    int64_t next = -1;
+    for (unsigned kind = 0; kind < CONFIG_KINDS; kind++) {
+        const struct config_item *item = NULL;
+        for (uint32_t i = 0; (item = config_set_at(set, (enum config_kind)kind, i)) != NULL; i++) {
+            if (item->key == 0 &&
+                config_set_stored(set, item->kind, item->name, next--, item->revision) != OK) {
+                return error_set(err, ERR_NOMEM, "backtest", "no memory");
+            }
+        }
+    }
+    return OK;
+}
+
+static enum status compile(const struct config_set *from, const uint64_t seed[2], struct model **ret,
+                           struct config_fault *faults, uint32_t *ret_faults, struct error *err) {
+    struct config_set *set = NULL;
+    enum status status = config_set_copy(from, &set, err);
+    if (status == OK) {
+        status = number(set, err);
+    }
+    if (status == OK) {
+        status = config_compile(set, 0, seed, ret, faults, ret_faults, err);
+    }
+    config_set_free(&set);
+    return status;
+}
+
 /* --- settings of one alarm */
 
 struct variant {
@@ -234,7 +263,7 @@ static enum status compile_variants(struct what_if *w, struct config_set *set, s
     for (uint32_t round = 0; round < ROUNDS && status == ERR_INVALID; round++) {
         struct config_fault faults[CONFIG_FAULTS_MAX];
         uint32_t n_faults = 0;
-        status = config_compile(set, 0, seed, &w->variants, faults, &n_faults, err);
+        status = compile(set, seed, &w->variants, faults, &n_faults, err);
         if (status == ERR_INVALID && !leave_out(set, v, n, faults, n_faults)) {
             return status;
         }
@@ -308,9 +337,9 @@ enum status what_if_new(const struct config_set *now, const struct config_set *t
         return error_set(err, ERR_NOMEM, "backtest", "no memory");
     }
     arena_init(&w->arena, (size_t)1 << 30);
-    enum status status = config_compile(now, 0, seed, &w->now, faults, ret_faults, err);
+    enum status status = compile(now, seed, &w->now, faults, ret_faults, err);
     if (status == OK) {
-        status = config_compile(then, 0, seed, &w->then, faults, ret_faults, err);
+        status = compile(then, seed, &w->then, faults, ret_faults, err);
     }
     if (status == OK) {
         status = note_differences(w, now, then, err);

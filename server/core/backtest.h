@@ -41,10 +41,6 @@ struct backtest_variants {
     int64_t later_max_us; /* an alarm that comes later than this is no good suggestion */
 };
 
-/* Tags that a program reads; see rule_set_inputs. */
-typedef uint32_t (*backtest_inputs)(const struct rule_set *rules, uint32_t program,
-                                    const uint32_t **ret_tags);
-
 struct backtest_config {
     const struct model *now;
     const struct model *then;
@@ -57,7 +53,6 @@ struct backtest_config {
     int64_t to_us;
     int64_t warm_us;          /* fed before from_us */
     uint32_t occurrences_max; /* of each side; 0: TRACK_OCCURRENCES_DEFAULT */
-    backtest_inputs inputs;   /* NULL: an alarm with a rule makes it read every tag */
 };
 
 /* A tag whose samples are needed. */

@@ -1,5 +1,6 @@
 #include "server/base/check.h"
 #include "server/core/backtest_state.h"
+#include "server/core/kpi.h"
 
 #include <stdlib.h>
 
@@ -101,17 +102,19 @@ static uint32_t bin_of(const struct track_tally *const tallies[2], size_t at) {
 
 static void look_for_flood(const struct backtest *bt, const struct track_tally *const tallies[2],
                            uint32_t row, struct backtest_flood *longest) {
+    const struct kpi_settings kpi = kpi_defaults();
     uint32_t n_bins = track_bins(bt->sides[BACKTEST_NOW].track);
+    CHECK(kpi.bin_us == TRACK_BIN_US);
     struct backtest_flood flood = {0};
     bool on = false;
     for (uint32_t b = 0; b <= n_bins; b++) {
         uint32_t n = b < n_bins ? bin_of(tallies, (size_t)row * n_bins + b) : 0;
         int64_t start_us = bt->cfg.from_us + (int64_t)b * TRACK_BIN_US;
-        if (!on && n > TRACK_FLOOD_ON) {
+        if (!on && n > kpi.flood_on) {
             on = true;
             flood = (struct backtest_flood){.from_us = start_us, .position = bt->positions[row]};
         }
-        if (on && n < TRACK_FLOOD_OFF) {
+        if (on && n < kpi.flood_off) {
             on = false;
             flood.to_us = start_us < bt->cfg.to_us ? start_us : bt->cfg.to_us;
             *longest = flood.to_us - flood.from_us > longest->to_us - longest->from_us ? flood : *longest;

@@ -1,5 +1,6 @@
 #include "server/base/check.h"
 #include "server/core/backtest_state.h"
+#include "server/core/rule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,10 +8,8 @@
 /* One model, while it is found out what the change touches in it. */
 struct scope {
     const struct model *m;
-    backtest_inputs inputs;
-    bool *alarms;    /* touched */
-    bool *tags;      /* changed, or calculated from one that was */
-    bool everything; /* a program cannot be looked into: it may read any tag */
+    bool *alarms; /* touched */
+    bool *tags;   /* changed, or calculated from one that was */
 };
 
 enum { PROGRAMS_MAX = 2 + 8 };
@@ -34,11 +33,6 @@ static uint32_t programs_of(const struct model *m, uint32_t alarm, uint32_t ret[
     return n;
 }
 
-static uint32_t inputs_of(const struct scope *s, uint32_t program, const uint32_t **ret_tags) {
-    *ret_tags = NULL;
-    return s->inputs == NULL ? 0 : s->inputs(s->m->rules, program, ret_tags);
-}
-
 /* True if one of the flags is set for a tag that this alarm reads. */
 static bool reads_any(const struct scope *s, uint32_t alarm, const bool *flags) {
     const struct model_alarm *a = &s->m->alarms[alarm];
@@ -53,14 +47,14 @@ static bool reads_any(const struct scope *s, uint32_t alarm, const bool *flags) 
     uint32_t n = programs_of(s->m, alarm, programs);
     for (uint32_t p = 0; p < n; p++) {
         const uint32_t *tags = NULL;
-        uint32_t n_tags = inputs_of(s, programs[p], &tags);
+        uint32_t n_tags = rule_set_inputs(s->m->rules, programs[p], &tags);
         for (uint32_t i = 0; i < n_tags; i++) {
             if (flags[tags[i]]) {
                 return true;
             }
         }
     }
-    return n > 0 && s->everything;
+    return false;
 }
 
 static bool is_gateway_tag(const struct model *m, uint32_t tag) {
@@ -73,7 +67,6 @@ static void touch_tag(struct scope *s, struct slice name) {
     uint32_t tag = model_find_tag(s->m, name);
     if (tag != MODEL_NONE) {
         s->tags[tag] = true;
-        s->everything = s->everything || s->inputs == NULL;
     }
 }
 
@@ -147,11 +140,10 @@ static void touch_calculated(struct scope *s) {
     for (uint32_t c = 0; c < s->m->n_calculated; c++) {
         uint32_t tag = s->m->calculated[c];
         const uint32_t *inputs = NULL;
-        uint32_t n = inputs_of(s, s->m->tags[tag].program, &inputs);
+        uint32_t n = rule_set_inputs(s->m->rules, s->m->tags[tag].program, &inputs);
         for (uint32_t i = 0; i < n && !s->tags[tag]; i++) {
             s->tags[tag] = s->tags[inputs[i]];
         }
-        s->tags[tag] = s->tags[tag] || s->everything;
     }
 }
 
@@ -182,9 +174,8 @@ static void touch(struct scope *s, const struct backtest_config *cfg, const stru
     touch_hidden(s);
 }
 
-static enum status scope_init(struct scope *s, const struct backtest *bt, const struct model *m,
-                              struct error *err) {
-    *s = (struct scope){.m = m, .inputs = bt->cfg.inputs};
+static enum status scope_init(struct scope *s, const struct model *m, struct error *err) {
+    *s = (struct scope){.m = m};
     s->alarms = calloc(backtest_at_least_one(m->n_alarms), sizeof *s->alarms);
     s->tags = calloc(backtest_at_least_one(m->n_tags), sizeof *s->tags);
     return s->alarms != NULL && s->tags != NULL ? OK : error_set(err, ERR_NOMEM, "backtest", "no memory");
@@ -204,7 +195,7 @@ static bool has_history(const struct backtest *bt, const struct model *m, uint32
     }
     const struct model *now = bt->cfg.now;
     uint32_t known = model_find_tag(now, m->tags[tag].name);
-    return known != MODEL_NONE && is_gateway_tag(now, known) && now->tags[known].key != 0 &&
+    return known != MODEL_NONE && is_gateway_tag(now, known) && now->tags[known].key > 0 &&
            slice_eq(now->gateways[now->tags[known].gateway].name, m->gateways[m->tags[tag].gateway].name);
 }
 
@@ -268,9 +259,9 @@ static enum status add_entries(struct backtest *bt, struct error *err) {
 static enum status judge(struct backtest *bt, struct error *err) {
     struct scope now = {0};
     struct scope then = {0};
-    enum status status = scope_init(&now, bt, bt->cfg.now, err);
+    enum status status = scope_init(&now, bt->cfg.now, err);
     if (status == OK) {
-        status = scope_init(&then, bt, bt->cfg.then, err);
+        status = scope_init(&then, bt->cfg.then, err);
     }
     if (status == OK) {
         touch(&now, &bt->cfg, bt->cfg.then);
@@ -312,25 +303,15 @@ static enum status choose_variants(struct backtest *bt, struct error *err) {
 
 /* --- what must be read */
 
-static void need_all(struct backtest_side *side) {
-    for (uint32_t i = 0; i < side->model->n_tags; i++) {
-        side->needed[i] = true;
-    }
-}
-
-static void need_program(const struct backtest *bt, struct backtest_side *side, uint32_t program) {
-    if (bt->cfg.inputs == NULL) {
-        need_all(side);
-        return;
-    }
+static void need_program(struct backtest_side *side, uint32_t program) {
     const uint32_t *tags = NULL;
-    uint32_t n = bt->cfg.inputs(side->model->rules, program, &tags);
+    uint32_t n = rule_set_inputs(side->model->rules, program, &tags);
     for (uint32_t i = 0; i < n; i++) {
         side->needed[tags[i]] = true;
     }
 }
 
-static void need_alarm(const struct backtest *bt, struct backtest_side *side, uint32_t alarm) {
+static void need_alarm(struct backtest_side *side, uint32_t alarm) {
     const struct model_alarm *a = &side->model->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(side->model, alarm);
     const uint32_t direct[] = {a->tag, more->limit_tag, more->second_tag};
@@ -342,11 +323,11 @@ static void need_alarm(const struct backtest *bt, struct backtest_side *side, ui
     uint32_t programs[PROGRAMS_MAX];
     uint32_t n = programs_of(side->model, alarm, programs);
     for (uint32_t i = 0; i < n; i++) {
-        need_program(bt, side, programs[i]);
+        need_program(side, programs[i]);
     }
 }
 
-static enum status need(struct backtest *bt, struct backtest_side *side, struct error *err) {
+static enum status need(struct backtest_side *side, struct error *err) {
     const struct model *m = side->model;
     side->needed = calloc(backtest_at_least_one(m->n_tags), sizeof *side->needed);
     if (side->needed == NULL) {
@@ -357,7 +338,7 @@ static enum status need(struct backtest *bt, struct backtest_side *side, struct 
         uint32_t alarm = i;
         for (uint32_t depth = 0;
              side->classes[i] != TRACK_IGNORED && alarm != MODEL_NONE && depth < m->n_alarms; depth++) {
-            need_alarm(bt, side, alarm);
+            need_alarm(side, alarm);
             alarm = model_alarm_more(m, alarm)->hidden_by;
         }
     }
@@ -365,7 +346,7 @@ static enum status need(struct backtest *bt, struct backtest_side *side, struct 
     for (uint32_t c = m->n_calculated; c > 0; c--) {
         uint32_t tag = m->calculated[c - 1];
         if (side->needed[tag]) {
-            need_program(bt, side, m->tags[tag].program);
+            need_program(side, m->tags[tag].program);
         }
     }
     return OK;
@@ -393,7 +374,7 @@ static enum status choose_tags(struct backtest *bt, struct error *err) {
             uint32_t tag = side->model == NULL ? MODEL_NONE : model_find_tag(side->model, now->tags[i].name);
             needed = needed || (tag != MODEL_NONE && side->needed[tag]);
         }
-        if (needed && is_gateway_tag(now, i) && now->tags[i].key != 0) {
+        if (needed && is_gateway_tag(now, i) && now->tags[i].key > 0) {
             bt->tags[bt->n_tags++] =
                 (struct backtest_tag){.key = now->tags[i].key, .now = i, .gateway = now->tags[i].gateway};
         }
@@ -409,7 +390,7 @@ enum status backtest_scope(struct backtest *bt, struct error *err) {
     }
     for (int s = 0; s < BACKTEST_SIDES && status == OK; s++) {
         if (bt->sides[s].model != NULL) {
-            status = need(bt, &bt->sides[s], err);
+            status = need(&bt->sides[s], err);
         }
     }
     if (status == OK) {

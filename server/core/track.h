@@ -17,8 +17,6 @@
 enum {
     TRACK_OCCURRENCES_DEFAULT = 200000,
     TRACK_OCCURRENCES_MAX = 4000000,
-    TRACK_FLOOD_ON = 10, /* a bin with more begins a flood */
-    TRACK_FLOOD_OFF = 5, /* the first following bin with fewer ends it */
 };
 
 /* What is kept of an alarm. The two counted classes are tallied apart, so that a comparison may take one half

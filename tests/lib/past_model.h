@@ -5,6 +5,7 @@
 
 #include "server/base/check.h"
 #include "server/core/model.h"
+#include "server/core/rule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct past_spec {
     double scale;     /* of all tags; 0: 1 */
     uint32_t new_tag; /* its key is 0, plus one; 0: none */
     uint32_t gateway_of_tag[PAST_TAGS];
+    const char *suppress_first;            /* rule that suppresses the first alarm; NULL: none */
     struct past_alarm alarms[PAST_ALARMS]; /* of one tag together */
 };
 
@@ -80,6 +82,30 @@ static inline void past_allocate(struct model *m) {
     CHECK(status == OK);
 }
 
+static inline bool past_find(const void *ctx, struct slice name, struct rule_symbol *ret) {
+    *ret = (struct rule_symbol){.tag = model_find_tag(ctx, name), .type = RULE_NUMBER};
+    return ret->tag != MODEL_NONE;
+}
+
+static inline void past_suppress(struct model *m, const char *rule) {
+    const struct rule_scope scope = {.ctx = m, .find = past_find};
+    struct rule_builder *builder = NULL;
+    struct rule_set *rules = NULL;
+    enum status status = rule_builder_new(&builder, NULL);
+    m->more = arena_alloc(&m->arena, 1, sizeof *m->more);
+    CHECK(m->more != NULL);
+    m->more[0] = model_alarm_more_none();
+    m->n_more = 1;
+    m->alarms[0].more = 0;
+    status = status == OK ? rule_builder_add(builder, slice_str(rule), &scope, RULE_WANT_BOOL,
+                                             slice_str(NULL), &m->more[0].suppress_program, NULL)
+                          : status;
+    status = status == OK ? rule_builder_finish(builder, &m->arena, &rules, NULL) : status;
+    CHECK(status == OK);
+    m->rules = rules;
+    rule_builder_free(&builder);
+}
+
 /* Free it with model_free. */
 static inline struct model *past_model(const struct past_spec *s) {
     static const char *const gateways[PAST_GATEWAYS] = {"gw-0", "gw-1"};
@@ -115,6 +141,9 @@ static inline struct model *past_model(const struct past_spec *s) {
     CHECK(status == OK);
     for (uint32_t i = 0; i < s->n_alarms; i++) {
         past_add_alarm(m, &s->alarms[i]);
+    }
+    if (s->suppress_first != NULL) {
+        past_suppress(m, s->suppress_first);
     }
     return m;
 }

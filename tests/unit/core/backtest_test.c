@@ -166,6 +166,22 @@ static void only_what_the_change_touches_is_read_and_judged(void **state) {
     rig_close(&g);
 }
 
+static void what_a_rule_reads_is_read_and_touches_its_alarm(void **state) {
+    (void)state;
+    static const struct backtest_changed changed = {.kind = BACKTEST_TAG, .name = {.p = "S1/T1", .n = 5}};
+    struct past_spec ruled = base;
+    ruled.suppress_first = "\"S1/T1\" > 3";
+    struct rig g = rig_open(&ruled, &ruled, (struct backtest_config){.changed = &changed, .n_changed = 1});
+    uint32_t n = 0;
+    (void)backtest_tags(g.bt, &n);
+    assert_int_equal(n, 2); /* T1 itself, and T0 whose alarm it suppresses */
+    assert_true(place(&g, 0) != MODEL_NONE);
+    assert_true(place(&g, 1) != MODEL_NONE);
+    finish(&g);
+    assert_int_equal(g.r->n_judged, 2);
+    rig_close(&g);
+}
+
 static void a_changed_tag_touches_its_alarms(void **state) {
     (void)state;
     static const struct backtest_changed changed = {.kind = BACKTEST_TAG, .name = {.p = "S1/T2", .n = 5}};
@@ -404,6 +420,7 @@ int main(void) {
         cmocka_unit_test(an_on_delay_makes_it_later_and_says_by_how_much),
         cmocka_unit_test(the_one_that_overlaps_is_the_same_not_the_one_before),
         cmocka_unit_test(only_what_the_change_touches_is_read_and_judged),
+        cmocka_unit_test(what_a_rule_reads_is_read_and_touches_its_alarm),
         cmocka_unit_test(a_changed_tag_touches_its_alarms),
         cmocka_unit_test(a_change_that_touches_no_alarm_is_refused),
         cmocka_unit_test(of_the_whole_the_others_count_alike_in_both),
