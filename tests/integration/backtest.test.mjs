@@ -1,6 +1,6 @@
 // An engineer changes a limit and sees beforehand what it would have rung: the forecast is then compared with what really happens when
 // the change is made and the same recording comes again.
-// Covers: backtest_cmd.c, rest_backtest.c
+// Covers: app/backtest_history.c, backtest_cmd.c, rest_backtest.c
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-/* Backtests as jobs on a loop, with a past of the test's own. Covers: backtest_build.c, backtest_run.c,
- * backtest_history.c */
+/* Backtests as jobs on a loop, with a past of the test's own.
+ * Covers: app/backtest_build.c, app/backtest_run.c */
 #include "server/app/backtest_job.h"
 #include "tests/lib/unit.h"
 

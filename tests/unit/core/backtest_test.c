@@ -1,5 +1,5 @@
-/* Two configurations driven through the same past, and settings tried for one alarm. Covers:
- * backtest_scope.c, backtest_report.c, backtest_suggest.c. */
+/* Two configurations driven through the same past, and settings tried for one alarm.
+ * Covers: backtest_scope.c, backtest_report.c, backtest_suggest.c */
 #include "server/core/backtest.h"
 #include "tests/lib/past_model.h"
 #include "tests/lib/unit.h"
