@@ -14,13 +14,15 @@ enum { ITEMS_MAX = 1000, LATER_MAX_S = 3600 };
 struct asked {
     struct request q;
     struct config_change_item *items;
+    char **bodies; /* what the items' bodies point to */
     uint32_t n;
 };
 
 static void asked_done(struct asked *asked) {
     for (uint32_t i = 0; i < asked->n; i++) {
-        free((void *)(uintptr_t)asked->items[i].body); /* it was made here; const is the host's view of it */
+        free(asked->bodies[i]);
     }
+    free(asked->bodies);
     free(asked->items);
 }
 
@@ -42,7 +44,7 @@ static int64_t read_time(struct json_in *in, const char *key) {
     return 0;
 }
 
-static void read_item(struct json_in *in, const json_t *item, uint32_t i, struct config_change_item *ret) {
+static void read_item(struct json_in *in, const json_t *item, uint32_t i, struct asked *asked) {
     static const char *const keys[] = {"kind", "name", "body", NULL};
     char at[64];
     enum config_kind known = CONFIG_SITE;
@@ -70,15 +72,16 @@ static void read_item(struct json_in *in, const json_t *item, uint32_t i, struct
         json_in_fault(in, at, "must be the whole item, or null to try without it");
         return;
     }
-    ret->kind = json_string_value(kind);
-    ret->name = json_string_value(name);
-    ret->expected_revision = -1;
     if (json_is_object(body)) {
-        ret->body = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
-        if (ret->body == NULL) {
+        asked->bodies[i] = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+        if (asked->bodies[i] == NULL) {
             json_in_fault(in, at, "there is no memory for it");
         }
     }
+    asked->items[i] = (struct config_change_item){.kind = json_string_value(kind),
+                                                  .name = json_string_value(name),
+                                                  .body = asked->bodies[i],
+                                                  .expected_revision = -1};
 }
 
 static void read_items(struct json_in *in, struct asked *asked) {
@@ -89,9 +92,13 @@ static void read_items(struct json_in *in, struct asked *asked) {
         return;
     }
     asked->items = calloc(n + 1, sizeof *asked->items);
-    for (uint32_t i = 0; i < n && asked->items != NULL; i++) {
-        read_item(in, json_array_get(list, i), i, &asked->items[i]);
-        asked->n++;
+    asked->bodies = calloc(n + 1, sizeof *asked->bodies);
+    if (asked->items == NULL || asked->bodies == NULL) {
+        return;
+    }
+    asked->n = (uint32_t)n;
+    for (uint32_t i = 0; i < asked->n; i++) {
+        read_item(in, json_array_get(list, i), i, asked);
     }
     asked->q.backtest.v = asked->items;
     asked->q.backtest.n = asked->n;
@@ -147,7 +154,7 @@ void rest_backtest_start(struct api *a, struct http_request *r) {
     read_items(&in, &asked);
     if (in.n_faults > 0) {
         http_faults(r, 422, "the body is not as it should be", in.faults, in.n_faults);
-    } else if (asked.items == NULL) {
+    } else if (asked.items == NULL || asked.bodies == NULL) {
         http_failed(r, ERR_NOMEM, NULL);
     } else {
         api_ask_for(a, r, &asked.q, on_started);

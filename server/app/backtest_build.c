@@ -53,9 +53,11 @@ static void place_in_request(struct config_fault *f, const struct request *r) {
         char start[sizeof f->pointer];
         size_t n = (size_t)snprintf(start, sizeof start, "/%s/", item->kind);
         for (const char *p = item->name; *p != '\0' && n + 3 < sizeof start; p++) {
-            start[n++] = *p == '/' ? '~' : *p;
             if (*p == '/') {
+                start[n++] = '~';
                 start[n++] = '1';
+            } else {
+                start[n++] = *p;
             }
         }
         if (item->body != NULL && strncmp(f->pointer, start, n) == 0 &&
@@ -82,9 +84,9 @@ static enum status put_all(struct config_set *set, const struct request *r, stru
 enum status backtest_build(const struct config_set *present, const struct request *r, struct what_if **ret,
                            struct config_fault *faults, uint32_t *ret_faults, struct error *err) {
     struct config_set *then = NULL;
-    uint64_t seed[2] = {0};
+    struct what_if_input in = {.now = present, .suggest = slice_str(r->backtest.suggest)};
     *ret_faults = 0;
-    if (RAND_bytes((unsigned char *)seed, sizeof seed) != 1) {
+    if (RAND_bytes((unsigned char *)in.seed, sizeof in.seed) != 1) {
         return error_set(err, ERR_IO, "random", "the system gives no random numbers");
     }
     enum status status = config_set_copy(present, &then, err);
@@ -92,8 +94,8 @@ enum status backtest_build(const struct config_set *present, const struct reques
         status = put_all(then, r, faults, ret_faults, err);
     }
     if (status == OK) {
-        status =
-            what_if_new(present, then, slice_str(r->backtest.suggest), seed, ret, faults, ret_faults, err);
+        in.then = then;
+        status = what_if_new(&in, ret, faults, ret_faults, err);
         for (uint32_t i = 0; i < *ret_faults; i++) {
             place_in_request(&faults[i], r);
         }

@@ -40,15 +40,14 @@ static bool backtest_item_of(enum config_kind kind, enum backtest_item *ret) {
     return false;
 }
 
-static bool in_step(const struct config_item *a, const struct config_item *b, int *ret_order) {
+/* The order of two items by name; one that is not there comes last. */
+static int order_of(const struct config_item *a, const struct config_item *b) {
     if (a == NULL || b == NULL) {
-        *ret_order = a == NULL ? 1 : -1;
-        return false;
+        return a == NULL ? 1 : -1;
     }
     size_t n = a->name.n < b->name.n ? a->name.n : b->name.n;
     int order = memcmp(a->name.p, b->name.p, n);
-    *ret_order = order != 0 ? order : (a->name.n < b->name.n ? -1 : a->name.n > b->name.n);
-    return *ret_order == 0;
+    return order != 0 ? order : (a->name.n < b->name.n ? -1 : a->name.n > b->name.n);
 }
 
 /* Items of one kind that are in one set only or have another body; adds them if there is where to. */
@@ -63,10 +62,10 @@ static uint32_t differences(const struct config_set *now, const struct config_se
         if (a == NULL && b == NULL) {
             return n;
         }
-        int order = 0;
-        bool same = in_step(a, b, &order) && slice_eq(a->body, b->body);
+        int order = order_of(a, b);
+        bool same = a != NULL && b != NULL && order == 0 && slice_eq(a->body, b->body);
         if (!same && w != NULL) {
-            struct slice name = order <= 0 ? a->name : b->name;
+            struct slice name = a != NULL && order <= 0 ? a->name : b->name;
             w->changed[w->n_changed++] =
                 (struct backtest_changed){.kind = item, .name = arena_copy(&w->arena, name)};
         }
@@ -269,28 +268,27 @@ static enum status compile_variants(struct what_if *w, struct config_set *set, s
         }
     }
     for (uint32_t i = 0; i < n && status == OK; i++) {
-        if (!v[i].left_out) {
-            w->alarms[w->n_alarms] = model_find_alarm(w->variants, slice_str(v[i].name));
-            CHECK(w->alarms[w->n_alarms] != MODEL_NONE);
-            w->n_alarms++;
+        uint32_t alarm = v[i].left_out ? MODEL_NONE : model_find_alarm(w->variants, slice_str(v[i].name));
+        if (alarm != MODEL_NONE) {
+            w->alarms[w->n_alarms++] = alarm;
         }
     }
     return status;
 }
 
-static enum status vary(struct what_if *w, const struct config_set *then, const struct config_item *item,
-                        const uint64_t seed[2], struct error *err) {
+static enum status vary(struct what_if *w, const struct what_if_input *in, const struct config_item *item,
+                        struct error *err) {
     struct variant *v = calloc(TRIED, sizeof *v);
     struct config_set *set = NULL;
     enum status status =
-        v != NULL ? config_set_copy(then, &set, err) : error_set(err, ERR_NOMEM, "backtest", "no memory");
+        v != NULL ? config_set_copy(in->then, &set, err) : error_set(err, ERR_NOMEM, "backtest", "no memory");
     if (status == OK) {
         const struct model_alarm *a = &w->then->alarms[w->alarms[0]];
         const struct model_tag *tag = a->tag == MODEL_NONE ? NULL : &w->then->tags[a->tag];
         uint32_t n = make_variants(v, item->name, a, tag);
         status = put_variants(set, item, v, n, err);
         if (status == OK) {
-            status = compile_variants(w, set, v, n, seed, err);
+            status = compile_variants(w, set, v, n, in->seed, err);
         }
     }
     if (status == OK) {
@@ -302,10 +300,10 @@ static enum status vary(struct what_if *w, const struct config_set *then, const 
     return status;
 }
 
-static enum status suggest_for(struct what_if *w, const struct config_set *then, struct slice name,
-                               const uint64_t seed[2], struct config_fault *faults, uint32_t *ret_faults,
-                               struct error *err) {
-    const struct config_item *item = config_set_find(then, CONFIG_ALARM, name);
+static enum status suggest_for(struct what_if *w, const struct what_if_input *in, struct config_fault *faults,
+                               uint32_t *ret_faults, struct error *err) {
+    struct slice name = in->suggest;
+    const struct config_item *item = config_set_find(in->then, CONFIG_ALARM, name);
     uint32_t alarm = model_find_alarm(w->then, name);
     if (item == NULL || alarm == MODEL_NONE) {
         return refuse(faults, ret_faults, err, ERR_NOT_FOUND, "there is no such alarm");
@@ -322,14 +320,12 @@ static enum status suggest_for(struct what_if *w, const struct config_set *then,
     if (w->then->alarms[alarm].tag != MODEL_NONE) {
         w->unit = w->then->tags[w->then->alarms[alarm].tag].unit;
     }
-    return w->suggest.p != NULL ? vary(w, then, item, seed, err)
-                                : error_set(err, ERR_NOMEM, "backtest", "no memory");
+    return w->suggest.p != NULL ? vary(w, in, item, err) : error_set(err, ERR_NOMEM, "backtest", "no memory");
 }
 
 /* --- the whole */
 
-enum status what_if_new(const struct config_set *now, const struct config_set *then, struct slice suggest,
-                        const uint64_t seed[2], struct what_if **ret, struct config_fault *faults,
+enum status what_if_new(const struct what_if_input *in, struct what_if **ret, struct config_fault *faults,
                         uint32_t *ret_faults, struct error *err) {
     *ret_faults = 0;
     struct what_if *w = calloc(1, sizeof *w);
@@ -337,15 +333,15 @@ enum status what_if_new(const struct config_set *now, const struct config_set *t
         return error_set(err, ERR_NOMEM, "backtest", "no memory");
     }
     arena_init(&w->arena, (size_t)1 << 30);
-    enum status status = compile(now, seed, &w->now, faults, ret_faults, err);
+    enum status status = compile(in->now, in->seed, &w->now, faults, ret_faults, err);
     if (status == OK) {
-        status = compile(then, seed, &w->then, faults, ret_faults, err);
+        status = compile(in->then, in->seed, &w->then, faults, ret_faults, err);
     }
     if (status == OK) {
-        status = note_differences(w, now, then, err);
+        status = note_differences(w, in->now, in->then, err);
     }
-    if (status == OK && suggest.n > 0) {
-        status = suggest_for(w, then, suggest, seed, faults, ret_faults, err);
+    if (status == OK && in->suggest.n > 0) {
+        status = suggest_for(w, in, faults, ret_faults, err);
     }
     if (status != OK) {
         what_if_free(&w);

@@ -20,11 +20,17 @@ struct what_if {
     struct slice unit;    /* of its tag */
 };
 
-/* suggest: an alarm of `then` for which deadbands and delays are to be tried, or empty. Settings that the
- * configuration would refuse are left out. ERR_INVALID with faults as of config_compile, or for suggest with
- * the pointer "/suggest"; ERR_NOT_FOUND if there is no such alarm. */
-MUSTCHECK enum status what_if_new(const struct config_set *now, const struct config_set *then,
-                                  struct slice suggest, const uint64_t seed[2], struct what_if **ret,
+/* Borrowed during what_if_new. */
+struct what_if_input {
+    const struct config_set *now;
+    const struct config_set *then;
+    struct slice suggest; /* an alarm of `then` for which deadbands and delays are to be tried, or empty */
+    uint64_t seed[2];     /* random words for the models' maps */
+};
+
+/* Settings that the configuration would refuse are not tried. ERR_INVALID with faults as of config_compile,
+ * or for suggest with the pointer "/suggest"; ERR_NOT_FOUND if there is no such alarm. */
+MUSTCHECK enum status what_if_new(const struct what_if_input *in, struct what_if **ret,
                                   struct config_fault *faults, uint32_t *ret_faults, struct error *err);
 void what_if_free(struct what_if **w);
 

@@ -7,8 +7,7 @@
 const char *const what_if_assumptions[] = {
     "an annunciation is a raise or re-raise that is not hidden; notifications and tests are left out",
     "samples of the past count as received at their source time",
-    "people's actions are not repeated: nothing is shelved, suppressed by hand or out of service, and each "
-    "annunciation is acknowledged at once",
+    "people's actions are not repeated: nothing is shelved, and all is acknowledged at once",
     "links are down as the journal of their comm alarms says: shorter losses are not known",
     "runtime, total and clock alarms, and alarms on tags without history, are not judged",
     NULL,

@@ -259,16 +259,20 @@ static void end_moment(struct backtest *bt) {
     feed_moment(bt, bt->moment, n);
 }
 
+static void add_to_moment(struct backtest *bt, const struct sample *s) {
+    CHECK(s->tag < bt->n_tags);
+    if (bt->n_moment > 0 && bt->moment[0].t_us != s->t_us) {
+        CHECK(bt->moment[0].t_us < s->t_us);
+        end_moment(bt);
+    }
+    CHECK(bt->n_moment < bt->n_tags);
+    bt->moment[bt->n_moment++] = *s;
+}
+
 void backtest_samples(struct backtest *bt, const struct sample *v, uint32_t n) {
     bt->n_samples += n;
     for (uint32_t i = 0; i < n; i++) {
-        CHECK(v[i].tag < bt->n_tags);
-        if (bt->n_moment > 0 && bt->moment[0].t_us != v[i].t_us) {
-            CHECK(bt->moment[0].t_us < v[i].t_us);
-            end_moment(bt);
-        }
-        CHECK(bt->n_moment < bt->n_tags);
-        bt->moment[bt->n_moment++] = v[i];
+        add_to_moment(bt, &v[i]);
     }
 }
 

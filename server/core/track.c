@@ -56,6 +56,16 @@ static bool allocate(struct track *t, const struct track_config *cfg) {
     return complete;
 }
 
+static void copy_settings(struct track *t, const struct track_config *cfg) {
+    for (uint32_t i = 0; i < t->n_alarms; i++) {
+        t->classes[i] = cfg->classes[i];
+    }
+    for (uint32_t i = 0; i < cfg->model->n_positions; i++) {
+        CHECK(cfg->positions[i] < cfg->n_positions);
+        t->positions[i] = cfg->positions[i];
+    }
+}
+
 enum status track_new(const struct track_config *cfg, struct track **ret, struct error *err) {
     CHECK(cfg->start_us <= cfg->from_us);
     CHECK(cfg->from_us < cfg->to_us);
@@ -84,13 +94,7 @@ enum status track_new(const struct track_config *cfg, struct track **ret, struct
         track_free(&t);
         return status;
     }
-    for (uint32_t i = 0; i < t->n_alarms; i++) {
-        t->classes[i] = cfg->classes[i];
-    }
-    for (uint32_t i = 0; i < cfg->model->n_positions; i++) {
-        CHECK(cfg->positions[i] < cfg->n_positions);
-        t->positions[i] = cfg->positions[i];
-    }
+    copy_settings(t, cfg);
     *ret = t;
     return OK;
 }

@@ -78,11 +78,11 @@ static enum status make_then(const struct cli *cli, const struct config_set *now
 static enum status read_what_if(const struct cli *cli, struct what_if **ret, struct error *err) {
     struct config_set *now = NULL;
     struct config_set *then = NULL;
-    uint64_t seed[2];
+    struct what_if_input in = {.suggest = slice_str(cli->values[BACKTEST_SUGGEST])};
     if (sodium_init() < 0) {
         return error_set(err, ERR_IO, "libsodium", "cannot be initialised");
     }
-    randombytes_buf(seed, sizeof seed);
+    randombytes_buf(in.seed, sizeof in.seed);
     enum status status = db_query(cli->db, "set default_transaction_read_only = on", NULL, NULL, err);
     if (status == OK) {
         status = config_db_read(cli->db, &now, err);
@@ -93,7 +93,9 @@ static enum status read_what_if(const struct cli *cli, struct what_if **ret, str
     if (status == OK) {
         struct config_fault faults[CONFIG_FAULTS_MAX];
         uint32_t n = 0;
-        status = what_if_new(now, then, slice_str(cli->values[BACKTEST_SUGGEST]), seed, ret, faults, &n, err);
+        in.now = now;
+        in.then = then;
+        status = what_if_new(&in, ret, faults, &n, err);
         for (uint32_t i = 0; i < n; i++) {
             (void)fprintf(stderr, "  %s: %s\n", faults[i].pointer, faults[i].text);
         }

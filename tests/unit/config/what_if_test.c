@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdio.h>
 
-static const uint64_t seed[2] = {1, 2};
 static const int64_t from_us = INT64_C(1700000000000000);
 
 static void put(struct config_set *set, enum config_kind kind, const char *name, const char *rest) {
@@ -34,13 +33,19 @@ static struct config_set *plant(void) {
     return set;
 }
 
+static struct what_if_input input(const struct config_set *now, const struct config_set *then,
+                                  const char *suggest) {
+    return (struct what_if_input){.now = now, .then = then, .suggest = slice_str(suggest), .seed = {1, 2}};
+}
+
 static struct what_if *make(const struct config_set *now, const struct config_set *then,
                             const char *suggest) {
     struct what_if *w = NULL;
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
     struct error err = {0};
-    if (what_if_new(now, then, slice_str(suggest), seed, &w, faults, &n, &err) != OK) {
+    const struct what_if_input in = input(now, then, suggest);
+    if (what_if_new(&in, &w, faults, &n, &err) != OK) {
         fail_msg("%s: %s", err.where, err.text);
     }
     return w;
@@ -96,8 +101,8 @@ static void no_setting_is_tried_for_what_is_not_there_or_has_none(void **state) 
         struct what_if *w = NULL;
         struct config_fault faults[CONFIG_FAULTS_MAX];
         uint32_t n = 0;
-        assert_int_equal(what_if_new(now, now, slice_str(refused[i].name), seed, &w, faults, &n, NULL),
-                         refused[i].status);
+        const struct what_if_input in = input(now, now, refused[i].name);
+        assert_int_equal(what_if_new(&in, &w, faults, &n, NULL), refused[i].status);
         assert_int_equal(n, 1);
         assert_string_equal(faults[0].pointer, "/suggest");
     }
@@ -113,7 +118,8 @@ static void a_change_that_cannot_be_made_says_where(void **state) {
     struct what_if *w = NULL;
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
-    assert_int_equal(what_if_new(now, then, slice_str(NULL), seed, &w, faults, &n, NULL), ERR_INVALID);
+    const struct what_if_input in = input(now, then, NULL);
+    assert_int_equal(what_if_new(&in, &w, faults, &n, NULL), ERR_INVALID);
     assert_true(n > 0);
     assert_string_equal(faults[0].pointer, "/alarm/S1~1L.high/limit");
     config_set_free(&now);
