@@ -68,6 +68,29 @@ static void map_value(const struct backtest *bt, struct backtest_side *side, uin
     }
 }
 
+/* The bands of the side's tags, at their places in the feed. */
+static enum status map_bands(const struct backtest *bt, struct backtest_side *side, struct error *err) {
+    double *low = table(side->model->n_tags, sizeof *low);
+    double *high = table(side->model->n_tags, sizeof *high);
+    side->low = table(bt->n_tags, sizeof *side->low);
+    side->high = table(bt->n_tags, sizeof *side->high);
+    side->quiet = table(bt->n_tags, sizeof *side->quiet);
+    bool complete =
+        low != NULL && high != NULL && side->low != NULL && side->high != NULL && side->quiet != NULL;
+    if (complete && !bt->cfg.every_sample) {
+        backtest_quiet_bands(side->model, low, high);
+    }
+    for (uint32_t i = 0; complete && i < bt->n_tags; i++) {
+        if (side->tags[i] != MODEL_NONE) {
+            side->low[i] = low[side->tags[i]];
+            side->high[i] = high[side->tags[i]];
+        }
+    }
+    free(low);
+    free(high);
+    return complete ? OK : error_set(err, ERR_NOMEM, "backtest", "no memory for %u tags", bt->n_tags);
+}
+
 static enum status map_side(struct backtest *bt, struct backtest_side *side, struct error *err) {
     const struct model *now = bt->cfg.now;
     side->tags = table(bt->n_tags, sizeof *side->tags);
@@ -91,7 +114,7 @@ static enum status map_side(struct backtest *bt, struct backtest_side *side, str
             map_value(bt, side, i);
         }
     }
-    return OK;
+    return map_bands(bt, side, err);
 }
 
 static enum status start_side(struct backtest *bt, struct backtest_side *side, struct error *err) {
@@ -165,6 +188,9 @@ static void side_done(struct backtest_side *side) {
     free(side->offset);
     free(side->gateways);
     free(side->positions);
+    free(side->low);
+    free(side->high);
+    free(side->quiet);
     free(side->batch);
 }
 
@@ -198,22 +224,28 @@ const struct backtest_tag *backtest_tags(const struct backtest *bt, uint32_t *re
 
 /* --- feeding */
 
+/* A sample of a live message that can change nothing is not handed over. */
+static bool is_idle(struct backtest_side *side, const struct sample *s, double value, enum lane lane) {
+    bool quiet = quality_is_good(s->quality) && (s->quality & QUALITY_NO_VALUE) == 0 &&
+                 value > side->low[s->tag] && value < side->high[s->tag];
+    bool was_quiet = side->quiet[s->tag];
+    side->quiet[s->tag] = quiet && lane == LANE_LIVE;
+    return quiet && was_quiet && lane == LANE_LIVE;
+}
+
 static void feed_side(struct backtest_side *side, uint32_t gateway, enum lane lane, const struct sample *v,
                       uint32_t n, int64_t at_us) {
-    uint32_t to = side->gateways[gateway];
     uint32_t taken = 0;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t place = v[i].tag;
-        if (side->tags[place] != MODEL_NONE) {
-            side->batch[taken++] =
-                (struct sample){.tag = side->tags[place],
-                                .quality = v[i].quality,
-                                .t_us = v[i].t_us,
-                                .value = v[i].value * side->scale[place] + side->offset[place]};
+        double value = v[i].value * side->scale[place] + side->offset[place];
+        if (side->tags[place] != MODEL_NONE && !is_idle(side, &v[i], value, lane)) {
+            side->batch[taken++] = (struct sample){
+                .tag = side->tags[place], .quality = v[i].quality, .t_us = v[i].t_us, .value = value};
         }
     }
     if (taken > 0) {
-        track_samples(side->track, to, lane, side->batch, taken, at_us);
+        track_samples(side->track, side->gateways[gateway], lane, side->batch, taken, at_us);
     }
 }
 

@@ -47,8 +47,9 @@ struct backtest_config {
     struct backtest_variants variants;
     const struct backtest_changed *changed;
     uint32_t n_changed;
-    bool whole; /* all alarms, not only those that the change can touch */
-    bool links; /* links are fed, too: comm alarms are judged */
+    bool whole;        /* all alarms, not only those that the change can touch */
+    bool links;        /* links are fed, too: comm alarms are judged */
+    bool every_sample; /* hand over those, too, that cannot change anything (the answer is the same) */
     int64_t from_us;
     int64_t to_us;
     int64_t warm_us;          /* fed before from_us */

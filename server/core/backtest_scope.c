@@ -401,3 +401,61 @@ enum status backtest_scope(struct backtest *bt, struct error *err) {
     }
     return status;
 }
+
+/* --- what changes nothing */
+
+static void no_band(double *low, double *high, uint32_t tag) {
+    if (tag != MODEL_NONE) {
+        low[tag] = INFINITY;
+        high[tag] = -INFINITY;
+    }
+}
+
+static void no_band_of_program(const struct model *m, uint32_t program, double *low, double *high) {
+    if (program == MODEL_NONE) {
+        return;
+    }
+    const uint32_t *tags = NULL;
+    uint32_t n = rule_set_inputs(m->rules, program, &tags);
+    for (uint32_t i = 0; i < n; i++) {
+        no_band(low, high, tags[i]);
+    }
+}
+
+static void narrow(const struct model_alarm *a, double *low, double *high) {
+    if (isnan(a->limit)) {
+        no_band(low, high, a->tag);
+    } else if (a->kind == ALARM_HIGH) {
+        high[a->tag] = fmin(high[a->tag], a->limit - a->deadband);
+    } else if (a->kind == ALARM_LOW) {
+        low[a->tag] = fmax(low[a->tag], a->limit + a->deadband);
+    } else {
+        no_band(low, high, a->tag);
+    }
+}
+
+void backtest_quiet_bands(const struct model *m, double *ret_low, double *ret_high) {
+    for (uint32_t i = 0; i < m->n_tags; i++) {
+        ret_low[i] = -INFINITY;
+        ret_high[i] = INFINITY;
+        if (m->tags[i].stale_us != 0) {
+            no_band(ret_low, ret_high, i);
+        }
+    }
+    for (uint32_t i = 0; i < m->n_alarms; i++) {
+        const struct model_alarm_more *more = model_alarm_more(m, i);
+        if (m->alarms[i].tag != MODEL_NONE) {
+            narrow(&m->alarms[i], ret_low, ret_high);
+        }
+        no_band(ret_low, ret_high, more->limit_tag);
+        no_band(ret_low, ret_high, more->second_tag);
+        no_band_of_program(m, more->program, ret_low, ret_high);
+        no_band_of_program(m, more->suppress_program, ret_low, ret_high);
+    }
+    for (uint32_t i = 0; i < m->n_groups; i++) {
+        no_band_of_program(m, m->groups[i].suppress_program, ret_low, ret_high);
+    }
+    for (uint32_t i = 0; i < m->n_calculated; i++) {
+        no_band_of_program(m, m->tags[m->calculated[i]].program, ret_low, ret_high);
+    }
+}

@@ -15,6 +15,9 @@ struct backtest_side {
     double *offset;
     uint32_t *gateways;  /* by gateway of `now` */
     uint32_t *positions; /* row of each of its positions */
+    double *low; /* by place: while the value stays strictly between them, it changes nothing (quiet_band) */
+    double *high;
+    bool *quiet; /* by place: the newest sample that was handed over is between them */
     struct sample *batch;
 };
 
@@ -67,6 +70,10 @@ struct backtest_match_sink {
 
 /* backtest_scope.c: classes, needs, entries, the feed. */
 MUSTCHECK enum status backtest_scope(struct backtest *bt, struct error *err);
+/* Where a tag is watched by nothing but limit alarms: a good value strictly between low and high is false for
+ * all of them, also within their deadbands, so a second one in a row can neither raise, nor return, nor start
+ * or stop a delay. low is not below high if there is no such band. */
+void backtest_quiet_bands(const struct model *m, double *ret_low, double *ret_high);
 /* backtest_report.c */
 MUSTCHECK enum status backtest_report_make(struct backtest *bt, struct error *err);
 struct backtest_match backtest_compare(const struct backtest *bt, const struct occurrence *now,

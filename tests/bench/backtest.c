@@ -139,6 +139,7 @@ int main(int argc, char **argv) {
     const struct backtest_config cfg = {.now = now,
                                         .then = then,
                                         .whole = true,
+                                        .every_sample = bench_arg(argc, argv, 4, 0) != 0,
                                         .from_us = from_us,
                                         .to_us = from_us + days * TRACK_DAY_US,
                                         .warm_us = 0};

@@ -1,6 +1,8 @@
 /* Two configurations driven through the same past, and settings tried for one alarm.
  * Covers: backtest_scope.c, backtest_report.c, backtest_suggest.c */
+#include "server/base/rand.h"
 #include "server/core/backtest.h"
+#include "server/core/backtest_state.h"
 #include "tests/lib/past_model.h"
 #include "tests/lib/unit.h"
 
@@ -354,6 +356,91 @@ static void equal_times_of_two_gateways_may_come_in_any_order(void **state) {
     rig_close(&g);
 }
 
+/* Values at random near limits, bad ones, lost links: with and without those that can change nothing. */
+static void at_random(struct rig *g, uint64_t seed) {
+    struct rand r;
+    rand_seed(&r, seed);
+    bool up[PAST_GATEWAYS] = {true, true};
+    for (int i = 0; i < 3000; i++) {
+        uint32_t tag = (uint32_t)rand_below(&r, 3);
+        double s = 20 * i + (double)rand_below(&r, 15);
+        if (rand_below(&r, 200) == 0) {
+            uint32_t gateway = (uint32_t)rand_below(&r, PAST_GATEWAYS);
+            up[gateway] = !up[gateway];
+            backtest_link(g->bt, gateway, up[gateway], AT(s));
+            continue;
+        }
+        const struct sample sample = {.tag = place(g, tag),
+                                      .quality = rand_below(&r, 20) == 0 ? QUALITY_BAD | REASON_SENSOR : 0,
+                                      .t_us = AT(s),
+                                      .value = (double)rand_below(&r, 14)};
+        backtest_samples(g->bt, &sample, 1);
+    }
+}
+
+static void what_cannot_change_anything_may_be_left_out(void **state) {
+    (void)state;
+    struct past_spec now = base;
+    now.alarms[0].deadband = 2;
+    now.alarms[0].on_s = 30;
+    now.alarms[2].off_s = 50;
+    struct past_spec then = now;
+    then.alarms[0].limit = 9;
+    then.alarms[1].off_s = 70;
+    then.alarms[2].deadband = 3;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const struct backtest_config every = {.every_sample = true, .links = true};
+        struct rig a = rig_open(&now, &then, every);
+        struct rig b = rig_open(&now, &then, (struct backtest_config){.links = true});
+        at_random(&a, seed);
+        at_random(&b, seed);
+        finish(&a);
+        finish(&b);
+        assert_true(a.r->now.n > 100 && a.r->n_added + a.r->n_removed > 10);
+        assert_int_equal(a.r->now.n, b.r->now.n);
+        assert_int_equal(a.r->then.n, b.r->then.n);
+        assert_int_equal(a.r->later_us, b.r->later_us);
+        assert_int_equal(a.r->n_removed_listed, b.r->n_removed_listed);
+        assert_int_equal(a.r->n_added_listed, b.r->n_added_listed);
+        for (uint32_t i = 0; i < a.r->n_removed_listed; i++) {
+            assert_int_equal(a.r->removed[i].src_us, b.r->removed[i].src_us);
+            assert_int_equal(a.r->removed[i].at_us, b.r->removed[i].at_us);
+            assert_int_equal(a.r->removed[i].end_us, b.r->removed[i].end_us);
+        }
+        for (uint32_t i = 0; i < a.r->n_added_listed; i++) {
+            assert_int_equal(a.r->added[i].src_us, b.r->added[i].src_us);
+            assert_int_equal(a.r->added[i].at_us, b.r->added[i].at_us);
+            assert_int_equal(a.r->added[i].end_us, b.r->added[i].end_us);
+        }
+        rig_close(&a);
+        rig_close(&b);
+    }
+}
+
+static void only_limit_alarms_leave_a_quiet_band(void **state) {
+    (void)state;
+    static const struct past_spec spec = {
+        .n_tags = 5,
+        .n_alarms = 6,
+        .suppress_first = "\"S1/T2\" > 3",
+        .alarms = {{.name = "S1/T0.high", .kind = ALARM_HIGH, .tag = 0, .limit = 10, .deadband = 2},
+                   {.name = "S1/T0.low", .kind = ALARM_LOW, .tag = 0, .limit = 3, .deadband = 1},
+                   {.name = "S1/T1.high", .kind = ALARM_HIGH, .tag = 1, .limit = 10},
+                   {.name = "S1/T1.state", .kind = ALARM_STATE, .tag = 1},
+                   {.name = "S1/T2.high", .kind = ALARM_HIGH, .tag = 2, .limit = 10},
+                   {.name = "S1/T3.high", .kind = ALARM_HIGH, .tag = 3, .limit = NAN}}};
+    struct model *m = past_model(&spec);
+    double low[PAST_TAGS];
+    double high[PAST_TAGS];
+    m->tags[4].stale_us = 1;
+    backtest_quiet_bands(m, low, high);
+    assert_true(low[0] == 4 && high[0] == 8);
+    for (uint32_t tag = 1; tag < m->n_tags; tag++) {
+        assert_false(low[tag] < high[tag]); /* another kind, a rule, a limit that is a tag, staleness */
+    }
+    model_free(&m);
+}
+
 /* --- suggestions */
 
 static const struct past_spec tried = {
@@ -431,6 +518,8 @@ int main(void) {
         cmocka_unit_test(the_longest_flood_and_the_worst_position_are_named),
         cmocka_unit_test(what_is_too_much_is_said),
         cmocka_unit_test(equal_times_of_two_gateways_may_come_in_any_order),
+        cmocka_unit_test(what_cannot_change_anything_may_be_left_out),
+        cmocka_unit_test(only_limit_alarms_leave_a_quiet_band),
         cmocka_unit_test(the_gentlest_of_the_best_settings_is_suggested),
         cmocka_unit_test(what_comes_too_late_or_misses_one_is_not_suggested),
     };
