@@ -1,8 +1,8 @@
 /* A backtest of the whole plant from memory: each tag sends a value every 30 s, 100 tags of a gateway at one
  * time; four limit alarms a tag with delays; the change gives the alarms of one tag in SHARE another deadband
  * and off-delay, and all alarms are counted. Values rise and fall slowly, now and then to and fro across a
- * limit; making them is part of what is measured. 30 days of 10 000 tags are 864 million samples. With EVERY 1
- * the core gets those, too, that cannot change anything.
+ * limit; making them is part of what is measured. 30 days of 10 000 tags are 864 million samples. With EVERY
+ * 1 the core gets those, too, that cannot change anything.
  *
  * usage: bench_backtest TAGS DAYS SHARE [EVERY] */
 #include "server/core/backtest.h"
