@@ -128,7 +128,8 @@ void what_if_json(const struct what_if *w, const struct backtest_report *r, stru
         buf_text(out, i > 0 ? "," : "");
         buf_json_string(out, slice_str(what_if_assumptions[i]));
     }
-    buf_byte(out, ']');
+    buf_text(out, "],");
+    write_time(out, "compared_until", r->compared_until_us);
     write_half(out, "now", &r->now, r->n_days);
     write_half(out, "then", &r->then, r->n_days);
     buf_printf(out,

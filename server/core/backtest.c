@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { VARIANTS_MORE = 8 };
+
 static void *table(size_t count, size_t size) {
     return calloc(backtest_at_least_one(count), size);
 }
@@ -118,6 +120,11 @@ static enum status map_side(struct backtest *bt, struct backtest_side *side, str
 }
 
 static enum status start_side(struct backtest *bt, struct backtest_side *side, struct error *err) {
+    /* Of the variants, each has its own occurrences. */
+    uint32_t max = bt->cfg.occurrences_max == 0 ? TRACK_OCCURRENCES_DEFAULT : bt->cfg.occurrences_max;
+    if (side == &bt->sides[BACKTEST_VARIANTS]) {
+        max = max > TRACK_OCCURRENCES_MAX / VARIANTS_MORE ? TRACK_OCCURRENCES_MAX : max * VARIANTS_MORE;
+    }
     const struct track_config cfg = {
         .model = side->model,
         .classes = side->classes,
@@ -126,7 +133,7 @@ static enum status start_side(struct backtest *bt, struct backtest_side *side, s
         .start_us = start_of(bt),
         .from_us = bt->cfg.from_us,
         .to_us = bt->cfg.to_us,
-        .occurrences_max = bt->cfg.occurrences_max,
+        .occurrences_max = max,
     };
     enum status status = track_new(&cfg, &side->track, err);
     for (uint32_t i = 0; i < side->model->n_gateways && status == OK; i++) {

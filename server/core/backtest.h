@@ -139,6 +139,8 @@ struct backtest_report {
     uint32_t n_judged;   /* alarms */
     uint32_t n_unjudged; /* alarms that the change touches, but history cannot tell of */
     bool whole;
+    int64_t
+        compared_until_us; /* to_us, or when the first occurrence had no room: later ones are only counted */
     bool truncated; /* there was more than could be kept or listed; numbers are complete, lists and comparison
                        are not */
     struct backtest_half now;

@@ -53,7 +53,7 @@ static bool is_covered(const struct occurrence *o, struct reader *others) {
 }
 
 static bool in_period(const struct backtest *bt, const struct occurrence *o) {
-    return o->at_us >= bt->cfg.from_us && o->at_us < bt->cfg.to_us;
+    return o->at_us >= bt->cfg.from_us && o->at_us < bt->report.compared_until_us;
 }
 
 static void note_moved(struct backtest_match *m, int64_t by_us) {
@@ -307,10 +307,12 @@ enum status backtest_report_make(struct backtest *bt, struct error *err) {
     r->n_judged = bt->n_entries;
     r->n_unjudged = bt->n_unjudged;
     r->whole = bt->cfg.whole;
+    r->compared_until_us = bt->cfg.to_us;
     for (int s = 0; s < BACKTEST_SIDES; s++) {
-        const struct track *track = bt->sides[s].track;
-        r->truncated = r->truncated || (track != NULL && track_kept_until_us(track) != INT64_MAX);
+        int64_t kept_us = bt->sides[s].track == NULL ? INT64_MAX : track_kept_until_us(bt->sides[s].track);
+        r->compared_until_us = kept_us < r->compared_until_us ? kept_us : r->compared_until_us;
     }
+    r->truncated = r->compared_until_us < bt->cfg.to_us;
     enum status status = make_half(bt, bt->sides[BACKTEST_NOW].track, &r->now, err);
     if (status == OK) {
         status = make_half(bt, bt->sides[BACKTEST_THEN].track, &r->then, err);

@@ -336,6 +336,20 @@ static void what_is_too_much_is_said(void **state) {
     finish(&g);
     assert_true(g.r->truncated);
     assert_int_equal(g.r->now.n, 2);
+    assert_int_equal(g.r->n_removed, 1); /* of what was kept */
+    assert_int_equal(g.r->compared_until_us, AT(1000));
+    rig_close(&g);
+    then.alarms[0].limit = 10;
+    then.alarms[0].off_s = 100; /* now has no room for the second burst, then has: it is not taken for new */
+    g = rig_open(&base, &then, (struct backtest_config){.occurrences_max = 2});
+    for (int i = 0; i < 6; i++) {
+        pulse(&g, 0, i < 3 ? 10 + 20 * i : 10000 + 20 * i, 5, 15);
+    }
+    finish(&g);
+    assert_int_equal(g.r->now.n, 6);
+    assert_int_equal(g.r->then.n, 2);
+    assert_int_equal(g.r->n_added, 0);
+    assert_int_equal(g.r->n_removed, 1);
     rig_close(&g);
 }
 
