@@ -423,11 +423,10 @@ static void no_band_of_program(const struct model *m, uint32_t program, double *
 }
 
 static void narrow(const struct model_alarm *a, double *low, double *high) {
-    if (isnan(a->limit)) {
-        no_band(low, high, a->tag);
-    } else if (a->kind == ALARM_HIGH) {
+    bool fixed = !isnan(a->limit);
+    if (fixed && a->kind == ALARM_HIGH) {
         high[a->tag] = fmin(high[a->tag], a->limit - a->deadband);
-    } else if (a->kind == ALARM_LOW) {
+    } else if (fixed && a->kind == ALARM_LOW) {
         low[a->tag] = fmax(low[a->tag], a->limit + a->deadband);
     } else {
         no_band(low, high, a->tag);
