@@ -341,6 +341,7 @@ const char *http_status_text(int status) {
         const char *text;
     } texts[] = {{200, "OK"},
                  {201, "Created"},
+                 {202, "Accepted"},
                  {204, "No Content"},
                  {304, "Not Modified"},
                  {400, "Bad Request"},

@@ -53,6 +53,11 @@ void rest_alarm_checks(struct api *a, struct http_request *r);
 void rest_alarm_requests(struct api *a, struct http_request *r);
 void rest_alarm_ack(struct api *a, struct http_request *r);
 void rest_alarm_silence(struct api *a, struct http_request *r);
+/* rest_backtest.c */
+void rest_backtest_start(struct api *a, struct http_request *r);
+void rest_backtests(struct api *a, struct http_request *r);
+void rest_backtest(struct api *a, struct http_request *r);
+void rest_backtest_cancel(struct api *a, struct http_request *r);
 /* rest_audit.c */
 void rest_audit(struct api *a, struct http_request *r);
 

@@ -43,6 +43,10 @@ static const struct route table[] = {
     {HTTP_GET, "/api/config", ACCESS_VIEWER, false, 0, rest_config_get},
     {HTTP_POST, "/api/config", ACCESS_ENGINEER, false, HTTP_CONFIG_BODY_MAX, rest_config_post},
     {HTTP_GET, "/api/revisions", ACCESS_VIEWER, false, 0, rest_revisions},
+    {HTTP_POST, "/api/backtests", ACCESS_ENGINEER, false, HTTP_CONFIG_BODY_MAX, rest_backtest_start},
+    {HTTP_GET, "/api/backtests", ACCESS_VIEWER, false, 0, rest_backtests},
+    {HTTP_GET, "/api/backtest", ACCESS_VIEWER, false, 0, rest_backtest},
+    {HTTP_DELETE, "/api/backtest", ACCESS_ENGINEER, false, 0, rest_backtest_cancel},
     {HTTP_GET, "/api/audit", ACCESS_ADMIN, false, 0, rest_audit},
 };
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADAPTERS = 3, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
+enum { ADAPTERS = 4, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
 
 static void on_prepare(uv_prepare_t *handle) {
     turn_end(handle->data);
@@ -95,6 +95,13 @@ static enum status init_api(struct app *a, struct error *err) {
     return api_new(&cfg, &host, &a->api, err);
 }
 
+static enum status init_backtests(struct app *a, struct error *err) {
+    a->past = (struct backtest_history){.conninfo = a->opts.db};
+    struct backtest_jobs_config cfg = {
+        .loop = &a->loop, .source = backtest_history_source(&a->past), .now_us = a->started_us};
+    return backtest_jobs_new(&cfg, &a->backtests, err);
+}
+
 /* Scripts and tests that asked for port 0 learn here what they got. Written whole or not at all. */
 static enum status write_ports(const struct app *a, struct error *err) {
     if (a->opts.ports_file[0] == '\0') {
@@ -138,6 +145,7 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
     status = status == OK ? init_api(a, err) : status;
     status = status == OK ? init_link(a, err) : status;
     status = status == OK ? init_store(a, err) : status;
+    status = status == OK ? init_backtests(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
 
@@ -186,6 +194,7 @@ void app_stop(struct app *a, int exit_code) {
     uv_close((uv_handle_t *)&a->sigint, NULL);
     link_stop(a->link, on_adapter_stopped, a);
     api_stop(a->api, on_adapter_stopped, a);
+    backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
@@ -203,6 +212,7 @@ void app_done(struct app *a) {
     store_free(&a->store);
     link_free(&a->link);
     api_free(&a->api);
+    backtest_jobs_free(&a->backtests);
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);

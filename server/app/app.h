@@ -5,6 +5,8 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/backtest_history.h"
+#include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
@@ -46,6 +48,8 @@ struct app {
     struct store *store;
     struct link *link;
     struct api *api;
+    struct backtest_history past;
+    struct backtest_jobs *backtests;
     struct config_set *config;
     struct model *model;
     struct core *core;

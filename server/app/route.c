@@ -235,6 +235,19 @@ struct store_host route_store_host(struct app *a) {
 
 /* --- from people --- */
 
+/* Nothing of it touches what runs: the configuration in force is only looked at. */
+static void backtest_request(struct app *a, uint64_t token, const struct request *r) {
+    struct config_fault faults[CONFIG_FAULTS_MAX];
+    struct reply reply = {.kind = r->kind};
+    if (a->core == NULL) {
+        reply.status =
+            error_set(&reply.error, ERR_UNAVAILABLE, "database", "the configuration is not loaded yet");
+    } else {
+        backtest_jobs_request(a->backtests, r, a->config, app_now_us(a), faults, &reply);
+    }
+    api_reply(a->api, token, &reply);
+}
+
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     struct app *a = ctx;
     switch (r->kind) {
@@ -246,6 +259,9 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
         return;
     case REQ_CONFIG_CHANGE:
         reload_request(a, token, r);
+        return;
+    case REQ_BACKTEST:
+        backtest_request(a, token, r);
         return;
     case REQ_USER_FIND:
     case REQ_LOGIN_CODE:

@@ -27,3 +27,19 @@ enum role role_parse(struct slice text) {
     }
     return ROLE_NONE;
 }
+
+const char *backtest_state_name(enum backtest_state state) {
+    switch (state) {
+    case BACKTEST_WAITING:
+        return "waiting";
+    case BACKTEST_RUNNING:
+        return "running";
+    case BACKTEST_DONE:
+        return "done";
+    case BACKTEST_CANCELLED:
+        return "cancelled";
+    case BACKTEST_FAILED:
+        return "failed";
+    }
+    return "failed";
+}

@@ -61,6 +61,7 @@ enum request_kind {
     REQ_CONFIG_CHANGE, /* a list of items put or removed: one revision */
     REQ_CONFIG_HISTORY,
     REQ_AUDIT_LIST,
+    REQ_BACKTEST, /* what a change would have done (core/backtest.h): asked for, looked at, called off */
     REQ_ALARM_STATE_AT,    /* states of alarms as they were at some moment, from the journal alone */
     REQ_ALARM_LAST_RAISED, /* when each alarm was raised last */
     REQ_ALARM_KPI,         /* figures of the alarm system over a period */
@@ -80,6 +81,17 @@ struct alarm_filter {
     uint32_t priorities;          /* bits 1 << priority; 0: all */
     char position[POSITION_SIZE]; /* operator's position that the alarm belonged to; "": all */
 };
+
+enum backtest_ask { BACKTEST_START, BACKTEST_LIST, BACKTEST_GET, BACKTEST_CANCEL };
+enum backtest_state {
+    BACKTEST_WAITING, /* another one runs */
+    BACKTEST_RUNNING,
+    BACKTEST_DONE,
+    BACKTEST_CANCELLED,
+    BACKTEST_FAILED,
+};
+/* "waiting", "running", "done", "cancelled", "failed" */
+const char *backtest_state_name(enum backtest_state state);
 
 struct config_change_item {
     const char *kind; /* "site", "gateway", "tag", "class", "group", "policy", "alarm" */
@@ -162,6 +174,18 @@ struct request {
             int64_t before; /* revision or audit row: below it; 0: from the newest */
             uint32_t limit;
         } list;
+        struct {
+            enum backtest_ask ask;
+            uint64_t id;     /* of BACKTEST_GET and BACKTEST_CANCEL */
+            int64_t from_us; /* the rest is of BACKTEST_START */
+            int64_t to_us;
+            const struct config_change_item
+                *v; /* borrowed during the call; expected_revision is not looked at */
+            uint32_t n;
+            bool whole;                       /* all alarms, not only those that the change can touch */
+            int64_t later_max_us;             /* of a suggestion */
+            char suggest[MODEL_NAME_MAX + 1]; /* alarm for which settings are tried; "": none */
+        } backtest;
     };
 };
 
@@ -248,6 +272,22 @@ struct alarm_answer {
     char acked_by[ALARM_ACTOR_SIZE];
 };
 
+/* One backtest. Its texts are "" if there is nothing to say. */
+struct backtest_status {
+    uint64_t id;
+    enum backtest_state state;
+    double progress; /* 0 to 1 */
+    int64_t created_us;
+    int64_t finished_us; /* 0: not yet */
+    int64_t from_us;
+    int64_t to_us;
+    uint32_t n_items;
+    const char *actor;
+    const char *suggest;
+    const char *error;   /* why it failed */
+    struct slice report; /* JSON; of BACKTEST_GET alone, when it is done */
+};
+
 /* One problem in a configuration: where (JSON Pointer into the request's items), what, and a name of the
  * problem for programs: "E_RANGE" (server/config/faults.h lists them), empty where none fits. */
 struct config_fault {
@@ -290,6 +330,11 @@ struct reply {
             const struct audit_row *v;
             uint32_t n;
         } audit;
+        struct {
+            const struct backtest_status *v; /* the newest first; of BACKTEST_START and BACKTEST_GET the one.
+                                                A start that is ERR_INVALID has its faults in config */
+            uint32_t n;
+        } backtests;
         struct {
             const struct state_row *v; /* in order of the alarm's key */
             uint32_t n;

@@ -70,6 +70,7 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM:
     case REQ_SILENCE:
     case REQ_CONFIG_CHANGE:
+    case REQ_BACKTEST:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");

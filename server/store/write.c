@@ -175,6 +175,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
+    case REQ_BACKTEST:
     case REQ_ALARM_STATE_AT:
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:

@@ -93,6 +93,15 @@ const figures = {
     },
     more: (m) => ({ bytes_per_frame: m.bytes / m.items }),
   },
+  backtest: {
+    what: 'samples of the past through two configurations', limit: 'limit_loop', measured: 'backtest', unit: 'samples',
+    pair() {
+      const tags = n(10000, 500);
+      return [measure('limit_loop', n(10240, 2048), n(100000000, 10000)), measure('backtest', tags, 1, 10)];
+    },
+    // 30 days of 10 000 tags every 30 s, from what one day took.
+    more: (m) => ({ month_cpu_s: (m.cpu_s * 864000000) / m.items, bytes: m.bytes }),
+  },
 };
 
 const median = (v) => [...v].sort((a, b) => a - b)[Math.floor(v.length / 2)];

@@ -42,6 +42,7 @@ enum cli_exit cli_user_disable(struct cli *cli);
 enum cli_exit cli_user_password(struct cli *cli);
 enum cli_exit cli_login_code(struct cli *cli);
 enum cli_exit cli_alarms(struct cli *cli);
+enum cli_exit cli_backtest(struct cli *cli);
 
 /* Order of the values of options. */
 enum { MIGRATE_DIR };
@@ -49,6 +50,7 @@ enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
 enum { ALARMS_ALL, ALARMS_AT };
+enum { BACKTEST_FROM, BACKTEST_TO, BACKTEST_CHANGE, BACKTEST_SUGGEST, BACKTEST_ALL, BACKTEST_JSON };
 
 /* "penstock: where: text" on stderr. Returns CLI_FAILED. */
 enum cli_exit cli_fail(const struct error *err);

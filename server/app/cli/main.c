@@ -81,6 +81,18 @@ static const struct command commands[] = {
      WANTS_DB,
      cli_alarms,
      "alarms that are not normal, from the journal, now or as of TIME; --all: every one that ever rang"},
+    {"backtest",
+     {NULL},
+     {{"--from", "TIME", true},
+      {"--to", "TIME", true},
+      {"--change", "FILE", false},
+      {"--suggest", "ALARM", false},
+      {"--all", NULL, false},
+      {"--json", NULL, false}},
+     WANTS_DB,
+     cli_backtest,
+     "what the items of FILE would have rung on the stored samples, and deadbands and delays for ALARM; "
+     "changes nothing; --all: every alarm, not only those that the change can touch"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

@@ -448,6 +448,9 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_CONFIG_CHANGE:
         rig_change(rig, q, r);
         return;
+    case REQ_BACKTEST: /* none is ever kept here */
+        r->status = error_set(&r->error, ERR_NOT_FOUND, "id", "there is no such backtest");
+        return;
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
