@@ -297,6 +297,7 @@ static void nearest_rank_is_the_smallest_that_covers(void **state) {
     assert_int_equal(kpi_nearest_rank(v, 20, 95), 19);
     assert_int_equal(kpi_nearest_rank(v, 21, 95), 20);
     assert_int_equal(kpi_nearest_rank(v, 100, 95), 95);
+    assert_int_equal(kpi_nearest_rank(v, 7, 43), 4);
     assert_int_equal(kpi_nearest_rank(v, 100, 0), 1);
     assert_int_equal(kpi_nearest_rank(v, 100, 100), 100);
 }
