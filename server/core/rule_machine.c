@@ -85,6 +85,15 @@ static int64_t bounded(int64_t t_us) {
     return t_us > TIME_MOST_US ? TIME_MOST_US : (t_us < -TIME_MOST_US ? -TIME_MOST_US : t_us);
 }
 
+static void put_node(struct rule_machine *m, const struct rule_node *node, struct rule_value value,
+                     int64_t ts_us) {
+    if (node->kind == RULE_NODE_WINDOW) {
+        rule_window_put(&m->memory.windows[node->slot], node->width_us, value, ts_us);
+    } else {
+        rule_gather_put(&m->memory.gathers[node->slot], value, ts_us);
+    }
+}
+
 static void update_feed(struct rule_machine *m, const struct rule_reader *reader, uint32_t feed,
                         int64_t ts_us) {
     const struct rule_set *set = m->memory.set;
@@ -92,12 +101,7 @@ static void update_feed(struct rule_machine *m, const struct rule_reader *reader
     rule_run(&m->memory, reader, f->code, ts_us, m->regs);
     struct rule_value value = m->regs[f->code.n - 1].value;
     for (uint32_t i = 0; i < f->nodes.n; i++) {
-        const struct rule_node *node = &set->nodes[set->feed_nodes[f->nodes.first + i]];
-        if (node->kind == RULE_NODE_WINDOW) {
-            rule_window_put(&m->memory.windows[node->slot], node->width_us, value, ts_us);
-        } else {
-            rule_gather_put(&m->memory.gathers[node->slot], value, ts_us);
-        }
+        put_node(m, &set->nodes[set->feed_nodes[f->nodes.first + i]], value, ts_us);
     }
 }
 
@@ -129,6 +133,50 @@ void rule_machine_touch(struct rule_machine *m, const struct rule_reader *reader
         }
     }
     rule_machine_quality(m, reader, tags, n, ts_us);
+}
+
+static bool has_begun(const struct rule_memory *memory, const struct rule_node *node) {
+    switch (node->kind) {
+    case RULE_NODE_WINDOW:
+        return memory->windows[node->slot].begun;
+    case RULE_NODE_GATHER:
+        return memory->gathers[node->slot].begun;
+    case RULE_NODE_TAG:
+        return memory->pasts[node->slot].newest.known;
+    }
+    CHECK(false);
+}
+
+static void prime_feed(struct rule_machine *m, const struct rule_reader *reader, uint32_t feed,
+                       const int64_t *tag_ts_us) {
+    const struct rule_set *set = m->memory.set;
+    const struct rule_feed *f = &set->feeds[feed];
+    int64_t ts_us = INT64_MIN;
+    for (uint32_t i = 0; i < f->inputs.n; i++) {
+        int64_t input_us = tag_ts_us[set->inputs[f->inputs.first + i]];
+        ts_us = input_us > ts_us ? input_us : ts_us;
+    }
+    for (uint32_t i = 0; ts_us != INT64_MIN && i < f->nodes.n; i++) {
+        const struct rule_node *node = &set->nodes[set->feed_nodes[f->nodes.first + i]];
+        if (!has_begun(&m->memory, node)) {
+            rule_run(&m->memory, reader, f->code, bounded(ts_us), m->regs);
+            put_node(m, node, m->regs[f->code.n - 1].value, bounded(ts_us));
+        }
+    }
+}
+
+void rule_machine_prime(struct rule_machine *m, const struct rule_reader *reader, const int64_t *tag_ts_us) {
+    const struct rule_set *set = m->memory.set;
+    for (uint32_t i = 0; i < set->n_nodes; i++) {
+        const struct rule_node *node = &set->nodes[i];
+        if (node->kind == RULE_NODE_TAG && tag_ts_us[node->of] != INT64_MIN && !has_begun(&m->memory, node)) {
+            rule_past_put(&m->memory.pasts[node->slot], rule_read_tag(reader, node->of),
+                          bounded(tag_ts_us[node->of]));
+        }
+    }
+    for (uint32_t i = 0; i < set->n_feeds; i++) {
+        prime_feed(m, reader, i, tag_ts_us);
+    }
 }
 
 /* --- evaluation --- */

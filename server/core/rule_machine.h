@@ -58,6 +58,11 @@ void rule_machine_touch(struct rule_machine *m, const struct rule_reader *reader
 void rule_machine_quality(struct rule_machine *m, const struct rule_reader *reader, const uint32_t *tags,
                           uint32_t n, int64_t ts_us);
 
+/* What remembers nothing yet (new rules in a running plant) begins with the present values, as of the newest
+ * source time of its inputs: the last value holds. tag_ts_us: by tag, of its newest sample; INT64_MIN if
+ * there was none. After rule_machine_adopt; what was adopted stays as it is. */
+void rule_machine_prime(struct rule_machine *m, const struct rule_reader *reader, const int64_t *tag_ts_us);
+
 /* t never falls for a program: an older one is taken as the newest that it was evaluated at. */
 struct rule_result rule_machine_eval(struct rule_machine *m, const struct rule_reader *reader,
                                      uint32_t program, int64_t t_us);

@@ -538,6 +538,53 @@ static void a_new_configuration_keeps_what_means_the_same(void **state) {
     rig_done(&now);
 }
 
+static void new_rules_begin_with_what_is_there(void **state) {
+    (void)state;
+    static const char *const before[] = {"avg(P, 10s)"};
+    static const char *const after[] = {"avg(P, 10s)", "avg(P + Q, 10s)", "for(R, 20s)",
+                                        "age(Q) / 1s", "prev(Q)",         "avg(L, 10s)"};
+    struct rig old;
+    struct rig now;
+    start_with(&old, before, COUNT(before));
+    start_with(&now, after, COUNT(after));
+    rig_sample(&old, "P", 0, 0);
+    rig_sample(&old, "P", 100, 10);
+    uint32_t map[RIG_TAGS];
+    int64_t ts_us[RIG_TAGS];
+    for (uint32_t i = 0; i < RIG_TAGS; i++) {
+        map[i] = i;
+        ts_us[i] = INT64_MIN;
+    }
+    assert_int_equal(rule_machine_adopt(now.m, old.m, map), 1);
+    rig_set(&now, "P", 10);
+    rig_set(&now, "Q", 2);
+    rig_set(&now, "R", 1);
+    ts_us[rig_tag("P")] = rig_us(&now, 100);
+    ts_us[rig_tag("Q")] = rig_us(&now, 98);
+    ts_us[rig_tag("R")] = rig_us(&now, 50);
+    struct rule_reader reader = rig_reader(&now);
+    for (int again = 0; again < 2; again++) {
+        rule_machine_prime(now.m, &reader, ts_us);
+        rig_expect(&now, 0, 105, 5); /* adopted: it knows what was before */
+        rig_expect(&now, 1, 107, UNKNOWN);
+        rig_expect(&now, 1, 108, 12);
+        rig_expect(&now, 2, 108, 1);
+        rig_expect(&now, 3, 108, 10);
+        rig_expect(&now, 4, 108, UNKNOWN);
+        rig_expect(&now, 5, 200, UNKNOWN); /* never seen */
+        if (again == 0) {
+            rule_machine_free(&now.m);
+            assert_int_equal(rule_machine_new(now.set, &now.m, NULL), OK);
+            assert_int_equal(rule_machine_adopt(now.m, old.m, map), 1);
+            rule_machine_prime(now.m, &reader, ts_us);
+        }
+    }
+    rig_sample(&now, "Q", 110, 3);
+    rig_expect(&now, 4, 110, 2);
+    rig_done(&old);
+    rig_done(&now);
+}
+
 static void a_shadow_takes_what_depends_on_selected_tags_only(void **state) {
     (void)state;
     static const char *const rules[] = {"avg(P, 10s)", "avg(P + Q, 10s)", "for(R, 5s)", "prev(P)", "prev(Q)"};
@@ -619,6 +666,7 @@ int main(void) {
         cmocka_unit_test(what_depends_on_several_samples_is_evaluated_once),
         cmocka_unit_test(a_rule_explains_itself),
         cmocka_unit_test(a_new_configuration_keeps_what_means_the_same),
+        cmocka_unit_test(new_rules_begin_with_what_is_there),
         cmocka_unit_test(a_shadow_takes_what_depends_on_selected_tags_only),
         cmocka_unit_test(times_beyond_all_reason_do_no_harm),
         cmocka_unit_test(nothing_happens_to_a_machine_without_rules),
