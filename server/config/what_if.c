@@ -36,6 +36,12 @@ static bool backtest_item_of(enum config_kind kind, enum backtest_item *ret) {
     case CONFIG_ALARM:
         *ret = BACKTEST_ALARM;
         return true;
+    case CONFIG_GROUP:
+        *ret = BACKTEST_GROUP;
+        return true;
+    case CONFIG_CLASS: /* what they change stands in the alarms */
+    case CONFIG_POLICY:
+        return false;
     }
     return false;
 }

@@ -188,13 +188,3 @@ uint32_t core_take_changed(struct core *core, uint32_t *ret_tags, uint32_t max) 
     }
     return n;
 }
-
-/* No kind of alarm that this core evaluates accumulates anything. */
-uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
-                           uint32_t max) {
-    (void)core;
-    (void)first;
-    (void)ret;
-    (void)max;
-    return 0;
-}

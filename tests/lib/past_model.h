@@ -39,8 +39,6 @@ static inline void past_add_alarm(struct model *m, const struct past_alarm *a) {
     bool comm = a->kind == ALARM_COMM;
     if (comm) {
         m->gateways[0].comm_alarm = at;
-    } else if (m->tags[a->tag].n_alarms++ == 0) {
-        m->tags[a->tag].first_alarm = at;
     }
     m->alarm_texts[at].name = slice_str(a->name);
     m->alarms[at] = (struct model_alarm){
