@@ -125,20 +125,18 @@ static void merge_shortest(struct rule_window *w) {
         }
     }
     struct rule_segment *g = at(w, best);
-    bool straddles = best + 1 == w->split;
     g->sum = add(&g->sum, &at(w, best + 1)->sum);
     g->merged = true;
     for (uint64_t i = best + 1; i + 1 < w->end; i++) {
         *at(w, i) = *at(w, i + 1);
     }
-    /* What the sums are of has not changed, only the places. */
     for (uint64_t i = best + 1; i + 1 < w->split; i++) {
         w->suffix[i % RULE_SEGMENTS] = w->suffix[(i + 1) % RULE_SEGMENTS];
     }
     w->end--;
-    if (straddles) {
-        flip(w);
-    } else if (best < w->split) {
+    /* Across the split nothing changes: the older part of the segment stays in suffix, the newer one in back.
+     */
+    if (best + 1 < w->split) {
         w->split--;
     }
 }

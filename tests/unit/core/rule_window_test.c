@@ -262,6 +262,40 @@ static void a_full_ring_keeps_the_totals(void **state) {
     rig_done(&r);
 }
 
+/* Looks inside: at the border of each segment, after many samples, the sum over the window is that of
+ * the segments in it, added up one by one. */
+static void sums_are_those_of_the_segments(void **state) {
+    (void)state;
+    static const int64_t widths_us[] = {1000000000, 300000};
+    for (size_t k = 0; k < COUNT(widths_us); k++) {
+        struct rule_window *w = calloc(1, sizeof *w);
+        struct rand random;
+        int64_t t_us = 0;
+        assert_non_null(w);
+        rand_seed(&random, 3 + k);
+        for (int i = 0; i < 1500; i++) {
+            t_us += 1 + (int64_t)rand_below(&random, 2000);
+            rule_window_put(w, widths_us[k], rule_known((double)rand_below(&random, 1000), false), t_us);
+            double area = 0;
+            for (uint64_t j = i % 7 == 0 ? w->end : w->first + 1; j-- > w->first + 1;) {
+                const struct rule_segment *g = &w->segments[j % RULE_SEGMENTS];
+                int64_t then_us = g->start_us + widths_us[k];
+                area += g->sum.area;
+                double whole = area + w->now.v * (double)(then_us - w->now_us);
+                if (then_us < t_us) {
+                    continue; /* no window is as old as that any more */
+                }
+                struct rule_live is = rule_window_read(w, widths_us[k], RULE_OP_AVG, then_us);
+                assert_true(is.value.known);
+                assert_true(fabs(is.value.v - whole / (double)widths_us[k]) < 1e-6);
+            }
+        }
+        assert_true(k > 0 || w->end - w->first == RULE_SEGMENTS);
+        assert_true(w->split > w->first); /* and not by the slow way only */
+        free(w);
+    }
+}
+
 /* While the edge passes through merged segments: no result changes between the seconds that are asked for. */
 static void a_full_ring_promises_no_more_than_it_keeps(void **state) {
     (void)state;
@@ -439,6 +473,7 @@ int main(void) {
         cmocka_unit_test(a_programs_time_never_falls),
         cmocka_unit_test(programs_may_look_at_a_window_at_different_times),
         cmocka_unit_test(a_full_ring_keeps_the_totals),
+        cmocka_unit_test(sums_are_those_of_the_segments),
         cmocka_unit_test(a_full_ring_promises_no_more_than_it_keeps),
         cmocka_unit_test(a_signal_that_does_not_move_takes_no_room),
         cmocka_unit_test(for_gathers_known_true_time),
