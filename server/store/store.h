@@ -118,10 +118,10 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);
-/* Any request but REQ_ALARM and REQ_SILENCE. Answered always, by host->reply: ERR_UNAVAILABLE at once while the database is
- * away. REQ_CONFIG_HISTORY tells at most 5 000 items of each revision. REQ_CONFIG_CHANGE is stored as given:
- * the caller has checked it; the reply has the revision; keys of new items follow by store_keys. Two servers
- * or sessions: ERR_CONFLICT when an expected revision is not the present one. */
+/* Any request but REQ_ALARM and REQ_SILENCE. Answered always, by host->reply: ERR_UNAVAILABLE at once while
+ * the database is away. REQ_CONFIG_HISTORY tells at most 5 000 items of each revision. REQ_CONFIG_CHANGE is
+ * stored as given: the caller has checked it; the reply has the revision; keys of new items follow by
+ * store_keys. Two servers or sessions: ERR_CONFLICT when an expected revision is not the present one. */
 void store_request(struct store *s, uint64_t token, const struct request *r);
 /* Key of a stored item, known from the last boot or config change; 0 if none. */
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);
