@@ -93,8 +93,6 @@ static struct model *make_model(uint32_t tags, uint32_t share) {
                                         .low = 0,
                                         .high = 100,
                                         .gateway = t / PER_GATEWAY,
-                                        .first_alarm = t * ALARMS,
-                                        .n_alarms = ALARMS,
                                         .program = MODEL_NONE};
         index_name(&m->tag_by_name, m->tags[t].name, t);
         add_alarms(m, t, share);

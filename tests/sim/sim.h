@@ -128,13 +128,15 @@ static inline void sim_on_effect(void *ctx, const struct effect *effect) {
     case EFFECT_RECORD:
         sim_journal_add(j, &effect->record);
         break;
-    case EFFECT_ACK:
-        SIM_CHECK(effect->ack.result != ACK_OK || effect->ack.seq == j->seq,
+    case EFFECT_REPLY:
+        SIM_CHECK(effect->reply.result != ALARM_OK || effect->reply.seq == j->seq,
                   "an acknowledgement names its record");
-        sim_mix(j, effect->ack.request);
-        sim_mix(j, (uint64_t)effect->ack.result);
-        sim_mix(j, effect->ack.call);
-        sim_mix(j, (uint64_t)effect->ack.acked_us);
+        sim_mix(j, effect->reply.token);
+        sim_mix(j, (uint64_t)effect->reply.result);
+        sim_mix(j, effect->reply.call);
+        sim_mix(j, (uint64_t)effect->reply.acked_us);
+        break;
+    case EFFECT_SILENCE:
         break;
     }
 }
