@@ -119,7 +119,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   };
   const save = () =>
     send(async () => {
-      const body = { reason: reason.trim(), value: bodyOf(form) };
+      const body = { reason: reason.trim(), value: bodyOf(form, setting) };
       const seen = isNew ? { create: true } : { ifMatch: revision };
       const answer = await ask<{ revision: number }>('PUT', itemPath('alarm-settings', form.name.trim()), {
         body,
