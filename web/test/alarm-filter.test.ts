@@ -20,6 +20,7 @@ test('each facet narrows, and they go together', () => {
   assert.deepEqual(names({ state: 'latched' }), ['S1/b', 'S2/c']);
   assert.deepEqual(names({ state: 'untrusted' }), ['S2/c']);
   assert.deepEqual(names({ state: 'chatter' }), ['S1/b']);
+  assert.deepEqual(names({ q: 's1 B' }), ['S1/b']);
 });
 
 test('a chip counts what pressing it would show: all other facets apply, its own does not', () => {

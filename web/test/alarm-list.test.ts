@@ -88,9 +88,21 @@ test('long lists go in parts', () => {
 
 test('latched alarms that nobody acknowledged wait as well; hidden ones do not, whatever is beneath', () => {
   const waits = (letter: AlarmLetter) => isUnacked(alarm('a', { letter, base: 'B' }));
-  assert.deepEqual([...'ABCDEFGHIZ'].map((l) => waits(l as AlarmLetter)).map(Number).join(''), '0101100000');
+  assert.deepEqual(
+    [...'ABCDEFGHIZ']
+      .map((l) => waits(l as AlarmLetter))
+      .map(Number)
+      .join(''),
+    '0101100000',
+  );
   const listed = (letter: AlarmLetter) => isListed(alarm('a', { letter, base: 'B' }));
-  assert.deepEqual([...'ABCDEFGHIZ'].map((l) => listed(l as AlarmLetter)).map(Number).join(''), '0111110000');
+  assert.deepEqual(
+    [...'ABCDEFGHIZ']
+      .map((l) => listed(l as AlarmLetter))
+      .map(Number)
+      .join(''),
+    '0111110000',
+  );
 });
 
 test('hidden alarms are neither counted nor the worst of a site, but are marked', () => {

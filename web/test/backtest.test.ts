@@ -50,8 +50,18 @@ test('what would be new and what would be gone is one list in the order of time'
 });
 
 test('the best suggestion cuts most, misses nothing and is not late', () => {
-  const c = (value: number, then: number, later_s: number, missed = 0) => ({ field: 'off_delay_s', value, then, later_s, missed });
-  const best = bestFirst({ alarm: 'a', now: 412, candidates: [c(5, 100, 0), c(20, 9, 0), c(60, 2, 0, 3), c(30, 9, 0)] });
+  const c = (value: number, then: number, later_s: number, missed = 0) => ({
+    field: 'off_delay_s',
+    value,
+    then,
+    later_s,
+    missed,
+  });
+  const best = bestFirst({
+    alarm: 'a',
+    now: 412,
+    candidates: [c(5, 100, 0), c(20, 9, 0), c(60, 2, 0, 3), c(30, 9, 0)],
+  });
   assert.deepEqual(
     best.map((x) => x.value),
     [20, 30, 5, 60],

@@ -12,7 +12,15 @@ const report = (days: number, part: Partial<KpiReport> = {}): KpiReport => ({
 const grade = (r: KpiReport, id: string) => figures(r).find((f) => f.id === id)?.grade;
 
 test('figures are held against their targets', () => {
-  const r = report(30, { mean_10min: 1, mean_hour: 12.1, mean_day: 280, peak: 11, stale: 4, rationalised: 95, n_alarms: 100 });
+  const r = report(30, {
+    mean_10min: 1,
+    mean_hour: 12.1,
+    mean_day: 280,
+    peak: 11,
+    stale: 4,
+    rationalised: 95,
+    n_alarms: 100,
+  });
   assert.equal(grade(r, 'mean_10min'), 'good');
   assert.equal(grade(r, 'mean_hour'), 'poor');
   assert.equal(grade(r, 'mean_day'), 'fair');

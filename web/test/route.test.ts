@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ALARMS, formatRoute, KPI, PENS_MAX, parseRoute, type Route, trendAround, trendOf } from '../src/model/route.ts';
+import {
+  ALARMS,
+  formatRoute,
+  KPI,
+  PENS_MAX,
+  parseRoute,
+  type Route,
+  trendAround,
+  trendOf,
+} from '../src/model/route.ts';
 
 const ROUTES: readonly (readonly [string, Route])[] = [
   ['/', { page: 'overview' }],
   ['/site/S1', { page: 'site', site: 'S1' }],
   ['/alarms', ALARMS],
-  [
-    '/alarms?tab=history&site=S1&alarm=S1/L_T1.high',
-    { ...ALARMS, tab: 'history', site: 'S1', alarm: 'S1/L_T1.high' },
-  ],
+  ['/alarms?tab=history&site=S1&alarm=S1/L_T1.high', { ...ALARMS, tab: 'history', site: 'S1', alarm: 'S1/L_T1.high' }],
   ['/alarms?area=North&position=main&state=latched', { ...ALARMS, area: 'North', position: 'main', state: 'latched' }],
   ['/alarms?tab=history&kind=shelve&order=src', { ...ALARMS, tab: 'history', kind: 'shelve', order: 'src' }],
   ['/kpi', KPI],

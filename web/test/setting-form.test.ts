@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bodyOf, difference, emptyForm, faultsByField, fieldOf, formOf, storedBody } from '../src/model/setting-form.ts';
+import {
+  bodyOf,
+  difference,
+  emptyForm,
+  faultsByField,
+  fieldOf,
+  formOf,
+  storedBody,
+} from '../src/model/setting-form.ts';
 import type { AlarmSetting } from '../src/model/types.ts';
 
 const SETTING: AlarmSetting = {

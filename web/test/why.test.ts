@@ -3,7 +3,17 @@ import test from 'node:test';
 import { whyLine } from '../src/model/why.ts';
 
 const words = { yes: 'true', no: 'false', unknown: 'not known' };
-const part = { pos: 0, len: 1, depth: 1, text: 'x', type: 'number', value: 4.25, known: true, uncertain: false, unit: 'm' };
+const part = {
+  pos: 0,
+  len: 1,
+  depth: 1,
+  text: 'x',
+  type: 'number',
+  value: 4.25,
+  known: true,
+  uncertain: false,
+  unit: 'm',
+};
 
 test('numbers are shown with their unit and without empty zeros', () => {
   assert.deepEqual(whyLine(part, words), { text: 'x', depth: 1, value: '4.25 m', state: 'number', uncertain: false });

@@ -15,11 +15,13 @@ export interface AlarmFilter {
   readonly position: string;
   readonly priority: number;
   readonly state: StateChip | '';
+  /** Words that its name or its message must have, each of them. */
+  readonly q: string;
 }
 
 export type Facet = keyof AlarmFilter;
 
-export const NO_FILTER: AlarmFilter = { site: '', area: '', position: '', priority: 0, state: '' };
+export const NO_FILTER: AlarmFilter = { site: '', area: '', position: '', priority: 0, state: '', q: '' };
 
 export function inState(a: Alarm, state: StateChip): boolean {
   switch (state) {
@@ -34,12 +36,21 @@ export function inState(a: Alarm, state: StateChip): boolean {
   }
 }
 
+function hasWords(a: Alarm, q: string): boolean {
+  const text = `${a.name} ${a.message.en} ${a.message.zh}`.toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
 const TESTS: Readonly<Record<Facet, (a: Alarm, f: AlarmFilter) => boolean>> = {
   site: (a, f) => f.site === '' || a.site === f.site,
   area: (a, f) => f.area === '' || a.area === f.area,
   position: (a, f) => f.position === '' || a.position === f.position,
   priority: (a, f) => f.priority === 0 || a.priority === f.priority,
   state: (a, f) => f.state === '' || inState(a, f.state),
+  q: (a, f) => f.q === '' || hasWords(a, f.q),
 };
 const FACETS = Object.keys(TESTS) as readonly Facet[];
 

@@ -73,7 +73,18 @@ export interface Bye {
   readonly op: 'bye';
   readonly why: string;
 }
-export type Frame = Hello | Status | Snapshot | Delta | AlarmEvent | Silence | Counts | Heartbeat | Refusal | Resync | Bye;
+export type Frame =
+  | Hello
+  | Status
+  | Snapshot
+  | Delta
+  | AlarmEvent
+  | Silence
+  | Counts
+  | Heartbeat
+  | Refusal
+  | Resync
+  | Bye;
 
 export type View = 'overview' | `site/${string}` | 'tags';
 

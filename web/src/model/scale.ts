@@ -1,5 +1,5 @@
 /** Where a value stands within its range, and the limits beside it. */
-import type { AlarmKind, AlarmSetting } from './types.ts';
+import type { AlarmKind, AlarmSetting, Priority } from './types.ts';
 
 /** 0 at the low end, 1 at the high end, never beyond. */
 export function fraction(value: number, low: number, high: number): number {
@@ -10,6 +10,8 @@ export function fraction(value: number, low: number, high: number): number {
 export interface Limit {
   readonly kind: Extract<AlarmKind, 'high' | 'low'>;
   readonly value: number;
+  /** undefined: it comes from the alarm's class. */
+  readonly priority: Priority | undefined;
   readonly alarm: string;
 }
 
@@ -21,7 +23,7 @@ export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
     if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.enabled === false) continue;
     // A limit in a unit of its own, or one that is another tag, is the server's to convert: no tick rather than a wrong one.
     if (typeof s.limit !== 'number') continue;
-    const limit: Limit = { kind: s.kind, value: s.limit, alarm: s.name };
+    const limit: Limit = { kind: s.kind, value: s.limit, priority: s.priority, alarm: s.name };
     const list = limits.get(s.tag);
     if (list === undefined) limits.set(s.tag, [limit]);
     else list.push(limit);

@@ -7,7 +7,8 @@ export type Position = string;
 
 export type Silenced = ReadonlyMap<string, number>;
 
-const isHere = (a: Alarm, position: Position): boolean => position === '' || a.position === '' || a.position === position;
+const isHere = (a: Alarm, position: Position): boolean =>
+  position === '' || a.position === '' || a.position === position;
 
 /** The priority whose pattern plays; null: quiet. Follows the state, so a page that is opened late rings as well. */
 export function soundingPriority(alarms: Iterable<Alarm>, position: Position, silenced: Silenced): Priority | null {

@@ -88,6 +88,9 @@ export type AlarmKind =
   | 'total'
   | 'cusum'
   | 'cusum_low';
+/** The alarm is on while the value is below its limit. */
+export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
+
 /**
  * The standard's states: A normal, B unacknowledged, C acknowledged, D returned unacknowledged, E and F latched (unacknowledged,
  * acknowledged), G shelved, H suppressed by design, I out of service; Z disabled.

@@ -16,7 +16,10 @@ const DECIMALS = 3;
 /** A number without the zeros that say nothing. */
 const short = (value: number): string => formatNumber(value, DECIMALS).replace(/\.?0+$/, '');
 
-export function whyLine(part: WhyPart, words: { readonly yes: string; readonly no: string; readonly unknown: string }): WhyLine {
+export function whyLine(
+  part: WhyPart,
+  words: { readonly yes: string; readonly no: string; readonly unknown: string },
+): WhyLine {
   const { text, depth, uncertain, value } = part;
   if (!part.known || value === null) return { text, depth, value: words.unknown, state: 'unknown', uncertain };
   if (part.type === 'bool' || typeof value === 'boolean') {
