@@ -98,7 +98,7 @@ const steps = {
     fake.raise('S2/PD.low', 58.2, 30_000);
     fake.raise('S5/P_PU10.high', 63.4, 4000);
     fake.raise('S3/L_T4.low', 0.64, 7_400_000);
-    fake.ack({ alarm: 'S3/L_T4.low', call: 1 }, 'operator', '');
+    fake.ask('ack', 'S3/L_T4.low', { call: 1 }, 'operator');
     fake.raise('S4/L_T7.high', 5.9, 600_000);
     fake.normal('S4/L_T7.high');
     fake.set('S2/L_T2', { value: 3.31, quality: 0x82, at: Date.now() - 190_000 });
@@ -183,7 +183,7 @@ const steps = {
       });
       return (await answer.json()).results[0].result;
     });
-    assert.equal(result, 'stale_call');
+    assert.equal(result, 'STALE_CALL');
   },
   async 'the list holds still under the pointer, and the keys work'(page) {
     await id(page, 'nav-alarms').click();
