@@ -37,9 +37,9 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       fake.ask('shelve', 'S1/P_PU1.high', { reason: 'bearing is watched on site', duration_s: 3000 }, 'operator');
       fake.core.distrust('S2/PD.low', Date.now() - 900_000);
       await page.goto(`${base}/alarms`);
-      await id(page, 'times-S1/L_T1.high').getByText('×2').waitFor();
+      await row(page, 'S1/L_T1.high').getByText('×2').waitFor();
       await row(page, 'S1/PD.high', 'B').getByText('first').waitFor();
-      await row(page, 'S2/L_T2.high', 'D').getByText('returned').waitFor();
+      await row(page, 'S2/L_T2.high', 'D').getByRole('gridcell', { name: 'D returned' }).waitFor();
       await row(page, 'S2/L_T2.low', 'B').getByText('time?').waitFor();
       await row(page, 'S1/L_T1.high', 'B').getByText('chatters').waitFor();
       await row(page, 'S2/PD.low').getByText('?').first().waitFor();
@@ -63,7 +63,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
     async 'a latched alarm returns, is acknowledged, confirmed and reset, each only when it is its turn'(page) {
       await page.goto(`${base}/alarms`);
       await row(page, 'S1/PD.high').click();
-      await id(page, 'detail').getByText('active, unacknowledged').first().waitFor();
+      await page.locator('.detail p > b', { hasText: 'active, unacknowledged' }).waitFor();
       await refused(page, 'do-reset-S1/PD.high');
       await status(page, 'S1/PD.high: It is still active');
       fake.normal('S1/PD.high');
@@ -97,7 +97,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
         .waitFor();
       await row(page, 'S2/L_T2.low').locator('td.cell-number').last().getByText('1', { exact: true }).waitFor();
       await shot(page, 'alarms-shelved');
-      await id(page, 'do-unshelve-S2/L_T2.low').click();
+      await row(page, 'S2/L_T2.low').getByTestId('do-unshelve-S2/L_T2.low').click();
       await row(page, 'S2/L_T2.low').waitFor({ state: 'detached' });
       await id(page, 'tab-active').click();
       await row(page, 'S2/L_T2.low', 'B').waitFor();
@@ -177,16 +177,17 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       await page.waitForTimeout(1200);
       fake.core.stored = fake.core.seq;
       fake.raise('S4/L_T6.low', 0.5);
-      await id(page, 'unstored-S4/L_T6.low').waitFor();
+      await row(page, 'S4/L_T6.low').getByText('not stored yet').waitFor();
       await id(page, 'journal-behind').waitFor();
       await shot(page, 'alarms-unstored');
       fake.core.stored = null;
-      await id(page, 'unstored-S4/L_T6.low').waitFor({ state: 'detached' });
+      await row(page, 'S4/L_T6.low').getByText('not stored yet').waitFor({ state: 'detached' });
       await id(page, 'journal-behind').waitFor({ state: 'detached' });
     },
     async 'silence stops the sound at once, acknowledges nothing, and the next alarm sounds again'(page) {
       await page.locator('[data-testid="silence"][data-sounding="1"]').waitFor();
-      assert.equal(await id(page, 'sound-state').getAttribute('data-state'), 'on');
+      await page.keyboard.press('Control');
+      await page.locator('[data-testid="sound-state"][data-state="on"]').waitFor();
       await page.keyboard.press('s');
       await page.locator('[data-testid="silence"][data-sounding=""]').waitFor();
       assert.equal(fake.alarms.get('S1/L_T1.high').letter, 'B');
@@ -245,6 +246,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
     },
     async 'the chips narrow the list, and their numbers say to how many'(page) {
       await page.goto(`${base}/alarms`);
+      await row(page, 'S1/L_T1.high').waitFor();
       const n = Number(await id(page, 'filter-p1').locator('.num').textContent());
       await id(page, 'filter-p1').click();
       await page.getByText(`${n} alarms`).waitFor();
@@ -274,10 +276,10 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       await id(page, 'alarm-select-S1/L_T1.high').click();
       await page.mouse.move(5, 5);
       await page.waitForTimeout(2500);
-      fake.raise('S4/L_T7.low', 0.3);
+      fake.raise('S4/L_T6.high', 6.3);
       await id(page, 'alarms-fresh').waitFor();
       await id(page, 'alarm-select-S1/L_T1.high').click();
-      await row(page, 'S4/L_T7.low', 'B').waitFor();
+      await row(page, 'S4/L_T6.high', 'B').waitFor();
     },
     async 'without movement what flashes is thick instead'() {
       const context = await browser.newContext({ ignoreHTTPSErrors: true, reducedMotion: 'reduce' });

@@ -343,7 +343,6 @@ export const en = {
   'nav.backtest': 'Trial of a change',
 
   'counts.states': 'Alarms that are not in the list',
-  'counts.active': 'Active',
   'counts.shelved': 'Shelved',
   'counts.suppressed': 'Suppressed',
   'counts.oos': 'Out of service',
@@ -431,6 +430,8 @@ export const en = {
   'facts.latched': 'Latched',
   'facts.confirm': 'Confirmation due',
   'facts.pending': 'Delay runs',
+  'facts.first': 'First of its group',
+  'facts.chatter': 'Chatters',
   'facts.ring': 'Rings',
   'facts.position': 'Position',
   'facts.class': 'Class',

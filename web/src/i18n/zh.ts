@@ -343,7 +343,6 @@ export const zh: Readonly<Record<Key, string>> = {
   'nav.backtest': '变更试算',
 
   'counts.states': '不在列表中的报警',
-  'counts.active': '当前',
   'counts.shelved': '搁置',
   'counts.suppressed': '设计抑制',
   'counts.oos': '停用',
@@ -431,6 +430,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'facts.latched': '锁存',
   'facts.confirm': '待处置确认',
   'facts.pending': '延时进行中',
+  'facts.first': '组内首发',
+  'facts.chatter': '正在抖动',
   'facts.ring': '发声',
   'facts.position': '岗位',
   'facts.class': '类别',

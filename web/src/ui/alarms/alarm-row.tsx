@@ -135,6 +135,7 @@ export function AlarmRow({ row, index, current, selected, onPoint, onSelect, onA
       </span>
       <span role="gridcell">{tag === undefined ? object : <Go to={trend(tag.name)}>{object}</Go>}</span>
       <span role="gridcell" class="cell-text" title={alarm.name}>
+        {gone ? null : <Untrusted alarm={alarm} />}
         <Marks alarm={alarm} />
         {tt(alarm.message)}
       </span>
@@ -151,8 +152,7 @@ export function AlarmRow({ row, index, current, selected, onPoint, onSelect, onA
         {alarm.unit}
       </span>
       <span role="gridcell">
-        <b class="letter">{gone ? 'A' : alarm.letter}</b> {t(`letterShort.${gone ? 'A' : alarm.letter}`)}{' '}
-        {gone ? null : <Untrusted alarm={alarm} />}
+        <b class="letter">{gone ? 'A' : alarm.letter}</b> {t(`letterShort.${gone ? 'A' : alarm.letter}`)}
       </span>
       <span role="gridcell" class="cell-number num">
         <Age raised={raised} />

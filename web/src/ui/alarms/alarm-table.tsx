@@ -17,7 +17,8 @@ import { useHeldRows } from './use-held-rows.ts';
 
 interface Props {
   readonly alarms: readonly Alarm[];
-  readonly tab: 'active' | 'unacked' | 'confirm';
+  /** What is said where there is none. */
+  readonly empty: string;
 }
 
 const HEADS = [
@@ -106,7 +107,7 @@ function useScroll(headPx: number) {
   return { box, view };
 }
 
-export function AlarmTable({ alarms, tab }: Props) {
+export function AlarmTable({ alarms, empty }: Props) {
   const [order, setOrder] = useState<AlarmOrder>('urgency');
   const [cursor, setCursor] = useState(0);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -292,7 +293,7 @@ export function AlarmTable({ alarms, tab }: Props) {
           ))}
           <div style={{ height: `${window.below}px` }} />
         </div>
-        {rows.length === 0 ? <p class="page-note">{t(`alarms.empty.${tab}`)}</p> : null}
+        {rows.length === 0 ? <p class="page-note">{empty}</p> : null}
       </div>
       {critical.length === 0 ? null : (
         <CriticalStep

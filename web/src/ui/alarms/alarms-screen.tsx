@@ -152,7 +152,9 @@ function UntrustedList({ at }: { readonly at: AlarmsRoute }) {
   const { value: list, failed } = useEvery(loadUntrusted, UNTRUSTED_MS, '');
   if (failed !== '') return <p class="page-note fault">{failed}</p>;
   if (list === null) return <p class="page-note">{t('app.loading')}</p>;
-  return <HiddenList alarms={list.map(completeAlarm).filter((a) => passes(a, at))} tab="untrusted" />;
+  const shown = list.map(completeAlarm).filter((a) => passes(a, at));
+  const empty = t(list.length > 0 ? 'settings.empty' : 'alarms.empty.untrusted');
+  return <HiddenList alarms={shown} tab="untrusted" empty={empty} />;
 }
 
 function Body({ at, inList }: { readonly at: AlarmsRoute; readonly inList: readonly Alarm[] }) {
@@ -160,11 +162,13 @@ function Body({ at, inList }: { readonly at: AlarmsRoute; readonly inList: reado
   if (at.tab === 'history') return <History at={at} />;
   if (at.tab === 'untrusted') return <UntrustedList at={at} />;
   if (!alarmsLoaded.value) return <p class="page-note">{t('app.loading')}</p>;
+  // That nothing matches must not look like nothing being there.
+  const empty = t(inList.length > 0 ? 'settings.empty' : `alarms.empty.${at.tab}`);
   if (at.tab === 'active' || at.tab === 'unacked' || at.tab === 'confirm') {
     const { site, area, position, priority, state, q, tab } = at;
-    return <AlarmTable key={[tab, site, area, position, priority, state, q].join('|')} alarms={shown} tab={tab} />;
+    return <AlarmTable key={[tab, site, area, position, priority, state, q].join('|')} alarms={shown} empty={empty} />;
   }
-  return <HiddenList alarms={shown} tab={at.tab} />;
+  return <HiddenList alarms={shown} tab={at.tab} empty={empty} />;
 }
 
 const NO_ALARMS: readonly Alarm[] = [];

@@ -32,7 +32,7 @@ function Pareto({ lines }: { readonly lines: readonly ParetoLine[] }) {
   return (
     <svg
       class="pareto"
-      viewBox={`-${AXIS * 2} -8 ${WIDTH + AXIS * 2 + 8} ${HEIGHT + 16}`}
+      viewBox={`-${AXIS * 2} -8 ${WIDTH + AXIS * 4} ${HEIGHT + 16}`}
       role="img"
       aria-label={t('actors.pareto')}
     >
@@ -41,6 +41,9 @@ function Pareto({ lines }: { readonly lines: readonly ParetoLine[] }) {
         <g key={share}>
           <path class="pareto-grid" d={`M0 ${y(share)}h${WIDTH}`} />
           <text x={-4} y={y(share) + 4}>
+            {Math.round((highest * share) / 100)}
+          </text>
+          <text class="pareto-right" x={WIDTH + 4} y={y(share) + 4}>
             {share} %
           </text>
         </g>

@@ -154,14 +154,21 @@ function End({ alarm, tab }: { readonly alarm: Alarm; readonly tab: HiddenTab })
   );
 }
 
+interface Props {
+  readonly alarms: readonly Alarm[];
+  readonly tab: HiddenTab;
+  /** What is said where there is none. */
+  readonly empty: string;
+}
+
 /** Alarms that are not in the alarm list, with why not; what is beneath is always said. */
-export function HiddenList({ alarms, tab }: { readonly alarms: readonly Alarm[]; readonly tab: HiddenTab }) {
+export function HiddenList({ alarms, tab, empty }: Props) {
   const columns = columnsOf(tab);
   const sorted =
     tab === 'shelved'
       ? [...alarms].sort((a, b) => (a.shelved?.until ?? '9').localeCompare(b.shelved?.until ?? '9'))
       : sortAlarms(alarms, 'urgency');
-  if (alarms.length === 0) return <p class="page-note">{t(`alarms.empty.${tab}`)}</p>;
+  if (alarms.length === 0) return <p class="page-note">{empty}</p>;
   return (
     <div class="panel scroll" data-testid={`list-${tab}`}>
       <table class="table">
@@ -187,7 +194,7 @@ export function HiddenList({ alarms, tab }: { readonly alarms: readonly Alarm[];
             <tr key={a.name} data-testid={`alarm-row-${a.name}`} data-letter={a.letter}>
               <td class="cell-sym">
                 <span class="sym-pair">
-                  <AlarmSymbol priority={a.priority} letter={a.base === 'A' ? 'C' : a.base} size={16} />
+                  <AlarmSymbol priority={a.priority} letter={a.base} size={16} />
                   {a.letter >= 'G' ? <AlarmSymbol priority={a.priority} letter={a.letter} size={14} /> : null}
                 </span>
               </td>

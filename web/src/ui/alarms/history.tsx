@@ -34,7 +34,7 @@ function RecordRow({ record }: { readonly record: AlarmRecord }) {
   const tag = setting?.tag === undefined ? undefined : tags.value.get(setting.tag);
   const number = (n: number | null) => (n === null ? '' : formatNumber(n, tag?.decimals ?? 2));
   const known = parseTime(record.at);
-  const letter = isLetter(record.to) && record.to !== 'A' && record.to !== 'B' ? record.to : 'C';
+  const letter = isLetter(record.to) ? record.to : 'A';
   const { alarm } = record;
   return (
     <tr

@@ -5,7 +5,7 @@ import { ALARMS, trendAround, trendOf } from '../../model/route.ts';
 import type { Alarm, AlarmDetail, AlarmDo, AlarmRecord, Text, Why } from '../../model/types.ts';
 import { whyLine } from '../../model/why.ts';
 import { wordsOf } from '../../state/action.ts';
-import { alarmNow } from '../../state/alarms.ts';
+import { alarmNow, noteOf } from '../../state/alarms.ts';
 import { second, serverNow } from '../../state/clock.ts';
 import { detailOf } from '../../state/dock.ts';
 import { get, isAbort } from '../../state/http.ts';
@@ -173,21 +173,21 @@ function factsOf(a: Alarm): readonly (readonly [label: string, value: ComponentC
     [t('facts.confirm'), flag(a.confirm_due)],
     [t('facts.pending'), flag(a.pending)],
     [t('facts.ring'), flag(a.ring)],
-    [t('marks.first'), flag(a.first)],
-    [t('marks.chatter'), flag(a.chatter)],
+    [t('facts.first'), flag(a.first)],
+    [t('facts.chatter'), flag(a.chatter)],
     [t('facts.position'), a.position === '' ? NONE : a.position],
     [t('facts.class'), a.class === '' ? NONE : a.class],
   ];
   if (a.shelved !== null) {
     const { until, by, reason, one_shot } = a.shelved;
     const end = `${time(until)}${one_shot ? ` (${t('shelve.oneShot')})` : ''}`;
-    facts.push([t('letter.G'), `${by}: ${reason} → ${end}`]);
+    facts.push([t('counts.shelved'), `${by}: ${reason} → ${end}`]);
   }
   if (a.out_of_service !== null) {
     const { since, by, reason } = a.out_of_service;
-    facts.push([t('letter.I'), `${by} ${time(since)}: ${reason}`]);
+    facts.push([t('counts.oos'), `${by} ${time(since)}: ${reason}`]);
   }
-  if (a.suppressed_by.length > 0) facts.push([t('letter.H'), a.suppressed_by.join(', ')]);
+  if (a.suppressed_by.length > 0) facts.push([t('counts.suppressed'), a.suppressed_by.join(', ')]);
   if (a.accumulated !== null) facts.push([t('facts.accumulated'), formatNumber(a.accumulated, 2)]);
   return facts;
 }
@@ -315,9 +315,11 @@ function Head({ alarm }: { readonly alarm: Alarm }) {
   const decimals = tag?.decimals ?? 2;
   const trend =
     tag === undefined ? null : raised === null ? trendOf([tag.name]) : trendAround([tag.name], raised, serverNow());
+  const note = noteOf(alarm);
   return (
     <>
       <p class="detail-message">{tt(alarm.message)}</p>
+      {note === null ? null : <p class="fault">{note}</p>}
       <p>
         <b>{t(`letter.${alarm.letter}`)}</b> <Untrusted alarm={alarm} /> <Marks alarm={alarm} />
       </p>

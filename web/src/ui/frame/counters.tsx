@@ -6,7 +6,6 @@ import { lang, t } from '../../state/prefs.ts';
 import { Go } from '../go.tsx';
 
 const COUNTERS = [
-  ['active', 'active'],
   ['shelved', 'shelved'],
   ['suppressed', 'suppressed'],
   ['oos', 'oos'],
