@@ -279,6 +279,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       fake.raise('S4/L_T6.high', 6.3);
       await id(page, 'alarms-fresh').waitFor();
       await id(page, 'alarm-select-S1/L_T1.high').click();
+      await page.mouse.move(5, 5);
       await row(page, 'S4/L_T6.high', 'B').waitFor();
     },
     async 'without movement what flashes is thick instead'() {

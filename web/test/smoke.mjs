@@ -32,7 +32,7 @@ async function open(viewport = { width: 1600, height: 950 }) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport, locale: 'en-GB' });
   const page = await context.newPage();
   page.setDefaultTimeout(Number(process.env.TIMEOUT_MS ?? 20_000));
-  page.on('console', (message) => reports.push(`${message.type()}: ${message.text()}`));
+  page.on('console', (message) => reports.push(`${message.type()}: ${message.text()} ${message.location().url}`));
   page.on('pageerror', (error) => reports.push(`error: ${error.stack}`));
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (e) =>

@@ -350,7 +350,7 @@ export const en = {
   'counts.untrusted': 'Not trusted',
   'counts.behind': 'Journal is {age} behind',
   'counts.flood': 'ALARM FLOOD',
-  'counts.floodText': '{n} alarms in the last 10 minutes. Most urgent first; the rest can wait.',
+  'counts.floodText': '{n} in 10 min',
 
   'sound.blocked': 'ALARM SOUND OFF — press any key',
   'sound.blockedText': 'The browser plays nothing before a key or the mouse was pressed once.',

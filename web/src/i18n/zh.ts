@@ -350,7 +350,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'counts.untrusted': '不可信',
   'counts.behind': '日志滞后 {age}',
   'counts.flood': '报警泛滥',
-  'counts.floodText': '最近 10 分钟内 {n} 条报警。先处理最紧急的，其余可以等待。',
+  'counts.floodText': '10 分钟 {n} 条',
 
   'sound.blocked': '报警声音未开启——请按任意键',
   'sound.blockedText': '浏览器在按键或点击之前不会发声。',

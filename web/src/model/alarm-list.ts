@@ -12,9 +12,20 @@ export const isListed = (a: Alarm): boolean => a.letter !== 'A' && !isHidden(a);
 export const isActive = (base: BaseLetter): boolean => base === 'B' || base === 'C';
 export const isBaseUnacked = (base: BaseLetter): boolean => base === 'B' || base === 'D' || base === 'E';
 
-const time = (text: string | null): number => (text === null ? 0 : Date.parse(text));
+/** Sorting asks for the same time again and again; alarms are never changed, only replaced. */
+const times = new WeakMap<Alarm, number>();
+
+function raisedMs(a: Alarm): number {
+  let ms = times.get(a);
+  if (ms === undefined) {
+    ms = a.raised === null ? 0 : Date.parse(a.raised);
+    times.set(a, ms);
+  }
+  return ms;
+}
+
 const byName = (a: Alarm, b: Alarm): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-const byNewest = (a: Alarm, b: Alarm): number => time(b.raised) - time(a.raised) || byName(a, b);
+const byNewest = (a: Alarm, b: Alarm): number => raisedMs(b) - raisedMs(a) || byName(a, b);
 
 /** Unacknowledged first, then priority, then newest. */
 export function byUrgency(a: Alarm, b: Alarm): number {

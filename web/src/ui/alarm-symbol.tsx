@@ -72,8 +72,8 @@ export function AlarmSymbol({ priority, letter = 'C', untrusted = false, size = 
       </text>
       {letter === 'E' || letter === 'F' ? (
         <g class="sym-lock">
-          <path class="sym-shackle" d="M14.5 14v-2a2.5 2.5 0 0 1 5 0v2" />
-          <rect x="12.5" y="14" width="9" height="7" rx="1" />
+          <path class="sym-shackle" d="M17 14v-2a2.25 2.25 0 0 1 4.5 0v2" />
+          <rect x="15.25" y="14" width="8" height="6.5" rx="1" />
         </g>
       ) : null}
       {untrusted ? (

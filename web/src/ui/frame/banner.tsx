@@ -3,7 +3,7 @@ import { formatNumber, formatShort, parseTime } from '../../model/format.ts';
 import { ALARMS } from '../../model/route.ts';
 import { type Alarm, isBelow } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
-import { acknowledge, alarmsLoaded, pending, urgentUnacked } from '../../state/alarms.ts';
+import { acknowledge, alarmsLoaded, pending, stateCounts, urgentUnacked } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { siteTitle, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -11,6 +11,7 @@ import { may } from '../../state/session.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Marks } from '../alarms/marks.tsx';
 import { Go } from '../go.tsx';
+import { Flood } from './counters.tsx';
 
 const ROWS = 3;
 /** The key acknowledges the first line only if it has been the first for long enough to be read. */
@@ -87,6 +88,7 @@ export function Banner() {
         ))}
       </ul>
       <div class="banner-side">
+        <Flood />
         {first === undefined ? (
           <span class="banner-none">{t(alarmsLoaded.value ? 'banner.none' : 'banner.loading')}</span>
         ) : null}
@@ -95,7 +97,9 @@ export function Banner() {
             {t('banner.more', { n: more })}
           </Go>
         ) : null}
-        {first !== undefined && may('operator') ? <span class="hint">{t('banner.key')}</span> : null}
+        {first !== undefined && may('operator') && stateCounts.value?.flooded !== true ? (
+          <span class="hint">{t('banner.key')}</span>
+        ) : null}
       </div>
     </section>
   );

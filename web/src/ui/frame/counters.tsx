@@ -49,12 +49,13 @@ export function Counters() {
   );
 }
 
-export function FloodBanner() {
+/** In the alarm zone, which has one height: nothing on the screen moves when it comes, just when somebody is about to press. */
+export function Flood() {
   const counts = stateCounts.value;
   if (counts === null || !counts.flooded) return null;
   return (
     <div class="flood" role="status" data-testid="flood">
-      <strong>{t('counts.flood')}</strong> {t('counts.floodText', { n: counts.flood })}
+      <strong>{t('counts.flood')}</strong> <span class="num">{t('counts.floodText', { n: counts.flood })}</span>
     </div>
   );
 }

@@ -9,7 +9,6 @@ import { Dock } from '../dock/dock.tsx';
 import { HatchPattern } from '../level-bar.tsx';
 import { NotLive, StoreAway } from './alerts.tsx';
 import { Banner } from './banner.tsx';
-import { FloodBanner } from './counters.tsx';
 import { Help } from './help.tsx';
 import { Rail } from './rail.tsx';
 import { SoundOff } from './sound.tsx';
@@ -34,16 +33,13 @@ export function Frame({ session, children }: Props) {
     <div class={link.value.state === 'lost' ? 'frame frame-not-live' : 'frame'}>
       <TopBar session={session} />
       <Banner />
-      <div class="alerts">
-        <SoundOff />
-        <FloodBanner />
-      </div>
       <StoreAway />
       <NotLive />
       <Rail />
       <main class="work">{children}</main>
       <Dock />
       <StatusLine />
+      <SoundOff />
       <Help />
       <HatchPattern />
     </div>

@@ -5,7 +5,7 @@ import { NO_SOUND, position, t } from '../../state/prefs.ts';
 import { playTest, soundState } from '../../state/sound.ts';
 import { Icon } from '../icons.tsx';
 
-/** A browser that plays nothing yet is not a quiet plant. */
+/** A browser that plays nothing yet is not a quiet plant. It lies over the foot of the screen: the press that ends it must not move what it meant. */
 export function SoundOff() {
   if (soundState.value !== 'blocked') return null;
   return (
