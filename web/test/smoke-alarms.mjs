@@ -90,6 +90,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       });
       await status(page, 'S2/L_T2.low: shelved');
       assert.ok(actions + 1 <= 4, `${actions} presses and one word`);
+      assert.equal(await page.evaluate(() => document.activeElement?.dataset.testid), 'alarm-rows', 'the keys go on');
       await id(page, 'counter-shelved').click();
       await row(page, 'S2/L_T2.low', 'G').getByText('sensor is being cleaned').waitFor();
       await row(page, 'S2/L_T2.low')
@@ -121,6 +122,8 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
     },
     async 'an alarm that wants a comment asks for it before it is sent'(page) {
       await page.goto(`${base}/alarms?q=S3/L_T4.high`);
+      await row(page, 'S3/L_T4.high').waitFor();
+      await page.waitForTimeout(700);
       await id(page, 'alarm-ack-S3/L_T4.high').click();
       await id(page, 'request-send').click();
       await id(page, 'request-fault').waitFor();

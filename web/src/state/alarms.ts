@@ -302,6 +302,8 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
     for (const part of chunks(items, REQUESTS_MAX)) replies.push(...(await send(what, part)));
     report(what, replies);
   } catch (error) {
+    // What was answered before it broke off stands.
+    if (replies.length > 0) report(what, replies);
     say('bad', t(what === 'ack' ? 'ack.failed' : 'ask.failed', { why: wordsOf(error), what: t(`do.${what}`) }));
     if (error instanceof Problem && error.status === 422 && what === 'ack') alarmsLost();
   }
@@ -322,10 +324,10 @@ export async function acknowledge(list: readonly Alarm[], comment = ''): Promise
     say('bad', t('ack.denied', { role: roleWords() }));
     return;
   }
-  const ask = comment === '' ? list.filter((a) => wantsText('ack', a) !== null) : [];
-  const now = list.filter((a) => !ask.includes(a));
-  if (ask.length > 0) asking.value = { what: 'ack', alarms: ask };
-  if (now.length === 0 && ask.length > 0) return;
+  const wanting = comment === '' ? list.filter((a) => wantsText('ack', a) !== null) : [];
+  const now = list.filter((a) => !wanting.includes(a));
+  if (wanting.length > 0) asking.value = { what: 'ack', alarms: wanting };
+  if (now.length === 0 && wanting.length > 0) return;
   await request(
     'ack',
     now.map((a) => ({ ...ackItem(a), do: 'ack', ...(comment === '' ? {} : { comment }) })),

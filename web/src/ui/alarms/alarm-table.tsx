@@ -176,7 +176,7 @@ export function AlarmTable({ alarms, empty }: Props) {
     End: () => move(rows.length - 1),
     ' ': ackCurrent,
     a: ackCurrent,
-    A: () => ackMany(visible.map((row) => row.alarm)),
+    'shift a': () => ackMany(visible.map((row) => row.alarm)),
     x: () => current !== undefined && onSelect(current.alarm.name),
     Enter: () => current !== undefined && openDetail(current.alarm.name),
     h: () => current !== undefined && openDetail(current.alarm.name),
@@ -193,7 +193,9 @@ export function AlarmTable({ alarms, empty }: Props) {
     },
   };
   const onKey = (event: KeyboardEvent) => {
-    const action = keys[event.key];
+    // By the keys that are down, not by the letter: with Caps Lock on, A is still one row.
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const action = keys[event.shiftKey && key === 'a' ? 'shift a' : key];
     if (action === undefined || event.ctrlKey || event.metaKey || event.altKey || event.target !== box.current) return;
     event.preventDefault();
     hold('keys');

@@ -6,6 +6,7 @@ import { formatRest, restS } from '../../model/shelf.ts';
 import type { Alarm, AlarmDo, AlarmRecord, AlarmRecordKind } from '../../model/types.ts';
 import { second, serverNow } from '../../state/clock.ts';
 import { openDetail } from '../../state/dock.ts';
+import { whenFree } from '../../state/history.ts';
 import { get } from '../../state/http.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
@@ -29,7 +30,8 @@ function useRecords(alarm: Alarm, kind: AlarmRecordKind, wanted: boolean): reado
       from: new Date(serverNow() - WEEK_MS).toISOString(),
       limit: String(RECORDS),
     });
-    return (await get<{ records: readonly AlarmRecord[] }>(`/alarms/history?${query.toString()}`, signal)).records;
+    const ask = () => get<{ records: readonly AlarmRecord[] }>(`/alarms/history?${query.toString()}`, signal);
+    return (await whenFree(ask)).records;
   };
   return useEvery(load, 0, `${alarm.name} ${kind} ${alarm.changed ?? ''} ${wanted}`).value;
 }

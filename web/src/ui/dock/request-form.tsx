@@ -7,6 +7,7 @@ import type { AlarmRequest } from '../../model/types.ts';
 import { type Asking, asking, request } from '../../state/alarms.ts';
 import { second, serverNow } from '../../state/clock.ts';
 import { t } from '../../state/prefs.ts';
+import { useFocus } from '../use-focus.ts';
 
 /** The server keeps this much of a text. */
 const TEXT_MAX = 200;
@@ -90,8 +91,8 @@ function Form({ ask }: { readonly ask: Asking }) {
     if (asking.peek() === ask) asking.value = null;
   };
 
+  useFocus(field);
   useEffect(() => {
-    field.current?.focus();
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();

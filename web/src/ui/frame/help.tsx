@@ -1,7 +1,8 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { Key } from '../../i18n/en.ts';
 import { helpOpen } from '../../state/dock.ts';
 import { t } from '../../state/prefs.ts';
+import { useFocus } from '../use-focus.ts';
 
 const GROUPS: readonly (readonly [title: Key, keys: readonly (readonly [key: string, text: Key])[]])[] = [
   [
@@ -34,7 +35,7 @@ const GROUPS: readonly (readonly [title: Key, keys: readonly (readonly [key: str
 
 function Overlay() {
   const close = useRef<HTMLButtonElement>(null);
-  useEffect(() => close.current?.focus(), []);
+  useFocus(close);
   const shut = () => {
     helpOpen.value = false;
   };
