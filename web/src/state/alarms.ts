@@ -138,17 +138,20 @@ async function load(): Promise<void> {
   }
   loading = true;
   again = false;
+  let failed = false;
   try {
     await loadAll();
     alarmsLoaded.value = true;
   } catch {
-    again = true;
+    failed = true;
   }
   loading = false;
   changed = true;
   flushAlarms();
-  if ((again || book.isStale) && login.peek().state === 'in')
-    setTimeout(() => void load(), RELOAD_MS * (0.5 + Math.random()));
+  if (login.peek().state !== 'in') return;
+  // What was asked for meanwhile is loaded at once; what went wrong, after a while, and not by all browsers together.
+  if (failed || book.isStale) setTimeout(() => void load(), RELOAD_MS * (0.5 + Math.random()));
+  else if (again) void load();
 }
 
 export const alarmPosition = (): { readonly epoch: string; readonly n: number } | null => book.at;
