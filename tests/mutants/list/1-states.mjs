@@ -12,7 +12,7 @@ const condition = [
   { id: 'inclusive-ignored', old: c`(inclusive && value == limit)`, now: c`(inclusive && value > limit)`, hurts: 'an alarm that is set to "at or beyond" says nothing at the limit' },
   { id: 'deadband-end-not-strict', old: c`was_true && value > back`, now: c`was_true && value >= back`, hurts: 'an alarm does not return at limit minus deadband, as its page says' },
   { id: 'deadband-without-memory', old: c`return was_true && value > back`, now: c`return value > back`, hurts: 'values within the deadband raise, though they never were beyond the limit' },
-  { id: 'deadband-forgotten', old: c`limit->limit - limit->deadband, limit->inclusive`, now: c`limit->limit, limit->inclusive`, hurts: 'a noisy signal at its limit rings again and again' },
+  { id: 'deadband-forgotten', old: c`limit->limit, limit->limit - limit->deadband,`, now: c`limit->limit, limit->limit,`, hurts: 'a noisy signal at its limit rings again and again' },
   { id: 'low-deadband-wrong-side', old: c`-limit->limit - limit->deadband`, now: c`-limit->limit + limit->deadband`, hurts: 'low alarms flicker in their deadband' },
   { id: 'not-a-number-is-false', old: c`return TRUTH_UNKNOWN;`, now: c`return TRUTH_FALSE;`, hurts: 'a lost value returns an alarm whose cause still stands' },
 ].map((m) => ({ file: 'condition.c', ...m }));
@@ -108,7 +108,7 @@ const fsm = [
         return ALARM_E_OOS;
     }`, now: c``, hurts: 'two reasons to be hidden where one was meant' },
   { id: 'oos-without-reason', old: c`return is_empty(ask->comment) ? ALARM_E_REASON : ALARM_OK;`, now: c`return ALARM_OK;`, hurts: 'nobody knows why an alarm has been away for a year' },
-  { id: 'returned-keeps-latch-fact', old: c`        return (uint16_t)((kept & ~(unsigned)FACT_LATCHED) | FACT_ENABLED | FACT_ACKED);`, now: c`        return (uint16_t)(kept | FACT_ENABLED | FACT_ACKED);`, hurts: 'a reset does not release the latch' },
+  { id: 'returned-keeps-latch-fact', old: c`        return (uint16_t)((kept & ~(unsigned)FACT_LATCHED) | FACT_ENABLED | FACT_ACKED);`, now: c`        return (uint16_t)(kept | FACT_ENABLED | FACT_ACKED);`, equivalent: 'core_transit takes the latch away with the reset, and no other way to normal begins latched' },
 ].map((m) => ({ file: 'alarm_fsm.c', ...m }));
 
 const letters = [

@@ -64,9 +64,6 @@ const alarms = [
 const facts = [
   { id: 'journal-time-falls', old: c`return core->now_us > core->journal_at_us ? core->now_us : core->journal_at_us;`, now: c`return core->now_us;`, hurts: 'after the clock was set back the journal is out of order' },
   { id: 'first-mark-kept-in-normal', old: c`    a->bits = is_normal(facts) ? a->bits & (uint8_t)~BIT_FIRST : a->bits;`, now: c``, hurts: 'the mark of the first one stands on an alarm that is long over' },
-  { id: 'group-first-not-forgotten', old: c`        if (is_normal(facts) && g->first == alarm) {
-            g->first = MODEL_NONE;
-        }`, now: c``, hurts: 'an alarm that is over is compared with those of the next trip' },
   { id: 'first-out-from-not-normal', old: c`g->not_normal == 1; /* itself, by now */`, now: c`g->not_normal <= 2;`, hurts: 'the second one is shown as the cause of the trip' },
   { id: 'first-out-tie-takes-the-mark', old: c`src_us < g->first_src_us &&`, now: c`src_us <= g->first_src_us &&`, hurts: 'of two of the same moment the later arrival is shown as the cause' },
   { id: 'first-out-window-open', old: c`core->now_us - g->first_at_us <= CORE_FIRST_OUT_US;`, now: c`true;`, hurts: 'the mark of the first one changes hours later' },
@@ -154,7 +151,7 @@ const facts = [
   { id: 'reannounce-stopped-by-ack', old: c`more->realarm_us > 0 && waits && alarm_letter_active(shown), d->called_us`, now: c`more->realarm_us > 0 && waits && shown == ALARM_UNACKED, d->called_us`, hurts: 'an alarm that was acknowledged and forgotten is never announced again' },
   { id: 'reannounce-from-raise', old: c`alarm_letter_active(shown), d->called_us + more->realarm_us);`, now: c`alarm_letter_active(shown), d->raised_at_us + more->realarm_us);`, hurts: 'it is announced once, or without a break' },
   { id: 'escalation-from-call', old: c`               d->raised_at_us + more->escalate_us);`, now: c`               d->called_us + more->escalate_us);`, hurts: 'an alarm that is announced again and again never rises' },
-  { id: 'escalates-downwards', old: c`                   more->escalate_priority < a->priority,`, now: c`                   true,`, hurts: 'an alarm that is critical by now falls to what its escalation once was' },
+  { id: 'escalates-downwards', old: c`                   more->escalate_priority < a->priority,`, now: c`                   true,`, equivalent: 'the configuration refuses an escalation that is no rise, and one that has risen does not rise again' },
   { id: 'notification-reannounced', old: c`more->realarm_us > 0 && waits && alarm_letter_active(shown)`, now: c`more->realarm_us > 0 && alarm_letter_active(shown)`, hurts: 'the server dies: a notification is not announced again' },
   { id: 'timer-not-disarmed', old: c`    if (!wanted) {
         timer_disarm(&core->timers, timer);
