@@ -206,11 +206,10 @@ static const struct {
     const char *kind;
     const char *name;
     const char *prio;
-    const char *above; /* next level */
-} limit_alarms[] = {{"hh", "high", "limits.hh", "critical", NULL},
-                    {"h", "high", "limits.h", "high", "limits.hh"},
-                    {"ll", "low", "limits.ll", "critical", NULL},
-                    {"l", "low", "limits.l", "high", "limits.ll"}};
+} limit_alarms[] = {{"hh", "high", "limits.hh", "critical"},
+                    {"h", "high", "limits.h", "high"},
+                    {"ll", "low", "limits.ll", "critical"},
+                    {"l", "low", "limits.l", "high"}};
 enum { LIMIT_ALARMS = sizeof limit_alarms / sizeof limit_alarms[0] };
 
 static const char *add_limits(struct case_setup *s, const struct case_line *line, uint32_t from,
@@ -241,10 +240,7 @@ static const char *add_limits(struct case_setup *s, const struct case_line *line
             case_setup_set(s, def, "tag", "limits");
             case_setup_set(s, def, "limit", limit[k]);
             case_setup_set(s, def, "prio", limit_alarms[k].prio);
-            const char *above = limit_alarms[k].above;
-            if (above != NULL && case_setup_find(s, CASE_ITEM_ALARM, above) != NULL) {
-                case_setup_set(s, def, "hidden_by", above); /* that is how it is told which is the higher */
-            }
+            case_setup_set(s, def, "level", limit_alarms[k].key);
             if (db != NULL) {
                 case_setup_set(s, def, "db", db);
             }

@@ -125,7 +125,6 @@ static void begin(struct case_run *run, const struct case_parts *parts) {
     case_new_core(run, NULL);
     for (uint32_t g = 0; g < run->setup.n_gateways; g++) {
         case_link(run, g, true);
-        case_backlog_end(run, g, run->now_us); /* nothing is stored from before the case */
     }
     run->line = NULL;
 }
