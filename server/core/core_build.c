@@ -160,9 +160,9 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Suppressors that the configuration may set at once, and those that people add. */
-static uint32_t suppressors_max(const struct model *m) {
-    uint32_t n = smaller(CORE_SUPPRESSORS_MAX, SUPPRESSORS_BY_HAND * m->n_alarms);
+/* Suppressors that the configuration may set at once. */
+static uint32_t suppressors_configured(const struct model *m) {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_more; i++) {
         n += (m->more[i].suppress_program != MODEL_NONE ? 1U : 0U) +
              (m->more[i].hidden_by != MODEL_NONE ? 1U : 0U) + m->more[i].n_groups;
@@ -198,7 +198,8 @@ static bool allocate_rules(struct core *core) {
 }
 
 static bool allocate_notes(struct core *core) {
-    uint32_t n_suppressors = suppressors_max(core->model);
+    core->by_hand_max = smaller(CORE_SUPPRESSORS_MAX, SUPPRESSORS_BY_HAND * core->model->n_alarms);
+    uint32_t n_suppressors = core->by_hand_max + suppressors_configured(core->model);
     core->names_max = 3 + core->model->n_groups + CORE_NAMES_MAX;
     CHECK(core->names_max <= UINT16_MAX);
     core->names = table(core->names_max, sizeof *core->names);
@@ -210,6 +211,8 @@ static bool allocate_notes(struct core *core) {
         return false;
     }
     core->n_names = 1;
+    (void)core_name(core, ALARM_SOURCE_RULE); /* whatever people are called: there is room for these */
+    (void)core_name(core, ALARM_SOURCE_HIGHER);
     for (uint32_t i = 0; i < n_notes; i++) {
         core->free_notes[i] = n_notes - i;
     }

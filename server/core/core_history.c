@@ -140,12 +140,14 @@ void core_history_judge(struct core *core, uint32_t alarm, uint32_t gateway, int
 /* False if the sample says nothing new: it was seen before the line broke, or is of another gateway. */
 static bool take(struct core *core, uint32_t gateway, const struct sample *sample) {
     struct shadow_tag *s = &core->shadow_tags[sample->tag];
+    int64_t t_us = message_time(sample->t_us, core->now_us);
     if (core->model->tags[sample->tag].gateway != gateway ||
-        (s->seen && (sample->t_us < s->t_us || (sample->t_us == s->t_us && sample->value == s->value)))) {
+        (s->seen && (t_us < s->t_us || (t_us == s->t_us && sample->value == s->value)))) {
         return false;
     }
+    core->suspect = core->suspect || t_us < sample->t_us;
     s->seen = true;
-    s->t_us = sample->t_us;
+    s->t_us = t_us;
     s->quality = sample->quality;
     if ((sample->quality & QUALITY_NO_VALUE) == 0 && !isfinite(sample->value)) {
         s->quality = quality_worse(sample->quality, QUALITY_BAD | QUALITY_NO_VALUE | REASON_SENSOR);
@@ -171,7 +173,7 @@ static void tick_until(struct core *core, uint32_t gateway, int64_t until_us,
 
 static void apply_group(struct core *core, uint32_t gateway, const struct sample *v, const uint32_t *order,
                         uint32_t n, const struct effect_sink *sink) {
-    int64_t ts_us = v[order[0]].t_us;
+    int64_t ts_us = message_time(v[order[0]].t_us, core->now_us);
     tick_until(core, gateway, ts_us, sink);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t tag = v[order[i]].tag;
@@ -183,6 +185,7 @@ static void apply_group(struct core *core, uint32_t gateway, const struct sample
         }
     }
     core_rules_history(core, gateway, ts_us, sink);
+    core->suspect = false;
 }
 
 void core_history_message(struct core *core, const struct event *event, const struct effect_sink *sink) {
@@ -200,8 +203,9 @@ void core_history_message(struct core *core, const struct event *event, const st
         uint32_t n = left < MESSAGE_ORDER_MAX ? left : MESSAGE_ORDER_MAX;
         const uint32_t *order = message_order_sort(&core->order, v + done, n, core->now_us);
         for (uint32_t first = 0; first < n;) {
+            int64_t ts_us = message_time(v[done + order[first]].t_us, core->now_us);
             uint32_t end = first + 1;
-            while (end < n && v[done + order[end]].t_us == v[done + order[first]].t_us) {
+            while (end < n && message_time(v[done + order[end]].t_us, core->now_us) == ts_us) {
                 end++;
             }
             apply_group(core, gateway, v + done, order + first, end - first, sink);
@@ -231,6 +235,7 @@ void core_history_end(struct core *core, uint32_t gateway, int64_t te_us, const 
     if (!core->gateways[gateway].shadowed) {
         return;
     }
+    te_us = message_time(te_us, core->now_us);
     tick_until(core, gateway, te_us, sink);
     core->gateways[gateway].shadowed = false;
     for (uint32_t i = tags->first[gateway]; i < tags->first[gateway + 1]; i++) {

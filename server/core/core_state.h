@@ -210,6 +210,8 @@ struct core {
     uint32_t n_free_notes;
     struct suppressor *suppressors; /* [0] is not used */
     uint32_t free_suppressor;
+    uint32_t n_by_hand; /* suppressors that are not the configuration's: they leave room for those */
+    uint32_t by_hand_max;
 
     struct timer_queue timers;
     struct timer_queue ticks; /* by program: next whole second at which it can change by itself */
