@@ -97,6 +97,8 @@ static void do_line(struct case_run *run, const struct case_line *line) {
     }
     if (strcmp(verb, "check") == 0) {
         case_check(run, line);
+    } else if (strcmp(verb, "counts") == 0) {
+        case_counts(run, line);
     } else if (strcmp(verb, "config") == 0) {
         case_config(run, line);
     } else if (strcmp(verb, "remove") == 0) {
