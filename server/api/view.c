@@ -80,31 +80,9 @@ struct slice view_body_name(struct slice body, const char *key) {
 
 /* --- an alarm */
 
-static bool gathers(const struct model_alarm *cfg) {
-    return cfg->kind == ALARM_RUNTIME || cfg->kind == ALARM_TOTAL || cfg->kind == ALARM_CUSUM ||
-           cfg->kind == ALARM_CUSUM_LOW;
-}
-
 /* Inside, time is microseconds; people count running hours by seconds. */
 static double shown_amount(const struct model_alarm *cfg, double amount) {
     return cfg->kind == ALARM_RUNTIME ? amount / 1e6 : amount;
-}
-
-static double accumulated(const struct core *core, const struct model_alarm *cfg) {
-    enum { AT_ONCE = 256 };
-    struct alarm_accumulator v[AT_ONCE];
-    uint32_t first = 0;
-    uint32_t n = gathers(cfg) ? AT_ONCE : 0;
-    while (n == AT_ONCE) {
-        n = core_accumulators(core, first, v, AT_ONCE);
-        for (uint32_t i = 0; i < n; i++) {
-            if (v[i].alarm_key == cfg->key) {
-                return shown_amount(cfg, v[i].amount);
-            }
-        }
-        first += n;
-    }
-    return (double)NAN;
 }
 
 /* "by" and "reason" are null when there was no room to remember them: the journal has them. */
@@ -181,7 +159,7 @@ static void write_numbers(struct buf *out, const struct core *core, uint32_t ala
     } else {
         view_string(out, "unit", cfg->tag == MODEL_NONE ? slice_str("") : m->tags[cfg->tag].unit);
     }
-    key_number(out, "accumulated", accumulated(core, cfg));
+    key_number(out, "accumulated", shown_amount(cfg, core_alarm_accumulated(core, alarm)));
 }
 
 static void write_rules(struct buf *out, const struct model *m, uint32_t alarm) {

@@ -102,8 +102,6 @@ static uint32_t other_tag(struct making *k, const char *field, struct slice name
 /* Which types of tags a kind can watch. */
 static bool fits_type(enum alarm_kind kind, enum tag_type type) {
     switch (kind) {
-    case ALARM_HIGH:
-    case ALARM_LOW:
     case ALARM_CHANGE:
     case ALARM_STALE:
     case ALARM_QUALITY:
@@ -113,6 +111,8 @@ static bool fits_type(enum alarm_kind kind, enum tag_type type) {
         return type != TAG_FLOAT;
     case ALARM_RUNTIME:
         return type == TAG_BOOL;
+    case ALARM_HIGH:
+    case ALARM_LOW:
     case ALARM_DEV:
     case ALARM_ROC:
     case ALARM_TOTAL:

@@ -129,10 +129,10 @@ struct alarm_accumulator {
     double amount;
 };
 
-/* What was durable. Records of the journal in order of seq: the whole of it, or for each alarm the newest one and
- * beside it the newest RAISE or RERAISE, and of those since its newest DISABLE, ENABLE or REMOVE the newest ACK, the
- * newest with RECORD_AUTO, the newest SHELVE and OOS_ON, and each SUPPRESS that no UNSUPPRESS of the same source
- * followed. The journal's highest seq; the newest checkpoint of each accumulator. */
+/* What was durable. Records of the journal in order of seq: the whole of it, or for each alarm the newest one
+ * and beside it the newest RAISE or RERAISE, and of those since its newest DISABLE, ENABLE or REMOVE the
+ * newest ACK, the newest with RECORD_AUTO, the newest SHELVE and OOS_ON, and each SUPPRESS that no UNSUPPRESS
+ * of the same source followed. The journal's highest seq; the newest checkpoint of each accumulator. */
 struct core_restore {
     const struct alarm_record *records;
     size_t n;
@@ -202,6 +202,8 @@ uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret
  * returns how many. To be stored every 10 s and at every change of an accumulator's input. */
 uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
                            uint32_t max);
+/* What it has gathered as of now (see struct alarm_accumulator); NaN of a kind that gathers nothing. */
+double core_alarm_accumulated(const struct core *core, uint32_t alarm);
 /* What the configuration costs: rules and alarms that one sample of this tag makes the core look at. */
 uint32_t core_tag_cost(const struct core *core, uint32_t tag);
 bool core_link_up(const struct core *core, uint32_t gateway, int64_t *ret_since_us);

@@ -232,6 +232,7 @@ void core_alarms_settle(struct core *core, const struct effect_sink *sink) {
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         settle_enabled(core, i, sink);
     }
+    core_rules_settle(core);
     core_suppress_settle(core, sink);
     evaluate_all(core, sink);
     core->unsettled = false;

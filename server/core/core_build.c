@@ -158,13 +158,15 @@ static bool allocate_rules(struct core *core) {
     core->evaluated_us = table(n, sizeof *core->evaluated_us);
     core->history_us = table(n, sizeof *core->history_us);
     core->program_dirty = table(n, sizeof *core->program_dirty);
+    core->program_seen = table(n, sizeof *core->program_seen);
     core->dirty_suppress.v = table(n, sizeof *core->dirty_suppress.v);
     core->calculations.v = table(m->n_calculated, sizeof *core->calculations.v);
     core->selected = n > 0 ? table(m->n_tags, sizeof *core->selected) : NULL;
     core->rank = m->n_calculated > 0 ? table(m->n_tags, sizeof *core->rank) : NULL;
     if (core->users == NULL || core->evaluated_us == NULL || core->history_us == NULL ||
-        core->program_dirty == NULL || core->dirty_suppress.v == NULL || core->calculations.v == NULL ||
-        (m->n_calculated > 0 && core->rank == NULL) || (n > 0 && core->selected == NULL)) {
+        core->program_dirty == NULL || core->program_seen == NULL || core->dirty_suppress.v == NULL ||
+        core->calculations.v == NULL || (m->n_calculated > 0 && core->rank == NULL) ||
+        (n > 0 && core->selected == NULL)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -370,30 +372,12 @@ void core_free(struct core **core) {
         return;
     }
     struct core *c = *core;
-    void *const tables[] = {c->tags,
-                            c->gateways,
-                            c->alarms,
-                            c->details,
-                            c->memos,
-                            c->groups,
-                            c->names,
-                            c->notes,
-                            c->free_notes,
-                            c->suppressors,
-                            c->users,
-                            c->evaluated_us,
-                            c->history_us,
-                            c->program_dirty,
-                            c->shadows,
-                            c->shadow_tags,
-                            c->dirty_tags.v,
-                            c->dirty_alarms.v,
-                            c->dirty_suppress.v,
-                            c->calculations.v,
-                            c->rank,
-                            c->selected,
-                            c->changed,
-                            c->past};
+    void *const tables[] = {
+        c->tags,           c->gateways,     c->alarms,       c->details,        c->memos,
+        c->groups,         c->names,        c->notes,        c->free_notes,     c->suppressors,
+        c->users,          c->evaluated_us, c->history_us,   c->program_dirty,  c->program_seen,
+        c->shadows,        c->shadow_tags,  c->dirty_tags.v, c->dirty_alarms.v, c->dirty_suppress.v,
+        c->calculations.v, c->rank,         c->selected,     c->changed,        c->past};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         free(tables[i]);
     }

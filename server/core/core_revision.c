@@ -242,6 +242,7 @@ struct passage {
     struct key_index tags;
     struct key_index alarms;
     uint32_t *new_tag; /* old index -> new index */
+    int64_t *tag_us;   /* new index: source time of the newest sample; INT64_MIN if there was none */
     bool *kept_alarm;  /* old index: it is still there */
 };
 
@@ -250,6 +251,7 @@ static void passage_done(struct passage *p) {
     key_index_done(&p->tags);
     key_index_done(&p->alarms);
     free(p->new_tag);
+    free(p->tag_us);
     free(p->kept_alarm);
 }
 
@@ -262,8 +264,9 @@ static enum status passage_init(struct passage *p, struct error *err) {
         return status;
     }
     p->new_tag = calloc((size_t)m->n_tags + 1, sizeof *p->new_tag);
+    p->tag_us = calloc((size_t)p->core->model->n_tags + 1, sizeof *p->tag_us);
     p->kept_alarm = calloc((size_t)m->n_alarms + 1, sizeof *p->kept_alarm);
-    if (p->new_tag == NULL || p->kept_alarm == NULL) {
+    if (p->new_tag == NULL || p->tag_us == NULL || p->kept_alarm == NULL) {
         return error_set(err, ERR_NOMEM, "core", "no memory to compare %u tags and %u alarms", m->n_tags,
                          m->n_alarms);
     }
@@ -475,11 +478,21 @@ static void pass_silence(const struct passage *p) {
     }
 }
 
+/* Windows that mean the same go on; new ones begin with what is there. */
 static void pass_rules(const struct passage *p) {
-    if (p->core->rules != NULL && p->old->rules != NULL) {
-        (void)rule_machine_adopt(p->core->rules, p->old->rules, p->new_tag);
-        (void)rule_machine_adopt(p->core->history, p->old->history, p->new_tag);
+    struct core *core = p->core;
+    if (core->rules == NULL) {
+        return;
     }
+    if (p->old->rules != NULL) {
+        (void)rule_machine_adopt(core->rules, p->old->rules, p->new_tag);
+        (void)rule_machine_adopt(core->history, p->old->history, p->new_tag);
+    }
+    for (uint32_t i = 0; i < core->model->n_tags; i++) {
+        p->tag_us[i] = (core->tags[i].flags & TAG_SEEN) != 0 ? core->tags[i].t_us : INT64_MIN;
+    }
+    struct rule_reader reader = core_rules_reader(core, LENS_LIVE);
+    rule_machine_prime(core->rules, &reader, p->tag_us);
 }
 
 /* An occurrence that was escalated keeps the higher priority; a higher configured one is announced anew. */

@@ -35,14 +35,28 @@ static void arm_tick(struct core *core, uint32_t program, int64_t next_us) {
     }
 }
 
+/* A rule is about nothing before one of its inputs was seen since the start: what it would say of tags that
+ * are not known yet (bad, value_or) is no evidence. One that reads no tag is about the time, and holds at
+ * once. */
+static bool has_evidence(struct core *core, uint32_t program) {
+    const uint32_t *inputs = NULL;
+    uint32_t n = core->program_seen[program] ? 0 : rule_set_inputs(core->model->rules, program, &inputs);
+    bool seen = n == 0;
+    for (uint32_t i = 0; i < n && !seen; i++) {
+        seen = (core->tags[inputs[i]].flags & TAG_SEEN) != 0;
+    }
+    core->program_seen[program] = seen;
+    return seen;
+}
+
 struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens lens, int64_t ts_us,
                                   int64_t *ret_t_us) {
     struct rule_reader reader = core_rules_reader(core, lens);
     int64_t *newest = lens == LENS_LIVE ? &core->evaluated_us[program] : &core->history_us[program];
     *newest = ts_us > *newest ? ts_us : *newest;
     *ret_t_us = *newest;
-    if (*newest == INT64_MIN) {
-        return (struct rule_value){.known = false}; /* it was never asked before, and is not now */
+    if (*newest == INT64_MIN || (lens == LENS_LIVE && !has_evidence(core, program))) {
+        return rule_unknown();
     }
     if (lens == LENS_HISTORY) {
         return rule_machine_eval(core->history, &reader, program, *newest).value;
@@ -147,6 +161,24 @@ static void calculate(struct core *core, int64_t ts_us) {
             spread(core, tag);
         }
     }
+}
+
+void core_rules_settle(struct core *core) {
+    for (uint32_t i = 0; i < core->model->n_calculated; i++) {
+        program_dirty(core, core->model->tags[core->model->calculated[i]].program);
+    }
+    calculate(core, core->now_us);
+    for (uint32_t i = 0; i < core->dirty_tags.n; i++) {
+        uint32_t tag = core->dirty_tags.v[i];
+        core->tags[tag].flags = (uint8_t)(core->tags[tag].flags & ~TAG_DIRTY);
+    }
+    for (uint32_t i = 0; i < core->dirty_alarms.n; i++) {
+        core->alarms[core->dirty_alarms.v[i]].bits &= (uint8_t)~BIT_DIRTY;
+    }
+    for (uint32_t i = 0; i < core->dirty_suppress.n; i++) {
+        core->program_dirty[core->dirty_suppress.v[i]] = false;
+    }
+    core->dirty_tags.n = core->dirty_alarms.n = core->dirty_suppress.n = 0;
 }
 
 static int by_index(const void *left, const void *right) {

@@ -226,8 +226,9 @@ struct core {
     struct work dirty_suppress; /* programs that suppress */
     struct work calculations;   /* heap of ranks in model.calculated: lower levels first */
     bool *program_dirty;
-    bool *selected; /* tags of one gateway, while its shadow is made */
-    uint32_t *rank; /* tag -> place in model.calculated */
+    bool *program_seen; /* one of its inputs was seen since the start */
+    bool *selected;     /* tags of one gateway, while its shadow is made */
+    uint32_t *rank;     /* tag -> place in model.calculated */
 
     uint32_t *changed; /* ring of tags */
     uint32_t changed_first;
@@ -319,6 +320,8 @@ void core_tag_requiet(struct core *core, uint32_t tag);
  * in that order, each once. from_samples: there were samples, not only a loss. */
 void core_rules_propagate(struct core *core, int64_t ts_us, bool from_samples,
                           const struct effect_sink *sink);
+/* Calculated tags as of now; everything that depends on them is looked at afterwards in any case. */
+void core_rules_settle(struct core *core);
 /* All rules that can change by themselves at due_us. */
 void core_rules_tick(struct core *core, int64_t due_us, const struct effect_sink *sink);
 /* Value of a program now, at ts_us or its newest evaluation; *ret_t_us is that time. */

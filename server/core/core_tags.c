@@ -128,6 +128,9 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us) {
     struct tag_state *t = &core->tags[tag];
     uint8_t quality = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG;
+    if (!value.known && (t->flags & TAG_SEEN) == 0) {
+        return false; /* its inputs never told anything: it is as it began */
+    }
     if (value.known) {
         quality = value.uncertain ? QUALITY_UNCERTAIN : QUALITY_GOOD;
     }

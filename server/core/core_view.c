@@ -219,13 +219,24 @@ uint32_t core_tag_cost(const struct core *core, uint32_t tag) {
     return cost;
 }
 
+/* Kinds whose amount must be kept beside the journal. */
+static bool accumulates(const struct core *core, uint32_t alarm) {
+    enum alarm_kind kind = (enum alarm_kind)core->model->alarms[alarm].kind;
+    return kind == ALARM_RUNTIME || kind == ALARM_TOTAL || kind == ALARM_CUSUM || kind == ALARM_CUSUM_LOW;
+}
+
+double core_alarm_accumulated(const struct core *core, uint32_t alarm) {
+    CHECK(alarm < core->model->n_alarms);
+    return accumulates(core, alarm) ? core_gathered(core, alarm) : (double)NAN;
+}
+
 uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
                            uint32_t max) {
     uint32_t n = 0;
     uint32_t place = 0;
     for (uint32_t i = 0; i < core->n_memos && n < max; i++) {
         const struct model_alarm *m = &core->model->alarms[core->memos[i].alarm];
-        if (m->kind == ALARM_CHANGE || m->kind == ALARM_DISC || place++ < first) {
+        if (!accumulates(core, core->memos[i].alarm) || place++ < first) {
             continue;
         }
         ret[n++] = (struct alarm_accumulator){.alarm_key = m->key,

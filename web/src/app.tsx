@@ -17,6 +17,8 @@ import { SiteScreen } from './ui/site/site-screen.tsx';
 
 const TrendScreen = lazy(async () => (await import('./ui/trend/trend-screen.tsx')).TrendScreen);
 const SettingsScreen = lazy(async () => (await import('./ui/settings/settings-screen.tsx')).SettingsScreen);
+const BacktestScreen = lazy(async () => (await import('./ui/backtest/backtest-screen.tsx')).BacktestScreen);
+const KpiScreen = lazy(async () => (await import('./ui/alarms/kpi-screen.tsx')).KpiScreen);
 const RevisionsScreen = lazy(async () => (await import('./ui/settings/revisions.tsx')).RevisionsScreen);
 
 function Screen({ at }: { readonly at: Route }) {
@@ -27,6 +29,10 @@ function Screen({ at }: { readonly at: Route }) {
       return <SiteScreen key={at.site} name={at.site} />;
     case 'alarms':
       return <AlarmsScreen at={at} />;
+    case 'kpi':
+      return <KpiScreen at={at} />;
+    case 'backtest':
+      return <BacktestScreen key={at.alarm} at={at} />;
     case 'trend':
       return <TrendScreen at={at} />;
     case 'gateways':

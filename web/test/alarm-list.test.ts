@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bulkAck, bySite, chunks, countAlarms, holdRows, sortAlarms, worst } from '../src/model/alarm-list.ts';
+import {
+  ackItem,
+  bulkAck,
+  bySite,
+  chunks,
+  countAlarms,
+  hiddenMarks,
+  holdRows,
+  isListed,
+  isUnacked,
+  sortAlarms,
+  worst,
+} from '../src/model/alarm-list.ts';
+import type { AlarmLetter } from '../src/model/types.ts';
 import { alarm } from './make.ts';
 
 const at = (minute: number): string => `2026-11-24T10:${String(minute).padStart(2, '0')}:00.000000Z`;
@@ -60,15 +73,45 @@ test('an empty list is never held: the first alarm is shown at once', () => {
 test('acknowledging many leaves critical ones apart, and those that do not wait out', () => {
   const critical = alarm('S1/critical', { priority: 1, call: 4 });
   const bulk = bulkAck([...ALL, critical]);
-  assert.deepEqual(bulk.items, [
+  assert.deepEqual(bulk.items.map(ackItem), [
     { alarm: 'S1/old2', call: 1 },
     { alarm: 'S2/new2', call: 1 },
     { alarm: 'S2/back3', call: 1 },
   ]);
-  assert.deepEqual(bulk.critical, [{ alarm: 'S1/critical', call: 4 }]);
+  assert.deepEqual(bulk.critical.map(ackItem), [{ alarm: 'S1/critical', call: 4 }]);
 });
 
 test('long lists go in parts', () => {
   assert.deepEqual(chunks([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]]);
   assert.deepEqual(chunks([], 2), []);
+});
+
+test('latched alarms that nobody acknowledged wait as well; hidden ones do not, whatever is beneath', () => {
+  const waits = (letter: AlarmLetter) => isUnacked(alarm('a', { letter, base: 'B' }));
+  assert.deepEqual(
+    [...'ABCDEFGHIZ']
+      .map((l) => waits(l as AlarmLetter))
+      .map(Number)
+      .join(''),
+    '0101100000',
+  );
+  const listed = (letter: AlarmLetter) => isListed(alarm('a', { letter, base: 'B' }));
+  assert.deepEqual(
+    [...'ABCDEFGHIZ']
+      .map((l) => listed(l as AlarmLetter))
+      .map(Number)
+      .join(''),
+    '0111110000',
+  );
+});
+
+test('hidden alarms are neither counted nor the worst of a site, but are marked', () => {
+  const shelved = alarm('S1/shelved', { letter: 'G', base: 'B', priority: 1 });
+  const off = alarm('S1/off', { letter: 'Z', priority: 1 });
+  assert.equal(worst([shelved, BACK_3, off]), BACK_3);
+  assert.equal(countAlarms([shelved, off]).standing[1], 0);
+  assert.deepEqual(hiddenMarks([off, BACK_3, shelved]), [
+    ['G', [shelved]],
+    ['Z', [off]],
+  ]);
 });

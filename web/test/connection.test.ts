@@ -23,6 +23,9 @@ class Rig {
     alarmsSent: (n) => this.said.push(`sent ${n}`),
     alarmsLost: (why) => this.said.push(`lost ${why}`),
     alarmPosition: () => this.position,
+    counts: (c) => this.said.push(`counts ${c.shelved}`),
+    silenced: (position) => this.said.push(`silenced ${position ?? 'all'}`),
+    stored: (seq) => this.said.push(`stored ${seq}`),
     configChanged: () => this.said.push('config'),
     serverTime: () => undefined,
     liveChanged: (live) => this.said.push(live ? 'live' : 'not live'),
@@ -270,4 +273,18 @@ test('what is not of this protocol is reported, and the link stays', () => {
   rig.connection.received('{"op":"??"}');
   assert.ok(rig.said.some((text) => text.startsWith('error ')));
   assert.equal(rig.connection.live, true);
+});
+
+test('counts, silence and how far the journal is stored are passed on', () => {
+  const rig = new Rig();
+  rig.connection.start();
+  rig.connection.opened();
+  rig.frame({ op: 'hello', e: 'e', n: 0, T: 1, build: 'b', user: 'u', role: 'operator' });
+  rig.said.length = 0;
+  rig.frame({ op: 'hb', T: 1, n: [0, 0], j: 41 });
+  rig.frame({ op: 'silence', position: null });
+  rig.frame({ op: 'silence', position: 'main' });
+  const none = { active: 0, suppressed: 0, oos: 0, disabled: 0, untrusted: 0, flood: 0 };
+  rig.frame({ op: 'counts', unacked: [0, 0, 0, 0, 0], shelved: 2, flooded: false, ...none });
+  assert.deepEqual(rig.said, ['stored 41', 'sent 0', 'silenced all', 'silenced main', 'counts 2']);
 });

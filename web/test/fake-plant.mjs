@@ -44,6 +44,8 @@ export const sites = STATIONS.map(({ name, area, title, tanks, pumps }) => ({
   area,
   title,
   kind: 'pump_station',
+  position: area === 'North' ? 'main' : 'south',
+  tz: 'UTC',
   gateways: [`gw-${name.toLowerCase()}`],
   tags: tanks.length + 3 * pumps.length + 2,
   revision: 1,
@@ -126,6 +128,25 @@ const setting = (t, kind, limit, priority, en, zh) => ({
   revision: 1,
 });
 
+/** What makes single alarms different, and the texts of those that are rationalised. */
+const SPECIAL = {
+  'S1/L_T1.high': {
+    class: 'overflow',
+    shelvable: false,
+    severity: 'severe',
+    time_to_act_s: 900,
+    cause: text('Inflow is larger than the pumps take away, or a pump has failed.', '进水量大于排水能力，或水泵故障。'),
+    consequence: text('The tank overflows into the street.', '水箱溢流至街道。'),
+    action: text(
+      'Start the standby pump; if that is not enough, throttle the inflow valve.',
+      '启动备用泵；若仍不足，调小进水阀。',
+    ),
+    reviewed_by: 'engineer',
+    reviewed_on: '2026-05-04',
+  },
+  'S3/L_T4.high': { comment: true },
+};
+
 export const settings = [
   ...tags
     .filter((t) => t.role === 'level')
@@ -136,6 +157,13 @@ export const settings = [
   ...tags
     .filter((t) => t.role === 'discharge_pressure')
     .map((t) => setting(t, 'low', 60, 3, `${t.site}: discharge pressure low`, `${t.site}：出口压力低`)),
+  ...tags
+    .filter((t) => t.role === 'discharge_pressure' && t.site === 'S1')
+    .map((t) => ({
+      ...setting(t, 'high', 100, 2, `${t.site}: discharge pressure high, latched`, `${t.site}：出口压力高，锁存`),
+      latch: true,
+      confirm: true,
+    })),
   ...tags
     .filter((t) => t.role === 'power')
     .map((t) => setting(t, 'high', 62, 4, `${t.equipment}: draws much power`, `${t.equipment}：功率偏高`)),
@@ -150,7 +178,7 @@ export const settings = [
     message: text(`${s.name}: no link to the site`, `${s.name}：与站点通信中断`),
     revision: 1,
   })),
-];
+].map((s) => ({ ...s, ...SPECIAL[s.name] }));
 
 const POINT_MS = 60_000;
 

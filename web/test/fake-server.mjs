@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
+import { FakeAlarms, iso } from './fake-alarms.mjs';
 import * as plant from './fake-plant.mjs';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
@@ -63,12 +64,9 @@ class Refusal extends Error {
   }
 }
 
-const iso = (ms) => new Date(ms).toISOString().replace('Z', '000Z');
-
 export class FakeServer {
   constructor() {
     this.epoch = randomBytes(4).toString('hex');
-    this.seq = 100;
     this.sessions = new Map();
     this.passwords = new Map(['viewer', 'operator', 'engineer', 'admin', 'new'].map((name) => [name, 'password']));
     this.links = new Map(plant.sites.map((s) => [s.gateways[0], { up: true, since: Date.now() - 3_600_000 }]));
@@ -85,15 +83,19 @@ export class FakeServer {
         items: [{ kind: 'site', name: 'S1', before: null, after: { name: 'S1', area: 'North' } }],
       },
     ];
-    this.records = [];
-    this.alarms = new Map();
     this.clients = new Set();
     this.silent = false;
-    for (const s of this.settings) this.addAlarm(s);
+    this.core = new FakeAlarms((frame) => this.everyone((c) => this.send(c, frame)));
+    this.alarms = this.core.all;
+    for (const s of this.settings) this.core.add(s);
     this.server = createServer(certificate(), (request, response) => this.answer(request, response));
     this.sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'penstock.v1' });
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
-    this.timers = [setInterval(() => this.sendValues(), 250), setInterval(() => this.sendBeat(), 1000)];
+    this.timers = [
+      setInterval(() => this.sendValues(), 250),
+      setInterval(() => this.sendBeat(), 1000),
+      setInterval(() => this.sendCounts(), 500),
+    ];
   }
 
   async listen(port = 0) {
@@ -109,30 +111,6 @@ export class FakeServer {
   }
 
   // --- the plant
-
-  addAlarm(s) {
-    const t = s.tag === undefined ? undefined : plant.tagByName.get(s.tag);
-    this.alarms.set(s.name, {
-      name: s.name,
-      site: s.name.split('/')[0],
-      tag: s.tag ?? null,
-      gateway: s.gateway ?? t.gateway,
-      kind: s.kind,
-      priority: s.priority,
-      letter: 'A',
-      occ: 0,
-      call: 0,
-      raised: null,
-      changed: null,
-      value: null,
-      limit: s.limit ?? null,
-      unit: t?.unit ?? '',
-      message: s.message,
-      acked_by: null,
-      acked_at: null,
-      untrusted: false,
-    });
-  }
 
   live(name, now) {
     const t = plant.tagByName.get(name);
@@ -162,73 +140,17 @@ export class FakeServer {
     this.sendStatus();
   }
 
-  transition(name, kind, change, actor = null, comment = '') {
-    const a = this.alarms.get(name);
-    const from = a.letter;
-    Object.assign(a, change, { changed: iso(Date.now()) });
-    this.seq += 1;
-    const record = {
-      seq: this.seq,
-      n: a.occ,
-      alarm: name,
-      kind,
-      from,
-      to: a.letter,
-      occ: a.occ,
-      call: a.call,
-      priority: a.priority,
-      src: iso(Date.now()),
-      at: iso(Date.now()),
-      value: a.value,
-      limit: a.limit,
-      quality: 0,
-      actor,
-      comment,
-    };
-    this.records.unshift(record);
-    const frame = JSON.stringify({ op: 'alarm', n: this.seq, a: { ...a }, r: record });
-    this.everyone((c) => c.socket.send(frame));
-  }
-
-  raise(name, value = null, ago = 0) {
-    const a = this.alarms.get(name);
-    this.transition(name, a.letter === 'D' ? 'reraise' : 'raise', {
-      letter: 'B',
-      occ: a.occ + 1,
-      call: a.call + 1,
-      raised: iso(Date.now() - ago),
-      value,
-      acked_by: null,
-      acked_at: null,
-    });
+  raise(...how) {
+    this.core.raise(...how);
   }
 
   normal(name) {
-    this.transition(name, 'rtn', { letter: this.alarms.get(name).letter === 'B' ? 'D' : 'A' });
+    this.core.normal(name);
   }
 
-  ack({ alarm, call }, actor, comment) {
-    const a = this.alarms.get(alarm);
-    const result = (word) => ({
-      alarm,
-      result: word,
-      call: a?.call ?? 0,
-      acked_by: a?.acked_by ?? null,
-      acked_at: a?.acked_at ?? null,
-    });
-    if (a === undefined) return result('not_found');
-    if (a.letter === 'A') return result('not_active');
-    if (call > a.call) return result('bad_call');
-    if (call < a.call) return result('stale_call');
-    if (a.letter === 'C') return result('already');
-    this.transition(
-      alarm,
-      'ack',
-      { letter: a.letter === 'B' ? 'C' : 'A', acked_by: actor, acked_at: iso(Date.now()) },
-      actor,
-      comment,
-    );
-    return result('ok');
+  /** As somebody of that role; it need not be logged in. */
+  ask(what, alarm, more = {}, user = 'engineer') {
+    return this.core.ask({ alarm, do: what, ...more }, { user, role: user }, '');
   }
 
   // --- live
@@ -251,13 +173,14 @@ export class FakeServer {
       this.send(client, {
         op: 'hello',
         e: this.epoch,
-        n: this.seq,
+        n: this.core.seq,
         T: Date.now(),
         build: 'fake',
         user: session.user,
         role: session.role,
       });
       this.send(client, this.status());
+      this.send(client, this.core.counts());
     });
   }
 
@@ -280,7 +203,17 @@ export class FakeServer {
   }
 
   sendBeat() {
-    this.everyone((c) => this.send(c, { op: 'hb', T: Date.now(), n: [c.frames, this.seq] }));
+    const j = this.core.stored ?? this.core.seq;
+    this.everyone((c) => this.send(c, { op: 'hb', T: Date.now(), n: [c.frames, this.core.seq], j }));
+  }
+
+  /** When they have changed. */
+  sendCounts() {
+    const counts = this.core.counts();
+    const text = JSON.stringify(counts);
+    if (text === this.toldCounts || this.silent) return;
+    this.toldCounts = text;
+    this.everyone((c) => this.send(c, counts));
   }
 
   message(client, m) {
@@ -390,7 +323,22 @@ export class FakeServer {
     if (session === undefined) throw new Refusal(401, 'no_session', 'log in first: POST /api/session');
     if (path === '/session') return this.session(method, session);
     if (path === '/session/password') return this.password(session, body);
-    if (path === '/alarms/ack') return this.ackAll(session, body);
+    if (path === '/alarms/ack') {
+      const { comment } = body;
+      return this.askAll(session, { ...body, items: body.items.map((i) => ({ ...i, do: 'ack', comment })) });
+    }
+    if (path === '/alarms/requests') return this.askAll(session, body);
+    if (path === '/alarms/silence') {
+      this.core.silence(body?.position ?? null);
+      return { json: {} };
+    }
+    if (path === '/alarm' || path === '/alarm/why') return { json: this.oneAlarm(path, url.searchParams.get('name')) };
+    if (path === '/backtests' && method === 'POST') {
+      if (session.role !== 'engineer' && session.role !== 'admin')
+        throw new Refusal(403, 'denied', 'an engineer may try a change');
+      return { status: 202, json: { id: this.core.startTest(body, session.user) } };
+    }
+    if (path === '/backtest') return this.backtest(method, url.searchParams.get('id'));
     if (path.startsWith('/alarm-settings/'))
       return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
     if (path.startsWith('/tags/')) return this.samples(decodeURIComponent(path.slice(6, -8)), url);
@@ -411,15 +359,15 @@ export class FakeServer {
       case '/alarm-settings':
         return { settings: this.settings };
       case '/alarms':
-        return { epoch: this.epoch, n: this.seq, alarms: [...this.alarms.values()].filter((a) => a.letter !== 'A') };
-      case '/alarms/history': {
-        const before = Number(url.searchParams.get('before') ?? Number.MAX_SAFE_INTEGER);
-        const site = url.searchParams.get('site');
-        return {
-          records: this.records.filter((r) => r.seq < before && (site === null || r.alarm.startsWith(`${site}/`))),
-          next: null,
-        };
-      }
+        return { epoch: this.epoch, n: this.core.seq, alarms: this.core.list(url.searchParams) };
+      case '/alarms/history':
+        return this.core.history(url.searchParams);
+      case '/alarms/kpi':
+        return this.core.kpi(url.searchParams);
+      case '/alarms/bad_actors':
+        return this.core.badActors();
+      case '/backtests':
+        return { backtests: [...this.core.tests.keys()].reverse().map((id) => this.core.test(id)) };
       case '/revisions':
         return { revisions: this.revisions, next: null };
       default:
@@ -498,11 +446,28 @@ export class FakeServer {
     return { status: 204 };
   }
 
-  ackAll(session, { items, comment = '' }) {
-    if (session.role === 'viewer') throw new Refusal(403, 'denied', 'this role may not acknowledge');
-    if (this.store.state === 'away')
-      throw new Refusal(503, 'store_away', 'the database is away: nothing can be acknowledged');
-    return { json: { results: items.map((item) => this.ack(item, session.user, comment)) } };
+  askAll(session, { items, position = '' }) {
+    if (session.role === 'viewer') throw new Refusal(403, 'denied', 'this role may not do this');
+    if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away: nothing can be done');
+    return { json: { results: items.map((item) => this.core.ask(item, session, position)) } };
+  }
+
+  oneAlarm(path, name) {
+    const a = this.alarms.get(name);
+    const setting = this.settings.find((s) => s.name === name);
+    if (a === undefined || setting === undefined) throw new Refusal(404, 'not_found', `there is no alarm "${name}"`);
+    if (path === '/alarm') return this.core.detail(a, setting);
+    const live = setting.tag === undefined ? null : this.live(setting.tag, Date.now());
+    return this.core.why(a, setting, live);
+  }
+
+  backtest(method, id) {
+    if (this.core.test(id) === undefined) throw new Refusal(404, 'not_found', `there is no trial "${id}"`);
+    if (method === 'DELETE') {
+      this.core.cancelTest(id);
+      return { status: 204 };
+    }
+    return { json: this.core.test(id) };
   }
 
   samples(name, url) {
@@ -542,7 +507,7 @@ export class FakeServer {
     else if (old === undefined) this.settings.push({ ...value, revision: this.revision });
     else this.settings[i] = { ...value, revision: this.revision };
     if (value === null) this.alarms.delete(name);
-    else if (old === undefined) this.addAlarm(value);
+    else if (old === undefined) this.core.add(value);
     this.everyone((c) => this.send(c, { op: 'resync', why: 'config' }));
     return { status: create ? 201 : 200, json: { revision: this.revision }, etag: this.revision };
   }
@@ -562,12 +527,25 @@ export class FakeServer {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const fake = new FakeServer();
-  const port = await fake.listen(Number(process.argv[2] ?? 8443));
+/** Some of everything, for a look at the screens. */
+export function furnish(fake) {
   fake.raise('S1/L_T1.high', 5.92, 240_000);
   fake.raise('S4/L_T5.low', 0.61, 90_000);
   fake.raise('S2/PD.low', 58.2, 30_000);
   fake.raise('S5/P_PU10.high', 63.4, 4000);
+  fake.raise('S1/PD.high', 101, 700_000);
+  fake.normal('S1/PD.high');
+  fake.raise('S2/L_T2.low', 0.66, 800_000, { suspect: true });
+  fake.ask('shelve', 'S2/L_T2.low', { reason: 'sensor is being cleaned', duration_s: 3000 }, 'operator');
+  fake.raise('S3/PD.low', 55, 500_000);
+  fake.core.suppressBy('S3/PD.low', 'group booster-stopped');
+  fake.ask('oos', 'S3/L_T3.low', { reason: 'transmitter sent to repair, WO 4711' });
+  fake.ask('disable', 'S5/P_PU11.high', { reason: 'pump removed' });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const fake = new FakeServer();
+  const port = await fake.listen(Number(process.argv[2] ?? 8443));
+  furnish(fake);
   console.log(`https://localhost:${port}  (user operator, password "password")`);
 }

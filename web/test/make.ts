@@ -1,14 +1,13 @@
 /** Small makers for tests: what is not said is ordinary. */
+import { completeAlarm } from '../src/model/alarm-complete.ts';
 import type { AlarmEvent } from '../src/model/protocol.ts';
 import type { Alarm, AlarmRecord, Samples, Tag } from '../src/model/types.ts';
 
 export function alarm(name: string, part: Partial<Alarm> = {}): Alarm {
-  const [site = ''] = name.split('/');
-  return {
+  return completeAlarm({
     name,
-    site,
     tag: name.slice(0, name.lastIndexOf('.')),
-    gateway: `gw-${site}`,
+    gateway: `gw-${name.split('/')[0] ?? ''}`,
     kind: 'high',
     priority: 3,
     letter: 'B',
@@ -20,11 +19,8 @@ export function alarm(name: string, part: Partial<Alarm> = {}): Alarm {
     limit: 1,
     unit: 'm',
     message: { en: name, zh: name },
-    acked_by: null,
-    acked_at: null,
-    untrusted: false,
     ...part,
-  };
+  });
 }
 
 export function event(n: number, a: Alarm | null, name = a?.name ?? null): AlarmEvent {

@@ -1,15 +1,30 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ALARMS, formatRoute, PENS_MAX, parseRoute, type Route, trendOf } from '../src/model/route.ts';
+import {
+  ALARMS,
+  formatRoute,
+  KPI,
+  PENS_MAX,
+  parseRoute,
+  type Route,
+  trendAround,
+  trendOf,
+} from '../src/model/route.ts';
 
 const ROUTES: readonly (readonly [string, Route])[] = [
   ['/', { page: 'overview' }],
   ['/site/S1', { page: 'site', site: 'S1' }],
   ['/alarms', ALARMS],
+  ['/alarms?tab=history&site=S1&alarm=S1/L_T1.high', { ...ALARMS, tab: 'history', site: 'S1', alarm: 'S1/L_T1.high' }],
+  ['/alarms?area=North&position=main&state=latched', { ...ALARMS, area: 'North', position: 'main', state: 'latched' }],
+  ['/alarms?tab=history&kind=shelve&order=src', { ...ALARMS, tab: 'history', kind: 'shelve', order: 'src' }],
+  ['/kpi', KPI],
+  ['/kpi?view=actors&position=main&days=7', { ...KPI, view: 'actors', position: 'main', days: 7 }],
   [
-    '/alarms?tab=history&site=S1&alarm=S1/L_T1.high',
-    { page: 'alarms', tab: 'history', site: 'S1', priority: 0, alarm: 'S1/L_T1.high' },
+    '/kpi?from=2026-11-01T00:00:00.000Z&to=2026-11-08T00:00:00.000Z',
+    { ...KPI, from: Date.UTC(2026, 10, 1), to: Date.UTC(2026, 10, 8) },
   ],
+  ['/backtest?alarm=S1/L_T1.high&id=7', { page: 'backtest', alarm: 'S1/L_T1.high', id: '7' }],
   ['/alarms?tab=unacked&priority=2', { ...ALARMS, tab: 'unacked', priority: 2 }],
   ['/trend?tags=S1/L_T1,S1/L_T2&span=8h', trendOf(['S1/L_T1', 'S1/L_T2'])],
   [
@@ -36,7 +51,8 @@ test('what is wrong in an address falls back to what is usual', () => {
     span: '8h',
     until: null,
   });
-  assert.deepEqual(parseRoute('/alarms', '?tab=x&priority=7'), ALARMS);
+  assert.deepEqual(parseRoute('/alarms', '?tab=x&priority=7&state=Q&kind=never&order=odd'), ALARMS);
+  assert.deepEqual(parseRoute('/kpi', '?days=3&from=never'), KPI);
   assert.equal(parseRoute('/site', '').page, 'missing');
   assert.equal(parseRoute('/site/a/b', '').page, 'missing');
   assert.equal(parseRoute('/nothing', '').page, 'missing');
@@ -47,4 +63,10 @@ test('a trend has no more pens than it can show', () => {
   const many = Array.from({ length: 20 }, (_, i) => `S1/T${i}`);
   const route = parseRoute('/trend', `?tags=${many.join(',')}`);
   assert.equal(route.page === 'trend' && route.tags.length, PENS_MAX);
+});
+
+test('the trend of an alarm shows a quarter of an hour around it, and follows the present where that is not over', () => {
+  const at = Date.UTC(2026, 10, 24, 10);
+  assert.equal(trendAround(['S1/L'], at, at + 3_600_000).until, at + 900_000);
+  assert.equal(trendAround(['S1/L'], at, at + 60_000).until, null);
 });

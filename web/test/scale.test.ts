@@ -25,6 +25,7 @@ test('only limits in force are drawn', () => {
     setting({}),
     setting({ name: 'S1/L.off', enabled: false }),
     setting({ name: 'S1/L.stale', kind: 'stale' }),
+    setting({ name: 'S1/L.unit', limit: '420 cm' }),
     setting({ name: 'S1/L.low', kind: 'low', limit: 1 }),
   ]);
   assert.deepEqual(

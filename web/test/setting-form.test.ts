@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bodyOf, difference, emptyForm, faultsByField, fieldOf, formOf } from '../src/model/setting-form.ts';
+import {
+  bodyOf,
+  difference,
+  emptyForm,
+  faultsByField,
+  fieldOf,
+  formOf,
+  storedBody,
+} from '../src/model/setting-form.ts';
 import type { AlarmSetting } from '../src/model/types.ts';
 
 const SETTING: AlarmSetting = {
@@ -20,6 +28,21 @@ const SETTING: AlarmSetting = {
 test('a setting goes through the form unchanged', () => {
   const { revision: _revision, ...body } = SETTING;
   assert.deepEqual(bodyOf(formOf(SETTING)), body);
+});
+
+test('fields that the form does not show stay, and what came from the class is not written', () => {
+  const stored = { ...SETTING, cause: { en: 'inflow', zh: '' }, class: 'tanks' } as AlarmSetting;
+  assert.deepEqual(bodyOf({ ...formOf(stored), limit: '5.4' }, stored), { ...storedBody(stored), limit: 5.4 });
+  const bare: AlarmSetting = { name: 'S1/L.dev', kind: 'dev', tag: 'S1/L', limit: '4.2 m', revision: 2 };
+  assert.deepEqual(bodyOf(formOf(bare), bare), storedBody(bare));
+  assert.equal(bodyOf({ ...formOf(bare), off_delay_s: '20' }, bare)['off_delay_s'], 20);
+  const rule: AlarmSetting = { name: 'S1/x', kind: 'expr', priority: 2, revision: 2 };
+  assert.equal('tag' in bodyOf(formOf(rule), rule), false);
+});
+
+test('a limit that is another tag stays one', () => {
+  const stored = { name: 'S1/L.high', kind: 'high', tag: 'S1/L', limit_tag: 'S1/LIM', revision: 1 } as AlarmSetting;
+  assert.deepEqual(bodyOf(formOf(stored), stored), storedBody(stored));
 });
 
 test('what is left out has the default in the form', () => {

@@ -2,16 +2,18 @@
  * The alarms that are not normal, kept equal to the server's: loaded whole, then moved by numbered events. An event that is
  * missing, or another epoch, makes the book ask to be loaded again; it never guesses.
  */
+import { completeAlarm, type WireAlarm } from './alarm-complete.ts';
 import type { AlarmEvent } from './protocol.ts';
 import type { Alarm } from './types.ts';
 
 export interface AlarmSnapshot {
   readonly epoch: string;
   readonly n: number;
-  readonly alarms: readonly Alarm[];
+  readonly alarms: readonly WireAlarm[];
 }
 
-const isStanding = (a: Alarm): boolean => a.letter !== 'A' && a.letter !== 'Z';
+/** Not normal, hidden, or waiting for a confirmation: somebody may want to see it. */
+const isKept = (a: Alarm): boolean => a.letter !== 'A' || a.confirm_due;
 
 export class AlarmBook {
   private readonly alarms = new Map<string, Alarm>();
@@ -42,11 +44,24 @@ export class AlarmBook {
     this.stale = true;
   }
 
-  load(snapshot: AlarmSnapshot): void {
+  /**
+   * Takes what was asked for in several requests, one for each group of states. Each answer may be of another moment: the book stands
+   * at the earliest, and the events that were kept aside since then bring all of it to the same one.
+   */
+  load(...snapshots: readonly AlarmSnapshot[]): void {
+    const [first] = snapshots;
+    if (first === undefined) return;
     this.alarms.clear();
-    for (const alarm of snapshot.alarms) if (isStanding(alarm)) this.alarms.set(alarm.name, alarm);
-    this.position = { epoch: snapshot.epoch, n: snapshot.n };
-    this.stale = false;
+    for (const snapshot of snapshots) {
+      for (const wire of snapshot.alarms) {
+        const alarm = completeAlarm(wire);
+        if (isKept(alarm)) this.alarms.set(alarm.name, alarm);
+      }
+    }
+    this.position = { epoch: first.epoch, n: Math.min(...snapshots.map((s) => s.n)) };
+    // Answers from before and after a restart have nothing to do with each other.
+    this.stale = snapshots.some((s) => s.epoch !== first.epoch);
+    if (this.stale) return;
     const waiting = this.waiting;
     this.waiting = [];
     for (const event of waiting) this.apply(event);
@@ -65,7 +80,8 @@ export class AlarmBook {
     }
     this.position = { epoch: this.position.epoch, n: event.n };
     const name = event.a?.name ?? event.r.alarm;
-    if (event.a !== null && isStanding(event.a)) this.alarms.set(event.a.name, event.a);
+    const alarm = event.a === null ? null : completeAlarm(event.a);
+    if (alarm !== null && isKept(alarm)) this.alarms.set(alarm.name, alarm);
     else if (name !== null) this.alarms.delete(name);
   }
 

@@ -1,13 +1,31 @@
 /** Order, counts and choice of alarms: the rules of the alarm list and of the banner, without a screen. */
-import type { Alarm, Priority } from './types.ts';
+import type { Alarm, AlarmLetter, BaseLetter, Priority } from './types.ts';
 
 export const PRIORITIES: readonly Priority[] = [1, 2, 3, 4];
 
-export const isUnacked = (a: Alarm): boolean => a.letter === 'B' || a.letter === 'D';
+/** Waits for an acknowledgement, and is shown. */
+export const isUnacked = (a: Alarm): boolean => a.letter === 'B' || a.letter === 'D' || a.letter === 'E';
+/** Shelved, suppressed, out of service or disabled. */
+export const isHidden = (a: Alarm): boolean => a.letter >= 'G';
+/** In the alarm list: B to F. */
+export const isListed = (a: Alarm): boolean => a.letter !== 'A' && !isHidden(a);
+export const isActive = (base: BaseLetter): boolean => base === 'B' || base === 'C';
+export const isBaseUnacked = (base: BaseLetter): boolean => base === 'B' || base === 'D' || base === 'E';
 
-const time = (text: string | null): number => (text === null ? 0 : Date.parse(text));
+/** Sorting asks for the same time again and again; alarms are never changed, only replaced. */
+const times = new WeakMap<Alarm, number>();
+
+function raisedMs(a: Alarm): number {
+  let ms = times.get(a);
+  if (ms === undefined) {
+    ms = a.raised === null ? 0 : Date.parse(a.raised);
+    times.set(a, ms);
+  }
+  return ms;
+}
+
 const byName = (a: Alarm, b: Alarm): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-const byNewest = (a: Alarm, b: Alarm): number => time(b.raised) - time(a.raised) || byName(a, b);
+const byNewest = (a: Alarm, b: Alarm): number => raisedMs(b) - raisedMs(a) || byName(a, b);
 
 /** Unacknowledged first, then priority, then newest. */
 export function byUrgency(a: Alarm, b: Alarm): number {
@@ -29,15 +47,28 @@ export function countAlarms(alarms: Iterable<Alarm>): Counts {
   const unacked = { 1: 0, 2: 0, 3: 0, 4: 0 };
   const standing = { 1: 0, 2: 0, 3: 0, 4: 0 };
   for (const a of alarms) {
+    if (!isListed(a)) continue;
     standing[a.priority] += 1;
     if (isUnacked(a)) unacked[a.priority] += 1;
   }
   return { unacked, standing };
 }
 
-/** The one alarm that a tile shows: the most urgent. */
+/** The one alarm that a tile shows: the most urgent of those in the list. */
 export function worst(alarms: readonly Alarm[]): Alarm | undefined {
-  return alarms.reduce<Alarm | undefined>((w, a) => (w === undefined || byUrgency(a, w) < 0 ? a : w), undefined);
+  return alarms
+    .filter(isListed)
+    .reduce<Alarm | undefined>((w, a) => (w === undefined || byUrgency(a, w) < 0 ? a : w), undefined);
+}
+
+export type HiddenLetter = Extract<AlarmLetter, 'G' | 'H' | 'I' | 'Z'>;
+const HIDDEN: readonly HiddenLetter[] = ['G', 'H', 'I', 'Z'];
+
+/** How many are hidden, each way, for the small marks. Ways without any are left out. */
+export function hiddenMarks(alarms: readonly Alarm[]): readonly (readonly [HiddenLetter, readonly Alarm[]])[] {
+  return HIDDEN.map((letter) => [letter, alarms.filter((a) => a.letter === letter)] as const).filter(
+    ([, list]) => list.length > 0,
+  );
 }
 
 export function bySite(alarms: readonly Alarm[]): ReadonlyMap<string, readonly Alarm[]> {
@@ -77,6 +108,7 @@ export function holdRows(before: readonly Row[], sorted: readonly Alarm[], held:
   return { rows, fresh: sorted.filter((a) => !shown.has(a.name)).length };
 }
 
+/** An annunciation that somebody saw: what an acknowledgement names. */
 export interface AckItem {
   readonly alarm: string;
   readonly call: number;
@@ -85,22 +117,22 @@ export interface AckItem {
 export const ackItem = (a: Alarm): AckItem => ({ alarm: a.name, call: a.call });
 
 export interface BulkAck {
-  readonly items: readonly AckItem[];
+  readonly items: readonly Alarm[];
   /** Critical ones among those asked for: left out until a second step confirms them. */
-  readonly critical: readonly AckItem[];
+  readonly critical: readonly Alarm[];
 }
 
 /** What acknowledging several at once means: only those that wait, critical ones apart. */
 export function bulkAck(alarms: readonly Alarm[]): BulkAck {
   const waiting = alarms.filter(isUnacked);
   return {
-    items: waiting.filter((a) => a.priority !== 1).map(ackItem),
-    critical: waiting.filter((a) => a.priority === 1).map(ackItem),
+    items: waiting.filter((a) => a.priority !== 1),
+    critical: waiting.filter((a) => a.priority === 1),
   };
 }
 
 /** The server takes this many in one request. */
-export const ACK_MAX = 500;
+export const REQUESTS_MAX = 500;
 
 export function chunks<T>(items: readonly T[], max: number): readonly (readonly T[])[] {
   const out: T[][] = [];

@@ -6,6 +6,7 @@
  */
 import {
   type AlarmEvent,
+  type Counts,
   type Frame,
   type Hello,
   parseFrame,
@@ -47,6 +48,11 @@ export interface Sink {
   alarmsLost(why: string): void;
   /** Where the alarm list stands; null before the first load. */
   alarmPosition(): { readonly epoch: string; readonly n: number } | null;
+  counts(frame: Counts): void;
+  /** Somebody silenced a position; null: all of them. */
+  silenced(position: string | null): void;
+  /** Up to here the journal is stored. */
+  stored(seq: number): void;
   configChanged(): void;
   /** T of each frame that has one. */
   serverTime(ms: number): void;
@@ -180,7 +186,14 @@ export class Connection {
       case 'hb':
         if (this.valueFrames !== null && frame.n[0] !== this.valueFrames) this.subscribeAll();
         this.valueFrames = frame.n[0];
+        if (frame.j !== undefined) this.sink.stored(frame.j);
         this.sink.alarmsSent(frame.n[1]);
+        return;
+      case 'counts':
+        this.sink.counts(frame);
+        return;
+      case 'silence':
+        this.sink.silenced(frame.position);
         return;
       case 'error':
         this.sink.protocolError(frame.text);

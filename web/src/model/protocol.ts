@@ -1,5 +1,5 @@
 /** The live socket's frames, penstock.v1: what comes is checked here once and typed from then on. */
-import type { Alarm, AlarmRecord, Role } from './types.ts';
+import type { Alarm, AlarmRecord, Role, StateCounts } from './types.ts';
 
 export const SUBPROTOCOL = 'penstock.v1';
 
@@ -49,6 +49,16 @@ export interface Heartbeat {
   readonly op: 'hb';
   readonly T: number;
   readonly n: readonly [values: number, alarms: number];
+  /** Highest number of the journal that is stored. */
+  readonly j?: number;
+}
+/** Somebody silenced a position; null: all of them. */
+export interface Silence {
+  readonly op: 'silence';
+  readonly position: string | null;
+}
+export interface Counts extends StateCounts {
+  readonly op: 'counts';
 }
 export interface Refusal {
   readonly op: 'error';
@@ -63,7 +73,18 @@ export interface Bye {
   readonly op: 'bye';
   readonly why: string;
 }
-export type Frame = Hello | Status | Snapshot | Delta | AlarmEvent | Heartbeat | Refusal | Resync | Bye;
+export type Frame =
+  | Hello
+  | Status
+  | Snapshot
+  | Delta
+  | AlarmEvent
+  | Silence
+  | Counts
+  | Heartbeat
+  | Refusal
+  | Resync
+  | Bye;
 
 export type View = 'overview' | `site/${string}` | 'tags';
 
@@ -103,6 +124,8 @@ const isPair = (v: unknown): boolean => Array.isArray(v) && isNumber(v[0]) && is
 const isGateway = (v: unknown): boolean => Array.isArray(v) && isText(v[0]) && typeof v[1] === 'boolean';
 const isList = (v: unknown, of: (x: unknown) => boolean): boolean => Array.isArray(v) && v.every(of);
 
+const COUNTED = ['active', 'shelved', 'suppressed', 'oos', 'disabled', 'untrusted', 'flood'] as const;
+
 const CHECKS: Readonly<Record<string, (f: Fields) => boolean>> = {
   hello: (f) => isText(f['e']) && isNumber(f['n']) && isNumber(f['T']),
   status: (f) => isNumber(f['T']) && isText(f['store']) && isList(f['gateways'], isGateway),
@@ -110,7 +133,10 @@ const CHECKS: Readonly<Record<string, (f: Fields) => boolean>> = {
     isNumber(f['id']) && isNumber(f['n']) && isNumber(f['T']) && isList(f['tags'], isPair) && isList(f['v'], isValue),
   d: (f) => isNumber(f['n']) && isNumber(f['T']) && isList(f['v'], isValue),
   alarm: (f) => isNumber(f['n']) && (f['a'] === null || isAlarm(f['a'])) && isFields(f['r']),
-  hb: (f) => isNumber(f['T']) && isList(f['n'], isNumber),
+  silence: (f) => f['position'] === null || isText(f['position']),
+  counts: (f) =>
+    isList(f['unacked'], isNumber) && COUNTED.every((field) => isNumber(f[field])) && typeof f['flooded'] === 'boolean',
+  hb: (f) => isNumber(f['T']) && isList(f['n'], isNumber) && (f['j'] === undefined || isNumber(f['j'])),
   error: (f) => isNumber(f['id']) && isText(f['text']),
   resync: (f) => isText(f['why']),
   bye: (f) => isText(f['why']),

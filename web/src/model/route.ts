@@ -1,4 +1,6 @@
 /** The address is the screen's state: each route has one address, and each address one route. */
+import { type AlarmFilter, isStateChip, LIST_TABS, NO_FILTER } from './alarm-filter.ts';
+import { type AlarmRecordKind, RECORD_KINDS } from './types.ts';
 
 export const SPANS = ['10m', '1h', '4h', '8h', '24h', '3d', '7d'] as const;
 export type Span = (typeof SPANS)[number];
@@ -17,16 +19,32 @@ export const spanMs = (span: Span): number => SPAN_MS[span];
 
 export const PENS_MAX = 8;
 
-export type AlarmTab = 'active' | 'unacked' | 'history';
+export const ALARM_TABS = [...LIST_TABS, 'untrusted', 'history'] as const;
+export type AlarmTab = (typeof ALARM_TABS)[number];
 
-export interface AlarmsRoute {
+/** What is left out of a filter is '' or 0: all. */
+export interface AlarmsRoute extends AlarmFilter {
   readonly page: 'alarms';
   readonly tab: AlarmTab;
-  /** '' and 0: all of them. */
-  readonly site: string;
-  readonly priority: number;
   /** The alarm whose history is shown; '' for all. */
   readonly alarm: string;
+  /** The kind of record that the history shows; '' for all. */
+  readonly kind: AlarmRecordKind | '';
+  /** The history in the order in which the room knew, or in which it happened. */
+  readonly order: 'at' | 'src';
+}
+
+export const KPI_DAYS = [1, 7, 30, 90] as const;
+export type KpiView = 'report' | 'actors';
+
+export interface KpiRoute {
+  readonly page: 'kpi';
+  readonly view: KpiView;
+  readonly position: string;
+  /** Length of the period that ends now, unless both ends are given. */
+  readonly days: number;
+  readonly from: number | null;
+  readonly to: number | null;
 }
 
 export interface TrendRoute {
@@ -41,7 +59,9 @@ export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'site'; readonly site: string }
   | AlarmsRoute
+  | KpiRoute
   | TrendRoute
+  | { readonly page: 'backtest'; readonly alarm: string; readonly id: string }
   | { readonly page: 'gateways' }
   | { readonly page: 'settings'; readonly q: string }
   | { readonly page: 'revisions' }
@@ -50,26 +70,49 @@ export type Route =
 const isSpan = (text: string | null): text is Span => SPANS.some((s) => s === text);
 
 function alarmsRoute(query: URLSearchParams): AlarmsRoute {
-  const tab = query.get('tab');
+  const text = (key: string): string => query.get(key) ?? '';
   const priority = Number(query.get('priority') ?? 0);
+  const state = text('state');
   return {
     page: 'alarms',
-    tab: tab === 'unacked' || tab === 'history' ? tab : 'active',
-    site: query.get('site') ?? '',
+    tab: ALARM_TABS.find((tab) => tab === query.get('tab')) ?? 'active',
+    site: text('site'),
+    area: text('area'),
+    position: text('position'),
     priority: [1, 2, 3, 4].includes(priority) ? priority : 0,
-    alarm: query.get('alarm') ?? '',
+    state: isStateChip(state) ? state : '',
+    q: text('q'),
+    alarm: text('alarm'),
+    kind: RECORD_KINDS.find((kind) => kind === query.get('kind')) ?? '',
+    order: query.get('order') === 'src' ? 'src' : 'at',
+  };
+}
+
+function time(query: URLSearchParams, key: string): number | null {
+  const ms = Date.parse(query.get(key) ?? '');
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function kpiRoute(query: URLSearchParams): KpiRoute {
+  const days = Number(query.get('days'));
+  return {
+    page: 'kpi',
+    view: query.get('view') === 'actors' ? 'actors' : 'report',
+    position: query.get('position') ?? '',
+    days: KPI_DAYS.find((d) => d === days) ?? KPI.days,
+    from: time(query, 'from'),
+    to: time(query, 'to'),
   };
 }
 
 function trendRoute(query: URLSearchParams): TrendRoute {
   const tags = (query.get('tags') ?? '').split(',').filter((name) => name !== '');
   const span = query.get('span');
-  const until = Date.parse(query.get('to') ?? '');
   return {
     page: 'trend',
     tags: [...new Set(tags)].slice(0, PENS_MAX),
     span: isSpan(span) ? span : '8h',
-    until: Number.isNaN(until) ? null : until,
+    until: time(query, 'to'),
   };
 }
 
@@ -99,6 +142,10 @@ export function parseRoute(path: string, search: string): Route {
       return second === undefined ? { page: 'missing', path } : { page: 'site', site: second };
     case 'alarms':
       return alarmsRoute(query);
+    case 'kpi':
+      return kpiRoute(query);
+    case 'backtest':
+      return { page: 'backtest', alarm: query.get('alarm') ?? '', id: query.get('id') ?? '' };
     case 'trend':
       return trendRoute(query);
     case 'settings':
@@ -120,6 +167,8 @@ function withQuery(path: string, pairs: readonly (readonly [string, string])[]):
   return query === '' ? path : `${path}?${query}`;
 }
 
+const isoOf = (ms: number | null): string => (ms === null ? '' : new Date(ms).toISOString());
+
 export function formatRoute(route: Route): string {
   switch (route.page) {
     case 'overview':
@@ -130,14 +179,33 @@ export function formatRoute(route: Route): string {
       return withQuery('/alarms', [
         ['tab', route.tab === 'active' ? '' : route.tab],
         ['site', route.site],
+        ['area', route.area],
+        ['position', route.position],
         ['priority', route.priority === 0 ? '' : String(route.priority)],
+        ['state', route.state],
+        ['q', route.q],
         ['alarm', route.alarm],
+        ['kind', route.kind],
+        ['order', route.order === 'at' ? '' : route.order],
+      ]);
+    case 'kpi':
+      return withQuery('/kpi', [
+        ['view', route.view === 'report' ? '' : route.view],
+        ['position', route.position],
+        ['days', route.days === KPI.days ? '' : String(route.days)],
+        ['from', isoOf(route.from)],
+        ['to', isoOf(route.to)],
+      ]);
+    case 'backtest':
+      return withQuery('/backtest', [
+        ['alarm', route.alarm],
+        ['id', route.id],
       ]);
     case 'trend':
       return withQuery('/trend', [
         ['tags', route.tags.join(',')],
         ['span', route.span],
-        ['to', route.until === null ? '' : new Date(route.until).toISOString()],
+        ['to', isoOf(route.until)],
       ]);
     case 'settings':
       return withQuery('/settings', [['q', route.q]]);
@@ -149,7 +217,16 @@ export function formatRoute(route: Route): string {
   }
 }
 
-export const ALARMS: AlarmsRoute = { page: 'alarms', tab: 'active', site: '', priority: 0, alarm: '' };
+export const ALARMS: AlarmsRoute = { ...NO_FILTER, page: 'alarms', tab: 'active', alarm: '', kind: '', order: 'at' };
+export const KPI: KpiRoute = { page: 'kpi', view: 'report', position: '', days: 30, from: null, to: null };
+
+/** A quarter of an hour before and after a moment, or up to now if that is not over yet. */
+export function trendAround(tags: readonly string[], ms: number, nowMs: number): TrendRoute {
+  const until = ms + QUARTER_MS;
+  return { ...trendOf(tags, '1h'), until: until < nowMs ? until : null };
+}
+
+const QUARTER_MS = 15 * 60_000;
 
 export function trendOf(tags: readonly string[], span: Span = '8h'): TrendRoute {
   return { page: 'trend', tags: tags.slice(0, PENS_MAX), span, until: null };

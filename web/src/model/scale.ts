@@ -10,7 +10,8 @@ export function fraction(value: number, low: number, high: number): number {
 export interface Limit {
   readonly kind: Extract<AlarmKind, 'high' | 'low'>;
   readonly value: number;
-  readonly priority: Priority;
+  /** undefined: it comes from the alarm's class. */
+  readonly priority: Priority | undefined;
   readonly alarm: string;
 }
 
@@ -19,8 +20,9 @@ export type LimitsByTag = ReadonlyMap<string, readonly Limit[]>;
 export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
   const limits = new Map<string, Limit[]>();
   for (const s of settings) {
-    if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.limit === undefined || s.enabled === false)
-      continue;
+    if ((s.kind !== 'high' && s.kind !== 'low') || s.tag === undefined || s.enabled === false) continue;
+    // A limit in a unit of its own, or one that is another tag, is the server's to convert: no tick rather than a wrong one.
+    if (typeof s.limit !== 'number') continue;
     const limit: Limit = { kind: s.kind, value: s.limit, priority: s.priority, alarm: s.name };
     const list = limits.get(s.tag);
     if (list === undefined) limits.set(s.tag, [limit]);

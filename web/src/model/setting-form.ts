@@ -1,5 +1,5 @@
 /** An alarm's setting as a form: texts in fields, and back. The server is the one that checks; its faults find their field here. */
-import type { AlarmKind, AlarmSetting, Fault, Priority, Text } from './types.ts';
+import type { AlarmKind, AlarmSetting, Fault, Text } from './types.ts';
 
 export interface SettingForm {
   readonly name: string;
@@ -26,7 +26,7 @@ function messageOf(message: AlarmSetting['message']): Text {
   return { en: message.en, zh: 'zh' in message ? message.zh : '' };
 }
 
-const text = (n: number | undefined, fallback: number): string => String(n ?? fallback);
+const text = (n: number | string | undefined, fallback: number): string => String(n ?? fallback);
 
 export function formOf(s: AlarmSetting): SettingForm {
   const message = messageOf(s.message);
@@ -38,7 +38,7 @@ export function formOf(s: AlarmSetting): SettingForm {
     deadband: text(s.deadband, 0),
     on_delay_s: text(s.on_delay_s, 0),
     off_delay_s: text(s.off_delay_s, 0),
-    priority: String(s.priority),
+    priority: s.priority === undefined ? '' : String(s.priority),
     enabled: s.enabled ?? true,
     message_en: message.en,
     message_zh: message.zh,
@@ -68,19 +68,31 @@ function numberOf(field: string): number | string {
   return trimmed === '' || Number.isNaN(n) ? trimmed : n;
 }
 
-export function bodyOf(form: SettingForm): Record<string, unknown> {
-  const body: Record<string, unknown> = {
-    name: form.name,
-    kind: form.kind,
-    [form.kind === 'comm' ? 'gateway' : 'tag']: form.source,
-    priority: numberOf(form.priority) as Priority,
-    on_delay_s: numberOf(form.on_delay_s),
-    off_delay_s: numberOf(form.off_delay_s),
-    enabled: form.enabled,
+/** What is stored of a setting: all of it but its revision, which is not a part of it. */
+export function storedBody(s: AlarmSetting): Record<string, unknown> {
+  const { revision, ...body } = s;
+  return body;
+}
+
+/** The setting that the form describes. Fields that the form does not show stay as they were stored. */
+export function bodyOf(form: SettingForm, stored?: AlarmSetting): Record<string, unknown> {
+  const body: Record<string, unknown> = stored === undefined ? {} : storedBody(stored);
+  body['name'] = form.name;
+  body['kind'] = form.kind;
+  if (stored === undefined || form.source !== '') body[form.kind === 'comm' ? 'gateway' : 'tag'] = form.source;
+  /** What was left out and is as it was stays out: it comes from the alarm's class. */
+  const put = (field: string, value: unknown, fallback: unknown): void => {
+    if (stored === undefined || field in body || value !== fallback) body[field] = value;
   };
+  put('on_delay_s', numberOf(form.on_delay_s), 0);
+  put('off_delay_s', numberOf(form.off_delay_s), 0);
+  put('enabled', form.enabled, true);
+  if (form.priority === '') delete body['priority'];
+  else body['priority'] = numberOf(form.priority);
   if (hasLimit(form.kind)) {
-    body['limit'] = numberOf(form.limit);
-    body['deadband'] = numberOf(form.deadband);
+    // Without a limit of its own the limit may be another tag.
+    if (form.limit.trim() !== '' || body['limit_tag'] === undefined) body['limit'] = numberOf(form.limit);
+    put('deadband', numberOf(form.deadband), 0);
   }
   if (form.message_en !== '' || form.message_zh !== '') {
     body['message'] = form.message_zh === '' ? { en: form.message_en } : { en: form.message_en, zh: form.message_zh };

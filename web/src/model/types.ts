@@ -23,6 +23,8 @@ export interface Site {
   readonly gateways: readonly string[];
   readonly tags: number;
   readonly revision: number;
+  readonly position?: string;
+  readonly tz?: string;
 }
 
 export interface Gateway {
@@ -69,20 +71,69 @@ export interface Tag {
   readonly time: string | null;
 }
 
-export type AlarmKind = 'high' | 'low' | 'stale' | 'comm';
-export type AlarmLetter = 'A' | 'B' | 'C' | 'D' | 'Z';
+export type AlarmKind =
+  | 'high'
+  | 'low'
+  | 'dev'
+  | 'roc'
+  | 'state'
+  | 'change'
+  | 'stale'
+  | 'quality'
+  | 'comm'
+  | 'clock'
+  | 'disc'
+  | 'expr'
+  | 'runtime'
+  | 'total'
+  | 'cusum'
+  | 'cusum_low';
+/** The alarm is on while the value is below its limit. */
+export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
+
+/**
+ * The standard's states: A normal, B unacknowledged, C acknowledged, D returned unacknowledged, E and F latched (unacknowledged,
+ * acknowledged), G shelved, H suppressed by design, I out of service; Z disabled.
+ */
+export type AlarmLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G' | 'H' | 'I' | 'Z';
+/** What would be shown if nothing hid the alarm. */
+export type BaseLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F';
 export type Priority = 1 | 2 | 3 | 4;
+
+export interface Shelf {
+  readonly until: string | null;
+  /** It ends with the return to normal, too. */
+  readonly one_shot: boolean;
+  readonly since: string | null;
+  readonly by: string;
+  readonly reason: string;
+  /** How often it was shelved in the last 7 days, where the server says it. */
+  readonly n_7d?: number;
+}
+
+export interface OutOfService {
+  readonly since: string | null;
+  readonly by: string;
+  readonly reason: string;
+}
 
 export interface Alarm {
   readonly name: string;
   readonly site: string;
+  readonly area: string;
+  /** The operators' position that it belongs to; '' if it is not said. */
+  readonly position: string;
   readonly tag: string | null;
-  readonly gateway: string;
+  readonly gateway: string | null;
   readonly kind: AlarmKind;
+  readonly class: string;
   readonly priority: Priority;
   readonly letter: AlarmLetter;
+  readonly base: BaseLetter;
   readonly occ: number;
   readonly call: number;
+  /** Occurrences since the newest acknowledgement. */
+  readonly since_ack: number;
   readonly raised: string | null;
   readonly changed: string | null;
   readonly value: number | null;
@@ -91,11 +142,59 @@ export interface Alarm {
   readonly message: Text;
   readonly acked_by: string | null;
   readonly acked_at: string | null;
+  /** An input is unknown: bad, its link down, or not seen yet. */
   readonly untrusted: boolean;
+  readonly untrusted_since: string | null;
+  /** It sounds at its position, and nobody there has silenced it. */
+  readonly ring: boolean;
+  readonly confirm_due: boolean;
+  readonly latched: boolean;
+  /** First of its group. */
+  readonly first: boolean;
+  readonly chatter: boolean;
+  readonly retain: boolean;
+  /** An on-delay or an off-delay runs. */
+  readonly pending: boolean;
+  /** The source's time was not believed. */
+  readonly suspect: boolean;
+  readonly shelved: Shelf | null;
+  readonly out_of_service: OutOfService | null;
+  readonly suppressed_by: readonly string[];
+  readonly accumulated: number | null;
+  readonly shelvable: boolean;
+  readonly max_shelve_s: number;
+  readonly comment_required: boolean;
 }
 
-export type AlarmRecordKind = 'raise' | 'reraise' | 'rtn' | 'ack' | 'disable' | 'enable' | 'remove';
+export const RECORD_KINDS = [
+  'raise',
+  'reraise',
+  'rtn',
+  'ack',
+  'confirm',
+  'reset',
+  'shelve',
+  'unshelve',
+  'suppress',
+  'unsuppress',
+  'oos_on',
+  'oos_off',
+  'disable',
+  'enable',
+  'remove',
+  'prio',
+  'escalate',
+  'reannounce',
+  'hist_raise',
+  'hist_rtn',
+  'hist_skipped',
+  'quality',
+  'comment',
+  'zero',
+] as const;
+export type AlarmRecordKind = (typeof RECORD_KINDS)[number];
 
+/** One line of the journal. What is optional came later; older servers leave it out. */
 export interface AlarmRecord {
   readonly seq: number;
   readonly n: number;
@@ -103,26 +202,110 @@ export interface AlarmRecord {
   readonly kind: AlarmRecordKind;
   readonly from: string;
   readonly to: string;
+  readonly base?: string;
   readonly occ: number;
   readonly call: number;
   readonly priority: Priority;
+  readonly ring?: boolean;
+  readonly chatter?: boolean;
+  readonly first?: boolean;
+  readonly auto?: boolean;
+  readonly suspect?: boolean;
+  readonly hidden?: boolean;
+  readonly cause?: string;
+  readonly reason?: string;
   readonly src: string | null;
   readonly at: string | null;
+  readonly until?: string | null;
   readonly value: number | null;
   readonly limit: number | null;
+  readonly unit?: string;
   readonly quality: number;
   readonly actor: string | null;
+  readonly desk?: string;
+  readonly source?: string;
   readonly comment: string;
 }
 
-export type AckOutcome = 'ok' | 'already' | 'stale_call' | 'bad_call' | 'not_found' | 'not_active';
+export type AlarmDo =
+  | 'ack'
+  | 'confirm'
+  | 'reset'
+  | 'shelve'
+  | 'unshelve'
+  | 'suppress'
+  | 'unsuppress'
+  | 'oos'
+  | 'in_service'
+  | 'disable'
+  | 'enable'
+  | 'comment'
+  | 'zero';
 
-export interface AckResult {
+/** What is asked of one alarm. */
+export interface AlarmRequest {
   readonly alarm: string;
-  readonly result: AckOutcome;
+  readonly do: AlarmDo;
+  readonly call?: number;
+  readonly comment?: string;
+  readonly reason?: string;
+  readonly duration_s?: number;
+  readonly one_shot?: boolean;
+  readonly source?: string;
+}
+
+export interface AlarmReply {
+  readonly alarm: string;
+  /** "OK", "ALREADY", "STALE_CALL", "E_…" */
+  readonly result: string;
+  readonly text?: string;
   readonly call: number;
+  readonly letter?: string;
   readonly acked_by: string | null;
   readonly acked_at: string | null;
+}
+
+/** One alarm with its setting and what it did last. */
+export interface AlarmDetail extends Alarm {
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly journal: readonly AlarmRecord[];
+  readonly cost: number | null;
+}
+
+/** A subexpression of a rule, with its value now. */
+export interface WhyPart {
+  readonly pos: number;
+  readonly len: number;
+  readonly depth: number;
+  readonly text: string;
+  readonly type: string;
+  readonly value: number | boolean | null;
+  readonly known: boolean;
+  readonly uncertain: boolean;
+  readonly unit: string;
+}
+
+export interface Why {
+  readonly source: string;
+  readonly parts: readonly WhyPart[];
+  readonly letter: string;
+  /** null: not known. */
+  readonly condition: boolean | null;
+}
+
+/** How many alarms are in each state, all positions together. */
+export interface StateCounts {
+  /** All, then by priority 1 to 4. */
+  readonly unacked: readonly number[];
+  readonly active: number;
+  readonly shelved: number;
+  readonly suppressed: number;
+  readonly oos: number;
+  readonly disabled: number;
+  readonly untrusted: number;
+  /** Annunciations in the last ten minutes. */
+  readonly flood: number;
+  readonly flooded: boolean;
 }
 
 /** An alarm's setting as it is stored; what is left out has the server's default. */
@@ -131,11 +314,13 @@ export interface AlarmSetting {
   readonly kind: AlarmKind;
   readonly tag?: string;
   readonly gateway?: string;
-  readonly limit?: number;
-  readonly deadband?: number;
+  /** A number in the tag's unit, or with a unit of its own: "4.2 m". */
+  readonly limit?: number | string;
+  readonly deadband?: number | string;
   readonly on_delay_s?: number;
   readonly off_delay_s?: number;
-  readonly priority: Priority;
+  /** Where it is not said, it comes from the class or from the matrix. */
+  readonly priority?: Priority;
   readonly message?: Text | { readonly en: string } | string;
   readonly enabled?: boolean;
   readonly revision: number;
@@ -180,6 +365,7 @@ export interface Samples {
 
 export interface Fault {
   readonly pointer: string;
+  readonly code?: string;
   readonly detail: string;
 }
 

@@ -24,7 +24,8 @@ function runNext(): void {
   next();
 }
 
-function whenFree<T>(job: () => Promise<T>): Promise<T> {
+/** Many rows ask for something of their own: not all at once. */
+export function whenFree<T>(job: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     queue.push(() => {
       job()

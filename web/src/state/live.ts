@@ -5,7 +5,16 @@ import { Connection, type LiveValue, SILENCE_MS, type Sink } from '../model/conn
 import { formatAge } from '../model/format.ts';
 import { SUBPROTOCOL, type View } from '../model/protocol.ts';
 import { say } from './action.ts';
-import { alarmPosition, alarmsLost, flushAlarms, takeAlarm, takeAlarmsSent } from './alarms.ts';
+import {
+  alarmPosition,
+  alarmsLost,
+  flushAlarms,
+  takeAlarm,
+  takeAlarmsSent,
+  takeCounts,
+  takeSilence,
+  takeStored,
+} from './alarms.ts';
 import { lastServerTime, serverNow, setServerTime, tickClock } from './clock.ts';
 import { loadPlant, takeStatus } from './plant.ts';
 import { lang, t } from './prefs.ts';
@@ -86,6 +95,9 @@ const sink: Sink = {
   alarmsSent: takeAlarmsSent,
   alarmsLost,
   alarmPosition,
+  counts: takeCounts,
+  silenced: takeSilence,
+  stored: takeStored,
   configChanged: () => void loadPlant(),
   serverTime: setServerTime,
   liveChanged(live) {

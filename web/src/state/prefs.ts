@@ -26,6 +26,17 @@ function store(key: string, value: string): void {
   }
 }
 
+/** Which operators' position this workstation is the ears of: '' all of them, NO_SOUND none. */
+export const NO_SOUND = '-';
+
+function storedText(key: string): string {
+  try {
+    return localStorage.getItem(`penstock.${key}`) ?? '';
+  } catch {
+    return '';
+  }
+}
+
 export const theme = signal<Theme>(stored('theme', ['light', 'dark'], 'light'));
 export const lang = signal<Lang>(stored('lang', ['en', 'zh'], navigator.language.startsWith('zh') ? 'zh' : 'en'));
 export const scale = signal<Scale>(stored('scale', SCALES, '100'));
@@ -42,6 +53,9 @@ effect(() => {
   document.documentElement.dataset['scale'] = scale.value;
   store('scale', scale.value);
 });
+
+export const position = signal(storedText('position'));
+effect(() => store('position', position.value));
 
 /** A text of the catalogue; follows the language where it is read in a component. */
 export function t(key: Key, params?: Params): string {

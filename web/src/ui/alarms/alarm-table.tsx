@@ -1,10 +1,13 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type AckItem, type AlarmOrder, ackItem, bulkAck, isUnacked, sortAlarms } from '../../model/alarm-list.ts';
-import { type AlarmTab, trendOf } from '../../model/route.ts';
-import type { Alarm } from '../../model/types.ts';
+import { type AlarmOrder, bulkAck, isUnacked, sortAlarms } from '../../model/alarm-list.ts';
+import { parseTime } from '../../model/format.ts';
+import { trendAround, trendOf } from '../../model/route.ts';
+import type { Alarm, AlarmDo } from '../../model/types.ts';
 import { scrollTo, visibleRows, windowOf } from '../../model/virtual.ts';
 import { say } from '../../state/action.ts';
-import { acknowledge } from '../../state/alarms.ts';
+import { acknowledge, start } from '../../state/alarms.ts';
+import { serverNow } from '../../state/clock.ts';
+import { detailOf, helpOpen, openDetail } from '../../state/dock.ts';
 import { useView } from '../../state/live.ts';
 import { scale, t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
@@ -14,7 +17,8 @@ import { useHeldRows } from './use-held-rows.ts';
 
 interface Props {
   readonly alarms: readonly Alarm[];
-  readonly tab: Exclude<AlarmTab, 'history'>;
+  /** What is said where there is none. */
+  readonly empty: string;
 }
 
 const HEADS = [
@@ -57,7 +61,7 @@ function Head({ selected, onToggle }: { readonly selected: boolean; readonly onT
 }
 
 interface CriticalProps {
-  readonly items: readonly AckItem[];
+  readonly items: readonly Alarm[];
   readonly onConfirm: () => void;
   readonly onLeave: () => void;
 }
@@ -71,7 +75,7 @@ function CriticalStep({ items, onConfirm, onLeave }: CriticalProps) {
       data-testid="critical-step"
     >
       <span>
-        {t('alarms.critical', { n: items.length })} <b>{items.map((item) => item.alarm).join(', ')}</b>
+        {t('alarms.critical', { n: items.length })} <b>{items.map((item) => item.name).join(', ')}</b>
       </span>
       <button type="button" data-testid="critical-leave" onClick={onLeave}>
         {t('alarms.cancel')}
@@ -103,17 +107,17 @@ function useScroll(headPx: number) {
   return { box, view };
 }
 
-export function AlarmTable({ alarms, tab }: Props) {
+export function AlarmTable({ alarms, empty }: Props) {
   const [order, setOrder] = useState<AlarmOrder>('urgency');
   const [cursor, setCursor] = useState(0);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const [critical, setCritical] = useState<readonly AckItem[]>([]);
+  const [critical, setCritical] = useState<readonly Alarm[]>([]);
   const [comment, setComment] = useState('');
   const zoom = Number(scale.value) / 100;
   const rowPx = ROW_PX * zoom;
   const { box, view } = useScroll(HEAD_PX * zoom);
   const sorted = useMemo(() => sortAlarms(alarms, order), [alarms, order]);
-  const { rows, fresh, hold, release, settling } = useHeldRows(sorted, order);
+  const { rows, fresh, hold, release, settling } = useHeldRows(sorted, order, selected.size > 0);
   const window = windowOf(rows.length, rowPx, view.top, view.height);
   const [visibleFirst, visibleEnd] = visibleRows(rows.length, rowPx, view.top, view.height);
   const visible = rows.slice(visibleFirst, visibleEnd).filter((row) => !row.gone);
@@ -124,8 +128,8 @@ export function AlarmTable({ alarms, tab }: Props) {
   const names = [...new Set(rows.slice(firstNamed, window.end + 20).flatMap((row) => row.alarm.tag ?? []))].sort();
   useView('tags', names);
 
-  const ack = (items: readonly AckItem[]) => {
-    void acknowledge(items, comment.trim());
+  const ack = (list: readonly Alarm[]) => {
+    void acknowledge(list, comment.trim());
     setComment('');
   };
   const ackMany = (list: readonly Alarm[]) => {
@@ -137,7 +141,7 @@ export function AlarmTable({ alarms, tab }: Props) {
   const onAck = (alarm: Alarm, event: MouseEvent) => {
     event.stopPropagation();
     if (event.detail > 0 && settling()) say('plain', t('ack.settling'));
-    else ack([ackItem(alarm)]);
+    else ack([alarm]);
   };
   const onSelect = (name: string) =>
     setSelected((before) => {
@@ -149,8 +153,20 @@ export function AlarmTable({ alarms, tab }: Props) {
     const row = Math.min(Math.max(to, 0), Math.max(0, rows.length - 1));
     setCursor(row);
     if (box.current !== null) box.current.scrollTop = scrollTo(row, rowPx, view.top, view.height);
+    const there = rows[row];
+    // An open panel follows the cursor.
+    if (detailOf.peek() !== null && there !== undefined) openDetail(there.alarm.name);
   };
   const current = rows[at];
+  const startCurrent = (what: AlarmDo) => current !== undefined && !current.gone && start(what, current.alarm);
+  const ackCurrent = () =>
+    current !== undefined && !current.gone && ack(isUnacked(current.alarm) ? [current.alarm] : []);
+  const trendCurrent = () => {
+    const tag = current?.alarm.tag ?? null;
+    if (current === undefined || tag === null) return;
+    const raised = parseTime(current.alarm.raised);
+    navigate(raised === null ? trendOf([tag]) : trendAround([tag], raised, serverNow()));
+  };
   const keys: Readonly<Record<string, () => void>> = {
     ArrowDown: () => move(at + 1),
     ArrowUp: () => move(at - 1),
@@ -158,15 +174,28 @@ export function AlarmTable({ alarms, tab }: Props) {
     PageUp: () => move(at - PAGE_ROWS),
     Home: () => move(0),
     End: () => move(rows.length - 1),
-    ' ': () => current !== undefined && !current.gone && ack(isUnacked(current.alarm) ? [ackItem(current.alarm)] : []),
-    a: () => current !== undefined && !current.gone && ack(isUnacked(current.alarm) ? [ackItem(current.alarm)] : []),
-    A: () => ackMany(visible.map((row) => row.alarm)),
+    ' ': ackCurrent,
+    a: ackCurrent,
+    'shift a': () => ackMany(visible.map((row) => row.alarm)),
     x: () => current !== undefined && onSelect(current.alarm.name),
-    Enter: () => current !== undefined && navigate({ page: 'site', site: current.alarm.site }),
-    t: () => current !== undefined && current.alarm.tag !== null && navigate(trendOf([current.alarm.tag])),
+    Enter: () => current !== undefined && openDetail(current.alarm.name),
+    h: () => current !== undefined && openDetail(current.alarm.name),
+    g: () => current !== undefined && navigate({ page: 'site', site: current.alarm.site }),
+    t: trendCurrent,
+    l: () => startCurrent('shelve'),
+    c: () => startCurrent('comment'),
+    f: () => startCurrent('confirm'),
+    r: () => startCurrent('reset'),
+    Escape: () => {
+      setCritical([]);
+      setSelected(new Set());
+      detailOf.value = null;
+    },
   };
   const onKey = (event: KeyboardEvent) => {
-    const action = keys[event.key];
+    // By the keys that are down, not by the letter: with Caps Lock on, A is still one row.
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const action = keys[event.shiftKey && key === 'a' ? 'shift a' : key];
     if (action === undefined || event.ctrlKey || event.metaKey || event.altKey || event.target !== box.current) return;
     event.preventDefault();
     hold('keys');
@@ -223,7 +252,9 @@ export function AlarmTable({ alarms, tab }: Props) {
             {t('alarms.fresh', { n: fresh })}
           </button>
         ) : (
-          <span class="hint">{t('alarms.keys')}</span>
+          <button type="button" class="flat hint" onClick={() => (helpOpen.value = true)}>
+            {t('keys.title')} <kbd>?</kbd>
+          </button>
         )}
       </div>
       <div
@@ -253,14 +284,18 @@ export function AlarmTable({ alarms, tab }: Props) {
               index={window.first + i}
               current={window.first + i === at}
               selected={selected.has(row.alarm.name)}
-              onPoint={setCursor}
+              onPoint={(row, open) => {
+                setCursor(row);
+                const there = rows[row];
+                if (open && there !== undefined) openDetail(there.alarm.name);
+              }}
               onSelect={onSelect}
               onAck={onAck}
             />
           ))}
           <div style={{ height: `${window.below}px` }} />
         </div>
-        {rows.length === 0 ? <p class="page-note">{t(`alarms.empty.${tab}`)}</p> : null}
+        {rows.length === 0 ? <p class="page-note">{empty}</p> : null}
       </div>
       {critical.length === 0 ? null : (
         <CriticalStep

@@ -1,14 +1,18 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { PRIORITIES } from '../../model/alarm-list.ts';
 import { formatDateTime, formatNumber, formatShort, parseLocal, parseTime } from '../../model/format.ts';
 import type { AlarmsRoute } from '../../model/route.ts';
-import type { AlarmRecord } from '../../model/types.ts';
+import { sequence } from '../../model/sequence.ts';
+import { type AlarmLetter, type AlarmRecord, RECORD_KINDS } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
 import { second } from '../../state/clock.ts';
+import { openDetail } from '../../state/dock.ts';
 import { get, isAbort } from '../../state/http.ts';
 import { settings, tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { eventWords, whoWords } from './record-words.ts';
 
 const PAGE = 200;
 
@@ -22,28 +26,56 @@ function time(text: string | null): string {
   return ms === null ? '' : formatShort(ms, second.peek());
 }
 
+const LETTERS = 'ABCDEFGHIZ';
+const isLetter = (text: string): text is AlarmLetter => text.length === 1 && LETTERS.includes(text);
+
 function RecordRow({ record }: { readonly record: AlarmRecord }) {
   const setting = settings.value.find((s) => s.name === record.alarm);
   const tag = setting?.tag === undefined ? undefined : tags.value.get(setting.tag);
   const number = (n: number | null) => (n === null ? '' : formatNumber(n, tag?.decimals ?? 2));
   const known = parseTime(record.at);
+  const letter = isLetter(record.to) ? record.to : 'A';
+  const { alarm } = record;
   return (
-    <tr data-testid={`history-row-${record.seq}`} data-kind={record.kind}>
-      <td class="cell-sym">
-        <AlarmSymbol priority={record.priority} letter={record.to === 'D' ? 'D' : 'C'} size={16} />
+    <tr
+      data-testid={`history-row-${record.seq}`}
+      data-kind={record.kind}
+      class={record.hidden === true ? 'row-off' : ''}
+    >
+      <td class="cell-sym still">
+        <AlarmSymbol priority={record.priority} letter={letter} size={16} />
       </td>
-      <td class="num">{time(record.src)}</td>
+      <td class={record.suspect === true ? 'num cell-odd' : 'num'}>
+        {time(record.src)}
+        {record.suspect === true ? (
+          <b class="badge" title={t('marks.suspectText')} data-testid={`suspect-${record.seq}`}>
+            {t('marks.suspect')}
+          </b>
+        ) : null}
+      </td>
       <td class="num" title={known === null ? '' : formatDateTime(known)}>
         {time(record.at)}
       </td>
-      <th scope="row">{record.alarm ?? t('history.removed')}</th>
-      <td>{t(`record.${record.kind}`)}</td>
+      <th scope="row">
+        {alarm === null ? (
+          t('history.removed')
+        ) : (
+          <button type="button" class="link" onClick={() => openDetail(alarm)}>
+            {alarm}
+          </button>
+        )}
+      </th>
+      <td>
+        {eventWords(record)}
+        {record.first === true ? <b class="badge badge-first">{t('marks.first')}</b> : null}
+        {record.chatter === true ? <b class="badge">{t('marks.chatter')}</b> : null}
+      </td>
       <td class="num">
         {record.from} → {record.to}
       </td>
       <td class="cell-number num">{number(record.value)}</td>
       <td class="cell-number num">{number(record.limit)}</td>
-      <td>{record.actor ?? ''}</td>
+      <td>{whoWords(record)}</td>
       <td class="cell-text">{record.comment}</td>
     </tr>
   );
@@ -57,7 +89,7 @@ interface TimeFieldProps {
 }
 
 /** A time as all others on the screen are written; the browser's own field follows the browser's language instead. */
-function TimeField({ label, testid, value, onChange }: TimeFieldProps) {
+export function TimeField({ label, testid, value, onChange }: TimeFieldProps) {
   const wrong = value.trim() !== '' && parseLocal(value) === null;
   return (
     <label class="inline">
@@ -92,8 +124,10 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
       flight.current = mine;
       setBusy(true);
       const query = new URLSearchParams({ limit: String(PAGE) });
-      if (at.site !== '') query.set('site', at.site);
-      if (at.alarm !== '') query.set('alarm', at.alarm);
+      const filters = { site: at.site, area: at.area, position: at.position, alarm: at.alarm, kind: at.kind };
+      for (const [key, text] of Object.entries(filters)) if (text !== '') query.set(key, text);
+      if (at.priority !== 0) query.set('priority', String(at.priority));
+      if (at.order === 'src') query.set('order', 'src');
       for (const [key, text] of [
         ['from', from],
         ['to', to],
@@ -113,7 +147,7 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
       }
       setBusy(false);
     },
-    [at.site, at.alarm, from, to],
+    [at.site, at.area, at.position, at.alarm, at.kind, at.priority, at.order, from, to],
   );
   useEffect(() => {
     void load(null);
@@ -133,6 +167,49 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
             value={at.alarm}
             onChange={(e) => navigate({ ...at, alarm: e.currentTarget.value.trim() }, 'replace')}
           />
+        </label>
+        <label class="inline">
+          {t('col.event')}
+          <select
+            data-testid="history-kind"
+            value={at.kind}
+            onChange={(e) =>
+              navigate({ ...at, kind: RECORD_KINDS.find((kind) => kind === e.currentTarget.value) ?? '' }, 'replace')
+            }
+          >
+            <option value="">{t('alarms.filter.all')}</option>
+            {RECORD_KINDS.map((kind) => (
+              <option key={kind} value={kind}>
+                {t(`record.${kind}`)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="inline">
+          {t('alarms.filter.priority')}
+          <select
+            data-testid="history-priority"
+            value={String(at.priority)}
+            onChange={(e) => navigate({ ...at, priority: Number(e.currentTarget.value) }, 'replace')}
+          >
+            <option value="0">{t('alarms.filter.all')}</option>
+            {PRIORITIES.map((p) => (
+              <option key={p} value={String(p)}>
+                {p} {t(`priority.${p}`)}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="inline">
+          {t('alarms.order')}
+          <select
+            data-testid="history-order"
+            value={at.order}
+            onChange={(e) => navigate({ ...at, order: e.currentTarget.value === 'src' ? 'src' : 'at' }, 'replace')}
+          >
+            <option value="at">{t('history.order.at')}</option>
+            <option value="src">{t('history.order.src')}</option>
+          </select>
         </label>
         <datalist id="alarm-names">
           {settings.value.map((s) => (
@@ -169,7 +246,7 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
             </tr>
           </thead>
           <tbody>
-            {records.map((record) => (
+            {sequence(records, at.order).map((record) => (
               <RecordRow key={record.seq} record={record} />
             ))}
           </tbody>

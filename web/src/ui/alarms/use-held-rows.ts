@@ -20,8 +20,8 @@ export interface HeldRows extends Held {
 const sameOrder = (a: readonly Row[], b: readonly Row[]): boolean =>
   a.length === b.length && a.every((row, i) => row.alarm.name === b[i]?.alarm.name);
 
-/** The rows of a list that holds still while it is being read. */
-export function useHeldRows(sorted: readonly Alarm[], orderKey: string): HeldRows {
+/** The rows of a list that holds still while it is being read; pinned: as long as rows are selected. */
+export function useHeldRows(sorted: readonly Alarm[], orderKey: string, pinned: boolean): HeldRows {
   const [held, setHeld] = useState(false);
   const [released, setReleased] = useState(0);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -29,12 +29,12 @@ export function useHeldRows(sorted: readonly Alarm[], orderKey: string): HeldRow
 
   const result = useMemo(() => {
     const key = `${orderKey} ${released}`;
-    const keep = held && before.current.key === key;
+    const keep = (held || pinned) && before.current.key === key;
     const next = holdRows(before.current.rows, sorted, keep);
     const moved = before.current.rows.length > 0 && !sameOrder(before.current.rows, next.rows);
     before.current = { rows: next.rows, key, movedAt: moved ? performance.now() : before.current.movedAt };
     return next;
-  }, [sorted, held, orderKey, released]);
+  }, [sorted, held, pinned, orderKey, released]);
 
   useEffect(() => () => clearTimeout(timer.current), []);
 

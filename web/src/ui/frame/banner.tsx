@@ -1,16 +1,17 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { ackItem } from '../../model/alarm-list.ts';
 import { formatNumber, formatShort, parseTime } from '../../model/format.ts';
 import { ALARMS } from '../../model/route.ts';
-import type { Alarm } from '../../model/types.ts';
+import { type Alarm, isBelow } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
-import { acknowledge, ackPending, alarmsLoaded, urgentUnacked } from '../../state/alarms.ts';
+import { acknowledge, alarmsLoaded, pending, stateCounts, urgentUnacked } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { siteTitle, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { Marks } from '../alarms/marks.tsx';
 import { Go } from '../go.tsx';
+import { Flood } from './counters.tsx';
 
 const ROWS = 3;
 /** The key acknowledges the first line only if it has been the first for long enough to be read. */
@@ -22,19 +23,20 @@ export function alarmNumbers(alarm: Alarm): string {
   const decimals = tag?.decimals ?? 2;
   const value = `${formatNumber(alarm.value, decimals)} ${alarm.unit}`.trim();
   if (alarm.limit === null) return value;
-  return `${value} ${alarm.kind === 'low' ? '<' : '>'} ${formatNumber(alarm.limit, decimals)}`;
+  return `${value} ${isBelow(alarm.kind) ? '<' : '>'} ${formatNumber(alarm.limit, decimals)}`;
 }
 
 function BannerRow({ alarm }: { readonly alarm: Alarm }) {
   const raised = parseTime(alarm.raised);
   return (
     <li class="banner-row" data-testid={`banner-row-${alarm.name}`} data-letter={alarm.letter}>
-      <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
+      <AlarmSymbol priority={alarm.priority} letter={alarm.letter} untrusted={alarm.untrusted} />
       <span class="num banner-time">{raised === null ? '' : formatShort(raised, second.value)}</span>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-site">
         <b>{alarm.site}</b> <span class="banner-site-title">{siteTitle(alarm.site)}</span>
       </Go>
       <Go to={{ page: 'site', site: alarm.site }} class="banner-text">
+        <Marks alarm={alarm} />
         {tt(alarm.message)}
       </Go>
       <span class="num banner-numbers">{alarmNumbers(alarm)}</span>
@@ -44,9 +46,9 @@ function BannerRow({ alarm }: { readonly alarm: Alarm }) {
           type="button"
           class="ack"
           data-testid={`banner-ack-${alarm.name}`}
-          disabled={ackPending.value.has(alarm.name)}
+          disabled={pending.value.has(alarm.name)}
           aria-label={t('alarms.ackOne', { alarm: alarm.name })}
-          onClick={() => void acknowledge([ackItem(alarm)])}
+          onClick={() => void acknowledge([alarm])}
         >
           {t('col.ack')}
         </button>
@@ -71,7 +73,7 @@ export function Banner() {
       if (top === undefined) say('plain', t('ack.nothing'));
       else if (since.current.key !== `${top.name} ${top.call}` || performance.now() - since.current.at < SETTLE_MS)
         say('plain', t('banner.moved'));
-      else void acknowledge([ackItem(top)]);
+      else void acknowledge([top]);
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);
@@ -86,6 +88,7 @@ export function Banner() {
         ))}
       </ul>
       <div class="banner-side">
+        <Flood />
         {first === undefined ? (
           <span class="banner-none">{t(alarmsLoaded.value ? 'banner.none' : 'banner.loading')}</span>
         ) : null}
@@ -94,7 +97,9 @@ export function Banner() {
             {t('banner.more', { n: more })}
           </Go>
         ) : null}
-        {first !== undefined && may('operator') ? <span class="hint">{t('banner.key')}</span> : null}
+        {first !== undefined && may('operator') && stateCounts.value?.flooded !== true ? (
+          <span class="hint">{t('banner.key')}</span>
+        ) : null}
       </div>
     </section>
   );

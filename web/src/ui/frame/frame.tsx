@@ -4,12 +4,17 @@ import type { Session } from '../../model/types.ts';
 import { urgentUnacked } from '../../state/alarms.ts';
 import { link } from '../../state/live.ts';
 import { t } from '../../state/prefs.ts';
+import { startSound } from '../../state/sound.ts';
+import { Dock } from '../dock/dock.tsx';
 import { HatchPattern } from '../level-bar.tsx';
 import { NotLive, StoreAway } from './alerts.tsx';
 import { Banner } from './banner.tsx';
+import { Help } from './help.tsx';
 import { Rail } from './rail.tsx';
+import { SoundOff } from './sound.tsx';
 import { StatusLine } from './status-line.tsx';
 import { TopBar } from './top-bar.tsx';
+import { useKeys } from './use-keys.ts';
 
 interface Props {
   readonly session: Session;
@@ -19,6 +24,8 @@ interface Props {
 /** The same partition on every screen: title, alarm zone, navigation, work area, last action. */
 export function Frame({ session, children }: Props) {
   const waiting = urgentUnacked.value.length;
+  useKeys();
+  useEffect(startSound, []);
   useEffect(() => {
     document.title = waiting > 0 ? `(${waiting}) ${t('app.name')}` : t('app.name');
   });
@@ -30,7 +37,10 @@ export function Frame({ session, children }: Props) {
       <NotLive />
       <Rail />
       <main class="work">{children}</main>
+      <Dock />
       <StatusLine />
+      <SoundOff />
+      <Help />
       <HatchPattern />
     </div>
   );

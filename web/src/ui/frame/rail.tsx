@@ -13,8 +13,15 @@ const ITEMS: readonly { readonly page: Extract<IconName, Route['page']>; readonl
   { page: 'revisions', to: { page: 'revisions' } },
 ];
 
+/** Screens that are reached from another one. */
+const PARENTS: Readonly<Partial<Record<Route['page'], Route['page']>>> = {
+  site: 'overview',
+  kpi: 'alarms',
+  backtest: 'settings',
+};
+
 export function Rail() {
-  const at = route.value.page === 'site' ? 'overview' : route.value.page;
+  const at = PARENTS[route.value.page] ?? route.value.page;
   return (
     <nav class="rail" aria-label={t('nav.label')}>
       {ITEMS.map(({ page, to }) => (

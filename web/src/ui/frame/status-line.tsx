@@ -2,6 +2,7 @@ import { formatClock } from '../../model/format.ts';
 import { lastAction } from '../../state/action.ts';
 import { newBuild } from '../../state/live.ts';
 import { t } from '../../state/prefs.ts';
+import { Counters } from './counters.tsx';
 
 export function StatusLine() {
   const action = lastAction.value;
@@ -20,6 +21,7 @@ export function StatusLine() {
           </>
         )}
       </output>
+      <Counters />
       {newBuild.value ? (
         <span class="status-build">
           {t('app.newBuild')}{' '}

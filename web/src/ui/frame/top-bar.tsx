@@ -12,6 +12,7 @@ import { route } from '../../state/router.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { Icon } from '../icons.tsx';
+import { SoundControl } from './sound.tsx';
 import { UserMenu } from './user-menu.tsx';
 
 function Counts() {
@@ -59,6 +60,8 @@ const TITLES = {
   overview: 'nav.overview',
   site: 'nav.overview',
   alarms: 'nav.alarms',
+  kpi: 'nav.kpi',
+  backtest: 'nav.backtest',
   trend: 'nav.trend',
   gateways: 'nav.gateways',
   settings: 'nav.settings',
@@ -142,6 +145,7 @@ export function TopBar({ session }: { readonly session: Session }) {
       </Go>
       <Breadcrumb at={route.value} />
       <Counts />
+      <SoundControl />
       <LinkState />
       <Preferences />
       <UserMenu session={session} />

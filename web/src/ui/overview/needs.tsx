@@ -1,7 +1,7 @@
 import { byUrgency, isUnacked } from '../../model/alarm-list.ts';
 import { formatNumber, formatShort, formatSince, parseTime } from '../../model/format.ts';
 import type { Site } from '../../model/types.ts';
-import { alarms, alarmsLoaded } from '../../state/alarms.ts';
+import { alarmsLoaded, listedAlarms } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { siteLink, sites, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -67,7 +67,7 @@ function CutSite({ site }: { readonly site: Site }) {
 /** Beside the tiles: what waits for a person, the most urgent on top; and the whole network in three figures. */
 export function Needs() {
   const cut = sites.value.filter((site) => siteLink(site).state !== 'up' && siteLink(site).state !== 'none');
-  const standing = alarms.value.filter((a) => isUnacked(a) || a.priority <= 2).sort(byUrgency);
+  const standing = listedAlarms.value.filter((a) => isUnacked(a) || a.priority <= 2).sort(byUrgency);
   return (
     <aside class="needs">
       <Figures />
@@ -84,7 +84,7 @@ export function Needs() {
           return (
             <li key={alarm.name}>
               <Go to={{ page: 'site', site: alarm.site }} class="need">
-                <AlarmSymbol priority={alarm.priority} letter={alarm.letter} />
+                <AlarmSymbol priority={alarm.priority} letter={alarm.letter} untrusted={alarm.untrusted} />
                 <b>{alarm.site}</b>
                 <span class="need-text">{tt(alarm.message)}</span>
                 <span class="num need-time">{raised === null ? '' : formatShort(raised, second.value)}</span>

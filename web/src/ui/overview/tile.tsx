@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { countAlarms, PRIORITIES, worst } from '../../model/alarm-list.ts';
+import { countAlarms, hiddenMarks, PRIORITIES, worst } from '../../model/alarm-list.ts';
 import { formatNumber, formatSince } from '../../model/format.ts';
 import { isUsable } from '../../model/quality.ts';
 import { type Pump, type Station, stationOf, type Tank } from '../../model/station.ts';
@@ -10,7 +10,7 @@ import { liveValue, link as pageLink } from '../../state/live.ts';
 import { siteLink, tagsBySite } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { totalOf } from '../../state/totals.ts';
-import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { AlarmSymbol, HiddenMark } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { LevelBar } from '../level-bar.tsx';
 import { Spark } from '../spark.tsx';
@@ -20,18 +20,30 @@ const NO_TAGS: readonly Tag[] = [];
 const NO_ALARMS: readonly Alarm[] = [];
 const BAR = { w: 16, h: 76 };
 
-/** Worst symbol, and how many stand of each priority; the number of those that wait is bold. */
+/** The worst symbol of each priority with how many stand, and a mark for each way in which some are hidden. */
 function TileAlarms({ alarms }: { readonly alarms: readonly Alarm[] }) {
-  const most = worst(alarms);
-  if (most === undefined) return null;
+  const marks = hiddenMarks(alarms);
+  if (worst(alarms) === undefined && marks.length === 0) return null;
   const { standing } = countAlarms(alarms);
-  const text = PRIORITIES.filter((p) => standing[p] > 0).map((p) => (
-    <span key={p} class="tile-count">
-      <AlarmSymbol priority={p} letter={worst(alarms.filter((a) => a.priority === p))?.letter ?? 'C'} size={18} />
-      <span class="num">{standing[p]}</span>
+  return (
+    <span class="tile-alarms">
+      {PRIORITIES.map((p) => {
+        const most = worst(alarms.filter((a) => a.priority === p));
+        return most === undefined ? null : (
+          <span key={p} class="tile-count">
+            <AlarmSymbol priority={p} letter={most.letter} untrusted={most.untrusted} size={18} />
+            <span class="num">{standing[p]}</span>
+          </span>
+        );
+      })}
+      {marks.map(([letter, list]) => (
+        <span key={letter} class="tile-count">
+          <HiddenMark letter={letter} alarms={list} size={14} />
+          <span class="num">{list.length}</span>
+        </span>
+      ))}
     </span>
-  ));
-  return <span class="tile-alarms">{text}</span>;
+  );
 }
 
 function TileTank({ tank }: { readonly tank: Tank }) {

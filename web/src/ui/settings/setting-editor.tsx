@@ -10,9 +10,11 @@ import {
 } from '../../model/setting-form.ts';
 import type { AlarmKind, AlarmSetting } from '../../model/types.ts';
 import { say, wordsOf } from '../../state/action.ts';
+import { draft } from '../../state/backtests.ts';
 import { ask, get, itemPath, Problem } from '../../state/http.ts';
 import { loadPlant, tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
+import { navigate } from '../../state/router.ts';
 
 interface Props {
   /** undefined: a new one. */
@@ -119,7 +121,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   };
   const save = () =>
     send(async () => {
-      const body = { reason: reason.trim(), value: bodyOf(form) };
+      const body = { reason: reason.trim(), value: bodyOf(form, setting) };
       const seen = isNew ? { create: true } : { ifMatch: revision };
       const answer = await ask<{ revision: number }>('PUT', itemPath('alarm-settings', form.name.trim()), {
         body,
@@ -280,6 +282,18 @@ export function SettingEditor({ setting, onClose }: Props) {
         <button type="submit" class="main" data-testid="setting-save" disabled={busy}>
           {t(isNew ? 'settings.create' : 'settings.save')}
         </button>
+        {isNew ? null : (
+          <button
+            type="button"
+            data-testid="setting-try"
+            onClick={() => {
+              draft.value = { alarm: form.name, body: bodyOf(form, setting) };
+              navigate({ page: 'backtest', alarm: form.name, id: '' });
+            }}
+          >
+            {t('settings.try')}
+          </button>
+        )}
         <button type="button" data-testid="setting-cancel" onClick={onClose}>
           {t('settings.cancel')}
         </button>

@@ -21,6 +21,11 @@ function matches(s: AlarmSetting, words: readonly string[]): boolean {
   return words.every((word) => text.includes(word));
 }
 
+/** A limit with a unit of its own stands as it was written. */
+function shown(value: number | string | undefined, decimals: number): string {
+  return typeof value === 'number' ? formatNumber(value, decimals) : (value ?? '');
+}
+
 interface RowProps {
   readonly setting: AlarmSetting;
   readonly editing: boolean;
@@ -32,17 +37,15 @@ function SettingRow({ setting: s, editing, onEdit }: RowProps) {
   const decimals = tag?.decimals ?? 2;
   return (
     <tr data-testid={`setting-row-${s.name}`} class={editing ? 'row-current' : s.enabled === false ? 'row-off' : ''}>
-      <td class="cell-sym">
-        <AlarmSymbol priority={s.priority} size={16} />
-      </td>
+      <td class="cell-sym">{s.priority === undefined ? null : <AlarmSymbol priority={s.priority} size={16} />}</td>
       <th scope="row">{s.name}</th>
       <td>{s.tag === undefined ? s.gateway : <Go to={trendOf([s.tag])}>{s.tag}</Go>}</td>
       <td>{t(`kind.${s.kind}`)}</td>
       <td class="cell-number num" data-testid={`setting-limit-${s.name}`}>
-        {s.limit === undefined ? '' : formatNumber(s.limit, decimals)}
+        {shown(s.limit, decimals)}
       </td>
       <td class="unit">{s.limit === undefined ? '' : tag?.unit}</td>
-      <td class="cell-number num">{s.limit === undefined ? '' : formatNumber(s.deadband ?? 0, decimals)}</td>
+      <td class="cell-number num">{s.limit === undefined ? '' : shown(s.deadband ?? 0, decimals)}</td>
       <td class="cell-number num">{s.on_delay_s ?? 0}</td>
       <td class="cell-number num">{s.off_delay_s ?? 0}</td>
       <td>{t(s.enabled === false ? 'settings.no' : 'settings.yes')}</td>

@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { worst } from '../../model/alarm-list.ts';
+import { hiddenMarks, isActive, worst } from '../../model/alarm-list.ts';
 import { formatNumber } from '../../model/format.ts';
 import { LOOKS } from '../../model/quality.ts';
 import { trendOf } from '../../model/route.ts';
@@ -8,8 +8,9 @@ import { type Box, layoutStation, type Placed, type Pump, stationOf, type Tank }
 import type { Alarm, Tag } from '../../model/types.ts';
 import { limits } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
-import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { AlarmSymbol, HiddenMark } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
+import { useInStep } from '../in-step.ts';
 import { LevelBar } from '../level-bar.tsx';
 import { showTag } from '../tag-value.tsx';
 
@@ -19,17 +20,39 @@ interface AlarmFrameProps {
   readonly tags: readonly (Tag | undefined)[];
 }
 
-/** Around an object with a standing alarm: a frame, and a flap with the symbol. */
+const BESIDE_PX = 20;
+
+/**
+ * Around an object with a standing alarm: a frame, and a flap with the symbol. What hides alarms of the object is marked beside it.
+ * The frame of what waits flashes with its flap; of what has returned it is broken.
+ */
 function AlarmFrame({ box, alarms, tags }: AlarmFrameProps) {
   const names = new Set(tags.map((tag) => tag?.name));
-  const most = worst(alarms.filter((a) => a.tag !== null && names.has(a.tag)));
-  if (most === undefined) return null;
+  const own = alarms.filter((a) => a.tag !== null && names.has(a.tag));
+  const most = worst(own);
+  const marks = hiddenMarks(own);
+  const waits = most?.letter === 'B';
+  const root = useInStep<SVGGElement>(waits, most?.name ?? '');
+  if (most === undefined && marks.length === 0) return null;
+  const x = box.x - 13;
+  const y = box.y - 13;
+  const over = most !== undefined && !isActive(most.base);
+  const name = ['alarm-frame', waits ? 'alarm-frame-wait' : '', over ? 'alarm-frame-over' : ''].join(' ');
   return (
-    <g class={`alarm-frame alarm-frame-p${most.priority}`}>
-      <rect x={box.x - 3} y={box.y - 3} width={box.w + 6} height={box.h + 6} />
-      <g transform={`translate(${box.x - 13} ${box.y - 13})`}>
-        <AlarmSymbol priority={most.priority} letter={most.letter} drawn />
-      </g>
+    <g ref={root} class={name}>
+      {most === undefined ? null : (
+        <>
+          <rect x={box.x - 3} y={box.y - 3} width={box.w + 6} height={box.h + 6} />
+          <g transform={`translate(${x} ${y})`}>
+            <AlarmSymbol priority={most.priority} letter={most.letter} untrusted={most.untrusted} drawn />
+          </g>
+        </>
+      )}
+      {marks.map(([letter, list], i) => (
+        <g key={letter} transform={`translate(${x + (i + (most === undefined ? 0 : 1)) * BESIDE_PX + 4} ${y})`}>
+          <HiddenMark letter={letter} alarms={list} size={16} drawn />
+        </g>
+      ))}
     </g>
   );
 }

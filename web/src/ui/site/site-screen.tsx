@@ -1,5 +1,5 @@
 import { useMemo } from 'preact/hooks';
-import { sortAlarms } from '../../model/alarm-list.ts';
+import { isHidden, isListed, sortAlarms } from '../../model/alarm-list.ts';
 import { formatSince } from '../../model/format.ts';
 import { PENS_MAX, trendOf } from '../../model/route.ts';
 import { byEquipment } from '../../model/station.ts';
@@ -54,7 +54,8 @@ function SiteBody({ site }: { readonly site: Site }) {
         .slice(0, PENS_MAX),
     [tags],
   );
-  const alarms = sortAlarms(alarmsBySite.value.get(site.name) ?? NO_ALARMS, 'urgency');
+  const all = sortAlarms(alarmsBySite.value.get(site.name) ?? NO_ALARMS, 'urgency');
+  const alarms = [...all.filter(isListed), ...all.filter(isHidden)];
   const cut = siteLink(site).state === 'cut';
   if (tags.length === 0) return <p class="page-note">{t('site.noTags')}</p>;
   return (

@@ -1,4 +1,4 @@
-import { worst } from '../../model/alarm-list.ts';
+import { hiddenMarks, worst } from '../../model/alarm-list.ts';
 import { formatAge } from '../../model/format.ts';
 import { reasonOf } from '../../model/quality.ts';
 import { trendOf } from '../../model/route.ts';
@@ -6,7 +6,7 @@ import type { Alarm, Tag } from '../../model/types.ts';
 import { second } from '../../state/clock.ts';
 import { liveValue } from '../../state/live.ts';
 import { lang, t, tt } from '../../state/prefs.ts';
-import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { AlarmSymbol, HiddenMark } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
 import { Spark } from '../spark.tsx';
 import { showTag } from '../tag-value.tsx';
@@ -19,11 +19,17 @@ function Age({ name }: { readonly name: string }) {
 function ValueRow({ tag, alarms }: { readonly tag: Tag; readonly alarms: readonly Alarm[] }) {
   const shown = showTag(tag);
   const reason = t(`reason.${reasonOf(liveValue(tag.name).value.quality)}`);
-  const most = worst(alarms.filter((a) => a.tag === tag.name));
+  const own = alarms.filter((a) => a.tag === tag.name);
+  const most = worst(own);
   return (
     <tr>
       <td class="cell-sym">
-        {most === undefined ? null : <AlarmSymbol priority={most.priority} letter={most.letter} size={16} />}
+        {most === undefined ? null : (
+          <AlarmSymbol priority={most.priority} letter={most.letter} untrusted={most.untrusted} size={16} />
+        )}
+        {hiddenMarks(own).map(([letter, list]) => (
+          <HiddenMark key={letter} letter={letter} alarms={list} size={14} />
+        ))}
       </td>
       <th scope="row">
         <Go to={trendOf([tag.name])}>{tag.name.slice(tag.site.length + 1)}</Go>

@@ -111,10 +111,10 @@ export function drawLimits(
     ctx.stroke();
     ctx.setLineDash([]);
     ctx.fillStyle = palette.text;
-    const label = `${limit.priority} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
+    const label = `${limit.priority ?? ''} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
     ctx.textBaseline = limit.kind === 'low' ? 'top' : 'bottom';
     ctx.fillText(label, left + width - 8 * px, limit.kind === 'low' ? y + 4 * px : y - 2 * px);
-    ctx.fillStyle = palette.priorities[limit.priority - 1] ?? palette.text;
+    ctx.fillStyle = (limit.priority === undefined ? undefined : palette.priorities[limit.priority - 1]) ?? palette.text;
     ctx.fillRect(left + width - 4 * px, y - 3 * px, 4 * px, 6 * px);
   }
   ctx.restore();

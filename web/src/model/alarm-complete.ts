@@ -1,0 +1,57 @@
+/** Alarms as they come over the wire, made whole: what a server does not say has the value that changes nothing. */
+import type { Alarm, AlarmLetter, BaseLetter, Priority, Text } from './types.ts';
+
+/** The least that every server says of an alarm. */
+export interface WireAlarm extends Partial<Alarm> {
+  readonly name: string;
+  readonly letter: AlarmLetter;
+  readonly call: number;
+  readonly priority: Priority;
+  readonly message: Text;
+}
+
+const isBase = (letter: AlarmLetter): letter is BaseLetter => letter >= 'A' && letter <= 'F';
+
+/** The longest shelf where nothing else is said: a shift. */
+const SHELF_S = 8 * 3600;
+
+export function completeAlarm(a: WireAlarm): Alarm {
+  const base = a.base ?? (isBase(a.letter) ? a.letter : 'A');
+  return {
+    site: a.name.split('/')[0] ?? '',
+    area: '',
+    position: '',
+    tag: null,
+    gateway: null,
+    kind: 'expr',
+    class: '',
+    occ: 0,
+    since_ack: 0,
+    raised: null,
+    changed: null,
+    value: null,
+    limit: null,
+    unit: '',
+    acked_by: null,
+    acked_at: null,
+    untrusted: false,
+    untrusted_since: null,
+    ring: a.letter === 'B',
+    confirm_due: false,
+    latched: false,
+    first: false,
+    chatter: false,
+    retain: base !== 'A',
+    pending: false,
+    suspect: false,
+    shelved: null,
+    out_of_service: null,
+    suppressed_by: [],
+    accumulated: null,
+    shelvable: true,
+    max_shelve_s: SHELF_S,
+    comment_required: false,
+    ...a,
+    base,
+  };
+}
