@@ -137,8 +137,7 @@ static uint32_t put_gateway(struct case_setup *s, const char *name) {
     return i;
 }
 
-/* The gateway that a definition speaks of. */
-static const char *gateway_of(const struct case_def *def) {
+const char *case_setup_gateway_name(const struct case_def *def) {
     const char *name = case_def_get(def, "gw");
     if (name == NULL) {
         name = case_def_get(def, "gateway");
@@ -149,12 +148,12 @@ static const char *gateway_of(const struct case_def *def) {
 static void note_gateway(struct case_setup *s, struct case_def *def) {
     uint32_t index = (uint32_t)(def - s->def);
     if (def->item == CASE_ITEM_TAG && case_def_get(def, "expr") == NULL) {
-        (void)put_gateway(s, gateway_of(def));
+        (void)put_gateway(s, case_setup_gateway_name(def));
     } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "comm") == 0) {
-        struct case_gateway *g = &s->gateway[put_gateway(s, gateway_of(def))];
+        struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
         g->comm = g->comm == MODEL_NONE ? index : g->comm;
     } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "clock") == 0) {
-        struct case_gateway *g = &s->gateway[put_gateway(s, gateway_of(def))];
+        struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
         g->clock = g->clock == MODEL_NONE ? index : g->clock;
     }
 }
