@@ -121,6 +121,13 @@ MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_chan
 MUSTCHECK enum status config_compile(const struct config_set *set, int64_t revision, const uint64_t seed[2],
                                      struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
                                      struct error *err);
+/* The same for a set in which other settings of one alarm stand beside it as alarms of their own, to be
+ * tried: those that are named as it is, with CONFIG_TRIED_MARK and more behind. Their limits may be equal. */
+#define CONFIG_TRIED_MARK ".-"
+MUSTCHECK enum status config_compile_tried(const struct config_set *set, struct slice tried,
+                                           const uint64_t seed[2], struct model **ret,
+                                           struct config_fault *faults, uint32_t *ret_faults,
+                                           struct error *err);
 
 /* Reads an import document {"sites":[…],"gateways":[…],…} and hands over its items, in the order of kinds
  * (body is canonical JSON; whether it is right is config_set_put's to say). Stops at the first status that is

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     POINTER_SIZE = sizeof(((struct config_fault *)0)->pointer),
@@ -153,8 +154,19 @@ static struct slice name_of(const struct model *m, const struct limit *l) {
     return m->alarm_texts[l->alarm].name;
 }
 
+/* It is this alarm, or another setting of it. */
+static bool is_tried(struct slice tried, struct slice name) {
+    static const char mark[] = CONFIG_TRIED_MARK;
+    if (tried.n == 0 || name.n < tried.n || memcmp(name.p, tried.p, tried.n) != 0) {
+        return false;
+    }
+    return name.n == tried.n ||
+           (name.n > tried.n + sizeof mark - 1 && memcmp(name.p + tried.n, mark, sizeof mark - 1) == 0);
+}
+
 /* The limits of one tag, sorted. */
-static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
+static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n,
+                         struct slice tried) {
     const struct limit *low = NULL;  /* that of all low ones that is highest, … */
     const struct limit *high = NULL; /* of all high ones the lowest */
     const struct limit *low_returns = NULL;
@@ -162,7 +174,8 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     uint32_t before = f->n;
     char pointer[POINTER_SIZE];
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at) {
+        if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at &&
+            !(is_tried(tried, name_of(m, &v[i])) && is_tried(tried, name_of(m, &v[i - 1])))) {
             point(pointer, CONFIG_ALARM, name_of(m, &v[i]), "limit");
             faults_add(f, "E_LIMIT_ORDER", pointer,
                        "is %.10g, as that of %.*s; two limits of one tag on one side must differ", v[i].at,
@@ -197,7 +210,7 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     }
 }
 
-enum status cross_limit_order(struct faults *f, const struct model *m) {
+enum status cross_limit_order(struct faults *f, const struct model *m, struct slice tried) {
     uint32_t n = 0;
     struct limit *v = calloc((size_t)m->n_alarms + 1, sizeof *v);
     if (v == NULL) {
@@ -220,7 +233,7 @@ enum status cross_limit_order(struct faults *f, const struct model *m) {
         while (end < n && v[end].tag == v[start].tag) {
             end++;
         }
-        check_limits(f, m, &v[start], end - start);
+        check_limits(f, m, &v[start], end - start, tried);
         start = end;
     }
     free(v);
