@@ -1,6 +1,7 @@
 #include "server/api/change.h"
 #include "server/api/json_in.h"
 #include "server/api/rest.h"
+#include "server/api/second.h"
 #include "server/api/view.h"
 
 #include <stdio.h>
@@ -106,10 +107,11 @@ static void fill(struct change *c, const json_t *root) {
 }
 
 void rest_config_post(struct api *a, struct http_request *r) {
-    static const char *const keys[] = {"reason", "put", "remove", NULL};
+    static const char *const keys[] = {"reason", "put", "remove", "second", NULL};
     static const char *const put_keys[] = {"kind", "value", NULL};
     static const char *const remove_keys[] = {"kind", "name", NULL};
     struct json_in in;
+    struct second second;
     if (!change_may_start(a, r)) {
         return;
     }
@@ -121,15 +123,18 @@ void rest_config_post(struct api *a, struct http_request *r) {
     const char *reason = json_in_string(&in, "reason", 1, REASON_SIZE - 1);
     check_entries(&in, "put", put_keys);
     check_entries(&in, "remove", remove_keys);
+    second_read(&in, r, &second);
     if (in.n_faults > 0) {
         http_faults(r, 422, "the body is not as it should be", in.faults, in.n_faults);
     } else {
         struct change *c = change_new(a, r, CHANGE_MANY, reason);
         if (c != NULL) {
+            change_second(c, &second);
             fill(c, in.root);
             change_commit(&c, 200);
         }
     }
+    second_forget(&second);
     json_in_done(&in);
 }
 
@@ -168,6 +173,7 @@ static void on_revisions(struct api *a, void *ctx, const struct reply *reply) {
         buf_printf(&r->out, "%s{\"revision\":%lld,\"at\":", i > 0 ? "," : "", (long long)row->revision);
         view_time(&r->out, row->at_us);
         view_string(&r->out, "actor", row->actor);
+        view_string(&r->out, "second", row->second);
         view_string(&r->out, "reason", row->reason);
         buf_text(&r->out, ",\"items\":");
         write_items(&r->out, row->items);

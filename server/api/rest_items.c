@@ -1,6 +1,7 @@
 #include "server/api/change.h"
 #include "server/api/json_in.h"
 #include "server/api/rest.h"
+#include "server/api/second.h"
 #include "server/api/view.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ static void put_value(struct change *c, enum config_kind kind, struct slice name
 }
 
 static void put(struct api *a, struct http_request *r, enum config_kind kind) {
-    static const char *const keys[] = {"reason", "value", NULL};
+    static const char *const keys[] = {"reason", "value", "second", NULL};
     char path[HTTP_PATH_SIZE];
     struct slice name = item_name(r, path);
     int64_t expected = 0;
@@ -91,18 +92,46 @@ static void put(struct api *a, struct http_request *r, enum config_kind kind) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
         return;
     }
+    struct second second;
     json_in_only(&in, in.root, "", keys);
+    second_read(&in, r, &second);
     const char *reason = json_in_string(&in, "reason", 1, REASON_SIZE - 1);
     if (in.n_faults > 0) {
         http_faults(r, 422, "the body is not as it should be", in.faults, in.n_faults);
     } else {
         struct change *c = change_new(a, r, CHANGE_ONE, reason);
         if (c != NULL) {
+            change_second(c, &second);
             put_value(c, kind, name, json_object_get(in.root, "value"), expected);
             change_commit(&c, expected == 0 ? 201 : 200);
         }
     }
+    second_forget(&second);
     json_in_done(&in);
+}
+
+/* A removal says all by its path but who agrees: that comes in a body, which may be left out. False:
+ * answered. */
+static bool read_agreed(struct http_request *r, struct second *ret) {
+    static const char *const keys[] = {"second", NULL};
+    struct json_in in;
+    *ret = (struct second){.name = ""};
+    if (r->body.n == 0) {
+        return true;
+    }
+    if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
+        http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
+        return false;
+    }
+    json_in_only(&in, in.root, "", keys);
+    second_read(&in, r, ret);
+    if (in.n_faults > 0) {
+        http_faults(r, 422, "nothing was removed", in.faults, in.n_faults);
+        second_forget(ret);
+    }
+    bool right = in.n_faults == 0;
+    json_in_done(&in);
+    return right;
 }
 
 static void del(struct api *a, struct http_request *r, enum config_kind kind) {
@@ -121,11 +150,17 @@ static void del(struct api *a, struct http_request *r, enum config_kind kind) {
     }
     memcpy(reason, why.p, why.n);
     reason[why.n] = '\0';
+    struct second second;
+    if (!read_agreed(r, &second)) {
+        return;
+    }
     struct change *c = change_new(a, r, CHANGE_ONE, reason);
     if (c != NULL) {
+        change_second(c, &second);
         (void)change_remove(c, kind, name, expected);
         change_commit(&c, 200);
     }
+    second_forget(&second);
 }
 
 void rest_site_get(struct api *a, struct http_request *r) {
