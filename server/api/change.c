@@ -89,7 +89,6 @@ void change_free(struct change **c) {
 void change_second(struct change *c, struct second *second) {
     c->second = *second;
     second_forget(second);
-    sodium_memzero(c->r->body.p, c->r->body.n);
 }
 
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) {
@@ -390,7 +389,9 @@ static void on_second(void *ctx, const struct second_answer *answer) {
                "the second person must be an engineer or administrator; nothing was changed");
         return;
     case SECOND_TOO_OFTEN:
-        http_header(c->r, "Retry-After: %lld", answer->wait_s);
+        if (c->then == NULL) {
+            http_header(c->r, "Retry-After: %lld", answer->wait_s);
+        }
         refuse(c, 429, "too_often",
                "too many tries for the second person from here; wait %lld s; nothing was changed",
                answer->wait_s);
@@ -425,8 +426,8 @@ static void commit(struct change *c) {
     } else if (c->touched.n > 0) {
         refuse(c, 403, "second_needed",
                "this touches highly managed alarms (%s): a second person must agree, another engineer or "
-               "administrator, with name and password in \"second\"; nothing was changed",
-               c->touched.text);
+               "administrator, with name and password in \"second\"%s; nothing was changed",
+               c->touched.text, c->r->method == HTTP_DELETE ? " of POST /api/config" : "");
     } else {
         ask(c);
     }

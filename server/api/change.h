@@ -23,8 +23,7 @@ void change_free(struct change **c);
 bool change_put(struct change *c, enum config_kind kind, struct slice name, struct slice body,
                 int64_t expected);
 bool change_remove(struct change *c, enum config_kind kind, struct slice name, int64_t expected);
-/* The second person of the request, who is copied; wipes him and the request's body, where the password is.
- */
+/* The second person of the request, who is copied and wiped here. */
 void change_second(struct change *c, struct second *second);
 /* A fault from the caller's own checks. */
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);

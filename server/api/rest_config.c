@@ -64,7 +64,13 @@ static void remove_entry(struct change *c, const json_t *entry, size_t i) {
     char at[64];
     enum config_kind kind = CONFIG_SITE;
     const json_t *name = json_object_get(entry, "name");
+    const json_t *revision = json_object_get(entry, "revision");
     if (!read_kind(c, entry, "remove", i, &kind)) {
+        return;
+    }
+    if (revision != NULL && (!json_is_integer(revision) || json_integer_value(revision) < 1)) {
+        (void)snprintf(at, sizeof at, "/remove/%zu/revision", i);
+        change_fault(c, at, "is the item's revision as it was read");
         return;
     }
     if (!json_is_string(name)) {
@@ -72,7 +78,8 @@ static void remove_entry(struct change *c, const json_t *entry, size_t i) {
         change_fault(c, at, "a string is needed");
         return;
     }
-    (void)change_remove(c, kind, slice_of(json_string_value(name), json_string_length(name)), -1);
+    (void)change_remove(c, kind, slice_of(json_string_value(name), json_string_length(name)),
+                        revision == NULL ? -1 : json_integer_value(revision));
 }
 
 static void check_entries(struct json_in *in, const char *list, const char *const *keys) {
@@ -109,7 +116,7 @@ static void fill(struct change *c, const json_t *root) {
 void rest_config_post(struct api *a, struct http_request *r) {
     static const char *const keys[] = {"reason", "put", "remove", "second", NULL};
     static const char *const put_keys[] = {"kind", "value", NULL};
-    static const char *const remove_keys[] = {"kind", "name", NULL};
+    static const char *const remove_keys[] = {"kind", "name", "revision", NULL};
     struct json_in in;
     struct second second;
     if (!change_may_start(a, r)) {
@@ -117,6 +124,7 @@ void rest_config_post(struct api *a, struct http_request *r) {
     }
     if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
+        second_wipe_body(r);
         return;
     }
     json_in_only(&in, in.root, "", keys);
@@ -135,6 +143,7 @@ void rest_config_post(struct api *a, struct http_request *r) {
         }
     }
     second_forget(&second);
+    second_wipe_body(r);
     json_in_done(&in);
 }
 

@@ -90,6 +90,7 @@ static void put(struct api *a, struct http_request *r, enum config_kind kind) {
     struct json_in in;
     if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
+        second_wipe_body(r);
         return;
     }
     struct second second;
@@ -107,33 +108,12 @@ static void put(struct api *a, struct http_request *r, enum config_kind kind) {
         }
     }
     second_forget(&second);
+    second_wipe_body(r);
     json_in_done(&in);
 }
 
-/* A removal says all by its path but who agrees: that comes in a body, which may be left out. False:
- * answered. */
-static bool read_agreed(struct http_request *r, struct second *ret) {
-    static const char *const keys[] = {"second", NULL};
-    struct json_in in;
-    *ret = (struct second){.name = ""};
-    if (r->body.n == 0) {
-        return true;
-    }
-    if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
-        http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
-        return false;
-    }
-    json_in_only(&in, in.root, "", keys);
-    second_read(&in, r, ret);
-    if (in.n_faults > 0) {
-        http_faults(r, 422, "nothing was removed", in.faults, in.n_faults);
-        second_forget(ret);
-    }
-    bool right = in.n_faults == 0;
-    json_in_done(&in);
-    return right;
-}
-
+/* A removal has no body, where a second person could be named: one that needs him goes by POST /api/config.
+ */
 static void del(struct api *a, struct http_request *r, enum config_kind kind) {
     char path[HTTP_PATH_SIZE];
     char reason[REASON_SIZE];
@@ -150,17 +130,11 @@ static void del(struct api *a, struct http_request *r, enum config_kind kind) {
     }
     memcpy(reason, why.p, why.n);
     reason[why.n] = '\0';
-    struct second second;
-    if (!read_agreed(r, &second)) {
-        return;
-    }
     struct change *c = change_new(a, r, CHANGE_ONE, reason);
     if (c != NULL) {
-        change_second(c, &second);
         (void)change_remove(c, kind, name, expected);
         change_commit(&c, 200);
     }
-    second_forget(&second);
 }
 
 void rest_site_get(struct api *a, struct http_request *r) {

@@ -265,6 +265,7 @@ void rest_alarm_requests(struct api *a, struct http_request *r) {
         request_list_free(q); /* this handler is called again when the change before it is done */
         return;
     }
+    second_wipe_body(r);
     if (prepare_change(a, q)) {
         ask(a, q);
     }

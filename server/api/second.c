@@ -60,6 +60,12 @@ void second_forget(struct second *s) {
     sodium_memzero(s, sizeof *s);
 }
 
+void second_wipe_body(struct http_request *r) {
+    if (r->body.n > 0) {
+        sodium_memzero(r->body.p, r->body.n);
+    }
+}
+
 /* --- trying. Each takes t. */
 
 static void tell(struct trial *t, const struct second_answer *answer) {

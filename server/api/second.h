@@ -21,6 +21,8 @@ struct second {
 void second_read(struct json_in *in, const struct http_request *r, struct second *ret);
 /* Wipes it. */
 void second_forget(struct second *s);
+/* Wipes the request's body, where it stood. */
+void second_wipe_body(struct http_request *r);
 
 enum second_verdict {
     SECOND_AGREED,

@@ -13,8 +13,8 @@ static struct config_set *managed_set(void) {
     rig_put(set, CONFIG_TAG, "S1/CALC", "\"expr\":\"F * 2\",\"unit\":\"L/s\",\"low\":0,\"high\":200");
     rig_put(set, CONFIG_CLASS, "hm", "\"highly_managed\":true,\"realarm_s\":60");
     rig_put(set, CONFIG_CLASS, "plain", "\"realarm_s\":60");
-    rig_put(set, CONFIG_GROUP, "g", "\"suppress_when\":\"RUN\"");
-    rig_put(set, CONFIG_GROUP, "other", "\"suppress_when\":\"CMD\"");
+    rig_put(set, CONFIG_GROUP, "g", "\"suppress_when\":\"\\\"S1/RUN\\\"\"");
+    rig_put(set, CONFIG_GROUP, "other", "\"suppress_when\":\"\\\"S1/CMD\\\"\"");
     rig_put(set, CONFIG_ALARM, "S1/C", "\"groups\":[\"other\"],\"class\":\"plain\"" HIGH);
     rig_put(set, CONFIG_ALARM, "S1/M",
             "\"class\":\"hm\",\"groups\":[\"g\"],\"hidden_by\":\"S1/C\",\"suppress_when\":\"CALC > 50 L/s\","
@@ -54,8 +54,8 @@ static const struct {
     {CONFIG_CLASS, "hm", "\"realarm_s\":60", true},
     {CONFIG_CLASS, "plain", "\"realarm_s\":90", false},
     {CONFIG_CLASS, "new", "\"highly_managed\":true", false},
-    {CONFIG_GROUP, "g", "\"suppress_when\":\"RUN or CMD\"", true},
-    {CONFIG_GROUP, "other", "\"suppress_when\":\"CMD or RUN\"", false},
+    {CONFIG_GROUP, "g", "\"suppress_when\":\"\\\"S1/RUN\\\" or \\\"S1/CMD\\\"\"", true},
+    {CONFIG_GROUP, "other", "\"suppress_when\":\"\\\"S1/CMD\\\" or \\\"S1/RUN\\\"\"", false},
     {CONFIG_TAG, "S1/L", "\"gateway\":\"g1\",\"unit\":\"m\",\"low\":0,\"high\":11,\"stale_s\":30", true},
     {CONFIG_TAG, "S1/F", "\"gateway\":\"g1\",\"unit\":\"L/s\",\"low\":0,\"high\":90", true}, /* CALC */
     {CONFIG_TAG, "S1/RUN", "\"gateway\":\"g1\",\"type\":\"bool\",\"title\":\"x\"", true}, /* of the group */
