@@ -1,6 +1,7 @@
 #include "server/config/two_people.h"
 #include "tests/lib/config_rig.h"
 
+#define FREE "\"kind\":\"high\",\"tag\":\"S1/N\",\"limit\":8,\"priority\":2"
 #define HIGH ",\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":8,\"priority\":2"
 
 /* S1/M is highly managed: it reads L, is hidden by S1/C, in group g1 (whose rule reads RUN), and by its rule
@@ -45,11 +46,11 @@ static const struct {
     {CONFIG_ALARM, "S1/M",
      "\"class\":\"hm\",\"groups\":[\"g\"],\"hidden_by\":\"S1/C\",\"suppress_when\":\"CALC > 50 L/s\","
      "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":7,\"severity\":\"severe\",\"time_to_act_s\":600",
-     false},                                                  /* as it was */
-    {CONFIG_ALARM, "S1/M", "\"class\":\"plain\"" HIGH, true}, /* it was highly managed */
+     false},                                                   /* as it was */
+    {CONFIG_ALARM, "S1/M", "\"class\":\"plain\"," FREE, true}, /* it was highly managed */
     {CONFIG_ALARM, "S1/C", "\"class\":\"plain\",\"groups\":[\"other\"],\"message\":\"x\"" HIGH, true},
-    {CONFIG_ALARM, "S1/NEW", HIGH + 1, false},
-    {CONFIG_ALARM, "S1/NEW", "\"class\":\"plain\"" HIGH, false},
+    {CONFIG_ALARM, "S1/NEW", FREE, false},
+    {CONFIG_ALARM, "S1/NEW", "\"class\":\"plain\"," FREE, false},
     {CONFIG_CLASS, "hm", "\"highly_managed\":true,\"realarm_s\":90", true},
     {CONFIG_CLASS, "hm", "\"realarm_s\":60", true},
     {CONFIG_CLASS, "plain", "\"realarm_s\":90", false},
@@ -99,7 +100,7 @@ static void adding_and_removing_such_an_alarm_touches_it(void **state) {
     struct config_set *before = managed_set();
     struct config_set *after = NULL;
     assert_int_equal(config_set_copy(before, &after, NULL), OK);
-    rig_put(after, CONFIG_ALARM, "S1/N", "\"class\":\"hm\"" HIGH);
+    rig_put(after, CONFIG_ALARM, "S1/N", "\"class\":\"hm\"," FREE);
     assert_int_equal(config_set_remove(after, CONFIG_ALARM, slice_str("S1/M")), OK);
     touched(before, after, &names);
     assert_string_equal(names.text, "S1/M, S1/N");
