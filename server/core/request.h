@@ -285,6 +285,7 @@ struct backtest_status {
     int64_t to_us;
     uint32_t n_items;
     const char *actor;
+    const char *name; /* of the first item */
     const char *suggest;
     const char *error;   /* why it failed */
     struct slice report; /* JSON; of BACKTEST_GET alone, when it is done */
