@@ -68,6 +68,9 @@ static void check_fold(const struct world *w, bool reduced) {
                   (long long)live.raised_us, (long long)fold.raised_us, (long long)live.changed_us,
                   (long long)fold.changed_us, (long long)live.acked_us, (long long)fold.acked_us,
                   (long long)live.shelved_until_us, (long long)fold.shelved_until_us);
+        SIM_CHECK(live.first == fold.first && live.suspect == fold.suspect,
+                  "%s is first %d, suspect %d, the journal says %d and %d", sim_name(w, i), live.first,
+                  live.suspect, fold.first, fold.suspect);
         SIM_CHECK(strcmp(live.acked_by, fold.acked_by) == 0,
                   "%s acknowledged by \"%s\", the journal says \"%s\"", sim_name(w, i), live.acked_by,
                   fold.acked_by);
