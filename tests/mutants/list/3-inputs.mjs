@@ -117,7 +117,7 @@ const gather = [
   { id: 'first-value-is-a-change', old: c`bool changed = !isnan(memo->value) && now.v != memo->value;`, now: c`bool changed = now.v != memo->value;`, hurts: 'each start of the server rings' },
   { id: 'change-not-remembered', old: c`    memo->value = now.v;
     if (changed) {`, now: c`    if (changed) {`, hurts: 'a change is never seen' },
-  { id: 'growth-while-unknown', old: c`memo->growing = known && (m->kind`, now: c`memo->growing = (m->kind`, hurts: 'time that nobody saw counts as running time' },
+  { id: 'growth-while-unknown', old: c`memo->growing = now.known && (m->kind`, now: c`memo->growing = (m->kind`, hurts: 'time that nobody saw counts as running time' },
   { id: 'runtime-while-stopped', old: c`(m->kind == ALARM_TOTAL || now.v != 0);`, now: c`true;`, hurts: 'a stopped machine runs' },
   { id: 'limit-passed-unseen', old: c`    if (below && reaches <= ts_us) {`, now: c`    if (false) {`, hurts: 'the time at which a service was due is wrong' },
   { id: 'limit-edge-of-sums', old: c`return amount >= limit - fabs(limit) * 1e-12;`, now: c`return amount > limit;`, hurts: 'a service is never due, or a step too late' },
@@ -134,10 +134,9 @@ const gather = [
 ].map((m) => ({ file: 'core_gather.c', ...m }));
 
 const history = [
-  { id: 'gap-within-a-gap-forgets', old: c`    if (core->gateways[gateway].shadowed) {
+  { id: 'gap-within-a-gap-forgets', old: c`    if (anew && core->gateways[gateway].told) {
         return;
-    }
-    core->gateways[gateway].shadowed = true;`, now: c`    core->gateways[gateway].shadowed = true;`, hurts: 'a second break makes the story of the first one begin with values of now' },
+    }`, now: c``, hurts: 'a second break makes the story of the first one begin with values of now' },
   { id: 'shadow-without-delay', old: c`.delay = a->delay, .open = true`, now: c`.delay = delay_initial(delay_is_active(&a->delay)), .open = true`, hurts: 'a delay that ran when the line broke is not in the story' },
   { id: 'history-delays-not-completed', old: c`            complete_before(core, core->tag_alarms.list[j], ts_us, sink);`, now: c``, hurts: 'what stored samples prove is not told' },
   { id: 'history-over-two-gateways', old: c`        if (m->tags[inputs[i]].gateway != gateway) {
@@ -150,8 +149,8 @@ const history = [
         return;`, now: c`        return;`, hurts: 'one gap writes thousands of records' },
   { id: 'history-of-disabled', old: c`if (!s->open || (core->alarms[alarm].facts & FACT_ENABLED) == 0) {`, now: c`if (!s->open) {`, hurts: 'a disabled alarm has a story' },
   { id: 'history-unknown-is-false', old: c`s->condition = r.truth == TRUTH_UNKNOWN ? s->condition : r.truth == TRUTH_TRUE;`, now: c`s->condition = r.truth == TRUTH_TRUE;`, hurts: 'bad stored values end an excursion within its deadband' },
-  { id: 'history-repeats-live', old: c`(sample->t_us == s->t_us && sample->value == s->value)`, now: c`false`, equivalent: 'a value that repeats the last one changes no condition, delay or window' },
-  { id: 'history-takes-older', old: c`(s->seen && (sample->t_us < s->t_us ||`, now: c`(s->seen && (false ||`, hurts: 'what was known before the line broke is told again' },
+  { id: 'history-repeats-live', old: c`(t_us == s->t_us && sample->value == s->value)`, now: c`false`, equivalent: 'a value that repeats the last one changes no condition, delay or window' },
+  { id: 'history-takes-older', old: c`(s->seen && (t_us < s->t_us ||`, now: c`(s->seen && (false ||`, hurts: 'what was known before the line broke is told again' },
   { id: 'history-after-the-end', old: c`    if (!core->gateways[gateway].shadowed) {
         return; /* the gap was closed: these are for the store alone */
     }`, now: c``, hurts: 'a story goes on after its end' },
