@@ -91,7 +91,7 @@ const conditions = [
     case ALARM_EXPR:`, now: c`        return number(core, alarm, lens, m->tag, r) - second(core, alarm, lens, r);
     case ALARM_EXPR:`, hurts: 'a value below its setpoint is no deviation' },
   { id: 'quality-alarm-of-a-lost-link', old: c`    bool here = m->gateway == MODEL_NONE || core->gateways[m->gateway].up;
-    if (!here || `, now: c`    if (`, hurts: 'a lost link is one alarm for each signal' },
+    if (!here || `, now: c`    if (`, equivalent: 'a link that is lost leaves all its tags marked as lost and not as stale, which says the same' },
   { id: 'quality-alarm-takes-uncertain', old: c`(model_alarm_is(m, ALARM_UNCERTAIN_BAD) && !quality_is_good(q));`, now: c`!quality_is_good(q);`, hurts: 'each doubtful value is a signal fault' },
   { id: 'newest-input-ignored', old: c`ts_us = t_us > ts_us ? t_us : ts_us;
     }
