@@ -203,8 +203,10 @@ static void restored(struct core *core) {
         core_count(core, 1, a->facts, a->priority);
         revive(core, i);
         sound_again(core, i);
-        a->bits |= BIT_UNTRUSTED; /* until there is evidence */
-        core->counts.untrusted++;
+        if ((a->facts & FACT_ENABLED) != 0) {
+            a->bits |= BIT_UNTRUSTED; /* until there is evidence */
+            core->counts.untrusted++;
+        }
     }
     for (uint32_t i = 0; i < core->model->n_gateways; i++) {
         core_history_begin(core, i); /* what gateways stored meanwhile is judged from here on */

@@ -117,7 +117,7 @@ const gather = [
   { id: 'first-value-is-a-change', old: c`bool changed = !isnan(memo->value) && now.v != memo->value;`, now: c`bool changed = now.v != memo->value;`, hurts: 'each start of the server rings' },
   { id: 'change-not-remembered', old: c`    memo->value = now.v;
     if (changed) {`, now: c`    if (changed) {`, hurts: 'a change is never seen' },
-  { id: 'growth-while-unknown', old: c`memo->growing = now.known && (m->kind`, now: c`memo->growing = (m->kind`, hurts: 'time that nobody saw counts as running time' },
+  { id: 'growth-while-unknown', old: c`memo->growing = now.known && (m->kind`, now: c`memo->growing = (m->kind`, equivalent: 'an unknown value reads as zero, and nothing grows by that' },
   { id: 'runtime-while-stopped', old: c`(m->kind == ALARM_TOTAL || now.v != 0);`, now: c`true;`, hurts: 'a stopped machine runs' },
   { id: 'limit-passed-unseen', old: c`    if (below && reaches <= ts_us) {`, now: c`    if (false) {`, hurts: 'the time at which a service was due is wrong' },
   { id: 'limit-edge-of-sums', old: c`return amount >= limit - fabs(limit) * 1e-12;`, now: c`return amount > limit;`, hurts: 'a service is never due, or a step too late' },
@@ -125,7 +125,7 @@ const gather = [
         disarm_step(core, alarm);
     } else {`, now: c`    if (reaches == INT64_MAX) {
         return;
-    } else {`, hurts: 'a machine that was stopped in time is due for service' },
+    } else {`, equivalent: 'a timer that comes due while nothing grows does nothing' },
   { id: 'cusum-below-zero', old: c`memo->amount = fmax(0, memo->amount + off - more->k);`, now: c`memo->amount = memo->amount + off - more->k;`, hurts: 'a long quiet time hides the next shift' },
   { id: 'cusum-without-slack', old: c`memo->amount + off - more->k);`, now: c`memo->amount + off);`, hurts: 'noise adds up to an alarm' },
   { id: 'cusum-low-not-mirrored', old: c`m->kind == ALARM_CUSUM ? now.v - more->target : more->target - now.v;`, now: c`now.v - more->target;`, hurts: 'shifts downwards are not seen' },
@@ -153,7 +153,7 @@ const history = [
   { id: 'history-takes-older', old: c`(s->seen && (t_us < s->t_us ||`, now: c`(s->seen && (false ||`, hurts: 'what was known before the line broke is told again' },
   { id: 'history-after-the-end', old: c`    if (!core->gateways[gateway].shadowed) {
         return; /* the gap was closed: these are for the store alone */
-    }`, now: c``, hurts: 'a story goes on after its end' },
+    }`, now: c``, equivalent: 'closed shadows are not judged, and the next gap begins them anew' },
   { id: 'story-not-closed', old: c`    if (told && delay_is_active(&s->delay) && (core->alarms[alarm].facts & FACT_ACTIVE) == 0) {`, now: c`    if (false) {`, hurts: 'an excursion of the past never ends' },
   { id: 'story-closed-while-active', old: c`    if (told && delay_is_active(&s->delay) && (core->alarms[alarm].facts & FACT_ACTIVE) == 0) {`, now: c`    if (told && delay_is_active(&s->delay)) {`, hurts: 'one excursion is told as two' },
   { id: 'story-stays-open', old: c`    s->open = false;

@@ -36,8 +36,8 @@ export default [
         a->sound = ++core->sounds;`, now: c``, hurts: 'what rang before the restart is silent' },
   { id: 'notification-sounds-after-restart', old: c`alarm_shown_letter(a->facts) == ALARM_UNACKED && core->model->alarms[alarm].ack_mode != ACK_NONE`, now: c`alarm_shown_letter(a->facts) == ALARM_UNACKED`, hurts: 'an alarm that became a notification rings at the start' },
   { id: 'accumulators-not-restored', sample: true, old: c`            core->memos[core->alarms[alarm].memo].amount = from->accumulators[i].amount;`, now: c``, hurts: 'running hours begin at zero with each restart' },
-  { id: 'trusted-at-the-start', old: c`        a->bits |= BIT_UNTRUSTED; /* until there is evidence */
-        core->counts.untrusted++;`, now: c``, hurts: 'states of yesterday look like states of now' },
+  { id: 'trusted-at-the-start', old: c`            a->bits |= BIT_UNTRUSTED; /* until there is evidence */
+            core->counts.untrusted++;`, now: c``, hurts: 'states of yesterday look like states of now' },
   { id: 'story-lost-at-restart', old: c`        core_history_begin(core, i); /* what gateways stored meanwhile is judged from here on */`, now: c``, hurts: 'what happened while the server was down is not told' },
   { id: 'older-record-wins', old: c`r->n > core_detail_of(core, alarm)->n`, now: c`true`, hurts: 'an old record overwrites the state' },
   { id: 'journal-end-not-checked', old: c`    if (r->seq > journal_seq) {`, now: c`    if (false) {`, hurts: 'numbers of records are given out twice' },

@@ -11,7 +11,7 @@ const propagation = [
   { id: 'tick-not-armed', sample: true, old: c`        timer_arm(&core->ticks, program, next_us);
     }`, now: c`    }`, hurts: 'rules with time functions stand still without samples' },
   { id: 'evaluated-at-an-older-time', old: c`*newest = ts_us > *newest ? ts_us : *newest;`, now: c`*newest = ts_us;`, hurts: 'a rule over two gateways is older than its newest input' },
-  { id: 'calculated-in-any-order', old: c`    while (at > 0 && heap->v[(at - 1) / 2] > rank) {`, now: c`    while (false) {`, hurts: 'a calculated tag is calculated from an old one' },
+  { id: 'calculated-in-any-order', old: c`    while (at > 0 && heap->v[(at - 1) / 2] > rank) {`, now: c`    while (false) {`, equivalent: 'it is calculated again in the same instant, which takes the place of the first time; only that costs more' },
   { id: 'calculated-not-spread', old: c`            spread(core, tag);
         }`, now: c`        }`, hurts: 'alarms of calculated tags never come' },
   { id: 'conditions-before-suppression', old: c`    suppress(core, ts_us, sink);
@@ -27,7 +27,7 @@ const propagation = [
         if (core_gathers`, hurts: 'the same message gives another journal' },
   { id: 'quality-loss-is-a-sample', old: c`    if (from_samples) {
         rule_machine_touch(`, now: c`    if (true) {
-        rule_machine_touch(`, hurts: 'a lost link counts as a message' },
+        rule_machine_touch(`, equivalent: 'what changes without a sample is unknown, and of unknown values nothing is remembered as good' },
 ].map((m) => ({ file: 'core_rules.c', ...m }));
 
 const values = [

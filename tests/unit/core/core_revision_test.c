@@ -225,6 +225,26 @@ static void an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_coun
               "8 REMOVE A B>- n=8\n21 ENABLE A ->A n=9\n");
 }
 
+static void before_the_first_event_nothing_is_trusted_but_what_is_disabled(void **state) {
+    (void)state;
+    struct spec spec = {.revision = 1,
+                        .n_gateways = 1,
+                        .n_tags = 1,
+                        .n_alarms = 2,
+                        .tags = {{.name = "T"}},
+                        .alarms = {{.name = "A", .limit = 80}, {.name = "B", .limit = 81}}};
+    struct model *model = spec_model(&spec);
+    const struct alarm_record v[] = {past(1, 1, SPEC_KEY_ALARM, 'Z', 0)};
+    const struct core_restore restore = {.records = v, .n = 1, .journal_seq = 1};
+    struct core *core = NULL;
+    assert_int_equal(core_new(model, &restore, 100, &core, NULL), OK);
+    assert_false(core_alarm(core, 0).untrusted);
+    assert_true(core_alarm(core, 1).untrusted);
+    assert_int_equal(core_counts(core).untrusted, 1);
+    core_free(&core);
+    model_free(&model);
+}
+
 static void an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_start(void **state) {
     (void)state;
     struct spec spec = {.revision = 1, .n_gateways = 1, .n_tags = 1, .tags = {{.name = "T"}}};
@@ -552,6 +572,7 @@ int main(void) {
         cmocka_unit_test(a_journal_that_cannot_be_true_is_refused),
         cmocka_unit_test(of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignored),
         cmocka_unit_test(an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting),
+        cmocka_unit_test(before_the_first_event_nothing_is_trusted_but_what_is_disabled),
         cmocka_unit_test(an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_start),
         cmocka_unit_test(a_limit_moved_above_the_value_is_a_return_and_acknowledgement_is_kept),
         cmocka_unit_test(a_limit_moved_below_the_value_raises_at_once),
