@@ -416,10 +416,11 @@ static void pass_notes(const struct passage *p, uint32_t alarm, uint32_t from) {
     }
 }
 
-static void arm_as_before(const struct passage *p, uint32_t from_timer, uint32_t timer) {
+/* later_us: by how much a running start-up time was made longer. */
+static void arm_as_before(const struct passage *p, uint32_t from_timer, uint32_t timer, int64_t later_us) {
     int64_t due_us = 0;
     if (timer_is_armed(&p->old->timers, from_timer, &due_us)) {
-        timer_arm(&p->core->timers, timer, due_us);
+        timer_arm(&p->core->timers, timer, due_us + later_us);
     }
 }
 
@@ -451,7 +452,10 @@ static void pass_alarm(const struct passage *p, uint32_t alarm, uint32_t from) {
         timer_arm(&core->timers, core_timer(core, TIMER_DELAY, alarm), a->delay.mark_us);
     }
     if (a->suppress == SUPPRESS_ENDING || a->suppress == SUPPRESS_BLIND) {
-        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm));
+        int64_t later_us = model_alarm_more(core->model, alarm)->unsuppress_us -
+                           model_alarm_more(p->old->model, from)->unsuppress_us;
+        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm),
+                      a->suppress == SUPPRESS_ENDING ? later_us : 0);
     }
 }
 
@@ -477,7 +481,9 @@ static void pass_groups(const struct passage *p) {
         for (uint32_t j = 0; j < p->old->model->n_groups; j++) {
             if (m->groups[i].key == p->old->model->groups[j].key && m->groups[i].key != 0) {
                 p->core->groups[i].suppress = p->old->groups[j].suppress;
-                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i));
+                int64_t later_us = m->groups[i].unsuppress_us - p->old->model->groups[j].unsuppress_us;
+                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i),
+                              p->core->groups[i].suppress == SUPPRESS_ENDING ? later_us : 0);
             }
         }
     }

@@ -332,6 +332,8 @@ void core_rules_tick(struct core *core, int64_t due_us, const struct effect_sink
 /* Value of a program now, at ts_us or its newest evaluation; *ret_t_us is that time. */
 struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens lens, int64_t ts_us,
                                   int64_t *ret_t_us);
+/* Seconds that lie before a sample's time and are due: a message may bring several times. */
+void core_rules_tick_before(struct core *core, int64_t ts_us, const struct effect_sink *sink);
 /* The line of a gateway breaks: what its rules remember goes into the shadow. */
 void core_rules_shadow(struct core *core, uint32_t gateway);
 /* The dirty tags have stored values of this time: alarms are judged by core_history_judge. */
