@@ -127,6 +127,7 @@ struct alarm_memo {
 struct suppressor {
     uint32_t next; /* in the alarm's set, or in the free list */
     uint16_t name;
+    bool by_system; /* a rule, a group or a higher alarm: it ends with the configuration of it */
 };
 
 struct group_state {
@@ -389,7 +390,7 @@ enum alarm_reply core_suppress_take(struct core *core, uint32_t alarm, const cha
                                     const struct cause *cause, const struct effect_sink *sink);
 /* The set alone, without records. */
 bool core_suppressed_by(const struct core *core, uint32_t alarm, const char *source);
-bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source);
+bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source, bool by_system);
 bool core_suppressors_drop(struct core *core, uint32_t alarm, const char *source);
 void core_suppressors_clear(struct core *core, uint32_t alarm);
 /* An alarm was enabled: what suppresses it as of now. */
