@@ -30,6 +30,7 @@ enum tag_flag {
     TAG_QUEUED = 8, /* waits in the queue of changed tags */
     TAG_DIRTY = 16, /* stands in dirty_tags */
     TAG_RULED = 32, /* a rule reads it: each sample counts, none can be passed over */
+    TAG_BLIND = 64, /* calculated, and nothing came from the gateway of one of its inputs */
 };
 
 /* All that the walk of a sample touches, one cache line. While the value is good and stays within quiet_low
@@ -313,6 +314,10 @@ int64_t core_tag_heard_us(const struct core *core, uint32_t tag);
 void core_tag_watch(struct core *core, uint32_t tag);
 /* The result of a calculated tag's rule; true if it is news for others. */
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us);
+/* Nothing came from the tag's gateway, or from one that it is calculated from: that it is unknown says nothing
+ * about the signal. */
+bool core_tag_is_lost(const struct core *core, uint32_t tag);
+bool core_tag_any_lost(const struct core *core, uint32_t program);
 /* It waits for core_rules_propagate. */
 void core_tag_dirty(struct core *core, uint32_t tag);
 /* Within which values no alarm of the tag has anything to say. */
