@@ -58,10 +58,11 @@ static const struct field fields[] = {
     FIELD(raised_at_us, FIELD_I64), FIELD(called_us, FIELD_I64), FIELD(until_us, FIELD_I64),
     FIELD(value, FIELD_F64),        FIELD(limit, FIELD_F64),     FIELD(actor_key, FIELD_I64),
     FIELD(occ, FIELD_U32),          FIELD(call, FIELD_U32),      FIELD(rise_call, FIELD_U32),
-    FIELD(facts, FIELD_U16),        FIELD(flags, FIELD_U16),     FIELD(from, FIELD_LETTER),
-    FIELD(to, FIELD_LETTER),        FIELD(base, FIELD_LETTER),   FIELD(priority, FIELD_U8),
-    FIELD(quality, FIELD_U8),       FIELD(actor, FIELD_TEXT),    FIELD(desk, FIELD_TEXT),
-    FIELD(source, FIELD_TEXT),      FIELD(unit, FIELD_TEXT),     FIELD(comment, FIELD_TEXT),
+    FIELD(acked_occ, FIELD_U32),    FIELD(facts, FIELD_U16),     FIELD(flags, FIELD_U16),
+    FIELD(from, FIELD_LETTER),      FIELD(to, FIELD_LETTER),     FIELD(base, FIELD_LETTER),
+    FIELD(priority, FIELD_U8),      FIELD(quality, FIELD_U8),    FIELD(actor, FIELD_TEXT),
+    FIELD(desk, FIELD_TEXT),        FIELD(source, FIELD_TEXT),   FIELD(unit, FIELD_TEXT),
+    FIELD(comment, FIELD_TEXT),
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
 

@@ -34,6 +34,7 @@
  *           policy's matrix), latch*?, confirm*?, comment*?, ack*?=manual|auto|none,
  * on_bad*?=hold|alarm|normal, uncertain*?=use|bad, realarm_s*?, escalate_after_s*?, escalate_priority*?,
  * shelvable*?=true, max_shelve_s*?=28800, suppress_when?, unsuppress_delay_s?, hidden_by? (an alarm),
+ * level?=ll|l|h|hh (of a limit alarm: their order is checked),
  * groups?, class?, position?, test?=false, enabled?=true, message? and for people: cause?, consequence?,
  * action?, severity?=minor|moderate|major|severe, time_to_act_s?, priority_reason?, basis?,
  * suppression_basis?, shelving_policy?, documents?, trip_point?, display?, reviewed_by?, reviewed_on?,

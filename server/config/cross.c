@@ -124,12 +124,15 @@ static bool has_constant_limit(const struct model_alarm *a) {
     return (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) && a->tag != MODEL_NONE && !isnan(a->limit);
 }
 
+enum { LEVELS = 4 };
+
 /* One limit of a tag, as it is compared with the others. */
 struct limit {
     double at;
     double returns_at;
     uint32_t tag;
     uint32_t alarm;
+    uint8_t level; /* model_alarm_more.level */
     bool high;
 };
 
@@ -153,7 +156,32 @@ static struct slice name_of(const struct model *m, const struct limit *l) {
     return m->alarm_texts[l->alarm].name;
 }
 
-/* The limits of one tag, sorted. */
+static void order_fault(struct faults *f, const struct model *m, const struct limit *of, const char *what,
+                        const struct limit *other) {
+    char pointer[POINTER_SIZE];
+    point(pointer, CONFIG_ALARM, name_of(m, of), "limit");
+    faults_add(f, "E_LIMIT_ORDER", pointer, "is %.10g; %s, and %.*s is at %.10g", of->at, what,
+               SLICE_ARG(name_of(m, other)), other->at);
+}
+
+/* LL < L < H < HH, strictly, among the alarms that say which of these they are. */
+static void check_named_levels(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
+    const struct limit *below = NULL;
+    for (uint8_t level = 1; level <= LEVELS; level++) {
+        for (uint32_t i = 0; i < n; i++) {
+            if (v[i].level != level) {
+                continue;
+            }
+            if (below != NULL && below->level < level && below->at >= v[i].at) {
+                order_fault(f, m, &v[i], "the levels of a tag must rise: LL below L below H below HH", below);
+            }
+            below = &v[i];
+        }
+    }
+}
+
+/* The limits of one tag: a low one that is above a high one would leave no value without an alarm, and so
+ * would deadbands that meet. */
 static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
     const struct limit *low = NULL;  /* that of all low ones that is highest, … */
     const struct limit *high = NULL; /* of all high ones the lowest */
@@ -161,39 +189,31 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     const struct limit *high_returns = NULL;
     uint32_t before = f->n;
     char pointer[POINTER_SIZE];
+    check_named_levels(f, m, v, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at) {
-            point(pointer, CONFIG_ALARM, name_of(m, &v[i]), "limit");
-            faults_add(f, "E_LIMIT_ORDER", pointer,
-                       "is %.10g, as that of %.*s; two limits of one tag on one side must differ", v[i].at,
-                       SLICE_ARG(name_of(m, &v[i - 1])));
-        }
         if (v[i].high) {
-            high = high == NULL ? &v[i] : high;
+            high = high == NULL || v[i].at < high->at ? &v[i] : high;
             high_returns =
                 high_returns == NULL || v[i].returns_at < high_returns->returns_at ? &v[i] : high_returns;
         } else {
-            low = &v[i];
+            low = low == NULL || v[i].at > low->at ? &v[i] : low;
             low_returns =
                 low_returns == NULL || v[i].returns_at > low_returns->returns_at ? &v[i] : low_returns;
         }
     }
-    if (low == NULL || high == NULL) {
+    if (low == NULL || high == NULL || f->n != before) {
         return;
     }
-    if (low->at >= high->at) {
-        point(pointer, CONFIG_ALARM, name_of(m, low), "limit");
-        faults_add(
-            f, "E_LIMIT_ORDER", pointer,
-            "is %.10g; a low limit must be below the high limits of the same tag, and %.*s is at %.10g",
-            low->at, SLICE_ARG(name_of(m, high)), high->at);
-    } else if (f->n == before && low_returns->returns_at >= high_returns->returns_at) {
+    bool meet = low_returns->at != low_returns->returns_at || high_returns->at != high_returns->returns_at;
+    if (low->at > high->at) {
+        order_fault(f, m, low, "a low limit must be below the high limits of the same tag", high);
+    } else if (meet && low_returns->returns_at >= high_returns->returns_at) {
         point(pointer, CONFIG_ALARM, name_of(m, high_returns), "deadband");
-        faults_add(
-            f, "E_DEADBAND", pointer,
-            "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g, which must "
-            "be below it",
-            high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
+        faults_add(f, "E_DEADBAND", pointer,
+                   "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g; make one "
+                   "of the two "
+                   "deadbands smaller",
+                   high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
     }
 }
 
@@ -211,6 +231,7 @@ enum status cross_limit_order(struct faults *f, const struct model *m) {
                                     .returns_at = high ? a->limit - a->deadband : a->limit + a->deadband,
                                     .tag = a->tag,
                                     .alarm = i,
+                                    .level = model_alarm_more(m, i)->level,
                                     .high = high};
         }
     }

@@ -22,6 +22,35 @@ static int64_t time_of(const struct core *core, enum lens lens, uint32_t tag) {
     return lens == LENS_LIVE ? core->tags[tag].t_us : core->shadow_tags[tag].t_us;
 }
 
+/* Nothing came from the tag's gateway: that it is unknown says nothing about the signal. */
+static bool is_lost(const struct core *core, enum lens lens, uint32_t tag) {
+    uint32_t gateway = core->model->tags[tag].gateway;
+    return lens == LENS_HISTORY || (core->tags[tag].flags & TAG_LOST) != 0 ||
+           (core->tags[tag].flags & TAG_SEEN) == 0 || (gateway != MODEL_NONE && !core->gateways[gateway].up);
+}
+
+bool core_any_lost(const struct core *core, enum lens lens, uint32_t program) {
+    const uint32_t *inputs = NULL;
+    uint32_t n = rule_set_inputs(core->model->rules, program, &inputs);
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_lost(core, lens, inputs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool core_bad_input(const struct core *core, enum lens lens, uint32_t program) {
+    const uint32_t *inputs = NULL;
+    uint32_t n = rule_set_inputs(core->model->rules, program, &inputs);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!core_read(core, lens, inputs[i]).known) {
+            return !core_any_lost(core, lens, program);
+        }
+    }
+    return false;
+}
+
 /* A value as a number; unknown is NaN. An uncertain one is unknown where the alarm says so. */
 static double number(const struct core *core, uint32_t alarm, enum lens lens, uint32_t tag,
                      struct reading *r) {
@@ -29,7 +58,7 @@ static double number(const struct core *core, uint32_t alarm, enum lens lens, ui
     bool refused = v.uncertain && model_alarm_is(&core->model->alarms[alarm], ALARM_UNCERTAIN_BAD);
     r->uncertain = r->uncertain || v.uncertain;
     if (!v.known || refused) {
-        r->blind = r->blind || lens == LENS_HISTORY || core_tag_is_lost(core, tag);
+        r->blind = r->blind || is_lost(core, lens, tag);
         return (double)NAN;
     }
     return v.v;
@@ -67,7 +96,7 @@ static double value_of(struct core *core, uint32_t alarm, enum lens lens, int64_
         struct rule_value v = core_rules_eval(core, program, lens, *ts_us, ts_us);
         bool refused = v.uncertain && model_alarm_is(m, ALARM_UNCERTAIN_BAD);
         r->uncertain = v.uncertain;
-        r->blind = !v.known && (lens == LENS_HISTORY || core_tag_any_lost(core, program));
+        r->blind = !v.known && !core_bad_input(core, lens, program);
         return v.known && !refused ? v.v : (double)NAN;
     }
     case ALARM_RUNTIME:
@@ -125,8 +154,8 @@ static enum truth is_one_of(const struct model_alarm_more *more, double value) {
 
 static enum truth quality_condition(const struct core *core, const struct model_alarm *m, struct reading *r) {
     const struct tag_state *t = &core->tags[m->tag];
-    bool stale = (t->flags & TAG_SEEN) != 0 && (t->flags & TAG_STALE) != 0;
-    if (core_tag_is_lost(core, m->tag) && !stale) {
+    bool here = m->gateway == MODEL_NONE || core->gateways[m->gateway].up;
+    if (!here || (t->flags & TAG_SEEN) == 0 || ((t->flags & TAG_LOST) != 0 && (t->flags & TAG_STALE) == 0)) {
         r->blind = true;
         return TRUTH_UNKNOWN;
     }

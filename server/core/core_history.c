@@ -48,10 +48,10 @@ static bool is_of_one(const struct core *core, uint32_t alarm, uint32_t gateway)
     return true;
 }
 
-static void open_shadow(struct core *core, uint32_t alarm) {
+static void open_shadow(struct core *core, uint32_t alarm, bool anew) {
     const struct alarm_state *a = &core->alarms[alarm];
     struct shadow *s = &core->shadows[alarm];
-    if (!s->open && (a->facts & FACT_ENABLED) != 0) {
+    if ((!s->open || anew) && (a->facts & FACT_ENABLED) != 0) {
         *s = (struct shadow){.delay = a->delay, .open = true, .condition = (a->bits & BIT_CONDITION) != 0};
     }
 }
@@ -63,19 +63,22 @@ static void open_tag(struct core *core, uint32_t tag) {
 }
 
 /* Called when the line breaks, before its tags become unknown. A gap within a gap goes on with the shadow
- * that is open. */
+ * that is open; if nothing of the first one was told, there is one gap, and it begins here. */
 void core_history_begin(struct core *core, uint32_t gateway) {
     const struct dependents *tags = &core->gateway_tags;
-    if (core->gateways[gateway].shadowed) {
+    bool anew = core->gateways[gateway].shadowed;
+    if (anew && core->gateways[gateway].told) {
         return;
     }
     core->gateways[gateway].shadowed = true;
+    core->gateways[gateway].told = false;
     for (uint32_t i = tags->first[gateway]; i < tags->first[gateway + 1]; i++) {
         uint32_t tag = tags->list[i];
         open_tag(core, tag);
         for (uint32_t j = core->tag_alarms.first[tag]; j < core->tag_alarms.first[tag + 1]; j++) {
             if (is_told_by_samples((enum alarm_kind)core->model->alarms[core->tag_alarms.list[j]].kind)) {
-                open_shadow(core, core->tag_alarms.list[j]);
+                open_shadow(core, core->tag_alarms.list[j],
+                            anew && is_of_one(core, core->tag_alarms.list[j], gateway));
             }
         }
     }
@@ -154,9 +157,24 @@ static bool take(struct core *core, uint32_t gateway, const struct sample *sampl
     return true;
 }
 
+/* Rules that change with time alone do so between stored samples, too. */
+static void tick_until(struct core *core, uint32_t gateway, int64_t until_us,
+                       const struct effect_sink *sink) {
+    uint32_t alarm = MODEL_NONE;
+    for (;;) {
+        int64_t due_us = core_rules_history_due(core, gateway, until_us, &alarm);
+        if (due_us == INT64_MAX) {
+            return;
+        }
+        complete_before(core, alarm, due_us, sink);
+        core_history_judge(core, alarm, gateway, due_us, sink);
+    }
+}
+
 static void apply_group(struct core *core, uint32_t gateway, const struct sample *v, const uint32_t *order,
                         uint32_t n, const struct effect_sink *sink) {
     int64_t ts_us = message_time(v[order[0]].t_us, core->now_us);
+    tick_until(core, gateway, ts_us, sink);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t tag = v[order[i]].tag;
         for (uint32_t j = core->tag_alarms.first[tag]; j < core->tag_alarms.first[tag + 1]; j++) {
@@ -176,6 +194,7 @@ void core_history_message(struct core *core, const struct event *event, const st
     if (!core->gateways[gateway].shadowed) {
         return; /* the gap was closed: these are for the store alone */
     }
+    core->gateways[gateway].told = true;
     for (uint32_t i = 0; i < event->samples.n; i++) {
         CHECK(v[i].tag < core->model->n_tags);
     }
@@ -216,8 +235,9 @@ void core_history_end(struct core *core, uint32_t gateway, int64_t te_us, const 
     if (!core->gateways[gateway].shadowed) {
         return;
     }
-    core->gateways[gateway].shadowed = false;
     te_us = message_time(te_us, core->now_us);
+    tick_until(core, gateway, te_us, sink);
+    core->gateways[gateway].shadowed = false;
     for (uint32_t i = tags->first[gateway]; i < tags->first[gateway + 1]; i++) {
         uint32_t tag = tags->list[i];
         for (uint32_t j = core->tag_alarms.first[tag]; j < core->tag_alarms.first[tag + 1]; j++) {

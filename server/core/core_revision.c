@@ -305,6 +305,7 @@ static void pass_gateways(const struct passage *p) {
         g->up = before->up;
         g->future = before->future;
         g->shadowed = before->shadowed;
+        g->told = before->told;
         g->starting = newly_enabled ? !before->up : before->starting;
         g->since_us = newly_enabled && !before->up ? p->core->now_us : before->since_us;
     }

@@ -30,7 +30,6 @@ enum tag_flag {
     TAG_QUEUED = 8, /* waits in the queue of changed tags */
     TAG_DIRTY = 16, /* stands in dirty_tags */
     TAG_RULED = 32, /* a rule reads it: each sample counts, none can be passed over */
-    TAG_BLIND = 64, /* calculated, and nothing came from the gateway of one of its inputs */
 };
 
 /* All that the walk of a sample touches, one cache line. While the value is good and stays within quiet_low
@@ -58,6 +57,7 @@ struct gateway_state {
     bool starting; /* was never up since the server knows of it: it gets time to connect */
     bool future;   /* its newest live message had samples from the future */
     bool shadowed; /* its line broke and what was stored meanwhile has not all come */
+    bool told;     /* some of it has */
 };
 
 enum alarm_bit {
@@ -221,6 +221,8 @@ struct core {
     struct rule_machine *rules;
     struct rule_machine *history; /* … of the shadow */
     int64_t *history_us;
+    int64_t *history_next_us;           /* next second at which the shadow's result can change by itself */
+    struct dependents gateway_programs; /* of alarms, all inputs of which are this gateway's */
 
     struct shadow *shadows;
     struct shadow_tag *shadow_tags;
@@ -314,10 +316,6 @@ int64_t core_tag_heard_us(const struct core *core, uint32_t tag);
 void core_tag_watch(struct core *core, uint32_t tag);
 /* The result of a calculated tag's rule; true if it is news for others. */
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us);
-/* Nothing came from the tag's gateway, or from one that it is calculated from: that it is unknown says nothing
- * about the signal. */
-bool core_tag_is_lost(const struct core *core, uint32_t tag);
-bool core_tag_any_lost(const struct core *core, uint32_t program);
 /* It waits for core_rules_propagate. */
 void core_tag_dirty(struct core *core, uint32_t tag);
 /* Within which values no alarm of the tag has anything to say. */
@@ -339,6 +337,10 @@ struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens
 void core_rules_shadow(struct core *core, uint32_t gateway);
 /* The dirty tags have stored values of this time: alarms are judged by core_history_judge. */
 void core_rules_history(struct core *core, uint32_t gateway, int64_t ts_us, const struct effect_sink *sink);
+/* The alarm of this gateway whose rule can change first by itself before before_us, as stored samples see it;
+ * when. INT64_MAX: none. */
+int64_t core_rules_history_due(const struct core *core, uint32_t gateway, int64_t before_us,
+                               uint32_t *ret_alarm);
 struct rule_reader core_rules_reader(const struct core *core, enum lens lens);
 
 /* --- core_conditions.c */
@@ -348,6 +350,10 @@ struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens,
 /* What a record says of the alarm: value and limit as of now. */
 struct reading core_alarm_numbers(const struct core *core, uint32_t alarm);
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens);
+/* An input of the program is unknown because nothing came from its gateway. */
+bool core_any_lost(const struct core *core, enum lens lens, uint32_t program);
+/* A rule is unknown because an input is bad, rather than because nothing came or a window is not full yet. */
+bool core_bad_input(const struct core *core, enum lens lens, uint32_t program);
 /* A tag's value through a lens. */
 struct rule_value core_read(const struct core *core, enum lens lens, uint32_t tag);
 

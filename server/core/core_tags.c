@@ -125,53 +125,26 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
     core_rules_propagate(core, core->now_us, false, sink);
 }
 
-bool core_tag_is_lost(const struct core *core, uint32_t tag) {
-    const struct tag_state *t = &core->tags[tag];
-    if (t->gateway == GATEWAY_NONE) {
-        return (t->flags & TAG_BLIND) != 0;
-    }
-    return (t->flags & TAG_LOST) != 0 || (t->flags & TAG_SEEN) == 0 || !core->gateways[t->gateway].up;
-}
-
-bool core_tag_any_lost(const struct core *core, uint32_t program) {
-    const uint32_t *inputs = NULL;
-    uint32_t n = rule_set_inputs(core->model->rules, program, &inputs);
-    for (uint32_t i = 0; i < n; i++) {
-        if (core_tag_is_lost(core, inputs[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Levels are calculated in order, so that it is known of inputs that are calculated themselves. */
-static bool update_blind(struct core *core, uint32_t tag, bool known) {
-    struct tag_state *t = &core->tags[tag];
-    bool was = (t->flags & TAG_BLIND) != 0;
-    bool is = !known && core_tag_any_lost(core, core->model->tags[tag].program);
-    t->flags = (uint8_t)(is ? t->flags | TAG_BLIND : t->flags & ~TAG_BLIND);
-    return was != is;
-}
-
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us) {
     struct tag_state *t = &core->tags[tag];
     uint8_t quality = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG;
-    bool news = update_blind(core, tag, value.known);
-    if (!value.known && (t->flags & TAG_SEEN) == 0) {
-        return news; /* its inputs never told anything: it is as it began */
+    uint32_t program = core->model->tags[tag].program;
+    if (!value.known && (t->flags & TAG_SEEN) == 0 && !core_bad_input(core, LENS_LIVE, program)) {
+        return false; /* its inputs never told anything: it is as it began */
     }
     if (value.known) {
         quality = value.uncertain ? QUALITY_UNCERTAIN : QUALITY_GOOD;
     }
-    bool same_value = value.known ? t->value == value.v : true;
+    bool lost = !value.known && core_any_lost(core, LENS_LIVE, program);
+    bool same_value = value.known ? t->value == value.v : lost == ((t->flags & TAG_LOST) != 0);
     if ((t->flags & TAG_SEEN) != 0 && t->quality == quality && same_value) {
-        return news; /* it holds */
+        return false; /* it holds: nothing is news */
     }
     t->value = value.known ? value.v : t->value;
     t->t_us = ts_us;
     t->received_us = core->now_us;
     t->quality = quality;
-    t->flags = (uint8_t)((t->flags | TAG_SEEN) & ~TAG_LOST);
+    t->flags = (uint8_t)(((t->flags | TAG_SEEN) & ~TAG_LOST) | (lost ? TAG_LOST : 0));
     note_known(core, tag);
     core_tag_changed(core, tag);
     return true;

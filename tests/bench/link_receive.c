@@ -176,6 +176,12 @@ static void on_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uin
     (void)received_us;
 }
 
+static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
+    (void)ctx;
+    (void)gateway;
+    (void)te_us;
+}
+
 static void on_state(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason) {
     (void)ctx;
     (void)gateway;
@@ -253,6 +259,7 @@ static void start_link(struct bench *b, const char *pki) {
                              .settle = on_settle,
                              .record = on_record,
                              .snapshot = on_snapshot,
+                             .backlog_end = on_backlog_end,
                              .state = on_state,
                              .incident = on_incident};
     struct error err;

@@ -56,7 +56,7 @@ describe('a backtest', { concurrency: false }, () => {
     await until('all of it is stored', async () => (await p.sql(`select count(*) as n ${from}`, [t]))[0].n === BigInt(rows));
     const [span] = await p.sql(`select min(t_us) as low, max(t_us) as high ${from}`, [t]);
     const raised = `from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S1/L.high' and j.seq > $1`;
-    await until('the last one has returned', async () => (await p.sql(`select j.kind ${raised} order by j.seq desc limit 1`, [seq]))[0]?.kind === 'rtn');
+    await until('the last one has returned', async () => (await p.sql(`select j.kind ${raised} and j.kind in ('raise', 'reraise', 'rtn') order by j.seq desc limit 1`, [seq]))[0]?.kind === 'rtn');
     const rang = await p.sql(`select j.src_us ${raised} and j.kind in ('raise', 'reraise') order by j.seq`, [seq]);
     return { from: Number(span.low), to: Number(span.high) + 1, raised: rang.map((r) => Number(r.src_us)) };
   }

@@ -67,6 +67,7 @@ static struct alarm_record record(uint64_t seq) {
                              .alarm = UINT32_MAX,
                              .occ = UINT32_MAX,
                              .call = 6,
+                             .acked_occ = 7,
                              .rise_call = 8,
                              .facts = 1023,
                              .flags = RECORD_ONE_SHOT | RECORD_RING,

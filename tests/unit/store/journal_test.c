@@ -25,6 +25,7 @@ static struct alarm_record alarm_record(uint64_t seq, int64_t alarm_key, uint64_
                                  .actor_key = 8,
                                  .occ = 9,
                                  .call = UINT32_MAX,
+                                 .acked_occ = 8,
                                  .rise_call = 10,
                                  .facts = FACT_ENABLED | FACT_ACTIVE | FACT_ACKED | FACT_SHELVED,
                                  .flags = RECORD_HIDDEN | RECORD_ONE_SHOT,
@@ -76,6 +77,7 @@ static void all_of_a_record_comes_back_at_the_next_start(void **state) {
     assert_true(got->raised_at_us == 5 && got->called_us == 6 && got->until_us == 7);
     assert_true(got->value == 5.25 && isnan(got->limit) && got->actor_key == 8);
     assert_true(got->occ == 9 && got->call == UINT32_MAX && got->rise_call == 10 && got->alarm == MODEL_NONE);
+    assert_int_equal(got->acked_occ, 8);
     assert_true(got->facts == want.facts && got->flags == want.flags);
     assert_true(got->kind == RECORD_SHELVE && got->cause == CAUSE_OPERATOR && got->unshelved == UNSHELVE_RTN);
     assert_true(got->from == 'C' && got->to == 'G' && got->base == 'C');

@@ -8,6 +8,7 @@ import { navigate } from '../../state/router.ts';
 import { login, may } from '../../state/session.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
+import { Findings } from './findings.tsx';
 import { SettingEditor } from './setting-editor.tsx';
 
 function messageOf(s: AlarmSetting): string {
@@ -80,6 +81,7 @@ export function SettingsScreen({ q }: { readonly q: string }) {
       .filter((word) => word !== '');
     return words.length === 0 ? all : all.filter((s) => matches(s, words));
   }, [all, q]);
+  const [checking, setChecking] = useState(false);
   const who = login.value;
   const chosen = editing === null ? undefined : all.find((s) => s.name === editing);
   return (
@@ -104,12 +106,26 @@ export function SettingsScreen({ q }: { readonly q: string }) {
             {t('settings.readOnly', { role: who.state === 'in' ? t(`role.${who.session.role}`) : '' })}
           </span>
         )}
+        <button
+          type="button"
+          aria-pressed={checking}
+          data-testid="settings-checks"
+          onClick={() => setChecking(!checking)}
+        >
+          {t('checks.open')}
+        </button>
         <Go to={{ page: 'revisions' }} class="page-fact">
           {t('settings.revisions')}
         </Go>
       </header>
       <div class={editing === null ? 'settings' : 'settings settings-editing'}>
-        <div class="panel scroll">
+        {checking ? (
+          <Findings
+            stamp={String(Math.max(0, ...all.map((s) => s.revision)))}
+            onEdit={(name) => setEditing(may('engineer') ? name : null)}
+          />
+        ) : null}
+        <div class="panel scroll" hidden={checking}>
           <table class="table">
             <thead>
               <tr>
