@@ -24,7 +24,95 @@ _Noreturn void case_fail(const struct case_run *run, const char *fmt, ...) {
     printf("\n");
     va_end(args);
     if (run->show_journal) {
-        static void begin(struct case_run *run, const struct case_parts *parts) {
+        /* only reads, but takes texts from the arena */
+        case_print_journal((struct case_run *)(uintptr_t)run);
+    }
+    (void)fflush(stdout);
+    _exit(1);
+}
+
+static void do_stored_end(struct case_run *run, const struct case_line *line) {
+    uint32_t g = line->n > 2 ? case_setup_gateway(&run->setup, line->word[2].text) : MODEL_NONE;
+    if (g == MODEL_NONE || line->n < 4) {
+        case_fail(run, "stored_end needs a gateway and a time");
+    }
+    case_backlog_end(run, g, case_time_us(run, line->word[3].text));
+}
+
+static void do_link(struct case_run *run, const struct case_line *line, bool up) {
+    uint32_t g = case_setup_gateway(&run->setup, line->n > 2 ? line->word[2].text : "G1");
+    if (g == MODEL_NONE) {
+        case_fail(run, "there is no such gateway");
+    }
+    case_link(run, g, up);
+}
+
+static void do_late(struct case_run *run, const struct case_line *line) {
+    double wanted = 0;
+    const char *text = line->n > 2 ? line->word[2].text : "";
+    if (!case_number(text, &wanted) || run->core == NULL) {
+        case_fail(run, "late needs a number");
+    }
+    run->n_checks++;
+    uint64_t got = core_counts(run->core).late;
+    if ((double)got != wanted) {
+        case_fail(run, "samples refused as late\n  expected  %s\n  got       %llu", text,
+                  (unsigned long long)got);
+    }
+}
+
+static bool do_event(struct case_run *run, const struct case_line *line, const char *verb) {
+    if (strcmp(verb, "sample") == 0) {
+        case_samples(run, line, LANE_LIVE);
+    } else if (strcmp(verb, "snapshot") == 0) {
+        case_samples(run, line, LANE_SNAPSHOT);
+    } else if (strcmp(verb, "stored") == 0) {
+        case_samples(run, line, LANE_BACKLOG);
+    } else if (strcmp(verb, "stored_end") == 0) {
+        do_stored_end(run, line);
+    } else if (strcmp(verb, "linkdown") == 0 || strcmp(verb, "linkup") == 0) {
+        do_link(run, line, verb[4] == 'u');
+    } else if (strcmp(verb, "silence") == 0) {
+        case_silence(run, line);
+    } else if (strcmp(verb, "crash") == 0) {
+        case_crash(run);
+    } else if (strcmp(verb, "start") == 0) {
+        case_start(run);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void do_line(struct case_run *run, const struct case_line *line) {
+    if (line->n < 2 || line->word[0].key != NULL || line->word[1].key != NULL) {
+        case_fail(run, "a line of the input is a time and what happens");
+    }
+    int64_t t_us = case_time_us(run, line->word[0].text);
+    case_advance(run, t_us);
+    run->now_us = t_us;
+    const char *verb = line->word[1].text;
+    if (do_event(run, line, verb) || case_ask(run, line, verb)) {
+        return;
+    }
+    if (strcmp(verb, "check") == 0) {
+        case_check(run, line);
+    } else if (strcmp(verb, "config") == 0) {
+        case_config(run, line);
+    } else if (strcmp(verb, "remove") == 0) {
+        case_remove(run, line);
+    } else if (strcmp(verb, "ackall") == 0) {
+        case_ackall(run, line);
+    } else if (strcmp(verb, "late") == 0) {
+        do_late(run, line);
+    } else if (strcmp(verb, "counts") == 0) {
+        case_counts(run, line);
+    } else if (strcmp(verb, "wait") != 0) {
+        case_fail(run, "\"%s\" is nothing that can happen", verb);
+    }
+}
+
+static void begin(struct case_run *run, const struct case_parts *parts) {
     struct case_refusal refusal = {0};
     if (!case_setup_compile(&run->setup, &run->model, &refusal)) {
         case_fail(run, "refused: %s", refusal.text);
