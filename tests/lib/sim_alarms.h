@@ -46,6 +46,7 @@ struct sim_tape {
 struct world {
     struct rand r;
     struct sim_tape *tape; /* NULL: nothing is recorded */
+    bool polite;           /* nobody speaks in the name of a rule or a group */
     uint64_t seed;
     struct config_set *set;
     struct model *model;
@@ -114,6 +115,9 @@ static inline const char *sim_name(const struct world *w, uint32_t alarm) {
 /* The newest records, for whoever looks into a failure. ALARM=key: those of one alarm. */
 static inline void sim_print_tail(void) {
     const struct world *w = sim_failing_world;
+    if (w == NULL) {
+        return;
+    }
     const char *only = getenv("ALARM");
     uint64_t first = w->n_records > 40 && only == NULL ? w->n_records - 40 : 0;
     for (uint64_t i = first; i < w->n_records; i++) {
@@ -564,6 +568,7 @@ static inline struct world *sim_begin(uint64_t seed) {
 }
 
 static inline void sim_end(struct world *w) {
+    sim_failing_world = NULL;
     core_free(&w->core);
     if (w->tape == NULL) {
         model_free(&w->model);
@@ -632,7 +637,8 @@ static inline void sim_request(struct world *w) {
         .actor = SIM_PICK(r, "anna", "ben", "li"),
         .desk = "room@127.0.0.1",
         .comment = SIM_PICK(r, "", "seen", "known fault"),
-        .source = SIM_PICK(r, "", "hand", "plan", "g1", ALARM_SOURCE_RULE),
+        .source = w->polite ? SIM_PICK(r, "", "hand", "plan")
+                            : SIM_PICK(r, "", "hand", "plan", "g1", ALARM_SOURCE_RULE),
     };
     sim_apply(w, &(struct event){.kind = EVENT_REQUEST, .request = {.token = 1, .ask = ask}});
 }
