@@ -26,7 +26,7 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
     struct alarm_state *a = &core->alarms[alarm];
     struct alarm_detail *d = core_detail(core, alarm);
     if (r->kind == RECORD_SUPPRESS) {
-        (void)core_suppressors_put(core, alarm, r->source);
+        (void)core_suppressors_put(core, alarm, r->source, r->actor_key == 0);
     } else if (r->kind == RECORD_UNSUPPRESS) {
         (void)core_suppressors_drop(core, alarm, r->source);
     } else if (r->kind == RECORD_SHELVE) {
@@ -412,7 +412,8 @@ static void pass_notes(const struct passage *p, uint32_t alarm, uint32_t from) {
         d->service_note = core_note_new(core, n->since_us, n->by, n->reason);
     }
     for (uint32_t at = old->alarms[from].suppressors; at != 0; at = old->suppressors[at].next) {
-        (void)core_suppressors_put(core, alarm, old->names[old->suppressors[at].name]);
+        const struct suppressor *s = &old->suppressors[at];
+        (void)core_suppressors_put(core, alarm, old->names[s->name], s->by_system);
     }
 }
 

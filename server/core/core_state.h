@@ -128,6 +128,7 @@ struct alarm_memo {
 struct suppressor {
     uint32_t next; /* in the alarm's set, or in the free list */
     uint16_t name;
+    bool by_system; /* a rule, a group or a higher alarm: it ends with the configuration of it */
 };
 
 struct group_state {
@@ -353,6 +354,8 @@ struct reading core_alarm_numbers(const struct core *core, uint32_t alarm);
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens);
 /* An input of the program is unknown because nothing came from its gateway. */
 bool core_any_lost(const struct core *core, enum lens lens, uint32_t program);
+/* A rule is unknown because an input is bad, rather than because nothing came or a window is not full yet. */
+bool core_bad_input(const struct core *core, enum lens lens, uint32_t program);
 /* A tag's value through a lens. */
 struct rule_value core_read(const struct core *core, enum lens lens, uint32_t tag);
 
@@ -400,7 +403,7 @@ enum alarm_reply core_suppress_take(struct core *core, uint32_t alarm, const cha
                                     const struct cause *cause, const struct effect_sink *sink);
 /* The set alone, without records. */
 bool core_suppressed_by(const struct core *core, uint32_t alarm, const char *source);
-bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source);
+bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source, bool by_system);
 bool core_suppressors_drop(struct core *core, uint32_t alarm, const char *source);
 void core_suppressors_clear(struct core *core, uint32_t alarm);
 /* An alarm was enabled: what suppresses it as of now. */

@@ -141,13 +141,14 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us) {
     struct tag_state *t = &core->tags[tag];
     uint8_t quality = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG;
-    if (!value.known && (t->flags & TAG_SEEN) == 0) {
+    uint32_t program = core->model->tags[tag].program;
+    if (!value.known && (t->flags & TAG_SEEN) == 0 && !core_bad_input(core, LENS_LIVE, program)) {
         return false; /* its inputs never told anything: it is as it began */
     }
     if (value.known) {
         quality = value.uncertain ? QUALITY_UNCERTAIN : QUALITY_GOOD;
     }
-    bool lost = !value.known && core_any_lost(core, LENS_LIVE, core->model->tags[tag].program);
+    bool lost = !value.known && core_any_lost(core, LENS_LIVE, program);
     bool same_value = value.known ? t->value == value.v : lost == ((t->flags & TAG_LOST) != 0);
     if ((t->flags & TAG_SEEN) != 0 && t->quality == quality && same_value) {
         return false; /* it holds: nothing is news */
