@@ -45,6 +45,7 @@ void core_alarm_step(struct core *core, uint32_t alarm, enum truth truth, int64_
     struct alarm_state *a = &core->alarms[alarm];
     if (truth != TRUTH_UNKNOWN) {
         a->bits = truth == TRUTH_TRUE ? a->bits | BIT_CONDITION : a->bits & (uint8_t)~BIT_CONDITION;
+        a->bits = core->uncertain ? a->bits | BIT_UNCERTAIN : a->bits & (uint8_t)~BIT_UNCERTAIN;
     }
     uint8_t before = a->delay.state;
     struct delay_input in = {.condition = truth, .ts_us = ts_us, .now_us = core->now_us};
@@ -146,7 +147,9 @@ void core_alarm_due(struct core *core, uint32_t alarm, const struct effect_sink 
     int64_t src_us = 0;
     enum delay_result result =
         delay_complete(&core->alarms[alarm].delay, core_alarm_delays(core, alarm), &src_us);
+    core->uncertain = (core->alarms[alarm].bits & BIT_UNCERTAIN) != 0;
     follow(core, alarm, result, src_us, sink);
+    core->uncertain = false;
 }
 
 void core_alarm_forget(struct core *core, uint32_t alarm) {

@@ -66,8 +66,9 @@ enum alarm_bit {
     BIT_CHATTER = 4,
     BIT_FIRST = 8,
     BIT_SOUNDING = 16,
-    BIT_DIRTY = 32,   /* stands in dirty_alarms */
-    BIT_SUSPECT = 64, /* what started the delay stage's present state had a time that was not believed */
+    BIT_DIRTY = 32,      /* stands in dirty_alarms */
+    BIT_SUSPECT = 64,    /* what started the delay stage's present state had a time that was not believed */
+    BIT_UNCERTAIN = 128, /* the last known condition came of an uncertain value */
 };
 
 /* Suppression by a rule (of an alarm or of a group). */

@@ -162,6 +162,8 @@ static inline void sim_check_record(struct world *w, const struct alarm_record *
     SIM_CHECK((r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE) == (r->occ == w->occ[key] + 1),
               "%s: an occurrence is a raise", kind);
     SIM_CHECK(((r->facts & FACT_SHELVED) != 0) == (r->until_us != 0), "%s: a shelf has an end", kind);
+    SIM_CHECK((r->actor_key != 0) == (r->actor[0] != '\0'), "%s: by \"%s\", key %lld", kind, r->actor,
+              (long long)r->actor_key);
     SIM_CHECK((r->facts & FACT_ENABLED) != 0 || (r->facts & ~(unsigned)(FACT_ACKED | FACT_GONE)) == 0,
               "%s: a disabled alarm has nothing, facts %u", kind, r->facts);
 }

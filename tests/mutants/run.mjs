@@ -50,7 +50,7 @@ function order(file) {
 /** Runs a program to its end: { code, signal, late, out }. */
 function run(program, args, { cwd = root, env = {}, seconds = 120 } = {}) {
   return new Promise((done) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     let out = '';
     let late = false;
     const take = (data) => {
@@ -58,7 +58,7 @@ function run(program, args, { cwd = root, env = {}, seconds = 120 } = {}) {
     };
     const timer = setTimeout(() => {
       late = true;
-      child.kill('SIGKILL');
+      process.kill(-child.pid, 'SIGKILL'); // and its children: one that never ends would go on
     }, seconds * 1000);
     child.stdout.on('data', take);
     child.stderr.on('data', take);
@@ -123,7 +123,7 @@ async function linkTest(build, at, killer, dir, mutant) {
 
 /** What fails in one run of a test: names, or what ended it. */
 async function failures(program, killer) {
-  const result = await run(program, killer.args, { env: killer.env, seconds: 60 });
+  const result = await run(program, killer.args, { env: killer.env, seconds: 40 });
   if (result.code === 0) return [];
   const names = killer.names ? [...new Set([...result.out.matchAll(killer.names)].map((m) => m[1]))] : [];
   if (names.length > 0) return names;

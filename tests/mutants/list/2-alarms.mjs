@@ -35,8 +35,12 @@ const alarms = [
         return;
     }
     struct reading r = core_condition(`, now: c`    struct reading r = core_condition(`, hurts: 'a disabled alarm rings' },
-  { id: 'uncertain-mark-stays', old: c`    core->uncertain = false;
-}`, now: c`}`, hurts: 'records of good values carry a question mark' },
+  { id: 'uncertain-mark-stays', old: c`ts_us, sink);
+    }
+    core->uncertain = false;
+}`, now: c`ts_us, sink);
+    }
+}`, hurts: 'records of good values carry a question mark' },
   { id: 'evidence-removed', sample: true, old: c`    if (delay_ended_before(&a->delay, core_alarm_delays(core, alarm), ts_us)) {`, now: c`    if (false) {`, hurts: 'an excursion that one message tells of with its end is never an alarm' },
   { id: 'forget-keeps-condition', old: c`    a->delay = delay_initial(false);
     a->bits &= (uint8_t)~BIT_CONDITION;`, now: c`    a->delay = delay_initial(false);`, hurts: 'an alarm that was disabled and enabled rises within its deadband' },

@@ -254,6 +254,7 @@ static void an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_star
     assert_int_equal(r->from, 'C');
     assert_int_equal(r->to, '-');
     assert_int_equal(r->alarm, MODEL_NONE);
+    assert_int_equal(r->actor_key, 0);
     assert_string_equal(r->actor, "");
     assert_int_equal(core_journal_seq(s->core), 8);
     core_free(&s->core);
