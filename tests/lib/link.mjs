@@ -109,12 +109,16 @@ function decode(type, body) {
   return {};
 }
 
-/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. */
+/** The answer to a PING, whose body is id and t0. */
+const pong = (body) => frame(TYPE.PONG, 0, Buffer.concat([body.subarray(0, 16), i64(BigInt(Date.now()) * 1000n), i64(BigInt(Date.now()) * 1000n), Buffer.from([0, 0])]));
+
+/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. answers: PING is answered, so that it can stay. */
 export class Peer {
-  constructor(p, { cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3' } = {}) {
+  constructor(p, { answers = false, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3' } = {}) {
     this.frames = [];
     this.closed = false;
     this.buffer = Buffer.alloc(0);
+    this.answers = answers;
     this.connected = new Promise((done, failed) => {
       this.socket = tls.connect({
         host: '127.0.0.1', port: p.ports.link, servername: 'localhost', ca: ca ?? readFileSync(p.pkiFile('ca.pem')), cert, key, ALPNProtocols: alpn, minVersion: min, maxVersion: max,
@@ -133,6 +137,7 @@ export class Peer {
       if (this.buffer.length < 8 + len) return;
       const [type, flags, body] = [this.buffer[1], this.buffer.readUInt16LE(2), this.buffer.subarray(8, 8 + len)];
       this.frames.push({ name: names[type] ?? `0x${type.toString(16)}`, type, flags, body, ...decode(type, body) });
+      if (this.answers && type === TYPE.PING) this.send(pong(body));
       this.buffer = this.buffer.subarray(8 + len);
     }
   }
