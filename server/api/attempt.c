@@ -15,8 +15,7 @@ struct attempt {
     struct http_request *r;
     struct user user;
     bool by_code;
-    uint64_t address_key;
-    uint64_t account_key;
+    struct login_keys keys;
     char name[USER_NAME_SIZE];
     char password[PASSWORD_MAX + 1]; /* the one tried, or the new one */
     char current[PASSWORD_MAX + 1];  /* with a new one */
@@ -57,10 +56,11 @@ static struct actor actor_of(const struct attempt *t) {
     return actor;
 }
 
-static void audit(struct login *l, const struct actor *actor, const char *action, const char *detail) {
+void login_audit(struct login *l, const struct actor *actor, const char *action, const char *object,
+                 const char *detail) {
     struct request q = {.kind = REQ_AUDIT, .actor = *actor};
     (void)snprintf(q.audit.action, sizeof q.audit.action, "%s", action);
-    (void)snprintf(q.audit.object, sizeof q.audit.object, "%s", actor->name);
+    (void)snprintf(q.audit.object, sizeof q.audit.object, "%s", object);
     (void)snprintf(q.audit.detail, sizeof q.audit.detail, "%s", detail);
     if (!api_ask(l->api, &q, ignore, NULL)) {
         log_event(LOG_WARN, "audit.lost", "action=%s peer=%s", action, actor->peer);
@@ -72,7 +72,7 @@ static void fail_login(struct attempt *t) {
     struct actor actor = actor_of(t);
     actor.user_key = 0;
     log_event(LOG_INFO, "login.failed", "user=%s peer=%s", LOG_Q(slice_str(t->name)), t->r->peer);
-    audit(t->login, &actor, "login.failed", "");
+    login_audit(t->login, &actor, "login.failed", actor.name, "");
     http_problem(t->r, 401, "login_failed", "user or password is wrong");
     attempt_free(t);
 }
@@ -101,8 +101,7 @@ static void on_opened(struct api *a, void *ctx, const struct reply *reply) {
     s->checked_mono_us = clock_mono_us();
     bool ours = login_cookie_expiry(t->token, &s->expires_us);
     CHECK(ours);
-    throttle_give(&l->by_address, t->address_key);
-    throttle_give(&l->by_account, t->account_key);
+    login_give(l, &t->keys);
     login_set_who(t->r, s);
     http_header(t->r,
                 "Set-Cookie: __Host-penstock=%s; Secure; HttpOnly; SameSite=Strict; Path=/; Max-Age=%lld",
@@ -210,34 +209,49 @@ static uint64_t key_of(const struct login *l, const char *peer, const char *acco
     return key;
 }
 
-/* Answers 429 if it is too often. */
-static bool allowed(struct login *l, struct http_request *r, uint64_t address_key, uint64_t account_key) {
+struct login_keys login_keys_of(const struct login *l, const char *peer, const char *account) {
+    return (struct login_keys){.address = key_of(l, peer, ""), .account = key_of(l, peer, account)};
+}
+
+bool login_take(struct login *l, const struct login_keys *keys, long long *ret_wait_s) {
     int64_t now = clock_mono_us();
     int64_t wait_us = 0;
-    if (throttle_take(&l->by_address, address_key, now, &wait_us)) {
-        if (throttle_take(&l->by_account, account_key, now, &wait_us)) {
+    if (throttle_take(&l->by_address, keys->address, now, &wait_us)) {
+        if (throttle_take(&l->by_account, keys->account, now, &wait_us)) {
             return true;
         }
-        throttle_give(&l->by_address, address_key);
+        throttle_give(&l->by_address, keys->address);
     }
-    long long wait_s = wait_us / TM_SECOND_US + 1;
+    *ret_wait_s = wait_us / TM_SECOND_US + 1;
+    return false;
+}
+
+void login_give(struct login *l, const struct login_keys *keys) {
+    throttle_give(&l->by_address, keys->address);
+    throttle_give(&l->by_account, keys->account);
+}
+
+/* Answers 429 if it is too often. */
+static bool allowed(struct login *l, struct http_request *r, const struct login_keys *keys) {
+    long long wait_s = 0;
+    if (login_take(l, keys, &wait_s)) {
+        return true;
+    }
     http_header(r, "Retry-After: %lld", wait_s);
     http_problem(r, 429, "too_often", "too many tries from here; wait %lld s", wait_s);
     return false;
 }
 
 void login_start(struct login *l, struct http_request *r, const char *user, const char *password) {
-    uint64_t address_key = key_of(l, r->peer, "");
-    uint64_t account_key = key_of(l, r->peer, user);
-    if (!allowed(l, r, address_key, account_key)) {
+    struct login_keys keys = login_keys_of(l, r->peer, user);
+    if (!allowed(l, r, &keys)) {
         return;
     }
     struct attempt *t = attempt_new(l, r, user, password);
     if (t == NULL) {
         return;
     }
-    t->address_key = address_key;
-    t->account_key = account_key;
+    t->keys = keys;
     if (login_looks_like_code(password)) {
         try_code(t);
     } else {
@@ -296,14 +310,13 @@ static void on_current_verified(void *ctx, bool ok, const char *hash) {
     struct attempt *t = ctx;
     (void)hash;
     if (ok) {
-        throttle_give(&t->login->by_account, t->account_key);
-        throttle_give(&t->login->by_address, t->address_key);
+        login_give(t->login, &t->keys);
         hash_new(t);
         return;
     }
     struct config_fault fault = {.pointer = "/current", .text = "is not the present password"};
     struct actor actor = actor_of(t);
-    audit(t->login, &actor, "password.refused", "");
+    login_audit(t->login, &actor, "password.refused", actor.name, "");
     http_faults(t->r, 422, "the present password is wrong", &fault, 1);
     attempt_free(t);
 }
@@ -325,9 +338,8 @@ static void on_current_user(struct api *a, void *ctx, const struct reply *reply)
 void login_change_password(struct login *l, struct http_request *r, const char *current,
                            const char *password) {
     bool must = r->who.user.must_change_password;
-    uint64_t address_key = key_of(l, r->peer, "");
-    uint64_t account_key = key_of(l, r->peer, r->who.user.name);
-    if (!must && !allowed(l, r, address_key, account_key)) {
+    struct login_keys keys = login_keys_of(l, r->peer, r->who.user.name);
+    if (!must && !allowed(l, r, &keys)) {
         return;
     }
     struct attempt *t = attempt_new(l, r, r->who.user.name, password);
@@ -335,8 +347,7 @@ void login_change_password(struct login *l, struct http_request *r, const char *
         return;
     }
     t->user = r->who.user;
-    t->address_key = address_key;
-    t->account_key = account_key;
+    t->keys = keys;
     if (must) {
         hash_new(t);
         return;

@@ -1,7 +1,8 @@
 #include "server/api/change.h"
 
+#include "server/api/second.h"
 #include "server/base/check.h"
-#include "server/base/log.h"
+#include "server/config/two_people.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -34,6 +35,10 @@ struct change {
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n_faults;
     bool out_of_memory;
+    struct config_touched_names touched; /* highly managed alarms */
+    struct second second;
+    int refusal; /* for want of a second person: 403 or 429; 0 if it is not that */
+    const char *refusal_code;
 };
 
 enum { CHANGE_ITEMS_MAX = 100000 };
@@ -76,8 +81,14 @@ void change_free(struct change **c) {
     }
     free((*c)->v);
     config_set_free(&(*c)->set);
+    second_forget(&(*c)->second);
     free(*c);
     *c = NULL;
+}
+
+void change_second(struct change *c, struct second *second) {
+    c->second = *second;
+    second_forget(second);
 }
 
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) {
@@ -265,6 +276,12 @@ static enum status check_whole(struct change *c, struct error *err) {
     struct model *model = NULL;
     randombytes_buf(seed, sizeof seed);
     status = config_compile(c->set, core_model(c->api->core)->revision + 1, seed, &model, faults, &n, err);
+    if (status == OK) {
+        const struct config_side before = {.set = c->api->config, .model = core_model(c->api->core)};
+        const struct config_side after = {.set = c->set, .model = model};
+        status = config_touched(&before, &after, config_touched_add, &c->touched, err);
+        config_touched_end(&c->touched);
+    }
     model_free(&model);
     for (uint32_t i = 0; i < n && status != OK; i++) {
         place_fault(c, &faults[i]);
@@ -279,6 +296,8 @@ static void answer(struct change *c, const struct reply *reply) {
         http_header(r, "ETag: \"%lld\"", (long long)reply->config.revision);
         buf_printf(&r->out, "{\"revision\":%lld}", (long long)reply->config.revision);
         http_json(r, c->status_ok);
+    } else if (c->refusal != 0) {
+        http_problem(r, c->refusal, c->refusal_code, "%s", reply->error.text);
     } else if (reply->status == ERR_CONFLICT && c->form == CHANGE_ONE) {
         http_problem(r, 412, "changed", "somebody changed it meanwhile; load it again");
     } else if (reply->status == ERR_INVALID && reply->config.n > 0 && reply->config.v != NULL) {
@@ -327,6 +346,7 @@ static void ask(struct change *c) {
     struct request q = {.kind = REQ_CONFIG_CHANGE, .actor = api_actor(c->r)};
     q.config.v = items;
     q.config.n = c->n;
+    memcpy(q.config.second, c->second.name, sizeof q.config.second);
     memcpy(q.config.reason, c->reason, sizeof q.config.reason);
     c->api->changing = true;
     struct api *a = c->api;
@@ -335,6 +355,57 @@ static void ask(struct change *c) {
         fail(c, ERR_FULL, &err);
     }
     free(items);
+}
+
+/* --- the second person */
+
+static void refuse(struct change *c, int http_status, const char *code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+static void refuse(struct change *c, int http_status, const char *code, const char *fmt, ...) {
+    struct error err = {.code = ERR_DENIED, .where = "second"};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(err.text, sizeof err.text, fmt, args);
+    va_end(args);
+    c->refusal = http_status;
+    c->refusal_code = code;
+    fail(c, ERR_DENIED, &err);
+}
+
+static void on_second(void *ctx, const struct second_answer *answer) {
+    struct change *c = ctx;
+    c->api->changing = false;
+    switch (answer->verdict) {
+    case SECOND_AGREED:
+        ask(c);
+        return;
+    case SECOND_WRONG:
+        refuse(c, 403, "second_refused",
+               "the second person's name or password is wrong; nothing was changed");
+        return;
+    case SECOND_ROLE:
+        refuse(c, 403, "second_refused",
+               "the second person must be an engineer or administrator; nothing was changed");
+        return;
+    case SECOND_TOO_OFTEN:
+        if (c->then == NULL) {
+            http_header(c->r, "Retry-After: %lld", answer->wait_s);
+        }
+        refuse(c, 429, "too_often",
+               "too many tries for the second person from here; wait %lld s; nothing was changed",
+               answer->wait_s);
+        return;
+    case SECOND_UNKNOWN:
+        fail(c, answer->status, &answer->error);
+        return;
+    }
+}
+
+/* No other change may come between what was checked and what is asked for. */
+static void try_second(struct change *c) {
+    c->api->changing = true;
+    second_verify(c->api->login, c->r, &c->second, on_second, c);
 }
 
 static void commit(struct change *c) {
@@ -350,6 +421,13 @@ static void commit(struct change *c) {
         fail(c, ERR_INVALID, &err);
     } else if (status != OK) {
         fail(c, status, &err);
+    } else if (c->second.name[0] != '\0') {
+        try_second(c);
+    } else if (c->touched.n > 0) {
+        refuse(c, 403, "second_needed",
+               "this touches highly managed alarms (%s): a second person must agree, another engineer or "
+               "administrator, with name and password in \"second\"%s; nothing was changed",
+               c->touched.text, c->r->method == HTTP_DELETE ? " of POST /api/config" : "");
     } else {
         ask(c);
     }

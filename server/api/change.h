@@ -1,11 +1,14 @@
 /* One change of the configuration: built on a copy of what is in force, checked as a whole, then asked for as
- * one revision. Only one is on its way at a time; others wait their turn in the interface. */
+ * one revision. Only one is on its way at a time; others wait their turn in the interface. What touches a
+ * highly managed alarm (server/config/two_people.h) needs a second person (second.h); one who is named is
+ * tried and recorded also where nobody is needed. */
 #ifndef PENSTOCK_API_CHANGE_H
 #define PENSTOCK_API_CHANGE_H
 
 #include "server/api/state.h"
 
 struct change;
+struct second;
 
 /* How faults are pointed at in the answer: PUT has one item in "/value", POST many in "/put/N/value". */
 enum change_form { CHANGE_ONE, CHANGE_MANY };
@@ -20,12 +23,15 @@ void change_free(struct change **c);
 bool change_put(struct change *c, enum config_kind kind, struct slice name, struct slice body,
                 int64_t expected);
 bool change_remove(struct change *c, enum config_kind kind, struct slice name, int64_t expected);
+/* The second person of the request, who is copied and wiped here. */
+void change_second(struct change *c, struct second *second);
 /* A fault from the caller's own checks. */
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Checks the whole and asks the host, or answers 422. status_ok: 200 or 201. Takes c. */
 void change_commit(struct change **c, int status_ok);
 /* The same for a change that is a part of something else: then is told the outcome (ERR_INVALID with faults
- * included) instead of the peer, once, before or after this returns. */
+ * included, ERR_DENIED for want of a second person) instead of the peer, once, before or after this returns.
+ */
 void change_commit_then(struct change **c, api_then then, void *ctx);
 
 #endif

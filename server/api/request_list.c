@@ -12,6 +12,7 @@ enum { POINTER_SIZE = 96 };
 
 void request_list_free(struct request_list *q) {
     change_free(&q->change);
+    second_forget(&q->second);
     json_in_done(&q->in);
     free(q);
 }
@@ -252,7 +253,7 @@ static void check_settings(struct request_list *q) {
 }
 
 struct request_list *request_list_read(struct api *a, struct http_request *r, enum request_form form) {
-    static const char *const keys[] = {"items", "comment", "position", NULL};
+    static const char *const keys[] = {"items", "comment", "position", "second", NULL};
     struct json_in in;
     if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
@@ -272,6 +273,7 @@ struct request_list *request_list_read(struct api *a, struct http_request *r, en
     const char *comment = json_in_optional(&q->in, "comment", ALARM_COMMENT_SIZE - 1);
     q->comment = comment == NULL ? "" : comment;
     read_desk(a, q);
+    second_read(&q->in, r, &q->second);
     if (n == 0 || n > ALARM_LIST_MAX) {
         json_in_fault(&q->in, "/items", "a list of 1 to %d is needed", ALARM_LIST_MAX);
     } else {

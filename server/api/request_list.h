@@ -3,8 +3,7 @@
 #ifndef PENSTOCK_API_REQUEST_LIST_H
 #define PENSTOCK_API_REQUEST_LIST_H
 
-#include "server/api/json_in.h"
-#include "server/api/state.h"
+#include "server/api/second.h"
 
 struct change;
 
@@ -22,6 +21,7 @@ struct request_item {
 struct request_list {
     struct http_request *r;
     struct json_in in;     /* keeps the texts of the items */
+    struct second second;  /* for disable and enable */
     struct change *change; /* of disable and enable; NULL if there are none */
     const char *comment;
     char desk[ALARM_DESK_SIZE];

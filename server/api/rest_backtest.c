@@ -178,12 +178,9 @@ static void write_status(struct buf *out, const struct backtest_status *s) {
     buf_text(out, ",\"to\":");
     view_time(out, s->to_us);
     view_string(out, "by", slice_str(s->actor));
-    buf_printf(out, ",\"items\":%u,\"suggest\":", s->n_items);
-    if (s->suggest[0] == '\0') {
-        buf_text(out, "null");
-    } else {
-        buf_json_string(out, slice_str(s->suggest));
-    }
+    buf_printf(out, ",\"items\":%u", s->n_items);
+    view_name(out, "name", slice_str(s->name));
+    view_name(out, "suggest", slice_str(s->suggest));
     buf_text(out, ",\"error\":");
     if (s->error[0] == '\0') {
         buf_text(out, "null");

@@ -1,6 +1,7 @@
 #include "server/api/change.h"
 #include "server/api/json_in.h"
 #include "server/api/rest.h"
+#include "server/api/second.h"
 #include "server/api/view.h"
 
 #include <stdio.h>
@@ -63,7 +64,13 @@ static void remove_entry(struct change *c, const json_t *entry, size_t i) {
     char at[64];
     enum config_kind kind = CONFIG_SITE;
     const json_t *name = json_object_get(entry, "name");
+    const json_t *revision = json_object_get(entry, "revision");
     if (!read_kind(c, entry, "remove", i, &kind)) {
+        return;
+    }
+    if (revision != NULL && (!json_is_integer(revision) || json_integer_value(revision) < 1)) {
+        (void)snprintf(at, sizeof at, "/remove/%zu/revision", i);
+        change_fault(c, at, "is the item's revision as it was read");
         return;
     }
     if (!json_is_string(name)) {
@@ -71,7 +78,8 @@ static void remove_entry(struct change *c, const json_t *entry, size_t i) {
         change_fault(c, at, "a string is needed");
         return;
     }
-    (void)change_remove(c, kind, slice_of(json_string_value(name), json_string_length(name)), -1);
+    (void)change_remove(c, kind, slice_of(json_string_value(name), json_string_length(name)),
+                        revision == NULL ? -1 : json_integer_value(revision));
 }
 
 static void check_entries(struct json_in *in, const char *list, const char *const *keys) {
@@ -106,30 +114,36 @@ static void fill(struct change *c, const json_t *root) {
 }
 
 void rest_config_post(struct api *a, struct http_request *r) {
-    static const char *const keys[] = {"reason", "put", "remove", NULL};
+    static const char *const keys[] = {"reason", "put", "remove", "second", NULL};
     static const char *const put_keys[] = {"kind", "value", NULL};
-    static const char *const remove_keys[] = {"kind", "name", NULL};
+    static const char *const remove_keys[] = {"kind", "name", "revision", NULL};
     struct json_in in;
+    struct second second;
     if (!change_may_start(a, r)) {
         return;
     }
     if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
+        second_wipe_body(r);
         return;
     }
     json_in_only(&in, in.root, "", keys);
     const char *reason = json_in_string(&in, "reason", 1, REASON_SIZE - 1);
     check_entries(&in, "put", put_keys);
     check_entries(&in, "remove", remove_keys);
+    second_read(&in, r, &second);
     if (in.n_faults > 0) {
         http_faults(r, 422, "the body is not as it should be", in.faults, in.n_faults);
     } else {
         struct change *c = change_new(a, r, CHANGE_MANY, reason);
         if (c != NULL) {
+            change_second(c, &second);
             fill(c, in.root);
             change_commit(&c, 200);
         }
     }
+    second_forget(&second);
+    second_wipe_body(r);
     json_in_done(&in);
 }
 
@@ -168,6 +182,7 @@ static void on_revisions(struct api *a, void *ctx, const struct reply *reply) {
         buf_printf(&r->out, "%s{\"revision\":%lld,\"at\":", i > 0 ? "," : "", (long long)row->revision);
         view_time(&r->out, row->at_us);
         view_string(&r->out, "actor", row->actor);
+        view_string(&r->out, "second", row->second);
         view_string(&r->out, "reason", row->reason);
         buf_text(&r->out, ",\"items\":");
         write_items(&r->out, row->items);

@@ -1,6 +1,7 @@
 #include "server/api/change.h"
 #include "server/api/json_in.h"
 #include "server/api/rest.h"
+#include "server/api/second.h"
 #include "server/api/view.h"
 
 #include <stdio.h>
@@ -79,7 +80,7 @@ static void put_value(struct change *c, enum config_kind kind, struct slice name
 }
 
 static void put(struct api *a, struct http_request *r, enum config_kind kind) {
-    static const char *const keys[] = {"reason", "value", NULL};
+    static const char *const keys[] = {"reason", "value", "second", NULL};
     char path[HTTP_PATH_SIZE];
     struct slice name = item_name(r, path);
     int64_t expected = 0;
@@ -89,22 +90,30 @@ static void put(struct api *a, struct http_request *r, enum config_kind kind) {
     struct json_in in;
     if (json_in_parse(&in, buf_slice(&r->body)) != OK) {
         http_faults(r, 400, "the body is not as it should be", in.faults, in.n_faults);
+        second_wipe_body(r);
         return;
     }
+    struct second second;
     json_in_only(&in, in.root, "", keys);
+    second_read(&in, r, &second);
     const char *reason = json_in_string(&in, "reason", 1, REASON_SIZE - 1);
     if (in.n_faults > 0) {
         http_faults(r, 422, "the body is not as it should be", in.faults, in.n_faults);
     } else {
         struct change *c = change_new(a, r, CHANGE_ONE, reason);
         if (c != NULL) {
+            change_second(c, &second);
             put_value(c, kind, name, json_object_get(in.root, "value"), expected);
             change_commit(&c, expected == 0 ? 201 : 200);
         }
     }
+    second_forget(&second);
+    second_wipe_body(r);
     json_in_done(&in);
 }
 
+/* A removal has no body, where a second person could be named: one that needs him goes by POST /api/config.
+ */
 static void del(struct api *a, struct http_request *r, enum config_kind kind) {
     char path[HTTP_PATH_SIZE];
     char reason[REASON_SIZE];

@@ -150,6 +150,7 @@ static bool prepare_change(struct api *a, struct request_list *q) {
         request_list_free(q); /* answered by change_new */
         return false;
     }
+    change_second(q->change, &q->second);
     for (uint32_t i = 0; i < q->n; i++) {
         if (request_is_setting(q->v[i].ask.kind) && !q->v[i].settled) {
             change_setting(a, q, &q->v[i]);
@@ -165,6 +166,10 @@ static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
     struct request_list *q = ctx;
     a->changing = false;
     bool away = reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT;
+    const char *result = away ? "E_UNAVAILABLE" : "E_CONFIG";
+    if (reply->status == OK || reply->status == ERR_DENIED) {
+        result = reply->status == OK ? NULL : "E_SECOND";
+    }
     bool has_faults = reply->status == ERR_INVALID && reply->config.n > 0 && reply->config.v != NULL;
     (void)snprintf(q->fault, sizeof q->fault, "%s",
                    has_faults ? reply->config.v[0].text
@@ -174,7 +179,7 @@ static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
         struct request_item *item = &q->v[i];
         if (request_is_setting(item->ask.kind) && !item->settled) {
             request_settle(item, ALARM_OK);
-            item->result = reply->status == OK ? NULL : (away ? "E_UNAVAILABLE" : "E_CONFIG");
+            item->result = result;
         }
     }
     answer(a, q);
@@ -260,6 +265,7 @@ void rest_alarm_requests(struct api *a, struct http_request *r) {
         request_list_free(q); /* this handler is called again when the change before it is done */
         return;
     }
+    second_wipe_body(r);
     if (prepare_change(a, q)) {
         ask(a, q);
     }

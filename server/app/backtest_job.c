@@ -7,6 +7,7 @@
 #include "server/config/what_if_json.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ struct job {
     struct backtest_period period;
     uint32_t n_items;
     char actor[USER_NAME_SIZE];
+    char name[MODEL_NAME_MAX + 1];
     char suggest[MODEL_NAME_MAX + 1];
     struct what_if *w; /* until it is over */
     struct buf report;
@@ -241,6 +243,7 @@ static struct backtest_status row_of(const struct backtest_jobs *jobs, const str
                                     .to_us = j->period.to_us,
                                     .n_items = j->n_items,
                                     .actor = j->actor,
+                                    .name = j->name,
                                     .suggest = j->suggest,
                                     .error = error_of(j)};
 }
@@ -295,6 +298,7 @@ static void start(struct backtest_jobs *jobs, const struct request *r, const str
                       .w = w};
     buf_init(&j->report, BACKTEST_REPORT_MAX);
     memcpy(j->actor, r->actor.name, sizeof j->actor);
+    (void)snprintf(j->name, sizeof j->name, "%s", r->backtest.n == 0 ? "" : r->backtest.v[0].name);
     memcpy(j->suggest, r->backtest.suggest, sizeof j->suggest);
     start_next(jobs);
     answer_one(jobs, j, ret);

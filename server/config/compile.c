@@ -366,7 +366,7 @@ static void add_group_rules(struct compile *c) {
 
 static void cross(struct compile *c) {
     cross_comm_alarms(&c->faults, c->m);
-    bool enough = cross_limit_order(&c->faults, c->m, c->tried) == OK && cross_hidden(&c->faults, c->m) == OK;
+    bool enough = cross_limit_order(&c->faults, c->m) == OK && cross_hidden(&c->faults, c->m) == OK;
     c->no_memory = c->no_memory || !enough;
 }
 
@@ -388,38 +388,26 @@ static enum status fill(struct compile *c, struct error *err) {
     return error_set(err, ERR_INVALID, first->pointer, "%s", first->text);
 }
 
-static enum status compile(struct compile *c, int64_t revision, const uint64_t seed[2], struct model **ret,
-                           uint32_t *ret_faults, struct error *err) {
-    *ret_faults = 0;
-    c->m = calloc(1, sizeof *c->m);
-    if (c->m == NULL) {
-        return error_set(err, ERR_NOMEM, "configuration", "no memory for a model");
-    }
-    c->m->revision = revision;
-    enum status status = init_model(c, seed, err);
-    if (status == OK) {
-        status = fill(c, err);
-    }
-    done(c);
-    *ret_faults = status == ERR_NOMEM ? 0 : c->faults.n;
-    if (status != OK) {
-        model_free(&c->m);
-        return status;
-    }
-    *ret = c->m;
-    return OK;
-}
-
 enum status config_compile(const struct config_set *set, int64_t revision, const uint64_t seed[2],
                            struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
                            struct error *err) {
     struct compile c = {.set = set, .faults = {.v = faults}};
-    return compile(&c, revision, seed, ret, ret_faults, err);
-}
-
-enum status config_compile_tried(const struct config_set *set, struct slice tried, const uint64_t seed[2],
-                                 struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
-                                 struct error *err) {
-    struct compile c = {.set = set, .faults = {.v = faults}, .tried = tried};
-    return compile(&c, 0, seed, ret, ret_faults, err);
+    *ret_faults = 0;
+    c.m = calloc(1, sizeof *c.m);
+    if (c.m == NULL) {
+        return error_set(err, ERR_NOMEM, "configuration", "no memory for a model");
+    }
+    c.m->revision = revision;
+    enum status status = init_model(&c, seed, err);
+    if (status == OK) {
+        status = fill(&c, err);
+    }
+    done(&c);
+    *ret_faults = status == ERR_NOMEM ? 0 : c.faults.n;
+    if (status != OK) {
+        model_free(&c.m);
+        return status;
+    }
+    *ret = c.m;
+    return OK;
 }

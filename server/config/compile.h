@@ -21,7 +21,6 @@ struct compile {
     const struct zone **site_zones; /* local time of each site; NULL is UTC */
     uint32_t *group_sites;          /* site of all members of a group; MODEL_NONE if several, or none */
     struct rule_builder *rules;
-    struct slice tried; /* an alarm whose other settings are there, too; empty: none */
     bool no_memory;
 };
 

@@ -380,6 +380,7 @@ static void set_suppression(struct making *k) {
         k->more.suppress_program = compile_rule(k->c, k->item, "suppress_when", p->suppress_when, k->a->site,
                                                 RULE_WANT_BOOL, (struct slice){0});
     }
+    k->more.level = (uint8_t)p->level; /* 0 to 4 */
     if (p->hidden_by.n > 0) {
         k->more.hidden_by = model_find_alarm(k->c->m, p->hidden_by);
         if (k->more.hidden_by == MODEL_NONE) {
@@ -422,7 +423,7 @@ static bool is_rare(const struct model_alarm_more *m) {
                  m->max_shelve_us != none.max_shelve_us;
     bool references = m->n_states > 0 || m->n_groups > 0 || m->limit_tag != MODEL_NONE ||
                       m->second_tag != MODEL_NONE || m->program != MODEL_NONE ||
-                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE;
+                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE || m->level > 0;
     return numbers || times || references;
 }
 

@@ -12,7 +12,8 @@
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
  *           gateway, scale, offset, stale_s, and low and high may be left out
  *   class   name, title?, and what alarms of it have if they do not say otherwise (the fields of an alarm
- *           that are marked *), highly_managed?=false (not shelvable, and a comment is required)
+ *           that are marked *), highly_managed?=false (not shelvable, a comment is
+ *           required, and changes are made by two people: two_people.h)
  *   group   name, title?, first_out?=true, suppress_when? (a rule), unsuppress_delay_s?=0
  *   policy  name ("alarms": the only one), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
  *           distribution? ([n, n, n, n] percent of the alarms of priority 1 to 4 that are right),
@@ -34,6 +35,7 @@
  *           policy's matrix), latch*?, confirm*?, comment*?, ack*?=manual|auto|none,
  * on_bad*?=hold|alarm|normal, uncertain*?=use|bad, realarm_s*?, escalate_after_s*?, escalate_priority*?,
  * shelvable*?=true, max_shelve_s*?=28800, suppress_when?, unsuppress_delay_s?, hidden_by? (an alarm),
+ * level?=ll|l|h|hh (of a limit alarm: their order is checked),
  * groups?, class?, position?, test?=false, enabled?=true, message? and for people: cause?, consequence?,
  * action?, severity?=minor|moderate|major|severe, time_to_act_s?, priority_reason?, basis?,
  * suppression_basis?, shelving_policy?, documents?, trip_point?, display?, reviewed_by?, reviewed_on?,
@@ -121,13 +123,6 @@ MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_chan
 MUSTCHECK enum status config_compile(const struct config_set *set, int64_t revision, const uint64_t seed[2],
                                      struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
                                      struct error *err);
-/* The same for a set in which other settings of one alarm stand beside it as alarms of their own, to be
- * tried: those that are named as it is, with CONFIG_TRIED_MARK and more behind. Their limits may be equal. */
-#define CONFIG_TRIED_MARK ".-"
-MUSTCHECK enum status config_compile_tried(const struct config_set *set, struct slice tried,
-                                           const uint64_t seed[2], struct model **ret,
-                                           struct config_fault *faults, uint32_t *ret_faults,
-                                           struct error *err);
 
 /* Reads an import document {"sites":[…],"gateways":[…],…} and hands over its items, in the order of kinds
  * (body is canonical JSON; whether it is right is config_set_put's to say). Stops at the first status that is

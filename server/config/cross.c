@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     POINTER_SIZE = sizeof(((struct config_fault *)0)->pointer),
@@ -125,12 +124,15 @@ static bool has_constant_limit(const struct model_alarm *a) {
     return (a->kind == ALARM_HIGH || a->kind == ALARM_LOW) && a->tag != MODEL_NONE && !isnan(a->limit);
 }
 
+enum { LEVELS = 4 };
+
 /* One limit of a tag, as it is compared with the others. */
 struct limit {
     double at;
     double returns_at;
     uint32_t tag;
     uint32_t alarm;
+    uint8_t level; /* model_alarm_more.level */
     bool high;
 };
 
@@ -154,63 +156,68 @@ static struct slice name_of(const struct model *m, const struct limit *l) {
     return m->alarm_texts[l->alarm].name;
 }
 
-/* It is this alarm, or another setting of it. */
-static bool is_tried(struct slice tried, struct slice name) {
-    static const char mark[] = CONFIG_TRIED_MARK;
-    if (tried.n == 0 || name.n < tried.n || memcmp(name.p, tried.p, tried.n) != 0) {
-        return false;
-    }
-    return name.n == tried.n ||
-           (name.n > tried.n + sizeof mark - 1 && memcmp(name.p + tried.n, mark, sizeof mark - 1) == 0);
+static void order_fault(struct faults *f, const struct model *m, const struct limit *of, const char *what,
+                        const struct limit *other) {
+    char pointer[POINTER_SIZE];
+    point(pointer, CONFIG_ALARM, name_of(m, of), "limit");
+    faults_add(f, "E_LIMIT_ORDER", pointer, "is %.10g; %s, and %.*s is at %.10g", of->at, what,
+               SLICE_ARG(name_of(m, other)), other->at);
 }
 
-/* The limits of one tag, sorted. */
-static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n,
-                         struct slice tried) {
+/* LL < L < H < HH, strictly, among the alarms that say which of these they are. */
+static void check_named_levels(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
+    const struct limit *below = NULL;
+    for (uint8_t level = 1; level <= LEVELS; level++) {
+        for (uint32_t i = 0; i < n; i++) {
+            if (v[i].level != level) {
+                continue;
+            }
+            if (below != NULL && below->level < level && below->at >= v[i].at) {
+                order_fault(f, m, &v[i], "the levels of a tag must rise: LL below L below H below HH", below);
+            }
+            below = &v[i];
+        }
+    }
+}
+
+/* The limits of one tag: a low one that is above a high one would leave no value without an alarm, and so
+ * would deadbands that meet. */
+static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
     const struct limit *low = NULL;  /* that of all low ones that is highest, … */
     const struct limit *high = NULL; /* of all high ones the lowest */
     const struct limit *low_returns = NULL;
     const struct limit *high_returns = NULL;
     uint32_t before = f->n;
     char pointer[POINTER_SIZE];
+    check_named_levels(f, m, v, n);
     for (uint32_t i = 0; i < n; i++) {
-        if (i > 0 && v[i].high == v[i - 1].high && v[i].at <= v[i - 1].at &&
-            !(is_tried(tried, name_of(m, &v[i])) && is_tried(tried, name_of(m, &v[i - 1])))) {
-            point(pointer, CONFIG_ALARM, name_of(m, &v[i]), "limit");
-            faults_add(f, "E_LIMIT_ORDER", pointer,
-                       "is %.10g, as that of %.*s; two limits of one tag on one side must differ", v[i].at,
-                       SLICE_ARG(name_of(m, &v[i - 1])));
-        }
         if (v[i].high) {
-            high = high == NULL ? &v[i] : high;
+            high = high == NULL || v[i].at < high->at ? &v[i] : high;
             high_returns =
                 high_returns == NULL || v[i].returns_at < high_returns->returns_at ? &v[i] : high_returns;
         } else {
-            low = &v[i];
+            low = low == NULL || v[i].at > low->at ? &v[i] : low;
             low_returns =
                 low_returns == NULL || v[i].returns_at > low_returns->returns_at ? &v[i] : low_returns;
         }
     }
-    if (low == NULL || high == NULL) {
+    if (low == NULL || high == NULL || f->n != before) {
         return;
     }
-    if (low->at >= high->at) {
-        point(pointer, CONFIG_ALARM, name_of(m, low), "limit");
-        faults_add(
-            f, "E_LIMIT_ORDER", pointer,
-            "is %.10g; a low limit must be below the high limits of the same tag, and %.*s is at %.10g",
-            low->at, SLICE_ARG(name_of(m, high)), high->at);
-    } else if (f->n == before && low_returns->returns_at >= high_returns->returns_at) {
+    bool meet = low_returns->at != low_returns->returns_at || high_returns->at != high_returns->returns_at;
+    if (low->at > high->at) {
+        order_fault(f, m, low, "a low limit must be below the high limits of the same tag", high);
+    } else if (meet && low_returns->returns_at >= high_returns->returns_at) {
         point(pointer, CONFIG_ALARM, name_of(m, high_returns), "deadband");
-        faults_add(
-            f, "E_DEADBAND", pointer,
-            "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g, which must "
-            "be below it",
-            high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
+        faults_add(f, "E_DEADBAND", pointer,
+                   "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g; make one "
+                   "of the two "
+                   "deadbands smaller",
+                   high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
     }
 }
 
-enum status cross_limit_order(struct faults *f, const struct model *m, struct slice tried) {
+enum status cross_limit_order(struct faults *f, const struct model *m) {
     uint32_t n = 0;
     struct limit *v = calloc((size_t)m->n_alarms + 1, sizeof *v);
     if (v == NULL) {
@@ -224,6 +231,7 @@ enum status cross_limit_order(struct faults *f, const struct model *m, struct sl
                                     .returns_at = high ? a->limit - a->deadband : a->limit + a->deadband,
                                     .tag = a->tag,
                                     .alarm = i,
+                                    .level = model_alarm_more(m, i)->level,
                                     .high = high};
         }
     }
@@ -233,7 +241,7 @@ enum status cross_limit_order(struct faults *f, const struct model *m, struct sl
         while (end < n && v[end].tag == v[start].tag) {
             end++;
         }
-        check_limits(f, m, &v[start], end - start, tried);
+        check_limits(f, m, &v[start], end - start);
         start = end;
     }
     free(v);

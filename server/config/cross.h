@@ -25,8 +25,8 @@ void cross_gateway_site(struct faults *f, const struct model *m, uint32_t gatewa
 /* Each gateway has its comm alarm. */
 void cross_comm_alarms(struct faults *f, const struct model *m);
 /* Of one tag, constant limits are all different, each low one below each high one, and their deadbands leave
- * room between them. Those of `tried` and its other settings may be equal. ERR_NOMEM. */
-MUSTCHECK enum status cross_limit_order(struct faults *f, const struct model *m, struct slice tried);
+ * room between them. ERR_NOMEM. */
+MUSTCHECK enum status cross_limit_order(struct faults *f, const struct model *m);
 /* No alarm is hidden by itself, through others, nor by one of its tag whose limit is reached before its own.
  * ERR_NOMEM. */
 MUSTCHECK enum status cross_hidden(struct faults *f, const struct model *m);

@@ -47,6 +47,7 @@ static const char *const on_bads[] = {
     [ON_BAD_HOLD] = "hold", [ON_BAD_ALARM] = "alarm", [ON_BAD_NORMAL] = "normal", NULL};
 static const char *const uncertains[] = {"use", "bad", NULL};
 static const char *const pers[] = {"s", "min", "h", NULL};
+static const char *const levels[] = {"none", "ll", "l", "h", "hh", NULL};
 static const char *const severities[] = {"minor", "moderate", "major", "severe", NULL};
 
 /* clang-format off */
@@ -165,6 +166,7 @@ static const struct field alarm_fields[] = {
     BOOL("inclusive", AT(alarm.inclusive)),
     RULE("suppress_when", AT(alarm.suppress_when)),
     NUMBER("unsuppress_delay_s", AT(alarm.unsuppress_delay_s), 0, DAY_S),
+    ENUM("level", AT(alarm.level), levels),
     {"hidden_by", FIELD_SITE_NAME, OPTIONAL, AT(alarm.hidden_by), 0, MODEL_NAME_MAX, NULL, "E_ALARM"},
     LIST("groups", FIELD_NAMES, AT(alarm.groups), GROUPS_MAX),
     NAME("class", OPTIONAL, AT(alarm.class)),

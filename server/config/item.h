@@ -81,7 +81,8 @@ struct parsed_alarm {
     struct parsed_common common;
     enum alarm_kind kind;
     enum config_severity severity;
-    uint32_t per; /* index in fields_per_us */
+    uint32_t level; /* 0: none, then ll, l, h, hh */
+    uint32_t per;   /* index in fields_per_us */
     struct slice tag;
     struct slice gateway;
     struct quantity limit;

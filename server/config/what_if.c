@@ -3,7 +3,6 @@
 #include "server/base/check.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,7 +15,7 @@ static const double deadbands[] = {0, 0.005, 0.01, 0.02, 0.05}; /* of the tag's 
 
 enum {
     TRIED = COUNT(on_delays_s) * COUNT(off_delays_s) * COUNT(deadbands),
-    ROUNDS = COUNT(deadbands) + 4, /* a round leaves out what the last one was refused for */
+    ROUNDS = 4, /* a round leaves out what the last one was refused for */
     NAME_SIZE = MODEL_NAME_MAX + 1,
 };
 _Static_assert(TRIED + 1 <= BACKTEST_VARIANTS_MAX, "all settings fit beside the present one");
@@ -121,17 +120,15 @@ static enum status number(struct config_set *set, struct error *err) {
     return OK;
 }
 
-/* tried: an alarm whose settings stand beside it; empty if there are none. */
-static enum status compile(const struct config_set *from, struct slice tried, const uint64_t seed[2],
-                           struct model **ret, struct config_fault *faults, uint32_t *ret_faults,
-                           struct error *err) {
+static enum status compile(const struct config_set *from, const uint64_t seed[2], struct model **ret,
+                           struct config_fault *faults, uint32_t *ret_faults, struct error *err) {
     struct config_set *set = NULL;
     enum status status = config_set_copy(from, &set, err);
     if (status == OK) {
         status = number(set, err);
     }
     if (status == OK) {
-        status = config_compile_tried(set, tried, seed, ret, faults, ret_faults, err);
+        status = config_compile(set, 0, seed, ret, faults, ret_faults, err);
     }
     config_set_free(&set);
     return status;
@@ -177,7 +174,7 @@ static uint32_t make_variants(struct variant *v, struct slice name, const struct
                 *to = (struct variant){
                     .on_s = on_delays_s[on], .off_s = off_delays_s[off], .has_deadband = with_deadband};
                 to->deadband = with_deadband ? deadbands[d] * (tag->high - tag->low) : 0;
-                (void)snprintf(to->name, sizeof to->name, "%.*s" CONFIG_TRIED_MARK "%u", SLICE_ARG(name), n);
+                (void)snprintf(to->name, sizeof to->name, "%.*s.-%u", SLICE_ARG(name), n);
                 n++;
             }
         }
@@ -245,38 +242,24 @@ static bool is_about(const struct config_fault *f, const char *name) {
     return *p == '/' || *p == '\0';
 }
 
-static bool is_refused(const struct variant *v, const struct config_fault *faults, uint32_t n_faults) {
-    for (uint32_t f = 0; f < n_faults; f++) {
-        if (is_about(&faults[f], v->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Settings that the whole configuration says no to leave the set, and with one that is refused all that have
- * as large a deadband. If no fault names one, those with the largest deadband go: that is what else may break
- * an order of limits. False: nothing is left to leave out. */
+/* Settings that the whole configuration says no to leave the set. If no fault names one, those with a
+ * deadband go: that is what else may break an order of limits. False: nothing is left to leave out. */
 static bool leave_out(struct config_set *set, struct variant *v, uint32_t n,
                       const struct config_fault *faults, uint32_t n_faults) {
-    double largest = 0;
-    double refused = INFINITY;
-    for (uint32_t i = 0; i < n; i++) {
-        if (!v[i].left_out) {
-            largest = fmax(largest, v[i].deadband);
-            refused = is_refused(&v[i], faults, n_faults) ? fmin(refused, v[i].deadband) : refused;
+    bool named = false;
+    for (uint32_t pass = 0; pass < 2 && !named; pass++) {
+        for (uint32_t i = 0; i < n; i++) {
+            bool bad = pass == 1 && v[i].deadband > 0;
+            for (uint32_t f = 0; f < n_faults && pass == 0; f++) {
+                bad = bad || is_about(&faults[f], v[i].name);
+            }
+            if (bad && !v[i].left_out && config_set_remove(set, CONFIG_ALARM, slice_str(v[i].name)) == OK) {
+                v[i].left_out = true;
+                named = true;
+            }
         }
     }
-    double least = isinf(refused) ? largest : refused;
-    bool left = false;
-    for (uint32_t i = 0; i < n; i++) {
-        bool bad = (least > 0 && v[i].deadband >= least) || is_refused(&v[i], faults, n_faults);
-        if (bad && !v[i].left_out && config_set_remove(set, CONFIG_ALARM, slice_str(v[i].name)) == OK) {
-            v[i].left_out = true;
-            left = true;
-        }
-    }
-    return left;
+    return named;
 }
 
 static enum status compile_variants(struct what_if *w, struct config_set *set, struct variant *v, uint32_t n,
@@ -285,7 +268,7 @@ static enum status compile_variants(struct what_if *w, struct config_set *set, s
     for (uint32_t round = 0; round < ROUNDS && status == ERR_INVALID; round++) {
         struct config_fault faults[CONFIG_FAULTS_MAX];
         uint32_t n_faults = 0;
-        status = compile(set, w->suggest, seed, &w->variants, faults, &n_faults, err);
+        status = compile(set, seed, &w->variants, faults, &n_faults, err);
         if (status == ERR_INVALID && !leave_out(set, v, n, faults, n_faults)) {
             return status;
         }
@@ -335,7 +318,7 @@ static enum status suggest_for(struct what_if *w, const struct what_if_input *in
         return refuse(faults, ret_faults, err, ERR_INVALID,
                       "is of a kind that has no deadband and no delays to be tried");
     }
-    if (name.n + sizeof CONFIG_TRIED_MARK "999" > MODEL_NAME_MAX) {
+    if (name.n + sizeof ".-999" > MODEL_NAME_MAX) {
         return refuse(faults, ret_faults, err, ERR_INVALID, "has too long a name to be tried");
     }
     w->suggest = arena_copy(&w->arena, name);
@@ -356,10 +339,9 @@ enum status what_if_new(const struct what_if_input *in, struct what_if **ret, st
         return error_set(err, ERR_NOMEM, "backtest", "no memory");
     }
     arena_init(&w->arena, (size_t)1 << 30);
-    const struct slice none = {0};
-    enum status status = compile(in->now, none, in->seed, &w->now, faults, ret_faults, err);
+    enum status status = compile(in->now, in->seed, &w->now, faults, ret_faults, err);
     if (status == OK) {
-        status = compile(in->then, none, in->seed, &w->then, faults, ret_faults, err);
+        status = compile(in->then, in->seed, &w->then, faults, ret_faults, err);
     }
     if (status == OK) {
         status = note_differences(w, in->now, in->then, err);

@@ -158,6 +158,7 @@ void core_alarm_forget(struct core *core, uint32_t alarm) {
         core->counts.untrusted--;
     }
     if (a->memo != MODEL_NONE) {
+        core->memos[a->memo].amount = core_gathered(core, alarm); /* what was gathered until now stays */
         core->memos[a->memo].growing = false;
     }
     sync_timer(core, alarm);

@@ -101,6 +101,24 @@ static void tag_programs(const struct core *core, const struct pairs *p) {
     }
 }
 
+/* The gateway of all inputs of an alarm's program; MODEL_NONE if they have none in common. */
+static uint32_t gateway_of(const struct core *core, uint32_t alarm) {
+    const uint32_t *inputs = NULL;
+    uint32_t program = model_alarm_more(core->model, alarm)->program;
+    uint32_t n = program == MODEL_NONE ? 0 : rule_set_inputs(core->model->rules, program, &inputs);
+    uint32_t gateway = n == 0 ? MODEL_NONE : core->model->tags[inputs[0]].gateway;
+    for (uint32_t i = 1; i < n; i++) {
+        gateway = core->model->tags[inputs[i]].gateway == gateway ? gateway : MODEL_NONE;
+    }
+    return gateway;
+}
+
+static void gateway_programs(const struct core *core, const struct pairs *p) {
+    for (uint32_t i = 0; i < core->model->n_alarms; i++) {
+        pair(p, gateway_of(core, i), model_alarm_more(core->model, i)->program);
+    }
+}
+
 static void lower_alarms(const struct core *core, const struct pairs *p) {
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         pair(p, model_alarm_more(core->model, i)->hidden_by, i);
@@ -121,6 +139,7 @@ static bool build_all_dependents(struct core *core) {
     return build_dependents(core, m->n_gateways, gateway_tags, &core->gateway_tags) &&
            build_dependents(core, m->n_tags, tag_alarms, &core->tag_alarms) &&
            build_dependents(core, m->n_tags, tag_programs, &core->tag_programs) &&
+           build_dependents(core, m->n_gateways, gateway_programs, &core->gateway_programs) &&
            (!hides_any(m) || build_dependents(core, m->n_alarms, lower_alarms, &core->lower_alarms));
 }
 
@@ -141,9 +160,9 @@ static uint32_t smaller(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
-/* Suppressors that the configuration may set at once, and those that people add. */
-static uint32_t suppressors_max(const struct model *m) {
-    uint32_t n = smaller(CORE_SUPPRESSORS_MAX, SUPPRESSORS_BY_HAND * m->n_alarms);
+/* Suppressors that the configuration may set at once. */
+static uint32_t suppressors_configured(const struct model *m) {
+    uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_more; i++) {
         n += (m->more[i].suppress_program != MODEL_NONE ? 1U : 0U) +
              (m->more[i].hidden_by != MODEL_NONE ? 1U : 0U) + m->more[i].n_groups;
@@ -157,6 +176,7 @@ static bool allocate_rules(struct core *core) {
     core->users = table(n, sizeof *core->users);
     core->evaluated_us = table(n, sizeof *core->evaluated_us);
     core->history_us = table(n, sizeof *core->history_us);
+    core->history_next_us = table(n, sizeof *core->history_next_us);
     core->program_dirty = table(n, sizeof *core->program_dirty);
     core->program_seen = table(n, sizeof *core->program_seen);
     core->dirty_suppress.v = table(n, sizeof *core->dirty_suppress.v);
@@ -164,20 +184,22 @@ static bool allocate_rules(struct core *core) {
     core->selected = n > 0 ? table(m->n_tags, sizeof *core->selected) : NULL;
     core->rank = m->n_calculated > 0 ? table(m->n_tags, sizeof *core->rank) : NULL;
     if (core->users == NULL || core->evaluated_us == NULL || core->history_us == NULL ||
-        core->program_dirty == NULL || core->program_seen == NULL || core->dirty_suppress.v == NULL ||
-        core->calculations.v == NULL || (m->n_calculated > 0 && core->rank == NULL) ||
-        (n > 0 && core->selected == NULL)) {
+        core->history_next_us == NULL || core->program_dirty == NULL || core->program_seen == NULL ||
+        core->dirty_suppress.v == NULL || core->calculations.v == NULL ||
+        (m->n_calculated > 0 && core->rank == NULL) || (n > 0 && core->selected == NULL)) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
         core->evaluated_us[i] = INT64_MIN;
         core->history_us[i] = INT64_MIN;
+        core->history_next_us[i] = INT64_MAX;
     }
     return true;
 }
 
 static bool allocate_notes(struct core *core) {
-    uint32_t n_suppressors = suppressors_max(core->model);
+    core->by_hand_max = smaller(CORE_SUPPRESSORS_MAX, SUPPRESSORS_BY_HAND * core->model->n_alarms);
+    uint32_t n_suppressors = core->by_hand_max + suppressors_configured(core->model);
     core->names_max = 3 + core->model->n_groups + CORE_NAMES_MAX;
     CHECK(core->names_max <= UINT16_MAX);
     core->names = table(core->names_max, sizeof *core->names);
@@ -189,6 +211,8 @@ static bool allocate_notes(struct core *core) {
         return false;
     }
     core->n_names = 1;
+    (void)core_name(core, ALARM_SOURCE_RULE); /* whatever people are called: there is room for these */
+    (void)core_name(core, ALARM_SOURCE_HIGHER);
     for (uint32_t i = 0; i < n_notes; i++) {
         core->free_notes[i] = n_notes - i;
     }
@@ -372,18 +396,39 @@ void core_free(struct core **core) {
         return;
     }
     struct core *c = *core;
-    void *const tables[] = {
-        c->tags,           c->gateways,     c->alarms,       c->details,        c->memos,
-        c->groups,         c->names,        c->notes,        c->free_notes,     c->suppressors,
-        c->users,          c->evaluated_us, c->history_us,   c->program_dirty,  c->program_seen,
-        c->shadows,        c->shadow_tags,  c->dirty_tags.v, c->dirty_alarms.v, c->dirty_suppress.v,
-        c->calculations.v, c->rank,         c->selected,     c->changed,        c->past};
+    void *const tables[] = {c->tags,
+                            c->gateways,
+                            c->alarms,
+                            c->details,
+                            c->memos,
+                            c->groups,
+                            c->names,
+                            c->notes,
+                            c->free_notes,
+                            c->suppressors,
+                            c->users,
+                            c->evaluated_us,
+                            c->history_us,
+                            c->program_dirty,
+                            c->history_next_us,
+                            c->program_seen,
+                            c->shadows,
+                            c->shadow_tags,
+                            c->dirty_tags.v,
+                            c->dirty_alarms.v,
+                            c->dirty_suppress.v,
+                            c->calculations.v,
+                            c->rank,
+                            c->selected,
+                            c->changed,
+                            c->past};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         free(tables[i]);
     }
     free_dependents(&c->gateway_tags);
     free_dependents(&c->tag_alarms);
     free_dependents(&c->tag_programs);
+    free_dependents(&c->gateway_programs);
     free_dependents(&c->lower_alarms);
     rule_machine_free(&c->rules);
     rule_machine_free(&c->history);

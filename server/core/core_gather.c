@@ -27,6 +27,13 @@ bool core_gathers(enum alarm_kind kind) {
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
 }
 
+/* The tag's value, as far as the alarm may be judged by it. */
+static struct rule_value read_input(const struct core *core, uint32_t alarm) {
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    struct rule_value v = core_read(core, LENS_LIVE, m->tag);
+    return v.uncertain && model_alarm_is(m, ALARM_UNCERTAIN_BAD) ? rule_unknown() : v;
+}
+
 static void arm_step(struct core *core, uint32_t alarm, int64_t due_us) {
     uint32_t timer = core_timer(core, TIMER_STEP, alarm);
     int64_t armed_us = 0;
@@ -75,7 +82,7 @@ static void stale_evaluate(struct core *core, uint32_t alarm, const struct effec
 static void change_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, bool from_sample,
                             const struct effect_sink *sink) {
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
-    struct rule_value now = core_read(core, LENS_LIVE, core->model->alarms[alarm].tag);
+    struct rule_value now = read_input(core, alarm);
     core_alarm_trust(core, alarm, now.known, sink);
     if (!now.known || !from_sample) {
         return;
@@ -166,13 +173,12 @@ static void sum_until(struct core *core, uint32_t alarm, int64_t ts_us, const st
 static void sum_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink) {
     const struct model_alarm *m = &core->model->alarms[alarm];
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
-    struct rule_value now = core_read(core, LENS_LIVE, m->tag);
-    bool known = now.known && !(now.uncertain && model_alarm_is(m, ALARM_UNCERTAIN_BAD));
+    struct rule_value now = read_input(core, alarm);
     sum_until(core, alarm, ts_us, sink);
-    memo->growing = known && (m->kind == ALARM_TOTAL || now.v != 0);
+    memo->growing = now.known && (m->kind == ALARM_TOTAL || now.v != 0);
     memo->value = now.v;
     memo->since_us = ts_us;
-    core_alarm_trust(core, alarm, known, sink);
+    core_alarm_trust(core, alarm, now.known, sink);
     sum_step(core, alarm, ts_us, sink);
     double limit = core_alarm_limit(core, alarm, LENS_LIVE);
     int64_t reaches = has_reached(memo->amount, limit) ? INT64_MAX : reaches_us(core, alarm, limit);
@@ -207,7 +213,7 @@ static void cusum_arm(struct core *core, uint32_t alarm) {
 }
 
 static void cusum_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink) {
-    struct rule_value now = core_read(core, LENS_LIVE, core->model->alarms[alarm].tag);
+    struct rule_value now = read_input(core, alarm);
     cusum_arm(core, alarm);
     core_alarm_trust(core, alarm, now.known, sink);
     if (!now.known) {
@@ -219,7 +225,7 @@ static void cusum_due(struct core *core, uint32_t alarm, int64_t due_us, const s
     const struct model_alarm *m = &core->model->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
-    struct rule_value now = core_read(core, LENS_LIVE, m->tag);
+    struct rule_value now = read_input(core, alarm);
     arm_step(core, alarm, due_us + more->every_us);
     if (!now.known) {
         return;

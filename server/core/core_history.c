@@ -48,10 +48,10 @@ static bool is_of_one(const struct core *core, uint32_t alarm, uint32_t gateway)
     return true;
 }
 
-static void open_shadow(struct core *core, uint32_t alarm) {
+static void open_shadow(struct core *core, uint32_t alarm, bool anew) {
     const struct alarm_state *a = &core->alarms[alarm];
     struct shadow *s = &core->shadows[alarm];
-    if (!s->open && (a->facts & FACT_ENABLED) != 0) {
+    if ((!s->open || anew) && (a->facts & FACT_ENABLED) != 0) {
         *s = (struct shadow){.delay = a->delay, .open = true, .condition = (a->bits & BIT_CONDITION) != 0};
     }
 }
@@ -63,19 +63,22 @@ static void open_tag(struct core *core, uint32_t tag) {
 }
 
 /* Called when the line breaks, before its tags become unknown. A gap within a gap goes on with the shadow
- * that is open. */
+ * that is open; if nothing of the first one was told, there is one gap, and it begins here. */
 void core_history_begin(struct core *core, uint32_t gateway) {
     const struct dependents *tags = &core->gateway_tags;
-    if (core->gateways[gateway].shadowed) {
+    bool anew = core->gateways[gateway].shadowed;
+    if (anew && core->gateways[gateway].told) {
         return;
     }
     core->gateways[gateway].shadowed = true;
+    core->gateways[gateway].told = false;
     for (uint32_t i = tags->first[gateway]; i < tags->first[gateway + 1]; i++) {
         uint32_t tag = tags->list[i];
         open_tag(core, tag);
         for (uint32_t j = core->tag_alarms.first[tag]; j < core->tag_alarms.first[tag + 1]; j++) {
             if (is_told_by_samples((enum alarm_kind)core->model->alarms[core->tag_alarms.list[j]].kind)) {
-                open_shadow(core, core->tag_alarms.list[j]);
+                open_shadow(core, core->tag_alarms.list[j],
+                            anew && is_of_one(core, core->tag_alarms.list[j], gateway));
             }
         }
     }
@@ -137,12 +140,14 @@ void core_history_judge(struct core *core, uint32_t alarm, uint32_t gateway, int
 /* False if the sample says nothing new: it was seen before the line broke, or is of another gateway. */
 static bool take(struct core *core, uint32_t gateway, const struct sample *sample) {
     struct shadow_tag *s = &core->shadow_tags[sample->tag];
+    int64_t t_us = message_time(sample->t_us, core->now_us);
     if (core->model->tags[sample->tag].gateway != gateway ||
-        (s->seen && (sample->t_us < s->t_us || (sample->t_us == s->t_us && sample->value == s->value)))) {
+        (s->seen && (t_us < s->t_us || (t_us == s->t_us && sample->value == s->value)))) {
         return false;
     }
+    core->suspect = core->suspect || t_us < sample->t_us;
     s->seen = true;
-    s->t_us = sample->t_us;
+    s->t_us = t_us;
     s->quality = sample->quality;
     if ((sample->quality & QUALITY_NO_VALUE) == 0 && !isfinite(sample->value)) {
         s->quality = quality_worse(sample->quality, QUALITY_BAD | QUALITY_NO_VALUE | REASON_SENSOR);
@@ -152,9 +157,24 @@ static bool take(struct core *core, uint32_t gateway, const struct sample *sampl
     return true;
 }
 
+/* Rules that change with time alone do so between stored samples, too. */
+static void tick_until(struct core *core, uint32_t gateway, int64_t until_us,
+                       const struct effect_sink *sink) {
+    uint32_t alarm = MODEL_NONE;
+    for (;;) {
+        int64_t due_us = core_rules_history_due(core, gateway, until_us, &alarm);
+        if (due_us == INT64_MAX) {
+            return;
+        }
+        complete_before(core, alarm, due_us, sink);
+        core_history_judge(core, alarm, gateway, due_us, sink);
+    }
+}
+
 static void apply_group(struct core *core, uint32_t gateway, const struct sample *v, const uint32_t *order,
                         uint32_t n, const struct effect_sink *sink) {
-    int64_t ts_us = v[order[0]].t_us;
+    int64_t ts_us = message_time(v[order[0]].t_us, core->now_us);
+    tick_until(core, gateway, ts_us, sink);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t tag = v[order[i]].tag;
         for (uint32_t j = core->tag_alarms.first[tag]; j < core->tag_alarms.first[tag + 1]; j++) {
@@ -165,6 +185,7 @@ static void apply_group(struct core *core, uint32_t gateway, const struct sample
         }
     }
     core_rules_history(core, gateway, ts_us, sink);
+    core->suspect = false;
 }
 
 void core_history_message(struct core *core, const struct event *event, const struct effect_sink *sink) {
@@ -173,6 +194,7 @@ void core_history_message(struct core *core, const struct event *event, const st
     if (!core->gateways[gateway].shadowed) {
         return; /* the gap was closed: these are for the store alone */
     }
+    core->gateways[gateway].told = true;
     for (uint32_t i = 0; i < event->samples.n; i++) {
         CHECK(v[i].tag < core->model->n_tags);
     }
@@ -181,8 +203,9 @@ void core_history_message(struct core *core, const struct event *event, const st
         uint32_t n = left < MESSAGE_ORDER_MAX ? left : MESSAGE_ORDER_MAX;
         const uint32_t *order = message_order_sort(&core->order, v + done, n, core->now_us);
         for (uint32_t first = 0; first < n;) {
+            int64_t ts_us = message_time(v[done + order[first]].t_us, core->now_us);
             uint32_t end = first + 1;
-            while (end < n && v[done + order[end]].t_us == v[done + order[first]].t_us) {
+            while (end < n && message_time(v[done + order[end]].t_us, core->now_us) == ts_us) {
                 end++;
             }
             apply_group(core, gateway, v + done, order + first, end - first, sink);
@@ -212,6 +235,8 @@ void core_history_end(struct core *core, uint32_t gateway, int64_t te_us, const 
     if (!core->gateways[gateway].shadowed) {
         return;
     }
+    te_us = message_time(te_us, core->now_us);
+    tick_until(core, gateway, te_us, sink);
     core->gateways[gateway].shadowed = false;
     for (uint32_t i = tags->first[gateway]; i < tags->first[gateway + 1]; i++) {
         uint32_t tag = tags->list[i];

@@ -6,6 +6,20 @@
 
 /* --- restart --- */
 
+/* The mark of the first one was given to this alarm, which was earlier at the source than one that had it. */
+static void take_mark(struct core *core, uint32_t alarm, const struct alarm_record *r) {
+    const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
+    for (uint32_t i = 0; i < more->n_groups; i++) {
+        const struct model_group *g = &core->model->groups[more->groups[i]];
+        for (uint32_t k = 0; k < g->n_members && g->first_out; k++) {
+            const struct alarm_detail *d = core_detail_of(core, g->members[k]);
+            if (r->raised_us < d->raised_us && r->raised_at_us - d->raised_at_us <= CORE_FIRST_OUT_US) {
+                core->alarms[g->members[k]].bits &= (uint8_t)~BIT_FIRST;
+            }
+        }
+    }
+}
+
 /* One record in order of seq. What the newest record tells is taken from it; who acknowledged, shelved or
  * took out of service, and each suppressor, from the record that says so. */
 static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r) {
@@ -26,6 +40,9 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
         d->suspect = (r->flags & RECORD_SUSPECT) != 0;
         d->acked_us = 0;
         d->acked_by = 0;
+        if ((r->flags & RECORD_FIRST) != 0) {
+            take_mark(core, alarm, r);
+        }
     }
     if (r->kind == RECORD_DISABLE || r->kind == RECORD_ENABLE || r->kind == RECORD_REMOVE) {
         core_suppressors_clear(core, alarm);
@@ -288,6 +305,7 @@ static void pass_gateways(const struct passage *p) {
         g->up = before->up;
         g->future = before->future;
         g->shadowed = before->shadowed;
+        g->told = before->told;
         g->starting = newly_enabled ? !before->up : before->starting;
         g->since_us = newly_enabled && !before->up ? p->core->now_us : before->since_us;
     }

@@ -59,7 +59,9 @@ struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens
         return rule_unknown();
     }
     if (lens == LENS_HISTORY) {
-        return rule_machine_eval(core->history, &reader, program, *newest).value;
+        struct rule_result past = rule_machine_eval(core->history, &reader, program, *newest);
+        core->history_next_us[program] = past.next_us;
+        return past.value;
     }
     struct rule_result r = rule_machine_eval(core->rules, &reader, program, *newest);
     arm_tick(core, program, r.next_us);
@@ -275,8 +277,27 @@ void core_rules_shadow(struct core *core, uint32_t gateway) {
         uint32_t n = rule_set_inputs(m->rules, i, &inputs);
         if (n > 0 && core->selected[inputs[0]]) {
             core->history_us[i] = core->evaluated_us[i];
+            if (!timer_is_armed(&core->ticks, i, &core->history_next_us[i])) {
+                core->history_next_us[i] = INT64_MAX;
+            }
         }
     }
+}
+
+int64_t core_rules_history_due(const struct core *core, uint32_t gateway, int64_t before_us,
+                               uint32_t *ret_alarm) {
+    int64_t due_us = INT64_MAX;
+    for (uint32_t i = core->gateway_programs.first[gateway]; i < core->gateway_programs.first[gateway + 1];
+         i++) {
+        uint32_t program = core->gateway_programs.list[i];
+        uint32_t alarm = core->users[program].index;
+        int64_t next_us = core->history_next_us[program];
+        if (core->shadows[alarm].open && next_us < before_us && next_us < due_us) {
+            due_us = next_us;
+            *ret_alarm = alarm;
+        }
+    }
+    return due_us;
 }
 
 void core_rules_history(struct core *core, uint32_t gateway, int64_t ts_us, const struct effect_sink *sink) {

@@ -57,6 +57,7 @@ struct gateway_state {
     bool starting; /* was never up since the server knows of it: it gets time to connect */
     bool future;   /* its newest live message had samples from the future */
     bool shadowed; /* its line broke and what was stored meanwhile has not all come */
+    bool told;     /* some of it has */
 };
 
 enum alarm_bit {
@@ -209,6 +210,8 @@ struct core {
     uint32_t n_free_notes;
     struct suppressor *suppressors; /* [0] is not used */
     uint32_t free_suppressor;
+    uint32_t n_by_hand; /* suppressors that are not the configuration's: they leave room for those */
+    uint32_t by_hand_max;
 
     struct timer_queue timers;
     struct timer_queue ticks; /* by program: next whole second at which it can change by itself */
@@ -217,6 +220,8 @@ struct core {
     struct rule_machine *rules;
     struct rule_machine *history; /* … of the shadow */
     int64_t *history_us;
+    int64_t *history_next_us;           /* next second at which the shadow's result can change by itself */
+    struct dependents gateway_programs; /* of alarms, all inputs of which are this gateway's */
 
     struct shadow *shadows;
     struct shadow_tag *shadow_tags;
@@ -331,6 +336,10 @@ struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens
 void core_rules_shadow(struct core *core, uint32_t gateway);
 /* The dirty tags have stored values of this time: alarms are judged by core_history_judge. */
 void core_rules_history(struct core *core, uint32_t gateway, int64_t ts_us, const struct effect_sink *sink);
+/* The alarm of this gateway whose rule can change first by itself before before_us, as stored samples see it;
+ * when. INT64_MAX: none. */
+int64_t core_rules_history_due(const struct core *core, uint32_t gateway, int64_t before_us,
+                               uint32_t *ret_alarm);
 struct rule_reader core_rules_reader(const struct core *core, enum lens lens);
 
 /* --- core_conditions.c */
@@ -340,6 +349,8 @@ struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens,
 /* What a record says of the alarm: value and limit as of now. */
 struct reading core_alarm_numbers(const struct core *core, uint32_t alarm);
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens);
+/* An input of the program is unknown because nothing came from its gateway. */
+bool core_any_lost(const struct core *core, enum lens lens, uint32_t program);
 /* A tag's value through a lens. */
 struct rule_value core_read(const struct core *core, enum lens lens, uint32_t tag);
 

@@ -23,13 +23,33 @@ bool core_suppressed_by(const struct core *core, uint32_t alarm, const char *sou
     return at != 0;
 }
 
+static bool is_name(const char *name, const char *source) {
+    return strncmp(name, source, ALARM_SOURCE_SIZE - 1) == 0;
+}
+
+/* The configuration may set this source: room is kept for it. */
+static bool is_reserved(const struct core *core, uint32_t alarm, const char *source) {
+    const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
+    bool reserved = (more->suppress_program != MODEL_NONE && is_name(ALARM_SOURCE_RULE, source)) ||
+                    (more->hidden_by != MODEL_NONE && is_name(ALARM_SOURCE_HIGHER, source));
+    for (uint32_t i = 0; i < more->n_groups && !reserved; i++) {
+        reserved = is_name(core->names[core->groups[more->groups[i]].name], source);
+    }
+    return reserved;
+}
+
 bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source) {
     uint32_t *end = find(core, alarm, source); /* not there: the link behind the last one */
-    uint16_t name = core_name(core, source);
-    uint32_t entry = core->free_suppressor;
-    if (*end != 0 || entry == 0 || name == 0) {
+    bool by_hand = !is_reserved(core, alarm, source);
+    if (*end != 0 || core->free_suppressor == 0 || (by_hand && core->n_by_hand == core->by_hand_max)) {
         return *end != 0;
     }
+    uint16_t name = core_name(core, source);
+    uint32_t entry = core->free_suppressor;
+    if (name == 0) {
+        return false;
+    }
+    core->n_by_hand += by_hand ? 1 : 0;
     core->free_suppressor = core->suppressors[entry].next;
     core->suppressors[entry] = (struct suppressor){.name = name};
     *end = entry;
@@ -42,6 +62,7 @@ bool core_suppressors_drop(struct core *core, uint32_t alarm, const char *source
     if (entry == 0) {
         return false;
     }
+    core->n_by_hand -= is_reserved(core, alarm, source) ? 0 : 1;
     *at = core->suppressors[entry].next;
     core->suppressors[entry].next = core->free_suppressor;
     core->free_suppressor = entry;

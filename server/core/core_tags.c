@@ -134,7 +134,8 @@ bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value valu
     if (value.known) {
         quality = value.uncertain ? QUALITY_UNCERTAIN : QUALITY_GOOD;
     }
-    bool same_value = value.known ? t->value == value.v : true;
+    bool lost = !value.known && core_any_lost(core, LENS_LIVE, core->model->tags[tag].program);
+    bool same_value = value.known ? t->value == value.v : lost == ((t->flags & TAG_LOST) != 0);
     if ((t->flags & TAG_SEEN) != 0 && t->quality == quality && same_value) {
         return false; /* it holds: nothing is news */
     }
@@ -142,7 +143,7 @@ bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value valu
     t->t_us = ts_us;
     t->received_us = core->now_us;
     t->quality = quality;
-    t->flags = (uint8_t)((t->flags | TAG_SEEN) & ~TAG_LOST);
+    t->flags = (uint8_t)(((t->flags | TAG_SEEN) & ~TAG_LOST) | (lost ? TAG_LOST : 0));
     note_known(core, tag);
     core_tag_changed(core, tag);
     return true;

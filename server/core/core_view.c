@@ -150,7 +150,8 @@ static void explain_limit(struct explanation *e, const struct core *core, uint32
     if (!alarm_kind_has_limit((enum alarm_kind)m->kind)) {
         return;
     }
-    bool inclusive = model_alarm_is(m, ALARM_INCLUSIVE);
+    bool sums = m->kind == ALARM_RUNTIME || m->kind == ALARM_TOTAL; /* true when the limit is reached */
+    bool inclusive = sums || model_alarm_is(m, ALARM_INCLUSIVE);
     explain_words(e, m->kind == ALARM_LOW ? (inclusive ? " <= " : " < ") : (inclusive ? " >= " : " > "));
     if (more->limit_tag != MODEL_NONE) {
         explain_tag(e, core, more->limit_tag);

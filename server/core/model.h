@@ -169,6 +169,7 @@ struct model_alarm_more {
     uint32_t suppress_program;
     uint32_t hidden_by; /* alarm index: suppressed while that one is active */
     uint8_t escalate_priority;
+    uint8_t level; /* of a limit alarm: 1 LL, 2 L, 3 H, 4 HH; 0: none of these. For people and for checks */
 };
 
 /* The empty one: no tags, no programs, default shelf. */

@@ -169,6 +169,7 @@ struct request {
             const struct config_change_item *v; /* borrowed during the call */
             uint32_t n;
             char reason[REASON_SIZE];
+            char second[USER_NAME_SIZE]; /* who agreed, proven by his password; "": nobody was asked */
         } config;
         struct {
             int64_t before; /* revision or audit row: below it; 0: from the newest */
@@ -248,6 +249,7 @@ struct revision_row {
     int64_t revision;
     int64_t at_us;
     struct slice actor;
+    struct slice second; /* who agreed; empty: nobody was asked */
     struct slice reason;
     struct slice items; /* JSON array: [{"kind","name","body","before"}] */
 };
@@ -283,6 +285,7 @@ struct backtest_status {
     int64_t to_us;
     uint32_t n_items;
     const char *actor;
+    const char *name; /* of the first item */
     const char *suggest;
     const char *error;   /* why it failed */
     struct slice report; /* JSON; of BACKTEST_GET alone, when it is done */

@@ -20,7 +20,8 @@ static const char session_sql[] =
 
 /* By config_revision_pk, config_item_revision_idx, config_item_pk. */
 static const char revisions_sql[] =
-    "select r.revision, (extract(epoch from r.at) * 1000000)::bigint, r.actor, r.reason, i.items::text"
+    "select r.revision, (extract(epoch from r.at) * 1000000)::bigint, r.actor, r.reason, i.items::text,"
+    "       r.second_actor"
     "  from (select * from config_revision where revision < $1 order by revision desc limit $2) r,"
     "       lateral (select coalesce(json_agg(json_build_object('kind', x.kind, 'name', x.name, 'body', "
     "x.body,"
@@ -132,7 +133,8 @@ static void reply_revisions(const PGresult *rows, struct revision_row *v, struct
                                        .at_us = pg_get_i64(rows, row, 1),
                                        .actor = pg_get_slice(rows, row, 2),
                                        .reason = pg_get_slice(rows, row, 3),
-                                       .items = pg_get_slice(rows, row, 4)};
+                                       .items = pg_get_slice(rows, row, 4),
+                                       .second = pg_get_slice(rows, row, 5)};
     }
 }
 

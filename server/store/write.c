@@ -148,10 +148,13 @@ static const char password_sql[] =
     " select count(*) from u";
 
 static const char config_sql[] =
-    "select config_apply($1, $2, $3, $4::text[], $5::text[], $6::text[], $7::bigint[])";
+    "select config_apply($1, $2, $3, $4::text[], $5::text[], $6::text[], $7::bigint[], $8)";
+/* "REASON", or "REASON (second person: NAME)". */
 static const char config_audit_sql[] =
     "insert into audit (op, actor, peer, action, object, detail)"
-    " select $1, $2, $3, 'config.change', 'revision ' || revision, $4 from config_revision where op = $1"
+    " select $1, $2, $3, 'config.change', 'revision ' || revision,"
+    "        $4 || case second_actor when '' then '' else ' (second person: ' || second_actor || ')' end"
+    "   from config_revision where op = $1"
     " on conflict (op) do nothing";
 /* By config_key_name_unique. */
 static const char config_keys_sql[] =
@@ -257,6 +260,7 @@ static void send_config(struct pg *pg, struct pg_args *args, const struct reques
     pg_arg_text(args, slice_str(r->config.reason));
     item_names(args, r);
     item_bodies(args, r);
+    pg_arg_text(args, slice_str(r->config.second));
     pg_send(pg, config_sql, args);
     pg_args_clear(args);
     pg_arg_uuid(args, op);

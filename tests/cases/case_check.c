@@ -38,6 +38,7 @@ static const char *flag_of(const struct question *q) {
         {"chatter", NULL, v->chatter},
         {"untrusted", NULL, v->untrusted},
         {"pending", NULL, v->pending},
+        {"suspect", NULL, v->suspect},
         {"one_shot", "oneshot", v->one_shot},
         {"acked", NULL, (v->facts & FACT_ACKED) != 0},
         {"active", NULL, (v->facts & FACT_ACTIVE) != 0},
@@ -190,6 +191,35 @@ void case_check(struct case_run *run, const struct case_line *line) {
             got = got == NULL ? number_of(&q) : got;
             got = got == NULL ? text_of(&q) : got;
         }
+        judge(run, w, got);
+    }
+}
+
+void case_counts(struct case_run *run, const struct case_line *line) {
+    if (run->core == NULL) {
+        case_fail(run, "the process is down: nothing is counted");
+    }
+    const struct core_counts c = core_counts(run->core);
+    const struct {
+        const char *key;
+        uint64_t n;
+    } counts[] = {{"unacked", c.unacked[0]}, {"critical", c.unacked[1]},   {"high", c.unacked[2]},
+                  {"medium", c.unacked[3]},  {"low", c.unacked[4]},        {"active", c.active},
+                  {"shelved", c.shelved},    {"suppressed", c.suppressed}, {"oos", c.out_of_service},
+                  {"disabled", c.disabled},  {"untrusted", c.untrusted},   {"future", c.future},
+                  {"flood", c.flood},        {"flooded", c.flooded}};
+    for (uint32_t i = 2; i < line->n; i++) {
+        const struct case_word *w = &line->word[i];
+        const char *got = NULL;
+        for (size_t k = 0; w->key != NULL && k < sizeof counts / sizeof counts[0]; k++) {
+            got = strcmp(w->key, counts[k].key) == 0
+                      ? case_text(&run->arena, "%llu", (unsigned long long)counts[k].n)
+                      : got;
+        }
+        if (w->key == NULL) {
+            case_fail(run, "\"%s\" should be key=value", w->text);
+        }
+        run->n_checks++;
         judge(run, w, got);
     }
 }

@@ -60,6 +60,7 @@ static const struct case_field alarm_fields[] = {
     {"h", "h", CASE_NUMBER},
     {"every", "every_s", CASE_DURATION},
     {"hidden_by", "hidden_by", CASE_ALARM},
+    {"level", "level", CASE_WORD},
     {"class", "class", CASE_WORD},
     {"pos", "position", CASE_WORD},
     {"position", "position", CASE_WORD},

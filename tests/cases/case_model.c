@@ -137,8 +137,7 @@ static uint32_t put_gateway(struct case_setup *s, const char *name) {
     return i;
 }
 
-/* The gateway that a definition speaks of. */
-static const char *gateway_of(const struct case_def *def) {
+const char *case_setup_gateway_name(const struct case_def *def) {
     const char *name = case_def_get(def, "gw");
     if (name == NULL) {
         name = case_def_get(def, "gateway");
@@ -149,12 +148,12 @@ static const char *gateway_of(const struct case_def *def) {
 static void note_gateway(struct case_setup *s, struct case_def *def) {
     uint32_t index = (uint32_t)(def - s->def);
     if (def->item == CASE_ITEM_TAG && case_def_get(def, "expr") == NULL) {
-        (void)put_gateway(s, gateway_of(def));
+        (void)put_gateway(s, case_setup_gateway_name(def));
     } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "comm") == 0) {
-        struct case_gateway *g = &s->gateway[put_gateway(s, gateway_of(def))];
+        struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
         g->comm = g->comm == MODEL_NONE ? index : g->comm;
     } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "clock") == 0) {
-        struct case_gateway *g = &s->gateway[put_gateway(s, gateway_of(def))];
+        struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
         g->clock = g->clock == MODEL_NONE ? index : g->clock;
     }
 }
@@ -206,11 +205,10 @@ static const struct {
     const char *kind;
     const char *name;
     const char *prio;
-    const char *above; /* next level */
-} limit_alarms[] = {{"hh", "high", "limits.hh", "critical", NULL},
-                    {"h", "high", "limits.h", "high", "limits.hh"},
-                    {"ll", "low", "limits.ll", "critical", NULL},
-                    {"l", "low", "limits.l", "high", "limits.ll"}};
+} limit_alarms[] = {{"hh", "high", "limits.hh", "critical"},
+                    {"h", "high", "limits.h", "high"},
+                    {"ll", "low", "limits.ll", "critical"},
+                    {"l", "low", "limits.l", "high"}};
 enum { LIMIT_ALARMS = sizeof limit_alarms / sizeof limit_alarms[0] };
 
 static const char *add_limits(struct case_setup *s, const struct case_line *line, uint32_t from,
@@ -241,10 +239,7 @@ static const char *add_limits(struct case_setup *s, const struct case_line *line
             case_setup_set(s, def, "tag", "limits");
             case_setup_set(s, def, "limit", limit[k]);
             case_setup_set(s, def, "prio", limit_alarms[k].prio);
-            const char *above = limit_alarms[k].above;
-            if (above != NULL && case_setup_find(s, CASE_ITEM_ALARM, above) != NULL) {
-                case_setup_set(s, def, "hidden_by", above); /* that is how it is told which is the higher */
-            }
+            case_setup_set(s, def, "level", limit_alarms[k].key);
             if (db != NULL) {
                 case_setup_set(s, def, "db", db);
             }

@@ -71,6 +71,8 @@ struct case_def *case_setup_find_any(const struct case_setup *s, enum case_item 
 const char *case_plain_name(struct arena *arena, const char *name);
 const char *case_def_get(const struct case_def *def, const char *key);
 struct case_def *case_setup_by_key(const struct case_setup *s, int64_t key);
+/* The gateway that a definition speaks of. */
+const char *case_setup_gateway_name(const struct case_def *def);
 /* MODEL_NONE if there is none. */
 uint32_t case_setup_gateway(const struct case_setup *s, const char *name);
 /* case_compile.c: the real compiler's model, or false with the reasons. */

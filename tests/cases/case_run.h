@@ -93,5 +93,7 @@ void case_compare_journal(struct case_run *run);
 void case_print_journal(struct case_run *run);
 /* case_check.c: a line `check A key=value …`. */
 void case_check(struct case_run *run, const struct case_line *line);
+/* Counts that are shown on every page: "T counts unacked=2 flood=3 …". */
+void case_counts(struct case_run *run, const struct case_line *line);
 
 #endif

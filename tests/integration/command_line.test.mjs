@@ -187,6 +187,42 @@ describe('the command line', { concurrency: false }, () => {
     assert.deepEqual(rows.map((r) => `${r.action} ${r.detail}`.trim()), ['user.add role admin', 'user.role engineer', 'user.disable', 'user.enable']);
   });
 
+  test('a change of a highly managed alarm needs a second person, who proves himself', async () => {
+    const document = JSON.parse(readFileSync(demo, 'utf8'));
+    document.alarms.find((a) => a.name === 'S1/L_T1.high_high').limit = 6.25;
+    const path = file('managed.json', document);
+    const apply = (second, input = '', ...more) => run(['config', 'apply', path, '--reason', 'two', '--user', 'cleo', ...second, ...more], { input });
+    for (const [name, role] of [['bea', 'engineer'], ['otto', 'operator'], ['nick', 'admin']]) {
+      done('user', 'add', name, '--role', role);
+      if (name !== 'nick') assert.equal(run(['user', 'password', name], { input: `correct horse ${name}\n` }).code, 0);
+    }
+    const revisions = await count('config_revision');
+    const refused = async (r, text, audit) => {
+      assert.equal(r.code, 1, r.out);
+      assert.match(r.err, text);
+      assert.match(r.err, /nothing was changed/);
+      assert.equal(await count('config_revision'), revisions);
+      const [row] = await p.sql('select actor, action, object from audit order by audit_id desc limit 1');
+      if (audit) assert.deepEqual(row, { actor: 'cleo', action: 'config.second_refused', object: audit });
+    };
+    await refused(apply([]), /a second person must agree.*S1\/L_T1\.high_high/);
+    const dry = apply([], '', '--dry-run');
+    assert.equal(dry.code, 0, dry.err);
+    assert.match(dry.out, /^touches highly managed alarms: S1\/L_T1\.high_high$/m);
+    await refused(apply(['--second', 'bea'], 'correct horse otto\n'), /the name or the password is wrong/, 'bea');
+    await refused(apply(['--second', 'nobody'], 'correct horse bea\n'), /the name or the password is wrong/, 'nobody');
+    await refused(apply(['--second', 'nick'], 'correct horse bea\n'), /the name or the password is wrong/, 'nick');
+    await refused(apply(['--second', 'otto'], 'correct horse otto\n'), /no engineer or administrator/, 'otto');
+    await refused(apply(['--second', 'cleo'], 'correct horse cleo\n'), /is the first person/);
+    await refused(run(['config', 'apply', '-', '--reason', 'x', '--second', 'bea'], { input: '{}' }), /FILE cannot be -/);
+    const r = apply(['--second', 'bea'], 'correct horse bea\n');
+    assert.equal(r.code, 0, r.err);
+    const [row] = await p.sql('select actor, second_actor, reason from config_revision order by revision desc limit 1');
+    assert.deepEqual(row, { actor: 'cleo', second_actor: 'bea', reason: 'two' });
+    const [audit] = await p.sql('select actor, action, detail from audit order by audit_id desc limit 1');
+    assert.deepEqual(audit, { actor: 'cleo', action: 'config.change', detail: 'two (second person: bea)' });
+  });
+
   test('a password is read from stdin, hashed, and ends open logins', async () => {
     const [{ user_id: id }] = await p.sql(`select user_id from app_user where name = 'ann'`);
     await p.sql(`insert into app_session (token_hash, user_id, expires_at) values (sha256('x'), $1, now() + interval '1 hour')`, [id]);

@@ -49,6 +49,13 @@ static inline uint64_t sim_seed(uint64_t otherwise) {
     return seed;
 }
 
+/* How many: from the environment (RUNS=…, for whoever wants more or less than the ordinary tests) or the
+ * given number. */
+static inline uint32_t sim_runs(uint32_t otherwise) {
+    const char *text = getenv("RUNS");
+    return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
+}
+
 static uint64_t sim_failing_seed;
 
 static inline void sim_print_tail(void);

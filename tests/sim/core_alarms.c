@@ -68,6 +68,9 @@ static void check_fold(const struct world *w, bool reduced) {
                   (long long)live.raised_us, (long long)fold.raised_us, (long long)live.changed_us,
                   (long long)fold.changed_us, (long long)live.acked_us, (long long)fold.acked_us,
                   (long long)live.shelved_until_us, (long long)fold.shelved_until_us);
+        SIM_CHECK(live.first == fold.first && live.suspect == fold.suspect,
+                  "%s is first %d, suspect %d, the journal says %d and %d", sim_name(w, i), live.first,
+                  live.suspect, fold.first, fold.suspect);
         SIM_CHECK(strcmp(live.acked_by, fold.acked_by) == 0,
                   "%s acknowledged by \"%s\", the journal says \"%s\"", sim_name(w, i), live.acked_by,
                   fold.acked_by);
@@ -105,10 +108,11 @@ static uint64_t run(uint64_t seed, uint64_t *ret_records, uint64_t kinds[RECORD_
 
 int main(void) {
     uint64_t seed = sim_seed(1);
+    uint32_t runs = sim_runs(RUNS);
     uint64_t records = 0;
     uint64_t again = 0;
     uint64_t kinds[RECORD_KINDS] = {0};
-    for (uint32_t i = 0; i < RUNS; i++) {
+    for (uint32_t i = 0; i < runs; i++) {
         uint64_t digest = run(seed + i, &records, kinds);
         if (i % 20 == 0) { /* the same input gives the same journal, to the byte */
             uint64_t ignored[RECORD_KINDS] = {0};
@@ -120,6 +124,6 @@ int main(void) {
         SIM_CHECK(kinds[k] > 0, "no record of kind %s was ever written: the simulation is blind for it",
                   alarm_record_kind_name((enum alarm_record_kind)k));
     }
-    printf("%u events, %llu records\n", RUNS * EVENTS, (unsigned long long)records);
+    printf("%u events, %llu records\n", runs * EVENTS, (unsigned long long)records);
     return 0;
 }

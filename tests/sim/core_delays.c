@@ -48,6 +48,12 @@ static int64_t at_us(int64_t s) {
     return SIM_BASE_US + s * 1000000;
 }
 
+/* Silence of the tag for so long is a stale alarm: its own time is added to the tag's. */
+static int64_t after_of(const struct world *w, uint32_t alarm) {
+    const struct spec_alarm *a = &w->spec.alarms[alarm];
+    return (int64_t)(a->on_s + w->spec.tags[a->tag].stale_s);
+}
+
 static void make_world(struct world *w, uint64_t seed) {
     *w = (struct world){.seed = seed};
     rand_seed(&w->r, seed);
@@ -67,6 +73,12 @@ static void make_world(struct world *w, uint64_t seed) {
                                                 .deadband = (double)rand_below(&w->r, 4),
                                                 .on_s = (double)rand_below(&w->r, 12),
                                                 .off_s = (double)rand_below(&w->r, 12)};
+        struct spec_alarm *a = &w->spec.alarms[i];
+        if (a->kind == ALARM_STALE) {
+            /* An off-delay that ends in the second of a new silence would be a question of who was first. */
+            a->on_s += 1;
+            a->off_s = (double)rand_below(&w->r, (uint64_t)after_of(w, i));
+        }
     }
     w->model = spec_model(&w->spec);
     enum status status = core_new(w->model, NULL, at_us(0), &w->core, NULL);
@@ -80,6 +92,23 @@ static void apply(struct world *w, const struct event *event) {
 
 /* --- the oracle --- */
 
+/* When the tag was heard, or could have been heard, last. */
+static int64_t heard_s(const struct world *w, uint32_t tag) {
+    const struct naive_tag *t = &w->tags[tag];
+    return t->seen && t->heard_s > w->up_s ? t->heard_s : w->up_s;
+}
+
+static enum naive_truth stale_truth(const struct world *w, uint32_t alarm) {
+    const struct naive_tag *t = &w->tags[w->spec.alarms[alarm].tag];
+    if (!w->up) {
+        return UNKNOWN;
+    }
+    if (w->now_s - heard_s(w, w->spec.alarms[alarm].tag) >= after_of(w, alarm)) {
+        return TRUE;
+    }
+    return (t->seen && !t->lost) || !w->counters[alarm].active ? FALSE : UNKNOWN;
+}
+
 static enum naive_truth truth_of(const struct world *w, uint32_t alarm) {
     const struct spec_alarm *a = &w->spec.alarms[alarm];
     const struct counter *c = &w->counters[alarm];
@@ -87,11 +116,10 @@ static enum naive_truth truth_of(const struct world *w, uint32_t alarm) {
         return w->up ? FALSE : TRUE;
     }
     const struct naive_tag *t = &w->tags[a->tag];
-    bool heard = t->seen && !t->lost && !t->stale;
     if (a->kind == ALARM_STALE) {
-        return t->stale ? TRUE : (heard || !c->active ? FALSE : UNKNOWN);
+        return stale_truth(w, alarm);
     }
-    if (!heard || !t->good) {
+    if (!t->seen || t->lost || t->stale || !t->good) {
         return UNKNOWN;
     }
     /* Deadband memory: the last condition that was known. */
@@ -104,7 +132,8 @@ static enum naive_truth truth_of(const struct world *w, uint32_t alarm) {
 
 static int length_of(const struct world *w, uint32_t alarm) {
     const struct spec_alarm *a = &w->spec.alarms[alarm];
-    return (int)(w->counters[alarm].active ? a->off_s : a->on_s);
+    double on_s = a->kind == ALARM_STALE ? 0 : a->on_s; /* the silence itself took its time */
+    return (int)(w->counters[alarm].active ? a->off_s : on_s);
 }
 
 static void flip_if_over(struct world *w, uint32_t alarm) {
@@ -152,11 +181,16 @@ static void look_at_tag(struct world *w, uint32_t tag, int64_t since_s) {
 static void fall_silent(struct world *w) {
     for (uint32_t i = 0; i < TAGS; i++) {
         struct naive_tag *t = &w->tags[i];
-        int64_t from_s = t->seen && t->heard_s > w->up_s ? t->heard_s : w->up_s;
         int64_t stale_s = (int64_t)w->spec.tags[i].stale_s;
-        if (w->up && stale_s > 0 && !t->stale && w->now_s - from_s >= stale_s) {
+        if (w->up && stale_s > 0 && !t->stale && w->now_s - heard_s(w, i) >= stale_s) {
             t->stale = true;
             look_at_tag(w, i, w->now_s);
+        }
+    }
+    for (uint32_t i = 0; i < ALARMS; i++) {
+        if (w->spec.alarms[i].kind == ALARM_STALE) {
+            int64_t deadline_s = heard_s(w, w->spec.alarms[i].tag) + after_of(w, i);
+            look(w, i, w->now_s >= deadline_s ? deadline_s : w->now_s);
         }
     }
 }

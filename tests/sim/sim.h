@@ -89,11 +89,11 @@ static inline void sim_mix_record(struct sim_journal *j, const struct alarm_reco
 /* Written again here, as pairs of letters, so that a slip in the core's own table shows. */
 static inline bool sim_is_transition(enum alarm_record_kind kind, char from, char to) {
     static const char *const allowed[RECORD_KINDS] = {
-        [RECORD_RAISE] = "AB",          [RECORD_RERAISE] = "DB",          [RECORD_RTN] = "BD CA",
-        [RECORD_ACK] = "BC DA",         [RECORD_DISABLE] = "AZ BZ CZ DZ", [RECORD_ENABLE] = "ZA -A",
-        [RECORD_REMOVE] = "B- C- D- Z-"};
+        [RECORD_RAISE] = "AB",           [RECORD_RERAISE] = "DB",          [RECORD_RTN] = "BD CA",
+        [RECORD_ACK] = "BC DA",          [RECORD_DISABLE] = "AZ BZ CZ DZ", [RECORD_ENABLE] = "ZA -A",
+        [RECORD_REMOVE] = "B- C- D- Z-", [RECORD_QUALITY] = "BB CC DD"};
     const char pair[] = {from, to, '\0'};
-    return strstr(allowed[kind], pair) != NULL;
+    return allowed[kind] != NULL && strstr(allowed[kind], pair) != NULL;
 }
 
 static inline void sim_journal_add(struct sim_journal *j, const struct alarm_record *r) {

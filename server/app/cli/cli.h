@@ -46,7 +46,7 @@ enum cli_exit cli_backtest(struct cli *cli);
 
 /* Order of the values of options. */
 enum { MIGRATE_DIR };
-enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN };
+enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN, APPLY_SECOND };
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
 enum { ALARMS_ALL, ALARMS_AT };

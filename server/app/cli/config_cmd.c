@@ -1,6 +1,7 @@
 /* `penstock config check | export | apply` */
 #include "server/app/cli/cli.h"
 #include "server/app/cli/config_file.h"
+#include "server/app/cli/config_second.h"
 #include "server/app/cli/db.h"
 #include "server/base/utf8.h"
 #include "server/base/zone_file.h"
@@ -38,7 +39,7 @@ enum cli_exit cli_config_check(struct cli *cli) {
         status = config_set_complete(set, NULL, NULL, &err);
     }
     if (status == OK) {
-        status = config_whole_check(set, &err);
+        status = config_whole_check(set, NULL, &err);
     }
     if (status == OK) {
         (void)fputs("no faults: ", stdout);
@@ -112,17 +113,31 @@ static void on_expected(void *ctx, const struct config_item *before, const struc
     pg_array_i64(ctx, before == NULL ? 0 : before->revision);
 }
 
+/* Who does it, and why. */
+struct people {
+    const char *actor;
+    const char *second; /* "": nobody */
+    const char *reason;
+};
+
+static struct people people_of(const struct cli *cli) {
+    const char *user = cli->values[APPLY_USER];
+    const char *second = cli->values[APPLY_SECOND];
+    return (struct people){.actor = user == NULL ? cli->actor : user,
+                           .second = second == NULL ? "" : second,
+                           .reason = cli->values[APPLY_REASON]};
+}
+
 /* Writes the revision, within the transaction that has read `before`. */
-static enum status write_revision(PGconn *db, const char *actor, const char *reason,
-                                  const struct config_set *before, const struct config_set *after,
-                                  int64_t *ret_revision, struct error *err) {
+static enum status write_revision(PGconn *db, const struct people *by, const struct config_set *before,
+                                  const struct config_set *after, int64_t *ret_revision, struct error *err) {
     uint8_t op[16];
     randombytes_buf(op, sizeof op);
     struct pg_args args;
     pg_args_init(&args, DB_ARGS_BYTES_MAX);
     pg_arg_uuid(&args, op);
-    pg_arg_text(&args, slice_str(actor));
-    pg_arg_text(&args, slice_str(reason));
+    pg_arg_text(&args, slice_str(by->actor));
+    pg_arg_text(&args, slice_str(by->reason));
     static const config_on_difference columns[] = {on_kind, on_name, on_body};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         pg_array_text_begin(&args);
@@ -132,9 +147,10 @@ static enum status write_revision(PGconn *db, const char *actor, const char *rea
     pg_array_i64_begin(&args);
     config_difference(before, after, on_expected, &args);
     pg_array_end(&args);
+    pg_arg_text(&args, slice_str(by->second));
     PGresult *r = NULL;
     enum status status =
-        db_query(db, "select config_apply($1, $2, $3, $4::text[], $5::text[], $6::text[], $7::bigint[])",
+        db_query(db, "select config_apply($1, $2, $3, $4::text[], $5::text[], $6::text[], $7::bigint[], $8)",
                  &args, &r, err);
     pg_args_done(&args);
     if (status == OK) {
@@ -184,32 +200,68 @@ static bool is_empty(const struct config_set *set) {
     return n == 0;
 }
 
+/* Writes it with its audit row and ends the transaction. */
+static enum status write_change(struct cli *cli, const struct config_set *present,
+                                const struct config_set *next, struct error *err) {
+    struct people by = people_of(cli);
+    int64_t revision = 0;
+    char object[40];
+    char detail[REASON_SIZE + USER_NAME_SIZE + 32];
+    enum status status = write_revision(cli->db, &by, present, next, &revision, err);
+    (void)snprintf(object, sizeof object, "revision %lld", (long long)revision);
+    bool two = by.second[0] != '\0';
+    (void)snprintf(detail, sizeof detail, "%s%s%s%s", by.reason, two ? " (second person: " : "", by.second,
+                   two ? ")" : "");
+    if (status == OK) {
+        status = db_commit(cli->db, by.actor, "config.change", object, detail, err);
+    }
+    if (status == OK) {
+        (void)printf("%s is in force\n", object);
+    }
+    return status;
+}
+
+/* Two people are needed: says so, and refuses if it is to be written and nobody agreed. */
+static enum status check_people(const struct cli *cli, const struct config_touched_names *touched,
+                                struct error *err) {
+    if (touched->n == 0) {
+        return OK;
+    }
+    (void)printf("touches highly managed alarms: %s\n", touched->text);
+    if (cli->values[APPLY_SECOND] != NULL || cli->values[APPLY_DRY_RUN] != NULL) {
+        return OK;
+    }
+    return error_set(err, ERR_DENIED, "--second",
+                     "a second person must agree, another engineer or administrator: name him; the alarms "
+                     "are highly managed (%s)",
+                     touched->text);
+}
+
 /* Shows what changes and, unless it is a dry run, writes it. */
 static enum status write_difference(struct cli *cli, const struct config_set *present,
                                     const struct config_set *next, struct error *err) {
-    enum status status = config_whole_check(next, err);
+    struct model *model = NULL;
+    struct config_touched_names touched;
+    enum status status = config_whole_check(next, &model, err);
+    if (status != OK) {
+        return status;
+    }
+    status = config_second_touched(present, next, model, &touched, err);
+    model_free(&model);
     if (status != OK) {
         return status;
     }
     struct counts counts = {0};
     config_difference(present, next, on_count_and_print, &counts);
     (void)printf("%u added, %u changed, %u removed\n", counts.added, counts.changed, counts.removed);
-    if (counts.added + counts.changed + counts.removed == 0 || cli->values[APPLY_DRY_RUN] != NULL) {
+    if (counts.added + counts.changed + counts.removed == 0) {
         return OK;
     }
-    const char *user = cli->values[APPLY_USER];
-    const char *reason = cli->values[APPLY_REASON];
-    int64_t revision = 0;
-    status = write_revision(cli->db, user == NULL ? cli->actor : user, reason, present, next, &revision, err);
-    char object[40];
-    (void)snprintf(object, sizeof object, "revision %lld", (long long)revision);
-    if (status == OK) {
-        status = db_commit(cli->db, user == NULL ? cli->actor : user, "config.change", object, reason, err);
+    status = check_people(cli, &touched, err);
+    if (status != OK || cli->values[APPLY_DRY_RUN] != NULL) {
+        return status;
     }
-    if (status == OK) {
-        (void)printf("%s is in force\n", object);
-    }
-    return status;
+    return write_change(cli, present, next, err);
 }
 
 static enum status apply(struct cli *cli, const struct config_set *document, struct error *err) {
@@ -247,19 +299,36 @@ static enum status check_line(const char *option, const char *text, size_t size,
                : error_set(err, ERR_INVALID, option, "must be one line of UTF-8 of 1 to %zu bytes", size - 1);
 }
 
+static enum status check_apply(const struct cli *cli, struct error *err) {
+    const char *user = cli->values[APPLY_USER];
+    const char *second = cli->values[APPLY_SECOND];
+    enum status status = check_line("--reason", cli->values[APPLY_REASON], REASON_SIZE, err);
+    if (status == OK && user != NULL) {
+        status = check_line("--user", user, USER_NAME_SIZE, err);
+    }
+    if (status == OK && second != NULL) {
+        status = check_line("--second", second, USER_NAME_SIZE, err);
+    }
+    if (status == OK && second != NULL && strcmp(cli->words[0], "-") == 0) {
+        status = error_set(err, ERR_INVALID, "--second",
+                           "FILE cannot be - with it: the password is read from there");
+    }
+    return status;
+}
+
 enum cli_exit cli_config_apply(struct cli *cli) {
     struct config_set *document = NULL;
     struct error err;
-    const char *user = cli->values[APPLY_USER];
-    enum status status = check_line("--reason", cli->values[APPLY_REASON], REASON_SIZE, &err);
-    if (status == OK && user != NULL) {
-        status = check_line("--user", user, USER_NAME_SIZE, &err);
-    }
+    enum status status = check_apply(cli, &err);
     if (status == OK) {
         status = config_set_new(&document, &err);
     }
     if (status == OK) {
         status = config_file_read(cli->words[0], document, &err);
+    }
+    /* Before the transaction, which holds up others: somebody types now. */
+    if (status == OK && cli->values[APPLY_SECOND] != NULL && cli->values[APPLY_DRY_RUN] == NULL) {
+        status = config_second_prove(cli, people_of(cli).actor, &err);
     }
     if (status == OK) {
         status = apply(cli, document, &err);

@@ -140,7 +140,7 @@ enum status config_db_read(PGconn *db, struct config_set **ret, struct error *er
 
 /* --- the whole */
 
-enum status config_whole_check(const struct config_set *set, struct error *err) {
+enum status config_whole_check(const struct config_set *set, struct model **ret, struct error *err) {
     uint64_t seed[2];
     if (sodium_init() < 0) {
         return error_set(err, ERR_IO, "libsodium", "cannot be initialised");
@@ -150,7 +150,11 @@ enum status config_whole_check(const struct config_set *set, struct error *err) 
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
     enum status status = config_compile(set, 0, seed, &model, faults, &n, err);
-    model_free(&model);
+    if (status == OK && ret != NULL) {
+        *ret = model;
+    } else {
+        model_free(&model);
+    }
     for (uint32_t i = 0; i < n; i++) {
         print_fault("", &faults[i]);
     }

@@ -11,8 +11,8 @@
 MUSTCHECK enum status config_file_read(const char *file, struct config_set *into, struct error *err);
 /* The configuration in force. */
 MUSTCHECK enum status config_db_read(PGconn *db, struct config_set **ret, struct error *err);
-/* Checks the whole; faults as above. */
-MUSTCHECK enum status config_whole_check(const struct config_set *set, struct error *err);
+/* Checks the whole; faults as above. ret: its model, NULL if that is not wanted. */
+MUSTCHECK enum status config_whole_check(const struct config_set *set, struct model **ret, struct error *err);
 
 /* Tells of each item that is in one set only or has another body; before or after is NULL if it is not there.
  */

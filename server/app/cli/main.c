@@ -32,10 +32,13 @@ static const struct command commands[] = {
       {"--user", "NAME", false},
       {"--prune", NULL, false},
       {"--only-if-empty", NULL, false},
-      {"--dry-run", NULL, false}},
+      {"--dry-run", NULL, false},
+      {"--second", "NAME", false}},
      WANTS_DB,
      cli_config_apply,
-     "put the items of FILE, all or nothing, as one revision; --prune removes what FILE does not have"},
+     "put the items of FILE, all or nothing, as one revision; --prune removes what FILE does not have; what "
+     "touches highly managed alarms needs a second person, an engineer or admin, whose password is read from "
+     "the terminal or from stdin"},
     {"config export",
      {NULL},
      {{NULL, NULL, false}},

@@ -1,5 +1,4 @@
 /* `penstock user password`, `penstock login-code` */
-#include "server/api/password.h"
 #include "server/app/cli/db.h"
 #include "server/app/cli/user.h"
 
@@ -14,18 +13,17 @@
 enum { HASH_PASSES = 2, HASH_MEMORY = 64 * 1024 * 1024 };
 enum { CODE_BYTES = 16, CODE_GROUP = 4, CODE_SIZE = 2 * CODE_BYTES + 2 * CODE_BYTES / CODE_GROUP };
 enum { MINUTES_DEFAULT = 60, MINUTES_MAX = 7 * 24 * 60, ARGS_BYTES = 8 * 1024 };
-enum { LINE_SIZE = PASSWORD_MAX + 2 }; /* one byte more than fits, to tell that it is too long */
 
 _Static_assert(PASSWORD_HASH_SIZE >= crypto_pwhash_STRBYTES, "libsodium's text fits");
 
 /* --- password */
 
 /* One line of stdin without its end. */
-static enum status read_line(char line[LINE_SIZE], struct error *err) {
+static enum status read_line(char line[USER_PASSWORD_LINE_SIZE], struct error *err) {
     size_t n = 0;
     ssize_t got = 0;
     char c = 0;
-    while (n < LINE_SIZE - 1 && (got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
+    while (n < USER_PASSWORD_LINE_SIZE - 1 && (got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
         line[n++] = c;
     }
     line[n] = '\0';
@@ -40,14 +38,14 @@ static enum status read_line(char line[LINE_SIZE], struct error *err) {
     return OK;
 }
 
-static enum status read_password(const char *name, char line[LINE_SIZE], struct error *err) {
+enum status user_read_password(const char *prompt, char line[USER_PASSWORD_LINE_SIZE], struct error *err) {
     struct termios before;
     if (isatty(STDIN_FILENO) == 0 || tcgetattr(STDIN_FILENO, &before) != 0) {
         return read_line(line, err);
     }
     struct termios silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    (void)fprintf(stderr, "new password for %s: ", name);
+    (void)fprintf(stderr, "%s: ", prompt);
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) != 0) {
         return error_set(err, ERR_IO, "terminal", "cannot hide what is typed");
     }
@@ -83,7 +81,8 @@ static enum status set_password(struct cli *cli, const char *hash, struct error 
 enum cli_exit cli_user_password(struct cli *cli) {
     struct user user;
     struct error err;
-    char line[LINE_SIZE];
+    char line[USER_PASSWORD_LINE_SIZE];
+    char prompt[USER_NAME_SIZE + 32];
     char hash[crypto_pwhash_STRBYTES];
     if (sodium_init() < 0) {
         (void)error_set(&err, ERR_IO, "libsodium", "cannot be initialised");
@@ -92,7 +91,8 @@ enum cli_exit cli_user_password(struct cli *cli) {
     /* Before asking, so that nobody types a password for a name that is wrong. */
     enum status status = user_find(cli->db, cli->words[0], &user, &err);
     if (status == OK) {
-        status = read_password(cli->words[0], line, &err);
+        (void)snprintf(prompt, sizeof prompt, "new password for %s", user.name);
+        status = user_read_password(prompt, line, &err);
     }
     if (status == OK && crypto_pwhash_str(hash, line, strlen(line), HASH_PASSES, HASH_MEMORY) != 0) {
         status = error_set(&err, ERR_NOMEM, "password", "no memory to hash it; it takes 64 MiB");

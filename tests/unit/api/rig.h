@@ -48,6 +48,7 @@ struct rig {
     struct rig_session sessions[RIG_SESSIONS];
     char audits[RIG_AUDITS][64];
     uint32_t n_audits;
+    struct request last_audit;
     bool store_away;
     bool hold; /* answers wait until it is false again */
     struct {
@@ -64,6 +65,7 @@ struct rig {
     struct alarm_request asked;       /* the last one; its texts are those above */
     uint32_t n_asked;                 /* requests to the core in all */
     char changed_reason[REASON_SIZE]; /* of the last change of the configuration */
+    char changed_second[USER_NAME_SIZE];
     uint32_t n_changes;
     bool refuse_changes; /* the database refuses them */
     bool late;           /* the database does not confirm what is asked of alarms */
@@ -272,6 +274,7 @@ static inline void rig_change(struct rig *rig, const struct request *q, struct r
     rig->last_expected = q->config.v[0].expected_revision;
     rig->n_changes++;
     memcpy(rig->changed_reason, q->config.reason, sizeof rig->changed_reason);
+    memcpy(rig->changed_second, q->config.second, sizeof rig->changed_second);
     if (rig->refuse_changes) {
         r->status = error_set(&r->error, ERR_CONFLICT, "rig", "somebody was faster");
         return;
@@ -434,6 +437,7 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
         rig_set_password(rig, q);
         return;
     case REQ_AUDIT:
+        rig->last_audit = *q;
         (void)snprintf(rig->audits[rig->n_audits++ % RIG_AUDITS], 64, "%.63s", q->audit.action);
         return;
     case REQ_ALARM:

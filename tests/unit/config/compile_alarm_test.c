@@ -549,16 +549,40 @@ static void limits_of_one_tag_keep_their_order(void **state) {
     rig_put(set, CONFIG_ALARM, "S1/other", "\"kind\":\"low\",\"tag\":\"S1/N\",\"limit\":9" P);
     struct model *m = rig_compile(set);
     model_free(&m);
+    /* Two alarms may share a limit: they may differ in delay or latch. */
     rig_put(set, CONFIG_ALARM, "S1/HH", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":\"800 cm\"" P);
-    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1HI/limit", "as that of S1/HH");
-    rig_put(set, CONFIG_ALARM, "S1/HH", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":2" P);
-    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1LO/limit", "and S1/HH is at 2");
+    m = rig_compile(set);
+    model_free(&m);
+    rig_put(set, CONFIG_ALARM, "S1/HH", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":1.5" P);
+    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1LO/limit", "and S1/HH is at 1.5");
     rig_put(set, CONFIG_ALARM, "S1/HH", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":9" P);
     rig_put(set, CONFIG_ALARM, "S1/HI", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":8,\"deadband\":5" P);
     rig_assert_fault(set, "E_DEADBAND", "/alarm/S1~1HI/deadband", "S1/LO of the same tag returns at 3");
     rig_put(set, CONFIG_ALARM, "S1/HI", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":8,\"deadband\":4.9" P);
-    rig_put(set, CONFIG_ALARM, "S1/LL", "\"kind\":\"low\",\"tag\":\"S1/L\",\"limit\":2" P);
-    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1LO/limit", "as that of S1/LL");
+    m = rig_compile(set);
+    model_free(&m);
+    config_set_free(&set);
+}
+
+static void levels_that_are_named_rise_strictly(void **state) {
+    (void)state;
+    static const char *const levels[] = {"ll", "l", "h", "hh"};
+    struct config_set *set = rig_set();
+    for (size_t i = 0; i < COUNT(levels); i++) {
+        char name[16];
+        char body[160];
+        (void)snprintf(name, sizeof name, "S1/%s", levels[i]);
+        (void)snprintf(body, sizeof body, "\"kind\":\"%s\",\"tag\":\"S1/L\",\"limit\":%zu,\"level\":\"%s\"" P,
+                       i < 2 ? "low" : "high", i + 1, levels[i]);
+        rig_put(set, CONFIG_ALARM, name, body);
+    }
+    struct model *m = rig_compile(set);
+    model_free(&m);
+    rig_put(set, CONFIG_ALARM, "S1/hh", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":3,\"level\":\"hh\"" P);
+    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1hh/limit", "must rise");
+    rig_put(set, CONFIG_ALARM, "S1/hh", "\"kind\":\"high\",\"tag\":\"S1/L\",\"limit\":9,\"level\":\"hh\"" P);
+    rig_put(set, CONFIG_ALARM, "S1/l", "\"kind\":\"low\",\"tag\":\"S1/L\",\"limit\":3,\"level\":\"l\"" P);
+    rig_assert_fault(set, "E_LIMIT_ORDER", "/alarm/S1~1h/limit", "must rise");
     config_set_free(&set);
 }
 
@@ -584,6 +608,7 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_is_told_with_code_and_field),
         cmocka_unit_test(a_latch_needs_somebody_who_acknowledges_also_by_class),
         cmocka_unit_test(limits_of_one_tag_keep_their_order),
+        cmocka_unit_test(levels_that_are_named_rise_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

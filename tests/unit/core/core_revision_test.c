@@ -1,4 +1,5 @@
 /* Covers: core_hash.c, key_index.c. Restart, and a new revision of the configuration. */
+#include "server/core/alarm_fsm.h"
 #include "server/core/key_index.h"
 #include "tests/lib/core_story.h"
 
@@ -21,7 +22,7 @@ static void every_letter_survives_a_restart_and_nothing_rings_or_returns_without
               "64 sample U=20\n"
               "expect\n"
               "0 RAISE A A>B\n0 RAISE B A>B\n0 RAISE D A>B\n1 ACK B B>C\n4 RTN D B>D\n"
-              "62 RERAISE D D>B occ=2 call=2 n=3\n64 RTN B C>A n=3\n");
+              "62 RERAISE D D>B occ=2 call=2 n=4\n64 RTN B C>A n=4\n");
 }
 
 static void after_a_restart_a_good_sample_is_the_evidence_for_the_return(void **state) {
@@ -67,6 +68,19 @@ static void a_restored_comm_alarm_returns_when_the_link_comes_up(void **state) {
               "expect\n30 RAISE GW A>B\n31 ACK GW B>C\n100 RTN GW C>A n=3\n");
 }
 
+/* A record as the journal has it: what it left the alarm in. */
+static struct alarm_record past(uint64_t seq, uint64_t n, int64_t key, char base, uint32_t occ) {
+    return (struct alarm_record){.seq = seq,
+                                 .n = n,
+                                 .alarm_key = key,
+                                 .facts = alarm_facts_with_base(0, base),
+                                 .to = base,
+                                 .base = base,
+                                 .occ = occ,
+                                 .call = occ,
+                                 .priority = 3};
+}
+
 static void an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_the_start(void **state) {
     (void)state;
     struct spec spec = {.revision = 1,
@@ -79,8 +93,8 @@ static void an_alarm_that_was_disabled_while_the_server_was_down_is_disabled_at_
                                    {.name = "C", .limit = 80, .disabled = true}}};
     struct model *model = spec_model(&spec);
     const struct alarm_record newest[] = {
-        {.seq = 8, .n = 3, .alarm_key = SPEC_KEY_ALARM, .to = 'B', .occ = 2, .call = 2},
-        {.seq = 9, .n = 5, .alarm_key = SPEC_KEY_ALARM + 1, .to = 'Z', .occ = 4, .call = 4},
+        past(8, 3, SPEC_KEY_ALARM, 'B', 2),
+        past(9, 5, SPEC_KEY_ALARM + 1, 'Z', 4),
     };
     const struct core_restore restore = {.records = newest, .n = 2, .journal_seq = 9};
     struct story *s = calloc(1, sizeof *s);
@@ -115,8 +129,8 @@ static void server_time_in_the_journal_never_falls_though_the_clock_was_set_back
                         .tags = {{.name = "T"}},
                         .alarms = {{.name = "A", .limit = 80, .on_s = 10}}};
     struct model *model = spec_model(&spec);
-    const struct alarm_record r = {
-        .seq = 7, .n = 2, .alarm_key = SPEC_KEY_ALARM, .to = 'A', .at_us = 900000000};
+    struct alarm_record r = past(7, 2, SPEC_KEY_ALARM, 'A', 0);
+    r.at_us = 900000000;
     const struct core_restore restore = {.records = &r, .n = 1, .journal_seq = 7};
     struct story *s = calloc(1, sizeof *s);
     assert_int_equal(core_new(model, &restore, 100000000, &s->core, NULL), OK);
@@ -155,10 +169,24 @@ static void refused(const struct alarm_record *r, uint64_t journal_seq, const ch
 
 static void a_journal_that_cannot_be_true_is_refused(void **state) {
     (void)state;
-    refused(&(struct alarm_record){.seq = 8, .n = 1, .alarm_key = SPEC_KEY_ALARM, .to = 'Q'}, 9,
-            "it must be A, B, C, D, Z or -");
-    refused(&(struct alarm_record){.seq = 10, .n = 1, .alarm_key = SPEC_KEY_ALARM, .to = 'B'}, 9,
-            "newer than the journal's end, 9");
+    struct alarm_record r = past(8, 1, SPEC_KEY_ALARM, 'B', 1);
+    refused(&r, 7, "newer than the journal's end, 7");
+    r.to = 'C';
+    refused(&r, 9, "ends in state C with facts 3; they must be those of one state");
+    r = past(8, 1, SPEC_KEY_ALARM, 'B', 1);
+    r.facts |= 0x8000;
+    refused(&r, 9, "they must be those of one state");
+    r = past(8, 1, SPEC_KEY_ALARM, 'B', 1);
+    r.facts |= FACT_ONE_SHOT; /* of no shelf */
+    refused(&r, 9, "they must be those of one state");
+    r = past(8, 1, SPEC_KEY_ALARM, 'B', 1);
+    r.priority = 0;
+    refused(&r, 9, "has priority 0; it must be from 1 to 4");
+    r.priority = 5;
+    refused(&r, 9, "has priority 5; it must be from 1 to 4");
+    /* Also of an alarm that has left the configuration. */
+    r.alarm_key = 999;
+    refused(&r, 9, "has priority 5; it must be from 1 to 4");
 }
 
 static void of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignored(void **state) {
@@ -170,10 +198,8 @@ static void of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignore
                         .tags = {{.name = "T"}},
                         .alarms = {{.name = "A"}}};
     struct model *model = spec_model(&spec);
-    const struct alarm_record v[] = {
-        {.seq = 7, .n = 2, .alarm_key = SPEC_KEY_ALARM, .to = 'D', .occ = 1, .call = 1},
-        {.seq = 5, .n = 1, .alarm_key = SPEC_KEY_ALARM, .to = 'B', .occ = 1, .call = 1},
-        {.seq = 6, .n = 1, .alarm_key = 999999, .to = 'B', .occ = 1, .call = 1}};
+    const struct alarm_record v[] = {past(7, 2, SPEC_KEY_ALARM, 'D', 1), past(5, 1, SPEC_KEY_ALARM, 'B', 1),
+                                     past(6, 1, 999999, 'B', 1)};
     const struct core_restore restore = {.records = v, .n = 3, .journal_seq = 7};
     struct core *core = NULL;
     assert_int_equal(core_new(model, &restore, 100, &core, NULL), OK);
@@ -187,7 +213,7 @@ static void of_two_records_of_an_alarm_the_newer_counts_and_strangers_are_ignore
 static void an_alarm_that_was_removed_and_came_back_starts_anew_and_goes_on_counting(void **state) {
     (void)state;
     story_run("tag T\nalarm A high tag=T limit=80\nalarm N high tag=T limit=80\ninput\n"
-              "0 sample T=85\n1 ack N -> OK\n1 sample T=20\n1 sample T=85\n1 sample T=20\n1 ack N -> ok\n"
+              "0 sample T=85\n1 ack N -> OK\n1 sample T=20\n1 sample T=85\n1 sample T=20\n1 ack N -> OK\n"
               "2 remove A\n2 remove N\n3 config T deadband=1\n4 putback N\n5 putback A\n"
               "6 check A st=A occ=2 call=2 untrusted=0\n"
               "7 sample T=85\n7 check N occ=3\n"
@@ -203,23 +229,14 @@ static void an_alarm_that_left_while_the_server_was_down_is_recorded_at_the_star
     (void)state;
     struct spec spec = {.revision = 1, .n_gateways = 1, .n_tags = 1, .tags = {{.name = "T"}}};
     struct model *model = spec_model(&spec);
-    const struct alarm_record v[] = {
-        {.seq = 5,
-         .n = 2,
-         .alarm_key = 77,
-         .site_key = 3,
-         .tag_key = 4,
-         .kind = RECORD_ACK,
-         .from = 'B',
-         .to = 'C',
-         .occ = 9,
-         .call = 9,
-         .actor_key = 1,
-         .actor = "anna",
-         .comment = "x"},
-        {.seq = 6, .n = 3, .alarm_key = 55, .kind = RECORD_RTN, .from = 'C', .to = 'A'},
-        {.seq = 7, .n = 8, .alarm_key = 66, .kind = RECORD_REMOVE, .from = 'B', .to = '-'},
-        {.seq = 4, .n = 1, .alarm_key = 77, .kind = RECORD_RAISE, .from = 'A', .to = 'B'}};
+    struct alarm_record v[] = {past(5, 2, 77, 'C', 9), past(6, 3, 55, 'A', 1), past(7, 8, 66, '-', 1),
+                               past(4, 1, 77, 'B', 9)};
+    v[0].site_key = 3;
+    v[0].tag_key = 4;
+    v[0].kind = RECORD_ACK;
+    v[0].actor_key = 1;
+    memcpy(v[0].actor, "anna", sizeof "anna");
+    memcpy(v[0].comment, "x", sizeof "x");
     const struct core_restore restore = {.records = v, .n = 4, .journal_seq = 7};
     struct story *s = calloc(1, sizeof *s);
     assert_int_equal(core_new(model, &restore, 100, &s->core, NULL), OK);
@@ -307,7 +324,7 @@ static void disabling_closes_the_occurrence_and_nothing_is_evaluated(void **stat
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
               "0 sample T=85\n5 disable A\n6 sample T=20\n7 sample T=90\n8 check A st=Z untrusted=0\n"
               "8 counts unacked=0 active=0\n"
-              "9 ack A call=1 -> E_CALL\n"
+              "9 ack A call=1 -> E_DISABLED\n"
               "expect\n0 RAISE A A>B\n5 DISABLE A B>Z src=5\n");
 }
 
@@ -327,10 +344,10 @@ static void disabling_forgets_the_deadbands_memory(void **state) {
 
 static void an_old_occurrence_is_not_acknowledged_after_disabling(void **state) {
     (void)state;
-    story_run(
-        "tag T\nalarm A high tag=T limit=80\ninput\n"
-        "0 sample T=85\n1 ack A -> OK\n2 disable A\n3 sample T=20\n4 enable A\n5 ack A call=1 -> E_CALL\n"
-        "expect\n0 RAISE A A>B\n1 ACK A B>C\n2 DISABLE A C>Z\n4 ENABLE A Z>A\n");
+    story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
+              "0 sample T=85\n1 ack A -> OK\n2 disable A\n3 sample T=20\n4 enable A\n5 ack A call=1 -> "
+              "ALREADY by=\n"
+              "expect\n0 RAISE A A>B\n1 ACK A B>C\n2 DISABLE A C>Z\n4 ENABLE A Z>A\n");
 }
 
 static void a_disabled_alarms_delay_stops(void **state) {
@@ -367,7 +384,7 @@ static void live_values_links_and_counts_are_taken_over(void **state) {
         "active=1\n"
         "20 linkdown G1\n21 config A prio=1\n22 tag T q=bad/comms\n22 check A prio=1\n22 counts active=1\n"
         "60 wait\n"
-        "expect\n0 RAISE A A>B\n1 ACK A B>C\n50 RAISE GW A>B src=50\n");
+        "expect\n0 RAISE A A>B\n1 ACK A B>C\n21 PRIO A C>B prio=1 call=2\n50 RAISE GW A>B src=50\n");
 }
 
 static void a_changed_priority_is_counted_there(void **state) {
@@ -375,7 +392,7 @@ static void a_changed_priority_is_counted_there(void **state) {
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
               "0 sample T=85\n1 counts unacked3=1 unacked1=0\n2 config A prio=1\n3 counts unacked=1 "
               "unacked3=0 unacked1=1\n"
-              "expect\n0 RAISE A A>B prio=3\n");
+              "expect\n0 RAISE A A>B prio=3\n2 PRIO A B>B prio=1 call=2\n");
 }
 
 static void a_tag_of_another_gateway_now_is_not_known_until_that_one_speaks(void **state) {
@@ -416,15 +433,15 @@ static void a_stale_tag_with_a_longer_time_is_not_stale_any_more(void **state) {
 
 static void a_stale_tag_stays_stale_when_the_new_time_is_over_too(void **state) {
     (void)state;
-    story_run(
-        "tag T stale=60\nalarm A stale tag=T\ninput\n"
-        "0 sample T=20\n90 config T stale=70\n91 tag T q=bad/stale\n100 config T stale=0\n101 tag T q=good\n"
-        "expect\n60 RAISE A A>B\n100 RTN A B>D\n");
+    story_run("tag T stale=60\nalarm A stale tag=T\ninput\n"
+              "0 sample T=20\n90 config T stale=70\n91 tag T q=bad/stale\n100 config T stale=200\n101 tag T "
+              "q=good\n"
+              "expect\n60 RAISE A A>B\n100 RTN A B>D\n");
 }
 
 static void a_tag_is_stale_at_once_when_the_new_time_is_over(void **state) {
     (void)state;
-    story_run("tag T\nalarm A stale tag=T\ninput\n"
+    story_run("tag T stale=999\nalarm A stale tag=T\ninput\n"
               "0 sample T=20\n90 config T stale=70\n91 tag T q=bad/stale\n"
               "expect\n90 RAISE A A>B src=70\n");
 }

@@ -287,10 +287,20 @@ static void backlog_moves_and_rings_nothing(void **state) {
     story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
               "10 sample T=20\n"
               "20 stored T=85@11 T=86@12\n"
-              "20 stored T=85@100\n"
+              "20 stored T=20@15\n"
               "21 tag T v=20 t=10 r=10\n"
-              "21 counts samples=1 late=0 backlog=3 future=0\n"
-              "expect\nnone\n");
+              "21 check A st=A occ=0 call=0 raised=-1767225600\n"
+              "21 counts samples=1 late=0 backlog=3 future=0 unacked=0 active=0\n"
+              "expect\n20 HIST_RAISE A A>A src=11 value=85 n=1\n20 HIST_RTN A A>A src=15 value=20 n=2\n");
+}
+
+/* One wrong year would make all that was stored behind it look old. */
+static void a_stored_time_in_the_future_is_not_believed(void **state) {
+    (void)state;
+    story_run("tag T\nalarm A high tag=T limit=80\ninput\n"
+              "10 sample T=20\n20 linkdown G1\n30 linkup G1\n31 snapshot T=20\n"
+              "32 stored T=85@999999\n33 stored T=20@33\n"
+              "expect\n32 HIST_RAISE A A>A src=32\n33 HIST_RTN A A>A src=33\n");
 }
 
 static void another_gateways_tag_is_not_touched(void **state) {
@@ -553,7 +563,8 @@ static void an_old_time_in_the_snapshot_is_live(void **state) {
               "0 sample T=20\n10 linkdown G1\n1000 linkup G1\n1000 snapshot T=85@950\n"
               "1001 stored T=85@100 T=20@300 T=85@950\n"
               "1003 check A st=B occ=1\n"
-              "expect\n1000 RAISE A A>B src=950\n");
+              "expect\n1000 RAISE A A>B src=950\n1001 HIST_RAISE A B>B src=100\n1001 HIST_RTN A B>B src=300\n"
+              "1001 HIST_RAISE A B>B src=950\n");
 }
 
 /* --- what changed for the display --- */
@@ -691,6 +702,14 @@ static void extreme_times_and_values_do_no_harm(void **state) {
     const struct event event = {.kind = EVENT_SAMPLES, .samples = {.n = 3, .v = v}};
     core_apply(core, &event, STORY_BASE_US + 1, story_sink(&sink));
     assert_int_equal(core_tag(core, 0).t_us, STORY_BASE_US + 1);
+    /* The same as history, within a gap. */
+    const struct event down = {.kind = EVENT_LINK, .link = {.up = false}};
+    const struct event stored = {.kind = EVENT_SAMPLES, .samples = {.lane = LANE_BACKLOG, .n = 3, .v = v}};
+    const struct event end = {.kind = EVENT_BACKLOG_END, .backlog_end = {.te_us = INT64_MAX}};
+    core_apply(core, &down, STORY_BASE_US + 2, story_sink(&sink));
+    core_apply(core, &up, STORY_BASE_US + 3, story_sink(&sink));
+    core_apply(core, &stored, STORY_BASE_US + 4, story_sink(&sink));
+    core_apply(core, &end, STORY_BASE_US + 5, story_sink(&sink));
     core_free(&core);
     model_free(&model);
 }
@@ -767,6 +786,7 @@ int main(void) {
         cmocka_unit_test(a_time_in_the_future_is_not_believed_and_does_not_block_the_tag),
         cmocka_unit_test(five_seconds_ahead_is_believed),
         cmocka_unit_test(backlog_moves_and_rings_nothing),
+        cmocka_unit_test(a_stored_time_in_the_future_is_not_believed),
         cmocka_unit_test(another_gateways_tag_is_not_touched),
         cmocka_unit_test(before_the_first_sample_a_tag_is_bad_initial_without_a_value),
         cmocka_unit_test(a_bad_value_never_raises),

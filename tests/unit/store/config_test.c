@@ -54,6 +54,31 @@ static void a_change_makes_one_revision_and_keys(void **state) {
     rig_stop(&r, 5000);
 }
 
+static void the_second_person_is_kept_in_the_revision_and_in_the_audit(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct config_change_item v[] = {item("site", "S1", BODY_S1, 0)};
+    struct request ask = {
+        .kind = REQ_CONFIG_CHANGE, .actor = {.name = "anna", .peer = "10.0.0.9"}, .config = {.v = v, .n = 1}};
+    (void)snprintf(ask.config.reason, sizeof ask.config.reason, "agreed");
+    (void)snprintf(ask.config.second, sizeof ask.config.second, "bert");
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from config_revision where actor = 'anna'"
+                                        " and second_actor = 'bert' and reason = 'agreed'"),
+                     1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'config.change'"
+                                        " and actor = 'anna' and detail = 'agreed (second person: bert)'"),
+                     1);
+    struct request list = {.kind = REQ_CONFIG_HISTORY, .list = {.limit = 10}};
+    assert_non_null(strstr(rig_ask(r, &list)->text, "anna+bert|agreed|"));
+    /* Nobody is two people, whoever writes it. */
+    v[0].expected_revision = -1;
+    (void)snprintf(ask.config.second, sizeof ask.config.second, "anna");
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_INVALID);
+    rig_stop(&r, 5000);
+}
+
 static void a_change_that_expects_another_revision_is_refused_and_names_the_item(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -162,6 +187,7 @@ static void a_revision_written_while_the_connection_was_away_is_announced_too(vo
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_makes_one_revision_and_keys),
+        cmocka_unit_test(the_second_person_is_kept_in_the_revision_and_in_the_audit),
         cmocka_unit_test(a_change_that_expects_another_revision_is_refused_and_names_the_item),
         cmocka_unit_test(a_removed_item_keeps_its_key_for_its_return),
         cmocka_unit_test(an_item_that_the_database_cannot_take_is_an_error_of_the_request),

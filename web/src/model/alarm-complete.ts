@@ -2,8 +2,9 @@
 import type { Alarm, AlarmLetter, BaseLetter, Priority, Text } from './types.ts';
 
 /** The least that every server says of an alarm. */
-export interface WireAlarm extends Partial<Alarm> {
+export interface WireAlarm extends Partial<Omit<Alarm, 'class'>> {
   readonly name: string;
+  readonly class?: string | null;
   readonly letter: AlarmLetter;
   readonly call: number;
   readonly priority: Priority;
@@ -24,7 +25,6 @@ export function completeAlarm(a: WireAlarm): Alarm {
     tag: null,
     gateway: null,
     kind: 'expr',
-    class: '',
     occ: 0,
     since_ack: 0,
     raised: null,
@@ -52,6 +52,7 @@ export function completeAlarm(a: WireAlarm): Alarm {
     max_shelve_s: SHELF_S,
     comment_required: false,
     ...a,
+    class: a.class ?? '',
     base,
   };
 }

@@ -15,68 +15,114 @@ export interface BacktestRequest {
   readonly suggest?: string;
 }
 
-export interface Span {
+export interface Flood {
   readonly from: string;
   readonly to: string;
   readonly n: number;
+  readonly peak: number;
+  readonly position: string;
 }
 
 export interface Outcome {
   readonly n: number;
   readonly per_day: readonly number[];
-  readonly longest_flood: Span | null;
-  readonly worst_position: { readonly position: string; readonly n: number } | null;
+  readonly longest_flood: Flood | null;
+  /** Where most rang within ten minutes. */
+  readonly worst_position: { readonly position: string; readonly n: number; readonly peak: number };
 }
 
 export interface Occurrence {
   readonly alarm: string;
-  readonly src: string;
-  readonly at: string;
+  readonly src: string | null;
+  readonly at: string | null;
+  /** When it was over; null: not within the period. */
+  readonly until: string | null;
+  /** Of one that would be gone: another occurrence tells of the same time. */
+  readonly covered: boolean;
 }
 
-/** One setting that was tried. */
+/** Settings that were tried together. */
 export interface Candidate {
-  readonly field: string;
-  readonly value: number;
+  readonly on_delay_s: number;
+  readonly off_delay_s: number;
+  readonly deadband: number;
   /** Annunciations it would have left. */
-  readonly then: number;
+  readonly n: number;
+  /** Annunciations whose time no other one would have told of. */
+  readonly missed: number;
   /** How much later the latest of those would have come. */
-  readonly later_s: number;
-  /** Annunciations that lasted, but would have been missed. */
-  readonly missed?: number;
+  readonly latest_s: number;
 }
 
 export interface Suggestion {
   readonly alarm: string;
+  /** In one sentence, in English. */
+  readonly text: string;
+  /** The best of the rows; 0: none is better than the present one. */
+  readonly best: number;
+  /** The first is the present setting. */
+  readonly rows: readonly Candidate[];
+}
+
+export interface AlarmOutcome {
+  readonly alarm: string;
   readonly now: number;
-  readonly candidates: readonly Candidate[];
+  readonly then: number;
+  readonly added: number;
+  readonly removed: number;
+  readonly missed: number;
+  readonly changed: number;
+  readonly latest_s: number;
+  readonly earliest_s: number;
 }
 
 export interface BacktestReport {
+  readonly from: string;
+  readonly to: string;
+  readonly samples: number;
+  readonly alarms_judged: number;
+  readonly alarms_not_judged: number;
+  /** What was taken for granted, in sentences. */
+  readonly assumptions: readonly string[];
   readonly now: Outcome;
   readonly then: Outcome;
-  readonly added: readonly Occurrence[];
-  readonly removed: readonly Occurrence[];
+  readonly n_added: number;
+  readonly n_removed: number;
+  /** Of those removed: nothing else would have told of them. */
+  readonly missed: number;
   /** Occurrences that are in both, but at another time or of another priority. */
   readonly changed: number;
-  readonly per_alarm: readonly { readonly alarm: string; readonly now: number; readonly then: number }[];
+  readonly latest_s: number;
+  readonly added: readonly Occurrence[];
+  readonly removed: readonly Occurrence[];
+  readonly per_alarm: readonly AlarmOutcome[];
   /** The lists are longer than what is given. */
   readonly truncated: boolean;
-  readonly suggestion?: Suggestion;
+  readonly suggestion: Suggestion | null;
 }
 
-export type BacktestState = 'running' | 'done' | 'cancelled' | 'failed';
+export type BacktestState = 'waiting' | 'running' | 'done' | 'cancelled' | 'failed';
 
+/** It will change by itself. */
+export const isUnderWay = (state: BacktestState): boolean => state === 'waiting' || state === 'running';
+
+/** One of the list; `report` is only in the answer that is about one. */
 export interface Backtest {
-  readonly id: string;
+  readonly id: number;
   readonly state: BacktestState;
   readonly progress: number;
-  readonly report?: BacktestReport;
-  readonly error?: string;
-  readonly by?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly items?: readonly BacktestItem[];
+  readonly created: string | null;
+  readonly finished: string | null;
+  readonly from: string;
+  readonly to: string;
+  readonly by: string;
+  /** How many settings were changed. */
+  readonly items: number;
+  readonly suggest: string | null;
+  /** Of the first change. */
+  readonly name: string | null;
+  readonly error: string | null;
+  readonly report?: BacktestReport | null;
 }
 
 export const BACKTEST_DAYS = 30;
@@ -129,11 +175,19 @@ export function listed(report: BacktestReport): readonly ListedOccurrence[] {
     ...report.added.map((o) => ({ ...o, change: 'added' as const })),
     ...report.removed.map((o) => ({ ...o, change: 'removed' as const })),
   ];
-  return all.sort((a, b) => Date.parse(a.src) - Date.parse(b.src) || (a.alarm < b.alarm ? -1 : 1));
+  const time = (o: Occurrence): number => Date.parse(o.src ?? o.at ?? '') || 0;
+  return all.sort((a, b) => time(a) - time(b) || (a.alarm < b.alarm ? -1 : 1));
 }
 
-/** A suggestion is worth as much as it cuts; what would miss alarms or come late counts less. Best first. */
-export function bestFirst(s: Suggestion): readonly Candidate[] {
-  const cost = (c: Candidate): number => c.then + 1000 * (c.missed ?? 0) + c.later_s / 60;
-  return [...s.candidates].sort((a, b) => cost(a) - cost(b) || a.value - b.value);
+export interface RankedCandidate extends Candidate {
+  readonly is: 'best' | 'present' | 'other';
+}
+
+/** The server's best first, then the present setting to compare with, then what else cuts most. */
+export function ranked({ rows, best }: Suggestion): readonly RankedCandidate[] {
+  const all = rows.map(
+    (row, i): RankedCandidate => ({ ...row, is: i === 0 ? 'present' : i === best ? 'best' : 'other' }),
+  );
+  const place = { best: 0, present: 1, other: 2 } as const;
+  return all.sort((a, b) => place[a.is] - place[b.is] || a.missed - b.missed || a.n - b.n || a.latest_s - b.latest_s);
 }

@@ -32,6 +32,8 @@ export interface AlarmsRoute extends AlarmFilter {
   readonly kind: AlarmRecordKind | '';
   /** The history in the order in which the room knew, or in which it happened. */
   readonly order: 'at' | 'src';
+  /** The history shows how everything stood then, in milliseconds; null: what happened. */
+  readonly moment: number | null;
 }
 
 export const KPI_DAYS = [1, 7, 30, 90] as const;
@@ -85,6 +87,7 @@ function alarmsRoute(query: URLSearchParams): AlarmsRoute {
     alarm: text('alarm'),
     kind: RECORD_KINDS.find((kind) => kind === query.get('kind')) ?? '',
     order: query.get('order') === 'src' ? 'src' : 'at',
+    moment: time(query, 'moment'),
   };
 }
 
@@ -187,6 +190,7 @@ export function formatRoute(route: Route): string {
         ['alarm', route.alarm],
         ['kind', route.kind],
         ['order', route.order === 'at' ? '' : route.order],
+        ['moment', isoOf(route.moment)],
       ]);
     case 'kpi':
       return withQuery('/kpi', [
@@ -217,7 +221,15 @@ export function formatRoute(route: Route): string {
   }
 }
 
-export const ALARMS: AlarmsRoute = { ...NO_FILTER, page: 'alarms', tab: 'active', alarm: '', kind: '', order: 'at' };
+export const ALARMS: AlarmsRoute = {
+  ...NO_FILTER,
+  page: 'alarms',
+  tab: 'active',
+  alarm: '',
+  kind: '',
+  order: 'at',
+  moment: null,
+};
 export const KPI: KpiRoute = { page: 'kpi', view: 'report', position: '', days: 30, from: null, to: null };
 
 /** A quarter of an hour before and after a moment, or up to now if that is not over yet. */

@@ -1,6 +1,89 @@
 /** An alarm's setting as a form: texts in fields, and back. The server is the one that checks; its faults find their field here. */
 import type { AlarmKind, AlarmSetting, Fault, Text } from './types.ts';
 
+type FieldForm = 'text' | 'number' | 'quantity' | 'tag' | 'rule' | 'list' | readonly string[];
+
+const FLAG = ['true', 'false'] as const;
+
+/** What only some kinds have, and what not every alarm says: how each is written. */
+export const EXTRA = {
+  limit_tag: 'tag',
+  inclusive: FLAG,
+  setpoint: 'tag',
+  command: 'tag',
+  feedback: 'tag',
+  states: 'list',
+  after_s: 'number',
+  over_s: 'number',
+  expr: 'rule',
+  per: ['s', 'min', 'h'],
+  target: 'quantity',
+  k: 'quantity',
+  h: 'quantity',
+  every_s: 'number',
+  class: 'text',
+  groups: 'list',
+  ack: ['manual', 'auto', 'none'],
+  latch: FLAG,
+  confirm: FLAG,
+  comment: FLAG,
+  shelvable: FLAG,
+  suppress_when: 'rule',
+  hidden_by: 'text',
+  severity: ['minor', 'moderate', 'major', 'severe'],
+  time_to_act_s: 'number',
+  cause: 'text',
+  consequence: 'text',
+  action: 'text',
+} as const satisfies Readonly<Record<string, FieldForm>>;
+export type ExtraField = keyof typeof EXTRA;
+
+export const EXTRA_FIELDS = Object.keys(EXTRA) as readonly ExtraField[];
+
+/** What each kind of alarm is made of, beside what all of them have. */
+export const KIND_FIELDS: Readonly<Record<AlarmKind, readonly ExtraField[]>> = {
+  high: ['limit_tag', 'inclusive'],
+  low: ['limit_tag', 'inclusive'],
+  dev: ['setpoint', 'limit_tag'],
+  roc: ['over_s'],
+  state: ['states'],
+  change: [],
+  stale: ['after_s'],
+  quality: [],
+  comm: ['after_s'],
+  clock: [],
+  disc: ['command', 'feedback'],
+  expr: ['expr'],
+  runtime: [],
+  total: ['per'],
+  cusum: ['target', 'k', 'h', 'every_s'],
+  cusum_low: ['target', 'k', 'h', 'every_s'],
+};
+
+/** What every alarm may say, and most leave to their class. */
+export const COMMON_FIELDS = [
+  'class',
+  'groups',
+  'severity',
+  'time_to_act_s',
+  'cause',
+  'consequence',
+  'action',
+  'ack',
+  'latch',
+  'confirm',
+  'comment',
+  'shelvable',
+  'suppress_when',
+  'hidden_by',
+] as const satisfies readonly ExtraField[];
+
+/** Each gateway has exactly one of these: nobody makes another one. */
+export const ofGateway = (kind: AlarmKind): boolean => kind === 'comm' || kind === 'clock';
+
+/** The tag or gateway whose alarm it is; these name theirs in other fields. */
+export const hasSource = (kind: AlarmKind): boolean => kind !== 'expr' && kind !== 'disc';
+
 export interface SettingForm {
   readonly name: string;
   readonly kind: AlarmKind;
@@ -14,11 +97,16 @@ export interface SettingForm {
   readonly enabled: boolean;
   readonly message_en: string;
   readonly message_zh: string;
+  /** '' says nothing: the class or the server's default does. */
+  readonly extra: Readonly<Record<ExtraField, string>>;
 }
 
-export type SettingField = keyof SettingForm;
+export type SettingField = Exclude<keyof SettingForm, 'extra'> | ExtraField;
 
-export const hasLimit = (kind: AlarmKind): boolean => kind === 'high' || kind === 'low';
+const LIMITED: ReadonlySet<AlarmKind> = new Set(['high', 'low', 'dev', 'roc', 'runtime', 'total']);
+const BANDED: ReadonlySet<AlarmKind> = new Set(['high', 'low', 'dev', 'roc']);
+export const hasLimit = (kind: AlarmKind): boolean => LIMITED.has(kind);
+export const hasDeadband = (kind: AlarmKind): boolean => BANDED.has(kind);
 
 function messageOf(message: AlarmSetting['message']): Text {
   if (message === undefined) return { en: '', zh: '' };
@@ -27,6 +115,50 @@ function messageOf(message: AlarmSetting['message']): Text {
 }
 
 const text = (n: number | string | undefined, fallback: number): string => String(n ?? fallback);
+
+const BLANK = Object.fromEntries(EXTRA_FIELDS.map((field) => [field, ''])) as Record<ExtraField, string>;
+
+const isObject = (v: unknown): v is Readonly<Record<string, unknown>> =>
+  typeof v === 'object' && v !== null && !Array.isArray(v);
+
+function extraText(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (Array.isArray(value)) return value.join(', ');
+  // A text in several languages: the form has the English one.
+  if (isObject(value)) return typeof value['en'] === 'string' ? value['en'] : '';
+  return String(value);
+}
+
+function extraOf(s: AlarmSetting): Readonly<Record<ExtraField, string>> {
+  const stored: Readonly<Record<string, unknown>> = { ...s };
+  const extra = { ...BLANK };
+  for (const field of EXTRA_FIELDS) extra[field] = extraText(stored[field]);
+  return extra;
+}
+
+/** What a field's text means; undefined: nothing is said. */
+function extraValue(field: ExtraField, entered: string, stored: unknown): unknown {
+  const form: FieldForm = EXTRA[field];
+  const trimmed = entered.trim();
+  if (trimmed === '') return undefined;
+  if (form === 'number' || form === 'quantity') return numberOf(trimmed);
+  if (form === FLAG) return trimmed === 'true';
+  if (form === 'list') {
+    const parts = trimmed.split(',').map((part) => part.trim());
+    return parts.filter((part) => part !== '').map((part) => (field === 'states' ? numberOf(part) : part));
+  }
+  return isObject(stored) ? { ...stored, en: trimmed } : trimmed;
+}
+
+/** Fields that the kind does not have are left as they were: the server says whether they may stay. */
+function putExtra(body: Record<string, unknown>, form: SettingForm): void {
+  for (const field of [...KIND_FIELDS[form.kind], ...COMMON_FIELDS]) {
+    if (form.extra[field] === extraText(body[field])) continue;
+    const value = extraValue(field, form.extra[field], body[field]);
+    if (value === undefined) delete body[field];
+    else body[field] = value;
+  }
+}
 
 export function formOf(s: AlarmSetting): SettingForm {
   const message = messageOf(s.message);
@@ -42,6 +174,7 @@ export function formOf(s: AlarmSetting): SettingForm {
     enabled: s.enabled ?? true,
     message_en: message.en,
     message_zh: message.zh,
+    extra: extraOf(s),
   };
 }
 
@@ -58,6 +191,7 @@ export function emptyForm(tag: string): SettingForm {
     enabled: true,
     message_en: '',
     message_zh: '',
+    extra: BLANK,
   };
 }
 
@@ -79,7 +213,8 @@ export function bodyOf(form: SettingForm, stored?: AlarmSetting): Record<string,
   const body: Record<string, unknown> = stored === undefined ? {} : storedBody(stored);
   body['name'] = form.name;
   body['kind'] = form.kind;
-  if (stored === undefined || form.source !== '') body[form.kind === 'comm' ? 'gateway' : 'tag'] = form.source;
+  if (hasSource(form.kind) && (stored === undefined || form.source !== ''))
+    body[ofGateway(form.kind) ? 'gateway' : 'tag'] = form.source;
   /** What was left out and is as it was stays out: it comes from the alarm's class. */
   const put = (field: string, value: unknown, fallback: unknown): void => {
     if (stored === undefined || field in body || value !== fallback) body[field] = value;
@@ -91,9 +226,11 @@ export function bodyOf(form: SettingForm, stored?: AlarmSetting): Record<string,
   else body['priority'] = numberOf(form.priority);
   if (hasLimit(form.kind)) {
     // Without a limit of its own the limit may be another tag.
-    if (form.limit.trim() !== '' || body['limit_tag'] === undefined) body['limit'] = numberOf(form.limit);
-    put('deadband', numberOf(form.deadband), 0);
+    if (form.limit.trim() !== '' || form.extra.limit_tag === '') body['limit'] = numberOf(form.limit);
+    else delete body['limit'];
+    if (hasDeadband(form.kind)) put('deadband', numberOf(form.deadband), 0);
   }
+  putExtra(body, form);
   if (form.message_en !== '' || form.message_zh !== '') {
     body['message'] = form.message_zh === '' ? { en: form.message_en } : { en: form.message_en, zh: form.message_zh };
   }
@@ -101,6 +238,7 @@ export function bodyOf(form: SettingForm, stored?: AlarmSetting): Record<string,
 }
 
 const FIELDS: Readonly<Record<string, SettingField>> = {
+  ...Object.fromEntries(EXTRA_FIELDS.map((field) => [field, field])),
   name: 'name',
   kind: 'kind',
   tag: 'source',

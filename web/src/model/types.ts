@@ -71,25 +71,41 @@ export interface Tag {
   readonly time: string | null;
 }
 
-export type AlarmKind =
-  | 'high'
-  | 'low'
-  | 'dev'
-  | 'roc'
-  | 'state'
-  | 'change'
-  | 'stale'
-  | 'quality'
-  | 'comm'
-  | 'clock'
-  | 'disc'
-  | 'expr'
-  | 'runtime'
-  | 'total'
-  | 'cusum'
-  | 'cusum_low';
+export const ALARM_KINDS = [
+  'high',
+  'low',
+  'dev',
+  'roc',
+  'state',
+  'change',
+  'stale',
+  'quality',
+  'comm',
+  'clock',
+  'disc',
+  'expr',
+  'runtime',
+  'total',
+  'cusum',
+  'cusum_low',
+] as const;
+export type AlarmKind = (typeof ALARM_KINDS)[number];
+
 /** The alarm is on while the value is below its limit. */
 export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
+
+const DERIVED: ReadonlySet<AlarmKind> = new Set([
+  'dev',
+  'roc',
+  'disc',
+  'expr',
+  'runtime',
+  'total',
+  'cusum',
+  'cusum_low',
+]);
+/** What it judges is the tag's value itself, and not something that is made of it: both may stand beside each other. */
+export const isOfValue = (kind: AlarmKind): boolean => !DERIVED.has(kind);
 
 /**
  * The standard's states: A normal, B unacknowledged, C acknowledged, D returned unacknowledged, E and F latched (unacknowledged,
@@ -105,7 +121,8 @@ export interface Shelf {
   /** It ends with the return to normal, too. */
   readonly one_shot: boolean;
   readonly since: string | null;
-  readonly by: string;
+  /** null: the server did not remember; the journal does. */
+  readonly by: string | null;
   readonly reason: string;
   /** How often it was shelved in the last 7 days, where the server says it. */
   readonly n_7d?: number;
@@ -113,7 +130,8 @@ export interface Shelf {
 
 export interface OutOfService {
   readonly since: string | null;
-  readonly by: string;
+  /** null: the server did not remember; the journal does. */
+  readonly by: string | null;
   readonly reason: string;
 }
 
@@ -212,6 +230,8 @@ export interface AlarmRecord {
   readonly auto?: boolean;
   readonly suspect?: boolean;
   readonly hidden?: boolean;
+  /** An input was not known then. */
+  readonly untrusted?: boolean;
   readonly cause?: string;
   readonly reason?: string;
   readonly src: string | null;
@@ -382,4 +402,20 @@ const RANKS: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, engineer
 /** Whether a role may do what asks for another. */
 export function roleAtLeast(role: Role, wanted: Role): boolean {
   return RANKS[role] >= RANKS[wanted];
+}
+
+/** Something about the alarms' settings that a review would ask about. */
+export interface Finding {
+  readonly code: string;
+  /** null: about all of them. */
+  readonly alarm: string | null;
+  readonly other: string | null;
+  readonly text: string;
+}
+
+export interface Findings {
+  readonly at: string;
+  /** False: the journal could not be asked, so only the configuration was looked at. */
+  readonly history: boolean;
+  readonly findings: readonly Finding[];
 }

@@ -1,6 +1,6 @@
 import { suggestionOf } from '../../model/backtest.ts';
 import { formatAge, formatNumber, NONE } from '../../model/format.ts';
-import { type BadActor, type ParetoLine, pareto, percent } from '../../model/kpi.ts';
+import { type FigureReport, type ParetoLine, pareto } from '../../model/kpi.ts';
 import type { KpiRoute } from '../../model/route.ts';
 import { askBacktest } from '../../state/backtests.ts';
 import { serverNow } from '../../state/clock.ts';
@@ -10,12 +10,6 @@ import { lang, t } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
 import { useEvery } from '../use-every.ts';
 import { periodOf } from './kpi-screen.tsx';
-
-interface Answer {
-  readonly alarms: readonly BadActor[];
-  /** Annunciations of all alarms, listed or not. */
-  readonly n?: number;
-}
 
 const WIDTH = 560;
 const HEIGHT = 150;
@@ -64,11 +58,7 @@ function Pareto({ lines }: { readonly lines: readonly ParetoLine[] }) {
   );
 }
 
-const or = (value: number | undefined, shown: (n: number) => string): string =>
-  value === undefined ? NONE : shown(value);
-
 function ActorRow({ line }: { readonly line: ParetoLine }) {
-  const unacked = percent(line.returned_unacked, line.returned);
   return (
     <tr data-testid={`actor-${line.alarm}`}>
       <th scope="row">
@@ -79,12 +69,12 @@ function ActorRow({ line }: { readonly line: ParetoLine }) {
       <td class="cell-number num">{line.n}</td>
       <td class="cell-number num">{formatNumber(line.share, 1)} %</td>
       <td class="cell-number num">{formatNumber(line.sum, 1)} %</td>
-      <td class="cell-number num">{or(line.chatters, String)}</td>
-      <td class="cell-number num">{or(line.psi, (n) => formatNumber(n, 3))}</td>
-      <td class="cell-number num">{or(line.fleeting, String)}</td>
-      <td class="cell-number num">{or(line.mean_active_s, (s) => formatAge(s * 1000, lang.value))}</td>
-      <td class="cell-number num">{or(unacked, (n) => `${formatNumber(n, 0)} %`)}</td>
-      <td>{line.stale === true ? t('actors.stale') : line.standing === true ? t('actors.standing') : ''}</td>
+      <td class="cell-number num">{line.chatters}</td>
+      <td class="cell-number num">{formatNumber(line.psi, 3)}</td>
+      <td class="cell-number num">{line.fleeting}</td>
+      <td class="cell-number num">{line.activeMs === null ? NONE : formatAge(line.activeMs, lang.value)}</td>
+      <td class="cell-number num">{line.unackedPct === null ? NONE : `${formatNumber(line.unackedPct, 0)} %`}</td>
+      <td>{line.stale ? t('actors.stale') : line.standing ? t('actors.standing') : ''}</td>
       <td>
         <button
           type="button"
@@ -105,11 +95,11 @@ function ActorRow({ line }: { readonly line: ParetoLine }) {
 export function BadActors({ at }: { readonly at: KpiRoute }) {
   const period = periodOf(at);
   const query = new URLSearchParams({ ...period, ...(at.position === '' ? {} : { position: at.position }) }).toString();
-  const load = (signal: AbortSignal) => get<Answer>(`/alarms/bad_actors?${query}`, signal);
+  const load = (signal: AbortSignal) => get<FigureReport>(`/alarms/bad_actors?${query}`, signal);
   const { value: answer, failed } = useEvery(load, 0, query);
   if (failed !== '') return <p class="page-note fault">{failed}</p>;
   if (answer === null) return <p class="page-note">{t('app.loading')}</p>;
-  const lines = pareto(answer.alarms, answer.n ?? 0);
+  const lines = pareto(answer);
   if (lines.length === 0) return <p class="page-note">{t('actors.none')}</p>;
   return (
     <section class="panel" data-testid="bad-actors">

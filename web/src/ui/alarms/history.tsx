@@ -12,13 +12,23 @@ import { settings, tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { Moment, MomentField } from './moment.tsx';
 import { eventWords, whoWords } from './record-words.ts';
+import { TimeField } from './time-field.tsx';
 
 const PAGE = 200;
 
 interface Page {
   readonly records: readonly AlarmRecord[];
   readonly next: number | null;
+  /** In the order of sources: the source time that goes with `next`, in microseconds. */
+  readonly next_src: number | null;
+}
+
+/** What is older than what is shown. */
+interface Before {
+  readonly seq: number;
+  readonly srcUs: number | null;
 }
 
 function time(text: string | null): string {
@@ -32,7 +42,8 @@ const isLetter = (text: string): text is AlarmLetter => text.length === 1 && LET
 function RecordRow({ record }: { readonly record: AlarmRecord }) {
   const setting = settings.value.find((s) => s.name === record.alarm);
   const tag = setting?.tag === undefined ? undefined : tags.value.get(setting.tag);
-  const number = (n: number | null) => (n === null ? '' : formatNumber(n, tag?.decimals ?? 2));
+  const unit = record.unit === undefined || record.unit === '' ? (tag?.unit ?? '') : record.unit;
+  const number = (n: number | null) => (n === null ? '' : `${formatNumber(n, tag?.decimals ?? 2)} ${unit}`);
   const known = parseTime(record.at);
   const letter = isLetter(record.to) ? record.to : 'A';
   const { alarm } = record;
@@ -81,36 +92,32 @@ function RecordRow({ record }: { readonly record: AlarmRecord }) {
   );
 }
 
-interface TimeFieldProps {
-  readonly label: string;
-  readonly testid: string;
-  readonly value: string;
-  readonly onChange: (text: string) => void;
+function queryOf(at: AlarmsRoute, span: Readonly<Record<'from' | 'to', string>>, before: Before | null) {
+  const query = new URLSearchParams({ limit: String(PAGE) });
+  const { site, area, position, alarm, kind } = at;
+  for (const [key, text] of Object.entries({ site, area, position, alarm, kind }))
+    if (text !== '') query.set(key, text);
+  if (at.priority !== 0) query.set('priority', String(at.priority));
+  if (at.order === 'src') query.set('order', 'src');
+  for (const [key, text] of Object.entries(span)) {
+    const ms = parseLocal(text);
+    if (ms !== null) query.set(key, new Date(ms).toISOString());
+  }
+  if (before === null) return query;
+  query.set('before', String(before.seq));
+  if (before.srcUs !== null) query.set('before_src', String(before.srcUs));
+  return query;
 }
 
-/** A time as all others on the screen are written; the browser's own field follows the browser's language instead. */
-export function TimeField({ label, testid, value, onChange }: TimeFieldProps) {
-  const wrong = value.trim() !== '' && parseLocal(value) === null;
-  return (
-    <label class="inline">
-      {label}
-      <input
-        class="num time-field"
-        data-testid={testid}
-        placeholder={t('history.timeFormat')}
-        title={wrong ? t('history.timeWrong') : undefined}
-        aria-invalid={wrong}
-        value={value}
-        onChange={(event) => onChange(event.currentTarget.value)}
-      />
-    </label>
-  );
+/** What happened, or how it stood at one moment. */
+export function History({ at }: { readonly at: AlarmsRoute }) {
+  return at.moment === null ? <Records at={at} /> : <Moment key={at.moment} at={at} ms={at.moment} />;
 }
 
 /** What happened, newest first; more is loaded on demand. */
-export function History({ at }: { readonly at: AlarmsRoute }) {
+function Records({ at }: { readonly at: AlarmsRoute }) {
   const [records, setRecords] = useState<readonly AlarmRecord[]>([]);
-  const [next, setNext] = useState<number | null>(null);
+  const [next, setNext] = useState<Before | null>(null);
   const [failed, setFailed] = useState('');
   const [busy, setBusy] = useState(true);
   const [from, setFrom] = useState('');
@@ -118,28 +125,16 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
   const flight = useRef<AbortController | null>(null);
 
   const load = useCallback(
-    async (before: number | null) => {
+    async (before: Before | null) => {
       flight.current?.abort();
       const mine = new AbortController();
       flight.current = mine;
       setBusy(true);
-      const query = new URLSearchParams({ limit: String(PAGE) });
-      const filters = { site: at.site, area: at.area, position: at.position, alarm: at.alarm, kind: at.kind };
-      for (const [key, text] of Object.entries(filters)) if (text !== '') query.set(key, text);
-      if (at.priority !== 0) query.set('priority', String(at.priority));
-      if (at.order === 'src') query.set('order', 'src');
-      for (const [key, text] of [
-        ['from', from],
-        ['to', to],
-      ] as const) {
-        const ms = parseLocal(text);
-        if (ms !== null) query.set(key, new Date(ms).toISOString());
-      }
-      if (before !== null) query.set('before', String(before));
+      const query = queryOf(at, { from, to }, before);
       try {
         const page = await get<Page>(`/alarms/history?${query.toString()}`, mine.signal);
         setRecords((shown) => (before === null ? page.records : [...shown, ...page.records]));
-        setNext(page.next);
+        setNext(page.next === null ? null : { seq: page.next, srcUs: page.next_src });
         setFailed('');
       } catch (error) {
         if (isAbort(error)) return;
@@ -147,7 +142,7 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
       }
       setBusy(false);
     },
-    [at.site, at.area, at.position, at.alarm, at.kind, at.priority, at.order, from, to],
+    [at, from, to],
   );
   useEffect(() => {
     void load(null);
@@ -216,6 +211,7 @@ export function History({ at }: { readonly at: AlarmsRoute }) {
             <option key={s.name} value={s.name} />
           ))}
         </datalist>
+        <MomentField at={at} />
         <button type="button" data-testid="history-load" onClick={() => void load(null)}>
           {t('history.load')}
         </button>

@@ -1,36 +1,43 @@
 import { useState } from 'preact/hooks';
 import { formatAge, formatDateTime, formatNumber, NONE, parseLocal } from '../../model/format.ts';
 import {
+  changes,
   type Figure,
+  type FigureReport,
   figures,
-  HELD_KINDS,
+  floods,
+  heldAlarms,
+  heldSums,
   JUDGE_S,
-  type KpiReport,
   lengthS,
-  percent,
-  USUAL_SHARES,
+  priorities,
 } from '../../model/kpi.ts';
 import { KPI_DAYS, type KpiRoute } from '../../model/route.ts';
-import type { Text } from '../../model/types.ts';
 import { serverNow } from '../../state/clock.ts';
+import { openDetail } from '../../state/dock.ts';
 import { get } from '../../state/http.ts';
 import { sites } from '../../state/plant.ts';
-import { lang, t, tt } from '../../state/prefs.ts';
+import { lang, t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
+import { fieldName } from '../field-name.ts';
 import { Go } from '../go.tsx';
 import { useEvery } from '../use-every.ts';
 import { AlarmTabs } from './alarms-screen.tsx';
 import { BadActors } from './bad-actors.tsx';
-import { TimeField } from './history.tsx';
+import { TimeField } from './time-field.tsx';
 
 const DAY_MS = 86_400_000;
 /** A period that ends now begins anew with each hour, not with each look at it. */
 const STEP_MS = 60_000;
 
-const words = (text: Text | string): string => (typeof text === 'string' ? text : tt(text));
-const time = (text: string): string => formatDateTime(Date.parse(text));
-const length = (s: number | null): string => (s === null ? NONE : formatAge(s * 1000, lang.value));
+const NAMES_MAX = 8;
+const ROWS_MAX = 50;
+const HOUR_MS = 3_600_000;
+
+const length = (ms: number | null): string => (ms === null ? NONE : formatAge(ms, lang.value));
+const share = (value: number | null): string => (value === null ? NONE : `${formatNumber(value, 1)} %`);
+const seconds = (s: number | null): string => length(s === null ? null : s * 1000);
 
 /** The period that the address means. */
 export function periodOf(at: KpiRoute): { readonly from: string; readonly to: string } {
@@ -40,12 +47,33 @@ export function periodOf(at: KpiRoute): { readonly from: string; readonly to: st
 }
 
 function valueText({ value, unit, decimals }: Figure): string {
-  if (unit === 's') return length(value);
+  if (unit === 's') return seconds(value);
   return `${formatNumber(value, decimals)}${unit === '' ? '' : ` ${unit}`}`;
 }
 
-function FigureRow({ figure, report }: { readonly figure: Figure; readonly report: KpiReport }) {
-  const definition = report.definitions?.[figure.id];
+function AlarmLink({ name }: { readonly name: string }) {
+  return (
+    <button type="button" class="link" onClick={() => openDetail(name)}>
+      {name}
+    </button>
+  );
+}
+
+function Names({ names }: { readonly names: readonly string[] }) {
+  if (names.length === 0) return null;
+  return (
+    <span class="kpi-names">
+      {names.slice(0, NAMES_MAX).map((name) => (
+        <AlarmLink key={name} name={name} />
+      ))}
+      {names.length > NAMES_MAX ? t('kpi.more', { n: names.length - NAMES_MAX }) : null}
+    </span>
+  );
+}
+
+function FigureRow({ figure }: { readonly figure: Figure }) {
+  // The server defines in English; the catalogue says the same in the operator's language.
+  const definition = lang.value === 'en' && figure.definition !== '' ? figure.definition : t(`kpiText.${figure.id}`);
   return (
     <tr data-testid={`kpi-${figure.id}`} data-grade={figure.grade}>
       <th scope="row">{t(`kpi.${figure.id}`)}</th>
@@ -58,20 +86,21 @@ function FigureRow({ figure, report }: { readonly figure: Figure; readonly repor
           <span class={`grade grade-${figure.grade}`}>{t(`grade.${figure.grade}`)}</span>
         )}
       </td>
-      <td class="cell-wrap hint">{definition === undefined ? t(`kpiText.${figure.id}`) : words(definition)}</td>
+      <td class="cell-wrap hint">
+        {definition} <Names names={figure.names} />
+      </td>
     </tr>
   );
 }
 
-function Figures({ report }: { readonly report: KpiReport }) {
+function Figures({ report }: { readonly report: FigureReport }) {
   const short = lengthS(report) < JUDGE_S - 3600;
+  const time = (text: string): string => formatDateTime(Date.parse(text));
   return (
     <section class="panel kpi-figures">
       <h2>{t('kpi.title')}</h2>
       <p class="hint kpi-definition">
-        {time(report.from)} → {time(report.to)}.{' '}
-        {report.definition === undefined ? t('kpi.definition') : words(report.definition)}{' '}
-        {short ? <b>{t('kpi.short')}</b> : null}
+        {time(report.from)} → {time(report.to)}. {t('kpi.definition')} {short ? <b>{t('kpi.short')}</b> : null}
       </p>
       <table class="table">
         <thead>
@@ -89,7 +118,7 @@ function Figures({ report }: { readonly report: KpiReport }) {
         </thead>
         <tbody>
           {figures(report).map((figure) => (
-            <FigureRow key={figure.id} figure={figure} report={report} />
+            <FigureRow key={figure.id} figure={figure} />
           ))}
         </tbody>
       </table>
@@ -97,54 +126,35 @@ function Figures({ report }: { readonly report: KpiReport }) {
   );
 }
 
-function Priorities({ report }: { readonly report: KpiReport }) {
-  const { n_priority: counted, configured_priority: configured, ack_time: acks } = report;
-  if (counted === undefined) return null;
-  const share = (list: readonly number[] | undefined, p: number): string => {
-    const value = percent(list?.[p], list?.[0]);
-    return value === undefined ? NONE : `${formatNumber(value, 1)} %`;
-  };
+function Priorities({ report }: { readonly report: FigureReport }) {
   return (
-    <section class="panel">
+    <section class="panel" data-testid="kpi-priorities">
       <h2>{t('kpi.priorities')}</h2>
       <table class="table">
         <thead>
           <tr>
             <th scope="col">{t('col.priority')}</th>
-            <th scope="col" class="cell-number">
-              {t('kpi.annunciated')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.share')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.usual')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.configured')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.ack50')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.ack95')}
-            </th>
+            {(['annunciated', 'share', 'usual', 'configuredShare', 'ack50', 'ack95'] as const).map((column) => (
+              <th key={column} scope="col" class="cell-number">
+                {t(`kpi.${column}`)}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {([1, 2, 3, 4] as const).map((p) => (
-            <tr key={p}>
+          {priorities(report).map((line) => (
+            <tr key={line.priority}>
               <th scope="row">
                 <span class="sym-pair">
-                  <AlarmSymbol priority={p} size={16} /> {t(`priority.${p}`)}
+                  <AlarmSymbol priority={line.priority} size={16} /> {t(`priority.${line.priority}`)}
                 </span>
               </th>
-              <td class="cell-number num">{counted[p] ?? NONE}</td>
-              <td class="cell-number num">{share(counted, p)}</td>
-              <td class="cell-number num">{USUAL_SHARES[p]}</td>
-              <td class="cell-number num">{share(configured, p)}</td>
-              <td class="cell-number num">{length(acks?.[p]?.p50_s ?? null)}</td>
-              <td class="cell-number num">{length(acks?.[p]?.p95_s ?? null)}</td>
+              <td class="cell-number num">{line.n}</td>
+              <td class="cell-number num">{share(line.share)}</td>
+              <td class="cell-number num">{line.usual}</td>
+              <td class="cell-number num">{share(line.configured)}</td>
+              <td class="cell-number num">{seconds(line.ack50S)}</td>
+              <td class="cell-number num">{seconds(line.ack95S)}</td>
             </tr>
           ))}
         </tbody>
@@ -153,21 +163,20 @@ function Priorities({ report }: { readonly report: KpiReport }) {
   );
 }
 
-function Floods({ report }: { readonly report: KpiReport }) {
-  const { floods } = report;
-  if (floods === undefined) return null;
+function Floods({ report }: { readonly report: FigureReport }) {
+  const list = floods(report);
   return (
     <section class="panel" data-testid="kpi-floods">
-      <h2>{t('kpi.floods', { n: floods.length })}</h2>
-      {floods.length === 0 ? <p class="panel-note">{t('kpi.noFloods')}</p> : null}
+      <h2>{t('kpi.floodList', { n: list.length })}</h2>
+      {list.length === 0 ? <p class="panel-note">{t('kpi.noFloods')}</p> : null}
       <table class="table">
         <tbody>
-          {floods.map((flood) => (
-            <tr key={flood.from}>
+          {list.slice(0, ROWS_MAX).map((flood) => (
+            <tr key={flood.fromMs}>
               <th scope="row" class="num">
-                {time(flood.from)}
+                {formatDateTime(flood.fromMs)}
               </th>
-              <td class="num">{length(lengthS(flood))}</td>
+              <td class="num">{length(flood.ms)}</td>
               <td class="num">{t('alarms.count', { n: flood.n })}</td>
               <td class="num">{t('kpi.floodPeak', { n: flood.peak })}</td>
             </tr>
@@ -178,38 +187,76 @@ function Floods({ report }: { readonly report: KpiReport }) {
   );
 }
 
-function Held({ report }: { readonly report: KpiReport }) {
-  const { held } = report;
-  if (held === undefined) return null;
+function Held({ report }: { readonly report: FigureReport }) {
+  const list = heldAlarms(report);
   return (
-    <section class="panel">
+    <section class="panel" data-testid="kpi-held">
       <h2>{t('kpi.held')}</h2>
       <table class="table">
         <thead>
           <tr>
             <th scope="col">{t('col.state')}</th>
-            <th scope="col" class="cell-number">
-              {t('kpi.heldNow')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.heldTimes')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.heldTotal')}
-            </th>
-            <th scope="col" class="cell-number">
-              {t('kpi.heldLongest')}
-            </th>
+            {(['heldNow', 'heldTimes', 'heldTotal', 'heldLongest'] as const).map((column) => (
+              <th key={column} scope="col" class="cell-number">
+                {t(`kpi.${column}`)}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
-          {HELD_KINDS.map((kind) => (
-            <tr key={kind}>
-              <th scope="row">{t(`held.${kind}`)}</th>
-              <td class="cell-number num">{held[kind].now}</td>
-              <td class="cell-number num">{held[kind].n}</td>
-              <td class="cell-number num">{length(held[kind].total_s)}</td>
-              <td class="cell-number num">{length(held[kind].longest_s)}</td>
+          {heldSums(report).map((sum) => (
+            <tr key={sum.kind} data-testid={`kpi-held-${sum.kind}`}>
+              <th scope="row">{t(`held.${sum.kind}`)}</th>
+              <td class="cell-number num">{sum.now}</td>
+              <td class="cell-number num">{sum.n}</td>
+              <td class="cell-number num">{sum.n === 0 && sum.hours === 0 ? NONE : length(sum.hours * HOUR_MS)}</td>
+              <td class="cell-number num">{sum.longestH === 0 ? NONE : length(sum.longestH * HOUR_MS)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {list.length === 0 ? null : (
+        <table class="table">
+          <caption>{t('kpi.heldAlarms')}</caption>
+          <tbody>
+            {list.slice(0, ROWS_MAX).map((held) => (
+              <tr key={`${held.kind} ${held.alarm}`}>
+                <th scope="row">
+                  <AlarmLink name={held.alarm} />
+                </th>
+                <td>{t(`held.${held.kind}`)}</td>
+                <td class="cell-number num">{length(held.ms)}</td>
+                <td>{held.by}</td>
+                <td class="cell-text">{held.reason}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function Changes({ report }: { readonly report: FigureReport }) {
+  const list = changes(report);
+  if (list.length === 0) return null;
+  return (
+    <section class="panel" data-testid="kpi-changes">
+      <h2>{t('kpi.changeList', { n: list.length })}</h2>
+      <table class="table">
+        <tbody>
+          {list.slice(0, ROWS_MAX).map((change) => (
+            <tr key={`${change.atMs} ${change.alarm} ${change.field}`}>
+              <td class="num">{formatDateTime(change.atMs)}</td>
+              <th scope="row">
+                <AlarmLink name={change.alarm} />
+              </th>
+              <td>{fieldName(change.field)}</td>
+              <td class="num">
+                {change.before === '' ? NONE : change.before} → {change.after === '' ? NONE : change.after}
+              </td>
+              <td>{change.by}</td>
+              <td>{change.rationalised ? '' : t('kpi.unreasoned')}</td>
             </tr>
           ))}
         </tbody>
@@ -221,7 +268,7 @@ function Held({ report }: { readonly report: KpiReport }) {
 function Report({ at }: { readonly at: KpiRoute }) {
   const period = periodOf(at);
   const query = new URLSearchParams({ ...period, ...(at.position === '' ? {} : { position: at.position }) }).toString();
-  const load = (signal: AbortSignal) => get<KpiReport>(`/alarms/kpi?${query}`, signal);
+  const load = (signal: AbortSignal) => get<FigureReport>(`/alarms/kpi?${query}`, signal);
   const { value: report, failed } = useEvery(load, 0, query);
   if (failed !== '') return <p class="page-note fault">{failed}</p>;
   if (report === null) return <p class="page-note">{t('app.loading')}</p>;
@@ -232,6 +279,7 @@ function Report({ at }: { readonly at: KpiRoute }) {
         <Priorities report={report} />
         <Floods report={report} />
         <Held report={report} />
+        <Changes report={report} />
       </div>
     </div>
   );

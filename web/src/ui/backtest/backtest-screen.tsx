@@ -1,8 +1,16 @@
 import { useMemo, useState } from 'preact/hooks';
-import { BACKTEST_DAYS, type Backtest, backtestOf, suggestionOf } from '../../model/backtest.ts';
+import { BACKTEST_DAYS, type Backtest, backtestOf, isUnderWay, suggestionOf } from '../../model/backtest.ts';
 import { formatDateTime } from '../../model/format.ts';
 import type { Route } from '../../model/route.ts';
-import { bodyOf, difference, formOf, hasLimit, type SettingForm, storedBody } from '../../model/setting-form.ts';
+import {
+  bodyOf,
+  difference,
+  formOf,
+  hasDeadband,
+  hasLimit,
+  type SettingForm,
+  storedBody,
+} from '../../model/setting-form.ts';
 import type { AlarmSetting } from '../../model/types.ts';
 import { askBacktest, cancelBacktest, draft } from '../../state/backtests.ts';
 import { serverNow } from '../../state/clock.ts';
@@ -23,9 +31,10 @@ function Running({ test }: { readonly test: Backtest }) {
   return (
     <div class="backtest-run">
       <label>
-        {t('backtest.running', { p: percent })} <progress max={1} value={test.progress} />
+        {test.state === 'waiting' ? t('backtest.waiting') : t('backtest.running', { p: percent })}{' '}
+        <progress max={1} value={test.progress} />
       </label>
-      <button type="button" data-testid="backtest-cancel" onClick={() => void cancelBacktest(test.id)}>
+      <button type="button" data-testid="backtest-cancel" onClick={() => void cancelBacktest(String(test.id))}>
         {t('backtest.cancel')}
       </button>
     </div>
@@ -36,8 +45,8 @@ function Answer({ id, alarm }: { readonly id: string; readonly alarm: string }) 
   const [done, setDone] = useState(false);
   const load = async (signal: AbortSignal): Promise<Backtest> => {
     const test = await get<Backtest>(`/backtest?id=${encodeURIComponent(id)}`, signal);
-    setDone(test.state !== 'running');
-    return { ...test, id };
+    setDone(!isUnderWay(test.state));
+    return test;
   };
   const { value: test, failed } = useEvery(load, done ? 0 : REFRESH_MS, id);
   if (failed !== '') return <p class="page-note fault">{failed}</p>;
@@ -45,14 +54,16 @@ function Answer({ id, alarm }: { readonly id: string; readonly alarm: string }) 
   return (
     <section class="panel" data-testid="backtest" data-state={test.state}>
       <h2>{t('backtest.result')}</h2>
-      {test.state === 'running' ? <Running test={test} /> : null}
+      {isUnderWay(test.state) ? <Running test={test} /> : null}
       {test.state === 'cancelled' ? <p class="panel-note">{t('backtest.cancelled')}</p> : null}
       {test.state === 'failed' ? (
         <p class="fault" role="alert">
           {t('backtest.failed', { why: test.error ?? '' })}
         </p>
       ) : null}
-      {test.report === undefined ? null : <Result report={test.report} from={test.from ?? null} alarm={alarm} />}
+      {test.report === undefined || test.report === null ? null : (
+        <Result report={test.report} from={test.from} alarm={alarm} />
+      )}
     </section>
   );
 }
@@ -70,7 +81,8 @@ function Question({ setting }: { readonly setting: AlarmSetting }) {
   const stored = tried === null ? setting : ({ ...tried, revision: setting.revision } as AlarmSetting);
   const body = bodyOf(form, stored);
   const changes = difference(storedBody(setting), off ? null : body);
-  const fields = FIELDS.filter((field) => hasLimit(setting.kind) || (field !== 'limit' && field !== 'deadband'));
+  const { kind } = setting;
+  const fields = FIELDS.filter((f) => (f !== 'limit' || hasLimit(kind)) && (f !== 'deadband' || hasDeadband(kind)));
   const run = () => askBacktest(setting.name, backtestOf(setting.name, off ? null : body, serverNow()));
   return (
     <form
@@ -166,14 +178,15 @@ function Earlier({ at }: { readonly at: At }) {
       <h2>{t('backtest.earlier')}</h2>
       <ul class="backtests">
         {list.map((test) => {
-          const name = test.items?.[0]?.name ?? at.alarm;
+          const name = test.suggest ?? test.name ?? at.alarm;
+          const what = test.suggest === null ? '' : t('actors.suggest');
           return (
             <li key={test.id}>
               <Go to={{ page: 'backtest', alarm: name, id: String(test.id) }} current={at.id === String(test.id)}>
                 {name}
               </Go>{' '}
               <span class="num hint">
-                {test.to === undefined ? '' : formatDateTime(Date.parse(test.to))} {test.by ?? ''}{' '}
+                {test.created === null ? '' : formatDateTime(Date.parse(test.created))} {test.by} {what}{' '}
                 {t(`backtest.state.${test.state}`)}
               </span>
             </li>

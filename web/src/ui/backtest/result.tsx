@@ -1,19 +1,23 @@
 import {
   type BacktestReport,
-  bestFirst,
   dayBars,
   listed,
+  type Occurrence,
   type Outcome,
+  type RankedCandidate,
+  ranked,
   type Suggestion,
 } from '../../model/backtest.ts';
-import { formatAge, formatDate, formatDateTime, NONE } from '../../model/format.ts';
+import { formatAge, formatDate, formatDateTime, formatNumber, NONE } from '../../model/format.ts';
+import { hasDeadband, storedBody } from '../../model/setting-form.ts';
 import { draft } from '../../state/backtests.ts';
 import { openDetail } from '../../state/dock.ts';
-import { settings } from '../../state/plant.ts';
+import { settings, tags } from '../../state/plant.ts';
 import { lang, t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 
 const ROWS = 200;
+const CANDIDATES = 30;
 
 function floodText({ longest_flood: flood }: Outcome): string {
   if (flood === null) return NONE;
@@ -22,7 +26,7 @@ function floodText({ longest_flood: flood }: Outcome): string {
 }
 
 function worstText({ worst_position: worst }: Outcome): string {
-  return worst === null ? NONE : `${worst.position}: ${worst.n}`;
+  return worst.n === 0 ? NONE : t('backtest.worst', { position: worst.position, n: worst.n, peak: worst.peak });
 }
 
 function Sums({ report }: { readonly report: BacktestReport }) {
@@ -61,10 +65,22 @@ function Sums({ report }: { readonly report: BacktestReport }) {
           <th scope="row">{t('backtest.changes')}</th>
           <td colSpan={2} class="cell-number num" data-testid="backtest-changes">
             {t('backtest.changesText', {
-              added: report.added.length,
-              removed: report.removed.length,
+              added: report.n_added,
+              removed: report.n_removed,
               changed: report.changed,
             })}
+          </td>
+        </tr>
+        <tr>
+          <th scope="row">{t('backtest.later')}</th>
+          <td colSpan={2} class="cell-number num">
+            {formatAge(report.latest_s * 1000, lang.value)}
+          </td>
+        </tr>
+        <tr class={report.missed > 0 ? 'fault' : ''} data-testid="backtest-missed">
+          <th scope="row">{t('backtest.missed')}</th>
+          <td colSpan={2} class="cell-number num">
+            {report.missed}
           </td>
         </tr>
       </tbody>
@@ -117,6 +133,14 @@ function Days({ report, from }: { readonly report: BacktestReport; readonly from
   );
 }
 
+const time = (text: string | null): string => (text === null ? NONE : formatDateTime(Date.parse(text)));
+
+function lasted(o: Occurrence): string {
+  const from = o.src ?? o.at;
+  if (from === null || o.until === null) return t('backtest.stillOn');
+  return t('backtest.lasted', { time: formatAge(Date.parse(o.until) - Date.parse(from), lang.value) });
+}
+
 function Occurrences({ report }: { readonly report: BacktestReport }) {
   const list = listed(report);
   return (
@@ -127,8 +151,8 @@ function Occurrences({ report }: { readonly report: BacktestReport }) {
       <table class="table">
         <tbody>
           {list.slice(0, ROWS).map((o) => (
-            <tr key={`${o.change} ${o.alarm} ${o.src}`} data-testid={`backtest-${o.change}`}>
-              <td class="num">{formatDateTime(Date.parse(o.src))}</td>
+            <tr key={`${o.change} ${o.alarm} ${o.src ?? o.at}`} data-testid={`backtest-${o.change}`}>
+              <td class="num">{time(o.src ?? o.at)}</td>
               <td>
                 <b>{t(`backtest.${o.change}`)}</b>
               </td>
@@ -137,6 +161,8 @@ function Occurrences({ report }: { readonly report: BacktestReport }) {
                   {o.alarm}
                 </button>
               </th>
+              <td class="num">{lasted(o)}</td>
+              <td>{o.change === 'removed' && !o.covered ? t('backtest.missedOne') : ''}</td>
             </tr>
           ))}
         </tbody>
@@ -145,62 +171,96 @@ function Occurrences({ report }: { readonly report: BacktestReport }) {
   );
 }
 
-const isField = (text: string): text is 'on_delay_s' | 'off_delay_s' | 'deadband' =>
-  text === 'on_delay_s' || text === 'off_delay_s' || text === 'deadband';
-
-/** A suggested value goes into the form as a draft, where it can be tried and looked at. */
-function take(alarm: string, field: string, value: number): void {
+/** A suggested setting goes into the form as a draft, where it can be tried and looked at. */
+function take(alarm: string, { on_delay_s, off_delay_s, deadband }: RankedCandidate): void {
   const setting = settings.peek().find((s) => s.name === alarm);
   if (setting === undefined) return;
-  const { revision, ...body } = setting;
-  draft.value = { alarm, body: { ...body, [field]: value } };
+  const band = hasDeadband(setting.kind) ? { deadband } : {};
+  draft.value = { alarm, body: { ...storedBody(setting), on_delay_s, off_delay_s, ...band } };
   navigate({ page: 'backtest', alarm, id: '' }, 'replace');
 }
 
-function Suggestions({ suggestion }: { readonly suggestion: Suggestion }) {
-  const [best, ...others] = bestFirst(suggestion);
-  if (best === undefined) return <p class="panel-note">{t('backtest.noSuggestion')}</p>;
+const seconds = (s: number): string => `${formatNumber(s, 1).replace(/\.0$/, '')} s`;
+
+function CandidateRow({ alarm, row }: { readonly alarm: string; readonly row: RankedCandidate }) {
+  const tag = tags.value.get(settings.value.find((s) => s.name === alarm)?.tag ?? '');
   return (
-    <table class="table" data-testid="suggestions">
-      <thead>
-        <tr>
-          <th scope="col">{t('backtest.candidate')}</th>
-          <th scope="col" class="cell-number">
-            {t('backtest.now')}
-          </th>
-          <th scope="col" class="cell-number">
-            {t('backtest.then')}
-          </th>
-          <th scope="col" class="cell-number">
-            {t('backtest.later')}
-          </th>
-          <th scope="col" class="cell-number">
-            {t('backtest.missed')}
-          </th>
-          <th scope="col">
-            <span class="hidden">{t('backtest.take')}</span>
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {[best, ...others].map((c) => (
-          <tr key={`${c.field} ${c.value}`}>
-            <th scope="row">
-              {isField(c.field) ? t(`settings.${c.field}`) : c.field} <span class="num">{c.value}</span>
+    <tr class={row.is === 'best' ? 'row-current' : ''} data-testid={`suggestion-${row.is}`}>
+      <th scope="row">{row.is === 'other' ? '' : t(`backtest.${row.is}`)}</th>
+      <td class="cell-number num">{seconds(row.on_delay_s)}</td>
+      <td class="cell-number num">{seconds(row.off_delay_s)}</td>
+      <td class="cell-number num">
+        {formatNumber(row.deadband, tag?.decimals ?? 2)} {tag?.unit ?? ''}
+      </td>
+      <td class="cell-number num">
+        <b>{row.n}</b>
+      </td>
+      <td class="cell-number num">{formatAge(row.latest_s * 1000, lang.value)}</td>
+      <td class="cell-number num">{row.missed}</td>
+      <td>
+        {row.is === 'present' ? null : (
+          <button type="button" class="ack" onClick={() => take(alarm, row)}>
+            {t('backtest.take')}
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+function Suggestions({ suggestion }: { readonly suggestion: Suggestion }) {
+  const columns = ['onDelay', 'offDelay', 'deadband', 'sum.n', 'later', 'missed'] as const;
+  return (
+    <section>
+      <p class="panel-note" data-testid="suggestion-text">
+        {suggestion.best === 0 ? t('backtest.noSuggestion') : suggestion.text}
+      </p>
+      <table class="table" data-testid="suggestions">
+        <thead>
+          <tr>
+            <th scope="col">{t('backtest.candidate')}</th>
+            {columns.map((column) => (
+              <th key={column} scope="col" class="cell-number">
+                {t(`backtest.${column}`)}
+              </th>
+            ))}
+            <th scope="col">
+              <span class="hidden">{t('backtest.take')}</span>
             </th>
-            <td class="cell-number num">{suggestion.now}</td>
-            <td class="cell-number num">{c.then}</td>
-            <td class="cell-number num">{formatAge(c.later_s * 1000, lang.value)}</td>
-            <td class="cell-number num">{c.missed ?? NONE}</td>
-            <td>
-              <button type="button" class="ack" onClick={() => take(suggestion.alarm, c.field, c.value)}>
-                {t('backtest.take')}
-              </button>
-            </td>
           </tr>
+        </thead>
+        <tbody>
+          {ranked(suggestion)
+            .slice(0, CANDIDATES)
+            .map((row) => (
+              <CandidateRow
+                key={`${row.on_delay_s} ${row.off_delay_s} ${row.deadband}`}
+                alarm={suggestion.alarm}
+                row={row}
+              />
+            ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Assumptions({ report }: { readonly report: BacktestReport }) {
+  return (
+    <details class="hint" data-testid="backtest-assumptions">
+      <summary>
+        {t('backtest.basis', {
+          samples: report.samples,
+          judged: report.alarms_judged,
+          not: report.alarms_not_judged,
+        })}
+      </summary>
+      <ul>
+        {report.assumptions.map((text) => (
+          <li key={text}>{text}</li>
         ))}
-      </tbody>
-    </table>
+      </ul>
+    </details>
   );
 }
 
@@ -212,11 +272,19 @@ interface Props {
 
 /** What would have been: the sums, each day, and every alarm that would be new or gone, with its time. */
 export function Result({ report, from, alarm }: Props) {
-  if (report.suggestion !== undefined) return <Suggestions suggestion={report.suggestion} />;
+  if (report.suggestion !== null) {
+    return (
+      <div class="backtest-result">
+        <Suggestions suggestion={report.suggestion} />
+        <Assumptions report={report} />
+      </div>
+    );
+  }
   const others = report.per_alarm.filter((a) => a.alarm !== alarm && a.now !== a.then);
   return (
     <div class="backtest-result">
       <Sums report={report} />
+      <Assumptions report={report} />
       <Days report={report} from={from} />
       {others.length === 0 ? null : (
         <p>

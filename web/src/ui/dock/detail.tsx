@@ -2,7 +2,17 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { formatAge, formatDateTime, formatNumber, formatShort, NONE, parseTime } from '../../model/format.ts';
 import { ALARMS, trendAround, trendOf } from '../../model/route.ts';
-import type { Alarm, AlarmDetail, AlarmDo, AlarmRecord, Text, Why } from '../../model/types.ts';
+import {
+  ALARM_KINDS,
+  type Alarm,
+  type AlarmDetail,
+  type AlarmDo,
+  type AlarmKind,
+  type AlarmRecord,
+  type Text,
+  type Why,
+  type WhyPart,
+} from '../../model/types.ts';
 import { whyLine } from '../../model/why.ts';
 import { wordsOf } from '../../state/action.ts';
 import { alarmNow, noteOf } from '../../state/alarms.ts';
@@ -16,6 +26,7 @@ import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Marks, Untrusted } from '../alarms/marks.tsx';
 import { eventWords, whoWords } from '../alarms/record-words.ts';
 import { DoButton } from '../do-button.tsx';
+import { fieldName } from '../field-name.ts';
 import { Go } from '../go.tsx';
 import { Icon } from '../icons.tsx';
 
@@ -71,6 +82,9 @@ function useWhy(name: string) {
   return { why, failed };
 }
 
+/** The whole stands above the table already. */
+const partsOf = (why: Why): readonly WhyPart[] => (why.parts[0]?.text === why.source ? why.parts.slice(1) : why.parts);
+
 function WhySection({ name }: { readonly name: string }) {
   const { why, failed } = useWhy(name);
   const words = { yes: t('whyOn.true'), no: t('whyOn.false'), unknown: t('whyOn.unknown') };
@@ -90,7 +104,7 @@ function WhySection({ name }: { readonly name: string }) {
           <table class="why">
             <caption class="hidden">{t('whyOn.title')}</caption>
             <tbody>
-              {why.parts.map((part) => {
+              {partsOf(why).map((part) => {
                 const line = whyLine(part, words);
                 return (
                   <tr key={`${part.pos} ${part.len} ${part.depth}`} class={`why-${line.state}`}>
@@ -181,11 +195,11 @@ function factsOf(a: Alarm): readonly (readonly [label: string, value: ComponentC
   if (a.shelved !== null) {
     const { until, by, reason, one_shot } = a.shelved;
     const end = `${time(until)}${one_shot ? ` (${t('shelve.oneShot')})` : ''}`;
-    facts.push([t('counts.shelved'), `${by}: ${reason} → ${end}`]);
+    facts.push([t('counts.shelved'), `${by ?? ''}: ${reason} → ${end}`]);
   }
   if (a.out_of_service !== null) {
     const { since, by, reason } = a.out_of_service;
-    facts.push([t('counts.oos'), `${by} ${time(since)}: ${reason}`]);
+    facts.push([t('counts.oos'), `${by ?? ''} ${time(since)}: ${reason}`]);
   }
   if (a.suppressed_by.length > 0) facts.push([t('counts.suppressed'), a.suppressed_by.join(', ')]);
   if (a.accumulated !== null) facts.push([t('facts.accumulated'), formatNumber(a.accumulated, 2)]);
@@ -208,7 +222,17 @@ function Facts({ alarm }: { readonly alarm: Alarm }) {
   );
 }
 
+const isKind = (text: string): text is AlarmKind => ALARM_KINDS.some((kind) => kind === text);
+
 const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set([...GUIDANCE, 'time_to_act_s', 'name', 'message', 'revision']);
+
+/** What is stored, without the marks that only programs need. */
+function settingWords(field: string, value: unknown): string {
+  if (field === 'kind' && typeof value === 'string' && isKind(value)) return t(`kind.${value}`);
+  if (typeof value === 'boolean') return t(value ? 'settings.yes' : 'settings.no');
+  if (Array.isArray(value)) return value.join(', ');
+  return words(value) || JSON.stringify(value);
+}
 
 function SettingSection({ detail }: { readonly detail: AlarmDetail }) {
   const fields = Object.entries(detail.config).filter(([field]) => !SHOWN_ELSEWHERE.has(field));
@@ -218,8 +242,8 @@ function SettingSection({ detail }: { readonly detail: AlarmDetail }) {
       <dl class="facts">
         {fields.map(([field, value]) => (
           <div key={field}>
-            <dt>{field}</dt>
-            <dd class="num">{words(value) || JSON.stringify(value)}</dd>
+            <dt>{fieldName(field)}</dt>
+            <dd class="num">{settingWords(field, value)}</dd>
           </div>
         ))}
         {detail.cost === null ? null : (

@@ -1,20 +1,29 @@
 import { useEffect, useState } from 'preact/hooks';
 import {
   bodyOf,
+  COMMON_FIELDS,
+  EXTRA,
+  type ExtraField,
   emptyForm,
   type FaultField,
   faultsByField,
   formOf,
+  hasDeadband,
   hasLimit,
+  hasSource,
+  KIND_FIELDS,
+  ofGateway,
+  type SettingField,
   type SettingForm,
 } from '../../model/setting-form.ts';
-import type { AlarmKind, AlarmSetting } from '../../model/types.ts';
+import { ALARM_KINDS, type AlarmKind, type AlarmSetting } from '../../model/types.ts';
 import { say, wordsOf } from '../../state/action.ts';
 import { draft } from '../../state/backtests.ts';
 import { ask, get, itemPath, Problem } from '../../state/http.ts';
 import { loadPlant, tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
+import { fieldName } from '../field-name.ts';
 
 interface Props {
   /** undefined: a new one. */
@@ -25,11 +34,12 @@ interface Props {
 type Faults = ReadonlyMap<FaultField, string>;
 
 const NO_FAULTS: Faults = new Map();
-const KINDS: readonly AlarmKind[] = ['high', 'low', 'stale'];
+/** Of those of a gateway each has its one already. */
+const KINDS: readonly AlarmKind[] = ALARM_KINDS.filter((kind) => !ofGateway(kind));
 const DELETE_REASON_MAX = 500;
 
 interface FieldProps {
-  readonly field: Exclude<keyof SettingForm, 'enabled' | 'kind'> | 'reason';
+  readonly field: Exclude<SettingField, 'enabled' | 'kind'> | 'reason';
   readonly label: string;
   readonly value: string;
   readonly faults: Faults;
@@ -60,6 +70,83 @@ function Field({ field, label, value, faults, onInput, numeric = false, disabled
         </span>
       )}
     </label>
+  );
+}
+
+interface ExtraProps {
+  readonly field: ExtraField;
+  readonly form: SettingForm;
+  readonly faults: Faults;
+  readonly set: (part: Partial<SettingForm>) => void;
+}
+
+/** A field of one kind, or one that is mostly left to the class. */
+function ExtraInput({ field, form, faults, set }: ExtraProps) {
+  const how = EXTRA[field];
+  const value = form.extra[field];
+  const put = (text: string) => set({ extra: { ...form.extra, [field]: text } });
+  const fault = faults.get(field);
+  const told =
+    fault === undefined ? null : (
+      <span class="fault" data-testid={`setting-fault-${field}`}>
+        {fault}
+      </span>
+    );
+  const style = fault === undefined ? 'field' : 'field field-faulty';
+  if (typeof how !== 'string') {
+    return (
+      <label class={style}>
+        {fieldName(field)}
+        <select data-testid={`setting-${field}`} value={value} onChange={(event) => put(event.currentTarget.value)}>
+          <option value="">{t('settings.default')}</option>
+          {how.map((choice) => (
+            <option key={choice} value={choice}>
+              {t(`choice.${choice}`)}
+            </option>
+          ))}
+        </select>
+        {told}
+      </label>
+    );
+  }
+  if (how === 'rule' || field === 'cause' || field === 'consequence' || field === 'action') {
+    return (
+      <label class={`${style} field-wide`}>
+        {fieldName(field)}
+        <textarea
+          rows={how === 'rule' ? 3 : 2}
+          class={how === 'rule' ? 'num' : undefined}
+          spellcheck={how !== 'rule'}
+          data-testid={`setting-${field}`}
+          aria-invalid={fault !== undefined}
+          value={value}
+          onInput={(event) => put(event.currentTarget.value)}
+        />
+        {told}
+      </label>
+    );
+  }
+  return (
+    <Field
+      field={field}
+      label={fieldName(field)}
+      value={value}
+      faults={faults}
+      onInput={put}
+      numeric={how === 'number' || how === 'quantity'}
+      {...(how === 'tag' ? { list: 'tag-names' } : {})}
+    />
+  );
+}
+
+function ExtraInputs({ fields, ...rest }: Omit<ExtraProps, 'field'> & { readonly fields: readonly ExtraField[] }) {
+  if (fields.length === 0) return null;
+  return (
+    <div class="pair">
+      {fields.map((field) => (
+        <ExtraInput key={field} field={field} {...rest} />
+      ))}
+    </div>
   );
 }
 
@@ -143,6 +230,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   };
 
   const field = { faults };
+  const more = { form, faults, set };
   return (
     <form
       class="panel editor"
@@ -169,19 +257,16 @@ export function SettingEditor({ setting, onClose }: Props) {
               ))}
             </select>
           </label>
-          <Field
-            {...field}
-            field="source"
-            label={t('settings.tag')}
-            value={form.source}
-            list="tag-names"
-            onInput={(source) => setSource(source, form.kind)}
-          />
-          <datalist id="tag-names">
-            {[...tags.value.keys()].map((name) => (
-              <option key={name} value={name} />
-            ))}
-          </datalist>
+          {hasSource(form.kind) ? (
+            <Field
+              {...field}
+              field="source"
+              label={t('settings.tag')}
+              value={form.source}
+              list="tag-names"
+              onInput={(source) => setSource(source, form.kind)}
+            />
+          ) : null}
           <Field
             {...field}
             field="name"
@@ -191,6 +276,11 @@ export function SettingEditor({ setting, onClose }: Props) {
           />
         </>
       ) : null}
+      <datalist id="tag-names">
+        {[...tags.value.keys()].map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
       {hasLimit(form.kind) ? (
         <>
           <RangeHint name={form.source} />
@@ -198,27 +288,30 @@ export function SettingEditor({ setting, onClose }: Props) {
             <Field
               {...field}
               field="limit"
-              label={t('settings.limit')}
+              label={t(form.kind === 'runtime' ? 'settings.hours' : 'settings.quantity')}
               value={form.limit}
               numeric
               onInput={(limit) => set({ limit })}
             />
-            <Field
-              {...field}
-              field="deadband"
-              label={t('settings.deadband')}
-              value={form.deadband}
-              numeric
-              onInput={(deadband) => set({ deadband })}
-            />
+            {hasDeadband(form.kind) ? (
+              <Field
+                {...field}
+                field="deadband"
+                label={t('settings.deadband')}
+                value={form.deadband}
+                numeric
+                onInput={(deadband) => set({ deadband })}
+              />
+            ) : null}
           </div>
         </>
       ) : null}
+      <ExtraInputs fields={KIND_FIELDS[form.kind]} {...more} />
       <div class="pair">
         <Field
           {...field}
           field="on_delay_s"
-          label={t('settings.on_delay_s')}
+          label={t(form.kind === 'disc' ? 'settings.travel_s' : 'settings.on_delay_s')}
           value={form.on_delay_s}
           numeric
           onInput={(on_delay_s) => set({ on_delay_s })}
@@ -240,6 +333,7 @@ export function SettingEditor({ setting, onClose }: Props) {
             value={form.priority}
             onChange={(event) => set({ priority: event.currentTarget.value })}
           >
+            <option value="">{t('settings.byClass')}</option>
             {(['1', '2', '3', '4'] as const).map((p) => (
               <option key={p} value={p}>
                 {p} {t(`priority.${p}`)}
@@ -272,6 +366,10 @@ export function SettingEditor({ setting, onClose }: Props) {
         value={form.message_zh}
         onInput={(message_zh) => set({ message_zh })}
       />
+      <details data-testid="setting-more" open={COMMON_FIELDS.some((name) => faults.has(name))}>
+        <summary>{t('settings.more')}</summary>
+        <ExtraInputs fields={COMMON_FIELDS} {...more} />
+      </details>
       <Field {...field} field="reason" label={t('settings.reason')} value={reason} onInput={setReason} />
       {general === '' ? null : (
         <p class="fault" role="alert" data-testid="setting-error">
@@ -297,7 +395,7 @@ export function SettingEditor({ setting, onClose }: Props) {
         <button type="button" data-testid="setting-cancel" onClick={onClose}>
           {t('settings.cancel')}
         </button>
-        {isNew || form.kind === 'comm' ? null : deleting ? (
+        {isNew || ofGateway(form.kind) ? null : deleting ? (
           <button
             type="button"
             class="danger"

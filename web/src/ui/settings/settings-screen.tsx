@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { formatNumber } from '../../model/format.ts';
 import { trendOf } from '../../model/route.ts';
+import { hasDeadband } from '../../model/setting-form.ts';
 import type { AlarmSetting } from '../../model/types.ts';
 import { plantLoaded, settings, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -8,6 +9,7 @@ import { navigate } from '../../state/router.ts';
 import { login, may } from '../../state/session.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { Go } from '../go.tsx';
+import { Findings } from './findings.tsx';
 import { SettingEditor } from './setting-editor.tsx';
 
 function messageOf(s: AlarmSetting): string {
@@ -24,6 +26,12 @@ function matches(s: AlarmSetting, words: readonly string[]): boolean {
 /** A limit with a unit of its own stands as it was written. */
 function shown(value: number | string | undefined, decimals: number): string {
   return typeof value === 'number' ? formatNumber(value, decimals) : (value ?? '');
+}
+
+/** Of a limit that is a plain number. */
+function unitOf(s: AlarmSetting, unit: string): string {
+  if (s.kind === 'runtime') return 's';
+  return s.kind === 'roc' ? `${unit}/s` : unit;
 }
 
 interface RowProps {
@@ -44,10 +52,10 @@ function SettingRow({ setting: s, editing, onEdit }: RowProps) {
       <td class="cell-number num" data-testid={`setting-limit-${s.name}`}>
         {shown(s.limit, decimals)}
       </td>
-      <td class="unit">{s.limit === undefined ? '' : tag?.unit}</td>
-      <td class="cell-number num">{s.limit === undefined ? '' : shown(s.deadband ?? 0, decimals)}</td>
-      <td class="cell-number num">{s.on_delay_s ?? 0}</td>
-      <td class="cell-number num">{s.off_delay_s ?? 0}</td>
+      <td class="unit">{typeof s.limit === 'number' ? unitOf(s, tag?.unit ?? '') : ''}</td>
+      <td class="cell-number num">{hasDeadband(s.kind) ? shown(s.deadband ?? 0, decimals) : ''}</td>
+      <td class="cell-number num">{s.on_delay_s ?? ''}</td>
+      <td class="cell-number num">{s.off_delay_s ?? ''}</td>
       <td>{t(s.enabled === false ? 'settings.no' : 'settings.yes')}</td>
       <td class="cell-text">{messageOf(s)}</td>
       <td class="cell-number num">{s.revision}</td>
@@ -80,6 +88,7 @@ export function SettingsScreen({ q }: { readonly q: string }) {
       .filter((word) => word !== '');
     return words.length === 0 ? all : all.filter((s) => matches(s, words));
   }, [all, q]);
+  const [checking, setChecking] = useState(false);
   const who = login.value;
   const chosen = editing === null ? undefined : all.find((s) => s.name === editing);
   return (
@@ -104,12 +113,26 @@ export function SettingsScreen({ q }: { readonly q: string }) {
             {t('settings.readOnly', { role: who.state === 'in' ? t(`role.${who.session.role}`) : '' })}
           </span>
         )}
+        <button
+          type="button"
+          aria-pressed={checking}
+          data-testid="settings-checks"
+          onClick={() => setChecking(!checking)}
+        >
+          {t('checks.open')}
+        </button>
         <Go to={{ page: 'revisions' }} class="page-fact">
           {t('settings.revisions')}
         </Go>
       </header>
       <div class={editing === null ? 'settings' : 'settings settings-editing'}>
-        <div class="panel scroll">
+        {checking ? (
+          <Findings
+            stamp={String(Math.max(0, ...all.map((s) => s.revision)))}
+            onEdit={(name) => setEditing(may('engineer') ? name : null)}
+          />
+        ) : null}
+        <div class="panel scroll" hidden={checking}>
           <table class="table">
             <thead>
               <tr>
