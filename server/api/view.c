@@ -295,7 +295,7 @@ void view_state(struct buf *out, const struct state_row *row) {
     key_letter(out, "letter", r->to);
     key_letter(out, "base", r->base);
     buf_printf(out, ",\"occ\":%u,\"call\":%u,\"since_ack\":%u,\"priority\":%u", r->occ, r->call,
-               r->occ - row->acked_occ, r->priority);
+               r->occ - r->acked_occ, r->priority);
     key_time(out, "raised", r->raised_us);
     key_time(out, "changed", r->at_us);
     key_number(out, "value", r->value);
