@@ -127,7 +127,7 @@ $$
     select j.alarm_key, j.site_key, j.tag_key, j.position, j.revision, j.seq, j.n, j.kind, j.to_letter, j.base, j.occ, j.call,
            j.priority, j.facts, j.flags, j.raised_us, j.raised_at_us, j.called_us, j.at_us, j.value, j.limit_value, j.unit,
            j.quality, j.until_us, j.facts & 128 <> 0, shelf.at_us, shelf.actor, shelf.comment, oos.at_us, oos.actor, oos.comment,
-           coalesce(sup.sources, '{}'), ack.at_us, ack.actor, ack.occ, ack.seq, shelf.seq, oos.seq, coalesce(sup.seqs, '{}'),
+           coalesce(sup.sources, '{}'), done.at_us, done.actor, done.occ, ack.seq, shelf.seq, oos.seq, coalesce(sup.seqs, '{}'),
            raised.seq, auto.seq
       from (select x.alarm_key, x.site_key, x.tag_key, x.position, x.revision, x.seq, x.n, x.kind, x.to_letter, x.occ, x.call,
                    x.priority, x.flags, x.raised_us, x.at_us, x.value, x.limit_value, x.unit, x.quality, x.until_us,
@@ -151,11 +151,17 @@ $$
                           where x.alarm_key = j.alarm_key and x.kind = 'ack' and x.n <= j.n and x.n > begun.n
                           order by x.n desc
                           limit 1) ack on true
-      left join lateral (select x.seq
+      left join lateral (select x.seq, x.at_us, x.occ
                            from alarm_journal x
                           where x.alarm_key = j.alarm_key and x.flags & 8 <> 0 and x.n <= j.n and x.n > begun.n
                           order by x.n desc
                           limit 1) auto on true
+      left join lateral (select d.at_us, d.actor, d.occ
+                           from (values (ack.seq, ack.at_us, ack.actor, ack.occ), (auto.seq, auto.at_us, '', auto.occ))
+                                d(seq, at_us, actor, occ)
+                          where d.seq is not null
+                          order by d.seq desc
+                          limit 1) done on true
       left join lateral (select max(r.seq) as seq
                            from unnest(array['raise', 'reraise']) k(kind)
                           cross join lateral (select x.seq
@@ -191,8 +197,8 @@ $$;
 comment on function alarm_state_of(bigint, bigint) is
     'One alarm as the room knew it at a server time, folded from the journal alone; no row if it had no record yet. By '
     'alarm_journal_alarm_at_idx, alarm_journal_alarm_kind_idx, alarm_journal_alarm_unique. value, limit_value and quality are '
-    'those of the newest record. acked_*: the newest acknowledgement of any occurrence (acked_occ) since it was last enabled. *_seq: the records that say so;'
-    ' raised_seq the newest activation, auto_seq the newest acknowledgement by the system.';
+    'those of the newest record. acked_us, acked_by (empty: the system itself) and acked_occ: the newest acknowledgement of any '
+    'occurrence since it was last enabled. *_seq: the records that say so; acked_seq the newest acknowledgement by a person, raised_seq the newest activation, auto_seq the newest acknowledgement by the system.';
 
 create function alarm_state_at(p_at_us bigint)
     returns table (alarm_key bigint, site_key bigint, tag_key bigint, "position" text, revision bigint, seq bigint, n bigint,

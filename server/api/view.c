@@ -233,6 +233,7 @@ void view_record(struct buf *out, const struct alarm_record *r, struct slice ala
     key_bool(out, "auto", (r->flags & RECORD_AUTO) != 0);
     key_bool(out, "suspect", (r->flags & RECORD_SUSPECT) != 0);
     key_bool(out, "hidden", (r->flags & RECORD_HIDDEN) != 0);
+    key_bool(out, "untrusted", (r->flags & RECORD_UNTRUSTED) != 0);
     view_string(out, "cause", slice_str(alarm_cause_name(r->cause)));
     view_name(out, "reason", slice_str(unshelve_reason_name(r->unshelved)));
     key_time(out, "src", r->src_us);
@@ -294,7 +295,7 @@ void view_state(struct buf *out, const struct state_row *row) {
     key_letter(out, "letter", r->to);
     key_letter(out, "base", r->base);
     buf_printf(out, ",\"occ\":%u,\"call\":%u,\"since_ack\":%u,\"priority\":%u", r->occ, r->call,
-               r->occ - row->acked_occ, r->priority);
+               r->occ - r->acked_occ, r->priority);
     key_time(out, "raised", r->raised_us);
     key_time(out, "changed", r->at_us);
     key_number(out, "value", r->value);

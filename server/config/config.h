@@ -12,7 +12,8 @@
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
  *           gateway, scale, offset, stale_s, and low and high may be left out
  *   class   name, title?, and what alarms of it have if they do not say otherwise (the fields of an alarm
- *           that are marked *), highly_managed?=false (not shelvable, and a comment is required)
+ *           that are marked *), highly_managed?=false (not shelvable, a comment is
+ *           required, and changes are made by two people: two_people.h)
  *   group   name, title?, first_out?=true, suppress_when? (a rule), unsuppress_delay_s?=0
  *   policy  name ("alarms": the only one), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
  *           distribution? ([n, n, n, n] percent of the alarms of priority 1 to 4 that are right),

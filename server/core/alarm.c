@@ -175,5 +175,8 @@ char alarm_shown_letter(uint16_t facts) {
     if ((facts & FACT_SUPPRESSED) != 0) {
         return ALARM_SUPPRESSED;
     }
-    return (facts & FACT_SHELVED) != 0 ? ALARM_SHELVED : alarm_base_letter(facts);
+    if ((facts & FACT_SHELVED) != 0) {
+        return ALARM_SHELVED;
+    }
+    return alarm_base_letter(facts);
 }

@@ -189,6 +189,17 @@ static void settle_enabled(struct core *core, uint32_t alarm, const struct effec
     }
 }
 
+/* What the configuration says since, of a restored alarm: a priority that was raised while nobody ran is
+ * announced; a lower one than the effective may be an escalation, which stays. */
+static void settle_priority(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    char shown = alarm_shown_letter(a->facts);
+    if (shown == ALARM_NORMAL || shown == ALARM_DISABLED ||
+        core->model->alarms[alarm].priority < a->priority) {
+        core_priority(core, alarm, a->priority, sink);
+    }
+}
+
 static void settle_past(struct core *core, struct alarm_record *r, const struct effect_sink *sink) {
     char shown = alarm_shown_letter(r->facts);
     const struct alarm_row *row =
@@ -235,6 +246,7 @@ void core_alarms_settle(struct core *core, const struct effect_sink *sink) {
     }
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         settle_enabled(core, i, sink);
+        settle_priority(core, i, sink);
     }
     core_rules_settle(core);
     core_suppress_settle(core, sink);

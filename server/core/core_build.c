@@ -309,20 +309,29 @@ static void use_program(struct core *core, uint32_t program, enum user_kind kind
     }
 }
 
-static void check_alarm(const struct model *m, uint32_t alarm) {
+/* It has what its kind is judged by. */
+static void check_kind(const struct model *m, uint32_t alarm) {
     const struct model_alarm *a = &m->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(m, alarm);
     enum alarm_kind kind = (enum alarm_kind)a->kind;
     bool of_gateway = kind == ALARM_COMM || kind == ALARM_CLOCK;
     bool by_rule = kind == ALARM_EXPR || kind == ALARM_ROC;
-    CHECK(a->site < m->n_sites);
-    CHECK(a->gateway == MODEL_NONE ? !of_gateway : a->gateway < m->n_gateways);
+    bool has_second = kind == ALARM_DEV || kind == ALARM_DISC;
+    bool has_step = kind == ALARM_TOTAL || kind == ALARM_CUSUM || kind == ALARM_CUSUM_LOW;
+    CHECK(!of_gateway || a->gateway != MODEL_NONE);
     CHECK(by_rule ? more->program != MODEL_NONE : (a->tag == MODEL_NONE) == of_gateway);
+    CHECK(!has_second || more->second_tag < m->n_tags);
+    CHECK(!has_step || more->every_us > 0);
+}
+
+static void check_alarm(const struct model *m, uint32_t alarm) {
+    const struct model_alarm *a = &m->alarms[alarm];
+    CHECK(a->site < m->n_sites);
+    CHECK(a->gateway == MODEL_NONE || a->gateway < m->n_gateways);
     CHECK(a->tag == MODEL_NONE || a->tag < m->n_tags);
-    CHECK((kind != ALARM_DEV && kind != ALARM_DISC) || more->second_tag < m->n_tags);
-    CHECK((kind != ALARM_TOTAL && kind != ALARM_CUSUM && kind != ALARM_CUSUM_LOW) || more->every_us > 0);
     CHECK(a->priority >= 1 && a->priority <= 4);
     CHECK(a->position < MODEL_POSITIONS_MAX);
+    check_kind(m, alarm);
 }
 
 static void build_alarms(struct core *core) {

@@ -40,8 +40,7 @@ bool core_any_lost(const struct core *core, enum lens lens, uint32_t program) {
     return false;
 }
 
-/* A rule is unknown because an input is bad, rather than because nothing came or a window is not full yet. */
-static bool is_bad_input(const struct core *core, enum lens lens, uint32_t program) {
+bool core_bad_input(const struct core *core, enum lens lens, uint32_t program) {
     const uint32_t *inputs = NULL;
     uint32_t n = rule_set_inputs(core->model->rules, program, &inputs);
     for (uint32_t i = 0; i < n; i++) {
@@ -97,7 +96,7 @@ static double value_of(struct core *core, uint32_t alarm, enum lens lens, int64_
         struct rule_value v = core_rules_eval(core, program, lens, *ts_us, ts_us);
         bool refused = v.uncertain && model_alarm_is(m, ALARM_UNCERTAIN_BAD);
         r->uncertain = v.uncertain;
-        r->blind = !v.known && !is_bad_input(core, lens, program);
+        r->blind = !v.known && !core_bad_input(core, lens, program);
         return v.known && !refused ? v.v : (double)NAN;
     }
     case ALARM_RUNTIME:

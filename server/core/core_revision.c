@@ -26,7 +26,7 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
     struct alarm_state *a = &core->alarms[alarm];
     struct alarm_detail *d = core_detail(core, alarm);
     if (r->kind == RECORD_SUPPRESS) {
-        (void)core_suppressors_put(core, alarm, r->source);
+        (void)core_suppressors_put(core, alarm, r->source, r->actor_key == 0);
     } else if (r->kind == RECORD_UNSUPPRESS) {
         (void)core_suppressors_drop(core, alarm, r->source);
     } else if (r->kind == RECORD_SHELVE) {
@@ -414,14 +414,16 @@ static void pass_notes(const struct passage *p, uint32_t alarm, uint32_t from) {
         d->service_note = core_note_new(core, n->since_us, n->by, n->reason);
     }
     for (uint32_t at = old->alarms[from].suppressors; at != 0; at = old->suppressors[at].next) {
-        (void)core_suppressors_put(core, alarm, old->names[old->suppressors[at].name]);
+        const struct suppressor *s = &old->suppressors[at];
+        (void)core_suppressors_put(core, alarm, old->names[s->name], s->by_system);
     }
 }
 
-static void arm_as_before(const struct passage *p, uint32_t from_timer, uint32_t timer) {
+/* later_us: by how much a running start-up time was made longer. */
+static void arm_as_before(const struct passage *p, uint32_t from_timer, uint32_t timer, int64_t later_us) {
     int64_t due_us = 0;
     if (timer_is_armed(&p->old->timers, from_timer, &due_us)) {
-        timer_arm(&p->core->timers, timer, due_us);
+        timer_arm(&p->core->timers, timer, due_us + later_us);
     }
 }
 
@@ -453,7 +455,10 @@ static void pass_alarm(const struct passage *p, uint32_t alarm, uint32_t from) {
         timer_arm(&core->timers, core_timer(core, TIMER_DELAY, alarm), a->delay.mark_us);
     }
     if (a->suppress == SUPPRESS_ENDING || a->suppress == SUPPRESS_BLIND) {
-        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm));
+        int64_t later_us = model_alarm_more(core->model, alarm)->unsuppress_us -
+                           model_alarm_more(p->old->model, from)->unsuppress_us;
+        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm),
+                      a->suppress == SUPPRESS_ENDING ? later_us : 0);
     }
 }
 
@@ -479,7 +484,9 @@ static void pass_groups(const struct passage *p) {
         for (uint32_t j = 0; j < p->old->model->n_groups; j++) {
             if (m->groups[i].key == p->old->model->groups[j].key && m->groups[i].key != 0) {
                 p->core->groups[i].suppress = p->old->groups[j].suppress;
-                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i));
+                int64_t later_us = m->groups[i].unsuppress_us - p->old->model->groups[j].unsuppress_us;
+                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i),
+                              p->core->groups[i].suppress == SUPPRESS_ENDING ? later_us : 0);
             }
         }
     }

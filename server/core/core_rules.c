@@ -49,13 +49,33 @@ static bool has_evidence(struct core *core, uint32_t program) {
     return seen;
 }
 
+/* A rule without functions of time is as new as its newest input; what was known of it in between (a lost
+ * link) moves no evidence. One with them goes on from where it was asked last. */
+static int64_t asked_at(const struct core *core, uint32_t program, enum lens lens, int64_t ts_us) {
+    int64_t at_us = lens == LENS_LIVE ? core->evaluated_us[program] : core->history_us[program];
+    if (!rule_set_has_time(core->model->rules, program)) {
+        const uint32_t *inputs = NULL;
+        uint32_t n = rule_set_inputs(core->model->rules, program, &inputs);
+        at_us = ts_us;
+        for (uint32_t i = 0; i < n; i++) {
+            int64_t t_us = lens == LENS_LIVE ? core->tags[inputs[i]].t_us : core->shadow_tags[inputs[i]].t_us;
+            at_us = t_us > at_us ? t_us : at_us;
+        }
+    }
+    return ts_us > at_us ? ts_us : at_us;
+}
+
 struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens lens, int64_t ts_us,
                                   int64_t *ret_t_us) {
     struct rule_reader reader = core_rules_reader(core, lens);
     int64_t *newest = lens == LENS_LIVE ? &core->evaluated_us[program] : &core->history_us[program];
-    *newest = ts_us > *newest ? ts_us : *newest;
+    *ret_t_us = ts_us;
+    if (lens == LENS_LIVE && !has_evidence(core, program)) {
+        return rule_unknown();
+    }
+    *newest = asked_at(core, program, lens, ts_us);
     *ret_t_us = *newest;
-    if (*newest == INT64_MIN || (lens == LENS_LIVE && !has_evidence(core, program))) {
+    if (*newest == INT64_MIN) {
         return rule_unknown();
     }
     if (lens == LENS_HISTORY) {
@@ -261,6 +281,14 @@ void core_rules_tick(struct core *core, int64_t due_us, const struct effect_sink
         }
     }
     work_off(core, due_us, false, sink);
+}
+
+void core_rules_tick_before(struct core *core, int64_t ts_us, const struct effect_sink *sink) {
+    int64_t until_us = ts_us <= core->now_us ? ts_us : core->now_us + 1;
+    int64_t due_us = 0;
+    while ((due_us = timer_next(&core->ticks)) < until_us) {
+        core_rules_tick(core, due_us, sink);
+    }
 }
 
 /* --- stored samples --- */

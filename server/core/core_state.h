@@ -129,6 +129,7 @@ struct alarm_memo {
 struct suppressor {
     uint32_t next; /* in the alarm's set, or in the free list */
     uint16_t name;
+    bool by_system; /* a rule, a group or a higher alarm: it ends with the configuration of it */
 };
 
 struct group_state {
@@ -333,6 +334,8 @@ void core_rules_tick(struct core *core, int64_t due_us, const struct effect_sink
 /* Value of a program now, at ts_us or its newest evaluation; *ret_t_us is that time. */
 struct rule_value core_rules_eval(struct core *core, uint32_t program, enum lens lens, int64_t ts_us,
                                   int64_t *ret_t_us);
+/* Seconds that lie before a sample's time and are due: a message may bring several times. */
+void core_rules_tick_before(struct core *core, int64_t ts_us, const struct effect_sink *sink);
 /* The line of a gateway breaks: what its rules remember goes into the shadow. */
 void core_rules_shadow(struct core *core, uint32_t gateway);
 /* The dirty tags have stored values of this time: alarms are judged by core_history_judge. */
@@ -352,6 +355,8 @@ struct reading core_alarm_numbers(const struct core *core, uint32_t alarm);
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens);
 /* An input of the program is unknown because nothing came from its gateway. */
 bool core_any_lost(const struct core *core, enum lens lens, uint32_t program);
+/* A rule is unknown because an input is bad, rather than because nothing came or a window is not full yet. */
+bool core_bad_input(const struct core *core, enum lens lens, uint32_t program);
 /* A tag's value through a lens. */
 struct rule_value core_read(const struct core *core, enum lens lens, uint32_t tag);
 
@@ -399,7 +404,7 @@ enum alarm_reply core_suppress_take(struct core *core, uint32_t alarm, const cha
                                     const struct cause *cause, const struct effect_sink *sink);
 /* The set alone, without records. */
 bool core_suppressed_by(const struct core *core, uint32_t alarm, const char *source);
-bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source);
+bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source, bool by_system);
 bool core_suppressors_drop(struct core *core, uint32_t alarm, const char *source);
 void core_suppressors_clear(struct core *core, uint32_t alarm);
 /* An alarm was enabled: what suppresses it as of now. */

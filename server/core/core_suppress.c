@@ -38,7 +38,7 @@ static bool is_reserved(const struct core *core, uint32_t alarm, const char *sou
     return reserved;
 }
 
-bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source) {
+bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source, bool by_system) {
     uint32_t *end = find(core, alarm, source); /* not there: the link behind the last one */
     bool by_hand = !is_reserved(core, alarm, source);
     if (*end != 0 || core->free_suppressor == 0 || (by_hand && core->n_by_hand == core->by_hand_max)) {
@@ -51,7 +51,7 @@ bool core_suppressors_put(struct core *core, uint32_t alarm, const char *source)
     }
     core->n_by_hand += by_hand ? 1 : 0;
     core->free_suppressor = core->suppressors[entry].next;
-    core->suppressors[entry] = (struct suppressor){.name = name};
+    core->suppressors[entry] = (struct suppressor){.name = name, .by_system = by_system};
     *end = entry;
     return true;
 }
@@ -89,7 +89,7 @@ enum alarm_reply core_suppress_add(struct core *core, uint32_t alarm, const char
     if (core_suppressed_by(core, alarm, source)) {
         return ALARM_ALREADY;
     }
-    if (!core_suppressors_put(core, alarm, source)) {
+    if (!core_suppressors_put(core, alarm, source, cause->actor_key == 0)) {
         return ALARM_E_FULL;
     }
     struct cause c = with_source(cause, source);
@@ -267,7 +267,7 @@ static bool is_member(const struct core *core, uint32_t alarm, uint32_t group) {
     return false;
 }
 
-/* Whether the configuration still knows what a source stands for, if it is one of the configuration's. */
+/* Whether the configuration still knows what one of its sources stands for. */
 static bool is_configured(const struct core *core, uint32_t alarm, const char *source) {
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
     if (strcmp(source, ALARM_SOURCE_RULE) == 0) {
@@ -279,18 +279,20 @@ static bool is_configured(const struct core *core, uint32_t alarm, const char *s
     }
     for (uint32_t g = 0; g < core->model->n_groups; g++) {
         if (strcmp(source, core->names[core->groups[g].name]) == 0) {
-            return core->model->groups[g].suppress_program == MODEL_NONE || is_member(core, alarm, g);
+            return core->model->groups[g].suppress_program != MODEL_NONE && is_member(core, alarm, g);
         }
     }
-    return true;
+    return false;
 }
 
 static void drop_unknown(struct core *core, uint32_t alarm, const struct effect_sink *sink) {
     uint32_t at = core->alarms[alarm].suppressors;
     while (at != 0) {
-        const char *source = core->names[core->suppressors[at].name];
-        at = core->suppressors[at].next;
-        if (!is_configured(core, alarm, source)) {
+        const struct suppressor *s = &core->suppressors[at];
+        const char *source = core->names[s->name];
+        bool stays = !s->by_system || is_configured(core, alarm, source);
+        at = s->next;
+        if (!stays) {
             (void)core_suppress_take(core, alarm, source, core->now_us, &core_the_system, sink);
         }
     }

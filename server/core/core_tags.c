@@ -102,6 +102,16 @@ void core_tag_stale_due(struct core *core, uint32_t tag, int64_t due_us, const s
     core_rules_propagate(core, deadline_us, false, sink);
 }
 
+/* Silence is counted anew from here; nothing else became known. */
+static void listen_again(struct core *core, uint32_t tag, const struct effect_sink *sink) {
+    for (uint32_t i = core->tag_alarms.first[tag]; i < core->tag_alarms.first[tag + 1]; i++) {
+        uint32_t alarm = core->tag_alarms.list[i];
+        if (core->model->alarms[alarm].kind == ALARM_STALE) {
+            core_gather_evaluate(core, alarm, core->now_us, false, sink);
+        }
+    }
+}
+
 /* Link down: unknown at once. Link up: still unknown, until a sample or the snapshot comes. */
 void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct effect_sink *sink) {
     const struct dependents *tags = &core->gateway_tags;
@@ -113,14 +123,17 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
         complete_alarms(core, tag, core->now_us - 1, sink);
         t->flags = (uint8_t)((t->flags | TAG_LOST) & ~TAG_STALE);
         timer_disarm(&core->timers, core_timer_of_tag(core, tag));
-        if (up) {
-            core_tag_watch(core, tag);
-        }
         note_known(core, tag);
         if (core_tag_quality(core, tag) != before) {
             core_tag_changed(core, tag);
         }
-        core_tag_dirty(core, tag);
+        if (up) {
+            core_tag_watch(core, tag);
+            listen_again(core, tag, sink);
+        }
+        if (!up || core_tag_quality(core, tag) != before) {
+            core_tag_dirty(core, tag);
+        }
     }
     core_rules_propagate(core, core->now_us, false, sink);
 }
@@ -128,13 +141,14 @@ void core_tags_link(struct core *core, uint32_t gateway, bool up, const struct e
 bool core_tag_calculated(struct core *core, uint32_t tag, struct rule_value value, int64_t ts_us) {
     struct tag_state *t = &core->tags[tag];
     uint8_t quality = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG;
-    if (!value.known && (t->flags & TAG_SEEN) == 0) {
+    uint32_t program = core->model->tags[tag].program;
+    if (!value.known && (t->flags & TAG_SEEN) == 0 && !core_bad_input(core, LENS_LIVE, program)) {
         return false; /* its inputs never told anything: it is as it began */
     }
     if (value.known) {
         quality = value.uncertain ? QUALITY_UNCERTAIN : QUALITY_GOOD;
     }
-    bool lost = !value.known && core_any_lost(core, LENS_LIVE, core->model->tags[tag].program);
+    bool lost = !value.known && core_any_lost(core, LENS_LIVE, program);
     bool same_value = value.known ? t->value == value.v : lost == ((t->flags & TAG_LOST) != 0);
     if ((t->flags & TAG_SEEN) != 0 && t->quality == quality && same_value) {
         return false; /* it holds: nothing is news */
@@ -333,6 +347,7 @@ static void apply(struct core *core, struct message *m, const struct sample *sam
 static void apply_group(struct core *core, struct message *m, const struct sample *v, const uint32_t *order,
                         uint32_t n, const struct effect_sink *sink) {
     int64_t t_us = message_time(v[order[0]].t_us, core->now_us);
+    core_rules_tick_before(core, t_us, sink);
     for (uint32_t i = 0; i < n; i++) {
         if (!pass_by(core, m, &v[order[i]])) {
             bool is_first = i == 0 || v[order[i]].tag != v[order[i - 1]].tag;

@@ -19,8 +19,6 @@ const char *rule_code_name(enum rule_code code) {
         return "E_SYNTAX";
     case RULE_E_CHAINED:
         return "E_CHAINED";
-    case RULE_E_ARGS:
-        return "E_ARGS";
     case RULE_E_TAG:
         return "E_TAG";
     case RULE_E_TYPE:

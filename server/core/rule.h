@@ -43,7 +43,6 @@ enum rule_code {
     RULE_OK,
     RULE_E_SYNTAX,
     RULE_E_CHAINED,  /* 1 < x < 5 */
-    RULE_E_ARGS,     /* wrong number of arguments */
     RULE_E_TAG,      /* no such tag */
     RULE_E_TYPE,     /* unlike types, or not the type that is wanted */
     RULE_E_UNIT,     /* units that do not go together */

@@ -124,7 +124,7 @@ static uint32_t parse_call(struct parser *p, struct rule_token name) {
         return RULE_NONE;
     }
     if (n != f->args) {
-        (void)rule_fault_set(p->fault, RULE_E_ARGS, name.pos, p->now_end_before - name.pos,
+        (void)rule_fault_set(p->fault, RULE_E_SYNTAX, name.pos, p->now_end_before - name.pos,
                              "%s takes %u argument%s, not %u: %s", f->name, f->args, f->args == 1 ? "" : "s",
                              n, f->use);
         return RULE_NONE;

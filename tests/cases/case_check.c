@@ -38,6 +38,7 @@ static const char *flag_of(const struct question *q) {
         {"chatter", NULL, v->chatter},
         {"untrusted", NULL, v->untrusted},
         {"pending", NULL, v->pending},
+        {"suspect", NULL, v->suspect},
         {"one_shot", "oneshot", v->one_shot},
         {"acked", NULL, (v->facts & FACT_ACKED) != 0},
         {"active", NULL, (v->facts & FACT_ACTIVE) != 0},

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { alarmJournalBreaches } from '../lib/invariants.mjs';
-import { Penstock, until } from '../lib/penstock.mjs';
+import { Penstock, password, until } from '../lib/penstock.mjs';
 
 describe('five stations', { concurrency: false }, () => {
   const p = new Penstock({});
@@ -111,6 +111,32 @@ describe('five stations', { concurrency: false }, () => {
     assert.equal(gone.status, 200, gone.text);
     assert.equal((await viewer.get(path)).status, 404);
     assert.ok(!(await viewer.get('/api/alarms')).json.alarms.some((a) => a.name === value.name), 'a removed alarm is shown no more');
+  });
+
+  test('a highly managed alarm is changed by two people, and both are on record', async () => {
+    const path = '/api/alarm-settings/S1/L_T1.high_high';
+    const { revision, ...value } = (await viewer.get(path)).json;
+    const change = (second) => engineer.put(path, {
+      body: { reason: 'two of us', value: { ...value, limit: 6.25 }, ...second }, headers: { 'If-Match': `"${revision}"` },
+    });
+    const alone = await change({});
+    assert.equal(alone.status, 403, alone.text);
+    assert.equal(alone.json.code, 'second_needed');
+    assert.match(alone.json.detail, /S1\/L_T1\.high_high/);
+    const wrong = await change({ second: { name: 'admin', password: 'something else' } });
+    assert.equal(wrong.json.code, 'second_refused', wrong.text);
+    const [refusal] = await until('the refusal in the audit', async () => {
+      const rows = await p.sql(`select actor, object from audit where action = 'config.second_refused'`);
+      return rows.length > 0 && rows;
+    });
+    assert.deepEqual(refusal, { actor: 'engineer', object: 'admin' });
+    const done = await change({ second: { name: 'admin', password: password('admin') } });
+    assert.equal(done.status, 200, done.text);
+    assert.equal((await viewer.get(path)).json.limit, 6.25);
+    const [newest] = (await viewer.get('/api/revisions')).json.revisions;
+    assert.deepEqual([newest.actor, newest.second, newest.reason], ['engineer', 'admin', 'two of us']);
+    const [row] = await p.sql(`select actor, detail from audit where action = 'config.change' order by audit_id desc limit 1`);
+    assert.deepEqual(row, { actor: 'engineer', detail: 'two of us (second person: admin)' });
   });
 
   test('a cut link is one alarm, and its tags are bad, not frozen', async () => {

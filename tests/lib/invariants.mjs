@@ -22,6 +22,16 @@ export async function alarmJournalBreaches(p) {
     'the state at the end is what the newest records say':
       `select alarm_key from alarm_now n full join alarm_state_at(9223372036854775807) s using (alarm_key)
         where (s.letter, s.n) is distinct from (n.to_letter, n.n)`,
+    'facts go with the letters': `select alarm_key, n, facts, base_letter, to_letter from alarm_journal where facts is not null and (
+        to_letter <> case when facts & 512 <> 0 then '-' when facts & 1 = 0 then 'Z' when facts & 32 <> 0 then 'I' when facts & 256 <> 0 then 'H'
+          when facts & 64 <> 0 then 'G' else base_letter end
+        or base_letter <> case when facts & 512 <> 0 then '-' when facts & 1 = 0 then 'Z' when facts & 2 <> 0 then case when facts & 4 <> 0 then 'C' else 'B' end
+          when facts & 8 <> 0 then case when facts & 4 <> 0 then 'F' else 'E' end when facts & 4 <> 0 then 'A' else 'D' end
+        or (flags & 1 <> 0) <> (to_letter in ('G', 'H', 'I', 'Z')) or (facts & 64 <> 0) <> (until_us <> 0) or (facts & 128 <> 0 and facts & 64 = 0))`,
+    'only what is active, unacknowledged and shown rings': `select alarm_key, n, kind from alarm_journal where flags & 128 <> 0 and to_letter <> 'B'`,
+    'the past changes nothing': `select alarm_key, n from alarm_journal where kind in ('hist_raise', 'hist_rtn', 'hist_skipped', 'quality', 'comment', 'zero')
+        and (from_letter <> to_letter or flags & 128 <> 0)`,
+    'what a person does names him': `select alarm_key, n, kind from alarm_journal where cause = 'operator' and (actor = '' or actor_key = 0)`,
     'server time never falls': 'select seq from (select seq, at_us, lag(at_us) over (order by seq) as before from alarm_journal) t where at_us < before',
   };
   const breaches = [];
@@ -30,6 +40,26 @@ export async function alarmJournalBreaches(p) {
     if (rows.length > 0) breaches.push(`${what}: ${rows.length} breaches, the first ${JSON.stringify(rows[0], (k, v) => (typeof v === 'bigint' ? String(v) : v))}`);
   }
   return breaches;
+}
+
+/** What an alarm's list entry and the journal's state of a moment must have in common; `then` has no value for what the room alone knows. */
+const durable = (a) => ({
+  letter: a.letter, base: a.base, occ: a.occ, call: a.call, since_ack: a.since_ack, priority: a.priority, raised: a.raised, changed: a.changed, acked_by: a.acked_by,
+  acked_at: a.acked_at, latched: a.latched, confirm_due: a.confirm_due, shelved: a.shelved, out_of_service: a.out_of_service, suppressed_by: [...a.suppressed_by].sort(),
+});
+
+/** Alarms that a list shows otherwise than the journal's state of a moment does. An alarm that has no record was never anything but normal. */
+export function stateDifferences(alarms, states) {
+  const then = new Map(states.map((s) => [s.name, s]));
+  const different = [];
+  for (const a of alarms) {
+    const s = then.get(a.name);
+    then.delete(a.name);
+    const [now, told] = [durable(a), s ? durable(s) : { ...durable(a), letter: 'A', base: 'A', occ: 0, call: 0 }].map((v) => JSON.stringify(v));
+    if (now !== told) different.push(`${a.name}: shown ${now}, in the journal ${told}`);
+  }
+  for (const s of then.values()) if (s.letter !== '-') different.push(`${s.name} is in the journal alone: ${JSON.stringify(durable(s))}`);
+  return different;
 }
 
 /** Reads a gateway's ledger: what it produced, one line a sample: `epoch seq name t_us value quality`. */

@@ -46,14 +46,14 @@ export function hello({ gateway, epochs, versions = [1, 1], now = BigInt(Date.no
 
 const prefix = ({ ep = 0, seq, dict = 1 }, journaled) => Buffer.concat(journaled ? [varint(ep), varint(seq), varint(dict)] : [varint(dict)]);
 
-/** entries: [alias, name, value type (6 = F64)] */
+/** entries: [alias, name, value type (6 = F64, 1 = BOOL)] */
 export function dict({ ep = 0, seq, dict = 1, entries, more = false }) {
   const body = [prefix({ ep, seq, dict }, true), varint(0), Buffer.from([more ? 1 : 0]), varint(entries.length)];
   for (const [alias, name, type = 6] of entries) body.push(varint(alias), Buffer.from([0, type, 4]), counted(name), counted(''), varint(0));
   return frame(TYPE.DICT, FLAG.J, Buffer.concat(body));
 }
 
-/** samples: [alias, t_us, value (null: none), quality], ascending by alias; one run a sample, values as F64. */
+/** samples: [alias, t_us, value (null: none), quality], ascending by alias; one run a sample, values as F64, true and false as BOOL. */
 export function data({ ep = 0, seq, dict = 1, flags = FLAG.J, samples }) {
   const t0 = samples.map((s) => BigInt(s[1])).reduce((a, b) => (a < b ? a : b));
   const body = [prefix({ ep, seq, dict }, (flags & FLAG.J) !== 0), i64(t0), Buffer.from([0]), varint(samples.length)];
@@ -65,7 +65,7 @@ export function data({ ep = 0, seq, dict = 1, flags = FLAG.J, samples }) {
     body.push(varint((BigInt(a - expected) << 3n) | q | moved));
     if (moved) body.push(svarint(time - before));
     if (q) body.push(Buffer.from([quality]), varint(1));
-    if (!(quality & 0x20)) body.push(f64(value));
+    if (!(quality & 0x20)) body.push(typeof value === 'boolean' ? svarint(value ? 1 : 0) : f64(value));
     expected = a + 1;
     before = time;
   }
@@ -109,12 +109,16 @@ function decode(type, body) {
   return {};
 }
 
-/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. */
+/** The answer to a PING, whose body is id and t0. */
+const pong = (body) => frame(TYPE.PONG, 0, Buffer.concat([body.subarray(0, 16), i64(BigInt(Date.now()) * 1000n), i64(BigInt(Date.now()) * 1000n), Buffer.from([0, 0])]));
+
+/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. answers: PING is answered, so that it can stay. */
 export class Peer {
-  constructor(p, { cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3' } = {}) {
+  constructor(p, { answers = false, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3' } = {}) {
     this.frames = [];
     this.closed = false;
     this.buffer = Buffer.alloc(0);
+    this.answers = answers;
     this.connected = new Promise((done, failed) => {
       this.socket = tls.connect({
         host: '127.0.0.1', port: p.ports.link, servername: 'localhost', ca: ca ?? readFileSync(p.pkiFile('ca.pem')), cert, key, ALPNProtocols: alpn, minVersion: min, maxVersion: max,
@@ -133,6 +137,7 @@ export class Peer {
       if (this.buffer.length < 8 + len) return;
       const [type, flags, body] = [this.buffer[1], this.buffer.readUInt16LE(2), this.buffer.subarray(8, 8 + len)];
       this.frames.push({ name: names[type] ?? `0x${type.toString(16)}`, type, flags, body, ...decode(type, body) });
+      if (this.answers && type === TYPE.PING) this.send(pong(body));
       this.buffer = this.buffer.subarray(8 + len);
     }
   }

@@ -8,6 +8,7 @@
 #include "server/base/rand.h"
 #include "server/config/config.h"
 #include "server/core/core.h"
+#include "tests/lib/journal_text.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -19,8 +20,33 @@ enum { SIM_ALARMS = 40, SIM_KEYS = 1000, SIM_TAGS = 8, SIM_TEXT = 1024 };
 #define SIM_BASE_US   INT64_C(1767225600000000)
 #define SIM_SECOND_US INT64_C(1000000)
 
+/* What was done to a core, as values: it can be done again to another one. */
+enum sim_step_kind { STEP_EVENT, STEP_REVISION, STEP_RESTART };
+
+struct sim_step {
+    enum sim_step_kind kind;
+    int64_t now_us;
+    struct event event;
+    uint64_t first_sample;
+    char text[4][64];    /* of a request: actor, desk, comment, source */
+    struct model *model; /* of a revision */
+    bool reduced;        /* of a restart: from what the store would load */
+};
+
+struct sim_tape {
+    struct model *first; /* that it begins with */
+    struct sim_step *step;
+    uint64_t n;
+    uint64_t cap;
+    struct sample *sample;
+    uint64_t n_samples;
+    uint64_t cap_samples;
+};
+
 struct world {
     struct rand r;
+    struct sim_tape *tape; /* NULL: nothing is recorded */
+    bool polite;           /* nobody speaks in the name of a rule or a group */
     uint64_t seed;
     struct config_set *set;
     struct model *model;
@@ -89,6 +115,9 @@ static inline const char *sim_name(const struct world *w, uint32_t alarm) {
 /* The newest records, for whoever looks into a failure. ALARM=key: those of one alarm. */
 static inline void sim_print_tail(void) {
     const struct world *w = sim_failing_world;
+    if (w == NULL) {
+        return;
+    }
     const char *only = getenv("ALARM");
     uint64_t first = w->n_records > 40 && only == NULL ? w->n_records - 40 : 0;
     for (uint64_t i = first; i < w->n_records; i++) {
@@ -164,8 +193,9 @@ static inline void sim_on_effect(void *ctx, const struct effect *e) {
     w->n[r->alarm_key] = r->n;
     w->at_us = r->at_us;
     w->kinds[r->kind]++;
-    sim_mix(w, &r->seq, offsetof(struct alarm_record, kind));
-    sim_mix(w, &r->kind, sizeof *r - offsetof(struct alarm_record, kind));
+    char line[JOURNAL_LINE];
+    journal_line(r, line);
+    sim_mix(w, line, strlen(line));
 }
 
 static inline struct effect_sink sim_sink(struct world *w) {
@@ -356,6 +386,77 @@ static inline struct model *sim_compile(struct world *w) {
     return model;
 }
 
+/* --- a tape --- */
+
+static inline struct sim_step *sim_tape_step(struct world *w, enum sim_step_kind kind) {
+    struct sim_tape *t = w->tape;
+    if (t->n == t->cap) {
+        t->cap = t->cap == 0 ? 4096 : t->cap * 2;
+        t->step = realloc(t->step, t->cap * sizeof *t->step);
+        CHECK(t->step != NULL);
+    }
+    t->step[t->n] = (struct sim_step){.kind = kind, .now_us = w->now_us};
+    return &t->step[t->n++];
+}
+
+static inline void sim_tape_samples(struct sim_tape *t, const struct sample *v, uint32_t n) {
+    while (t->n_samples + n > t->cap_samples) {
+        t->cap_samples = t->cap_samples == 0 ? 4096 : t->cap_samples * 2;
+        t->sample = realloc(t->sample, t->cap_samples * sizeof *t->sample);
+        CHECK(t->sample != NULL);
+    }
+    memcpy(t->sample + t->n_samples, v, n * sizeof *v);
+    t->n_samples += n;
+}
+
+static inline void sim_tape_event(struct world *w, const struct event *event) {
+    struct sim_step *s = sim_tape_step(w, STEP_EVENT);
+    s->event = *event;
+    s->first_sample = w->tape->n_samples;
+    if (event->kind == EVENT_SAMPLES && event->samples.n > 0) {
+        sim_tape_samples(w->tape, event->samples.v, event->samples.n);
+    }
+    if (event->kind == EVENT_REQUEST) {
+        const struct alarm_request *ask = &event->request.ask;
+        const char *const texts[] = {ask->actor, ask->desk, ask->comment, ask->source};
+        for (size_t i = 0; i < 4; i++) {
+            (void)snprintf(s->text[i], sizeof s->text[i], "%s", texts[i]);
+        }
+    }
+}
+
+/* The event of a step, with what it points to. */
+static inline struct event sim_tape_read(const struct sim_tape *t, const struct sim_step *s) {
+    struct event event = s->event;
+    if (event.kind == EVENT_SAMPLES) {
+        event.samples.v = t->sample + s->first_sample;
+    } else if (event.kind == EVENT_REQUEST) {
+        event.request.ask.actor = s->text[0];
+        event.request.ask.desk = s->text[1];
+        event.request.ask.comment = s->text[2];
+        event.request.ask.source = s->text[3];
+    }
+    return event;
+}
+
+static inline void sim_tape_free(struct sim_tape **t) {
+    model_free(&(*t)->first);
+    for (uint64_t i = 0; i < (*t)->n; i++) {
+        model_free(&(*t)->step[i].model);
+    }
+    free((*t)->step);
+    free((*t)->sample);
+    free(*t);
+    *t = NULL;
+}
+
+/* From now on all is recorded; models belong to the tape. */
+static inline void sim_record(struct world *w) {
+    w->tape = calloc(1, sizeof *w->tape);
+    CHECK(w->tape != NULL);
+    w->tape->first = w->model;
+}
+
 /* --- life --- */
 
 static inline bool sim_unsuppressed_after(const struct world *w, size_t i) {
@@ -469,8 +570,13 @@ static inline struct world *sim_begin(uint64_t seed) {
 }
 
 static inline void sim_end(struct world *w) {
+    sim_failing_world = NULL;
     core_free(&w->core);
-    model_free(&w->model);
+    if (w->tape == NULL) {
+        model_free(&w->model);
+    } else {
+        sim_tape_free(&w->tape);
+    }
     config_set_free(&w->set);
     free(w->records);
     free(w);
@@ -479,6 +585,9 @@ static inline void sim_end(struct world *w) {
 /* --- events --- */
 
 static inline void sim_apply(struct world *w, const struct event *event) {
+    if (w->tape != NULL) {
+        sim_tape_event(w, event);
+    }
     core_apply(w->core, event, w->now_us, sim_sink(w));
 }
 
@@ -530,7 +639,8 @@ static inline void sim_request(struct world *w) {
         .actor = SIM_PICK(r, "anna", "ben", "li"),
         .desk = "room@127.0.0.1",
         .comment = SIM_PICK(r, "", "seen", "known fault"),
-        .source = SIM_PICK(r, "", "hand", "plan", "g1", ALARM_SOURCE_RULE),
+        .source = w->polite ? SIM_PICK(r, "", "hand", "plan")
+                            : SIM_PICK(r, "", "hand", "plan", "g1", ALARM_SOURCE_RULE),
     };
     sim_apply(w, &(struct event){.kind = EVENT_REQUEST, .request = {.token = 1, .ask = ask}});
 }
@@ -568,13 +678,21 @@ static inline void sim_configure(struct world *w) {
     enum status status = core_next(w->core, model, w->now_us, sim_sink(w), &core, &err);
     SIM_CHECK(status == OK, "%s: %s", err.where, err.text);
     core_free(&w->core);
-    model_free(&w->model);
+    if (w->tape != NULL) {
+        sim_tape_step(w, STEP_REVISION)->model = model;
+    } else {
+        model_free(&w->model);
+    }
     w->core = core;
     w->model = model;
 }
 
 static inline void sim_restart(struct world *w) {
-    struct core *core = sim_restarted(w, sim_one_in(&w->r, 2), w->now_us);
+    bool reduced = sim_one_in(&w->r, 2);
+    struct core *core = sim_restarted(w, reduced, w->now_us);
+    if (w->tape != NULL) {
+        sim_tape_step(w, STEP_RESTART)->reduced = reduced;
+    }
     core_free(&w->core);
     w->core = core;
 }

@@ -1,21 +1,47 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type BacktestReport, backtestOf, bestFirst, dayBars, listed, suggestionOf } from '../src/model/backtest.ts';
+import {
+  type BacktestReport,
+  backtestOf,
+  dayBars,
+  isUnderWay,
+  listed,
+  ranked,
+  suggestionOf,
+} from '../src/model/backtest.ts';
 
 const outcome = (per_day: readonly number[]) => ({
   n: per_day.reduce((a, b) => a + b, 0),
   per_day,
   longest_flood: null,
-  worst_position: null,
+  worst_position: { position: 'main', n: 0, peak: 0 },
+});
+const occurrence = (alarm: string, src: string | null, at: string | null) => ({
+  alarm,
+  src,
+  at,
+  until: null,
+  covered: false,
 });
 const REPORT: BacktestReport = {
+  from: '2026-11-01T00:00:00Z',
+  to: '2026-11-04T00:00:00Z',
+  samples: 1000,
+  alarms_judged: 2,
+  alarms_not_judged: 0,
+  assumptions: [],
   now: outcome([10, 0, 4]),
   then: outcome([2, 1]),
-  added: [{ alarm: 'b', src: '2026-11-02T00:00:00Z', at: '2026-11-02T00:00:00Z' }],
-  removed: [{ alarm: 'a', src: '2026-11-01T00:00:00Z', at: '2026-11-01T00:00:01Z' }],
+  n_added: 1,
+  n_removed: 1,
+  missed: 1,
   changed: 0,
+  latest_s: 0,
+  added: [occurrence('b', null, '2026-11-02T00:00:00Z')],
+  removed: [occurrence('a', '2026-11-01T00:00:00Z', '2026-11-01T00:00:01Z')],
   per_alarm: [],
   truncated: false,
+  suggestion: null,
 };
 
 test('the question is the last 30 days with the one item changed', () => {
@@ -49,21 +75,35 @@ test('what would be new and what would be gone is one list in the order of time'
   );
 });
 
-test('the best suggestion cuts most, misses nothing and is not late', () => {
-  const c = (value: number, then: number, later_s: number, missed = 0) => ({
-    field: 'off_delay_s',
-    value,
-    then,
-    later_s,
+test('the suggested setting stands first, then the present one, then those that miss least and cut most', () => {
+  const row = (off_delay_s: number, n: number, missed = 0, latest_s = 0) => ({
+    on_delay_s: 0,
+    off_delay_s,
+    deadband: 0.1,
+    n,
     missed,
+    latest_s,
   });
-  const best = bestFirst({
-    alarm: 'a',
-    now: 412,
-    candidates: [c(5, 100, 0), c(20, 9, 0), c(60, 2, 0, 3), c(30, 9, 0)],
-  });
+  const rows = [row(0, 412), row(5, 100), row(60, 2, 3), row(20, 9), row(30, 9, 0, 12)];
+  const order = ranked({ alarm: 'a', text: '', best: 3, rows });
   assert.deepEqual(
-    best.map((x) => x.value),
-    [20, 30, 5, 60],
+    order.map((x) => x.off_delay_s),
+    [20, 0, 30, 5, 60],
   );
+  assert.deepEqual(
+    order.map((x) => x.is),
+    ['best', 'present', 'other', 'other', 'other'],
+  );
+  // None was better: the present setting is not suggested to itself.
+  assert.equal(ranked({ alarm: 'a', text: '', best: 0, rows })[0]?.is, 'present');
+});
+
+test('a trial that waits for another one is asked about until it is over', () => {
+  assert.deepEqual((['waiting', 'running', 'done', 'cancelled', 'failed'] as const).map(isUnderWay), [
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });

@@ -449,87 +449,95 @@ export class FakeAlarms {
     };
   }
 
+  /** Figures by name, as the server gives them. */
   kpi(query) {
     const from = Date.parse(query.get('from'));
     const to = Date.parse(query.get('to'));
     const days = (to - from) / 86_400_000;
     const n = Math.round(168 * days);
-    const share = [1, 0.012, 0.061, 0.17, 0.757].map((s) => Math.round(n * s));
-    const held = (now, times, h, longest) => ({ now, n: times, total_s: h * 3600, longest_s: longest * 3600 });
-    const flood = (day, h, minutes, count, peak) => ({
-      from: iso(from + day * 86_400_000 + h * 3_600_000),
-      to: iso(from + day * 86_400_000 + h * 3_600_000 + minutes * 60_000),
-      n: count,
-      peak,
-    });
-    const floods = [flood(0.2, 3, 40, 71, 24), flood(0.5, 5, 20, 32, 17)];
-    return {
-      from: iso(from),
-      to: iso(to),
-      position: query.get('position'),
-      definition: {
-        en: 'RAISE and RERAISE that were shown; no notifications, no history, no tests; by server time.',
-        zh: '统计已显示的发生与再次发生；不含仅通知、历史和测试；按服务器时间。',
-      },
-      definitions: {
-        peak: { en: 'Largest of the 10-min bins from the beginning', zh: '自起点起各 10 分钟时段的最大值' },
-      },
-      n,
-      n_priority: share,
-      configured_priority: [40, 1, 3, 8, 28],
-      mean_10min: n / (days * 144),
-      mean_hour: n / (days * 24),
-      mean_day: n / days,
-      peak: 24,
-      bins: Math.round(days * 144),
-      bins_over: 6,
-      floods,
-      flood_s: 3600,
-      n_top: Math.round(n * 0.31),
-      chattering: 3,
-      fleeting: 1,
-      stale: 2,
-      stale_worst: 6,
-      standing: 7,
-      standing_mean: 8.4,
-      ack_time: [34, 12, 21, 30, 52].map((s) => ({ n: 100, p50_s: s, p95_s: s * 9 })),
-      returned: 900,
-      returned_unacked: 131,
-      acks: 880,
-      stamps: 97,
-      held: {
-        shelved: held(1, 12, 30, 7.5),
-        suppressed: held(2, 44, 61, 12),
-        out_of_service: held(1, 2, 160, 96),
-        disabled: held(0, 0, 0, 0),
-      },
-      reannounced: 14,
-      escalated: 3,
-      priority_raised: 0,
-      came_back: 9,
-      changes_unreasoned: 0,
-      blind_pct: 0.42,
-      rationalised: 37,
-      n_alarms: 40,
+    const figures = [];
+    const say = (name, value, detail = null) =>
+      figures.push({ name, value, detail, definition: `The definition of ${name}, in the server's words.` });
+    const flood = (day, h, minutes, count, peak) => {
+      const start = (from + day * 86_400_000 + h * 3_600_000) * 1000;
+      return { flood: 1, from_us: start, to_us: start + minutes * 60_000_000, n: count, peak };
     };
+    const held = (fact, now, times, h, longest) => {
+      say(fact, now);
+      say(`${fact}_n`, times);
+      say(`${fact}_hours`, h);
+      say(`${fact}_longest_h`, longest);
+    };
+    const floods = [flood(0.2, 3, 40, 71, 24), flood(0.5, 5, 20, 32, 17)];
+    say('n', n);
+    say('bins', Math.round(days * 144));
+    say('mean10', n / (days * 144));
+    say('mean_hour', n / (days * 24));
+    say('mean_day', n / days);
+    say('peak10', 24);
+    say('pct_bins_gt10', 0.14);
+    say('floods', floods.length);
+    say('flood_pct', 0.12);
+    say('flood_alarms', 103);
+    say('top10_pct', 31);
+    say('chattering', 3, ['S1/P_PU1.high', 'S2/PD.low', 'S4/L_T5.low']);
+    say('fleeting', 1, ['S1/P_PU1.high']);
+    say('stale', 2, ['S3/L_T4.low', 'S5/PD.low']);
+    say('stale_worst', 6);
+    say('standing', 7);
+    say('standing_mean', 8.4);
+    say('rtn_unacked_pct', 14.6);
+    say('rubber_stamp_pct', 11);
+    say('reannounced', 14);
+    say('escalated', 3);
+    say('prio_raised', 0);
+    say('came_back', 9);
+    const names = ['', '_critical', '_high', '_medium', '_low'];
+    for (const [i, s] of [34, 12, 21, 30, 52].entries()) {
+      say(`tta_n${names[i]}`, 100);
+      say(`tta_p50${names[i]}`, s);
+      say(`tta_p95${names[i]}`, s * 9);
+    }
+    for (const [i, s] of [1.2, 6.1, 17, 75.7].entries()) say(`prio${names[i + 1]}`, s);
+    for (const [i, s] of [2.5, 7.5, 20, 70].entries()) say(`configured${names[i + 1]}`, s);
+    say('configured', 40);
+    say('rationalised_pct', 92.5);
+    held('shelved', 1, 12, 30, 7.5);
+    held('suppressed', 2, 44, 61, 12);
+    held('oos', 1, 2, 160, 96);
+    held('disabled', 0, 0, 0, 0);
+    say('flood_list', floods.length, floods);
+    const order = { fact: 'oos', name: 'S5/PD.low', now: true, total_us: 576e9, actor: 'engineer', reason: 'order 7' };
+    say('held_list', 1, [order]);
+    const at = (to - 3_600_000) * 1000;
+    const limit = { name: 'S1/P_PU1.high', at_us: at, field: 'limit', before: 60, after: 64, actor: 'engineer' };
+    say('change_list', 1, [{ ...limit, rationalised: false }]);
+    return { from: iso(from), to: iso(to), position: query.get('position'), figures };
   }
 
-  badActors() {
-    const actor = (alarm, n, chatters, psi, fleeting, active) => ({
-      alarm,
-      n,
-      chatters,
-      psi,
-      fleeting,
-      mean_active_s: active,
-      returned: n - 1,
-      returned_unacked: Math.round(n * 0.3),
-      standing: false,
-      stale: false,
+  badActors(query) {
+    const actor = (name, n, chatters, psi, fleeting, active) => ({
+      name,
+      value: n,
+      detail: {
+        n,
+        chatters,
+        psi,
+        fleeting,
+        mean_active_s: active,
+        returned: n - 1,
+        returned_unacked: Math.round(n * 0.3),
+        returned_unacked_pct: 30,
+        standing: false,
+        stale: false,
+      },
+      definition: 'One row for each alarm.',
     });
     return {
-      n: 5040,
-      alarms: [
+      from: query.get('from'),
+      to: query.get('to'),
+      position: query.get('position'),
+      figures: [
         actor('S1/P_PU1.high', 412, 120, 0.081, 40, 14),
         actor('S2/PD.low', 301, 31, 0.044, 12, 48),
         actor('S4/L_T5.low', 144, 0, 0.004, 0, 1220),
@@ -539,10 +547,30 @@ export class FakeAlarms {
     };
   }
 
+  /** What a review would ask about: of every alarm that has no action. */
+  checks(settings) {
+    const findings = settings
+      .filter((s) => s.action === undefined)
+      .map((s) => ({ code: 'no_action', alarm: s.name, other: null, text: 'says nothing of what to do' }));
+    const text = 'too many alarms of one priority';
+    return {
+      at: iso(Date.now()),
+      history: true,
+      findings: [...findings, { code: 'distribution', alarm: null, other: null, text }],
+    };
+  }
+
+  /** The fake keeps no past but the present. */
+  stateAt(query) {
+    const normal = query.get('state') === 'all';
+    const alarms = [...this.all.values()].filter((a) => normal || a.letter !== 'A');
+    return { at: query.get('t'), alarms: alarms.map((a, i) => ({ ...a, seq: i + 1 })), next: null };
+  }
+
   // --- Trials of changes
 
   startTest(body, user) {
-    const id = String(this.tests.size + 1);
+    const id = this.tests.size + 1;
     this.tests.set(id, { id, by: user, body, startedAt: Date.now(), state: 'running' });
     return id;
   }
@@ -550,14 +578,27 @@ export class FakeAlarms {
   /** How long one takes. */
   testMs = 1500;
 
-  test(id) {
+  test(id, whole = false) {
     const test = this.tests.get(id);
     if (test === undefined) return undefined;
     const progress = Math.min(1, (Date.now() - test.startedAt) / this.testMs);
     if (test.state === 'running' && progress === 1) test.state = 'done';
-    const { body, by, state } = test;
-    const report = state === 'done' ? this.reportOf(body) : undefined;
-    return { id, by, state, progress, from: body.from, to: body.to, items: body.items, report };
+    const { body, by, state, startedAt } = test;
+    return {
+      id,
+      state,
+      progress,
+      created: iso(startedAt),
+      finished: state === 'running' ? null : iso(Date.now()),
+      from: body.from,
+      to: body.to,
+      by,
+      items: body.items.length,
+      name: body.items[0]?.name ?? null,
+      suggest: body.suggest ?? null,
+      error: null,
+      ...(whole ? { report: state === 'done' ? this.reportOf(body) : null } : {}),
+    };
   }
 
   cancelTest(id) {
@@ -565,39 +606,73 @@ export class FakeAlarms {
     if (test?.state === 'running') test.state = 'cancelled';
   }
 
-  reportOf({ from, items, suggest }) {
+  reportOf({ from, to, items, suggest }) {
     const start = Date.parse(from);
     const days = Array.from({ length: 30 }, (_, i) => Math.round(12 + 8 * Math.sin(i / 3) + (i === 11 ? 40 : 0)));
     const fewer = days.map((n) => Math.round(n * 0.55));
-    const outcome = (per_day, n) => ({
-      n: per_day.reduce((a, b) => a + b, 0),
-      per_day,
-      longest_flood: { from: iso(start + 11.2 * 86_400_000), to: iso(start + 11.2 * 86_400_000 + n * 60_000), n },
-      worst_position: { position: 'main', n: Math.round(per_day.reduce((a, b) => a + b, 0) * 0.7) },
-    });
+    const outcome = (per_day, n) => {
+      const sum = per_day.reduce((a, b) => a + b, 0);
+      const floodAt = start + 11.2 * 86_400_000;
+      return {
+        n: sum,
+        per_day,
+        longest_flood: { from: iso(floodAt), to: iso(floodAt + n * 60_000), n, peak: 17, position: 'main' },
+        worst_position: { position: 'main', n: Math.round(sum * 0.7), peak: 17 },
+      };
+    };
     const alarm = items[0]?.name ?? suggest;
-    const occurrence = (i) => ({ alarm, src: iso(start + i * 31_000_000), at: iso(start + i * 31_000_000 + 800) });
-    const report = {
+    const occurrence = (i) => {
+      const src = start + i * 31_000_000;
+      return { alarm, src: iso(src), at: iso(src + 800), until: iso(src + 95_000), covered: i % 2 === 0 };
+    };
+    const row = (on_delay_s, off_delay_s, deadband, n, missed, latest_s) => ({
+      on_delay_s,
+      off_delay_s,
+      deadband,
+      n,
+      missed,
+      latest_s,
+    });
+    const removed = [1, 2, 3, 5, 8, 13, 21].map(occurrence);
+    return {
+      from,
+      to,
+      scope: 'touched',
+      tags: 1,
+      samples: 86_400,
+      alarms_judged: 3,
+      alarms_not_judged: 1,
+      truncated: true,
+      assumptions: ['samples of the past count as received at their source time'],
+      compared_until: to,
       now: outcome(days, 40),
       then: outcome(fewer, 20),
-      added: [occurrence(7)],
-      removed: [1, 2, 3, 5, 8, 13, 21].map(occurrence),
+      n_added: 1,
+      n_removed: removed.length,
+      missed: 5,
       changed: 4,
-      per_alarm: [{ alarm, now: 412, then: 190 }],
-      truncated: true,
-    };
-    if (suggest === undefined) return report;
-    const candidate = (field, value, then, later_s, missed = 0) => ({ field, value, then, later_s, missed });
-    report.suggestion = {
-      alarm,
-      now: 412,
-      candidates: [
-        candidate('off_delay_s', 20, 9, 0),
-        candidate('off_delay_s', 5, 160, 0),
-        candidate('on_delay_s', 15, 44, 15, 2),
-        candidate('deadband', 1.5, 61, 0),
+      latest_s: 12,
+      earliest_s: 0,
+      added: [occurrence(7)],
+      removed,
+      per_alarm: [
+        { alarm, now: 412, then: 190, added: 1, removed: 7, missed: 5, changed: 4, latest_s: 12, earliest_s: 0 },
       ],
+      suggestion:
+        suggest === undefined
+          ? null
+          : {
+              alarm,
+              text: 'off-delay 20 s would have cut 412 to 9, latest alarm 0 s later',
+              best: 1,
+              rows: [
+                row(0, 0, 0.5, 412, 0, 0),
+                row(0, 20, 0.5, 9, 0, 0),
+                row(0, 5, 0.5, 160, 0, 0),
+                row(15, 0, 0.5, 44, 2, 15),
+                row(0, 0, 1.5, 61, 0, 0),
+              ],
+            },
     };
-    return report;
   }
 }

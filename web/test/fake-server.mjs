@@ -330,7 +330,7 @@ export class FakeServer {
     if (path === '/alarms/requests') return this.askAll(session, body);
     if (path === '/alarms/silence') {
       this.core.silence(body?.position ?? null);
-      return { json: {} };
+      return { status: 204 };
     }
     if (path === '/alarm' || path === '/alarm/why') return { json: this.oneAlarm(path, url.searchParams.get('name')) };
     if (path === '/backtests' && method === 'POST') {
@@ -338,7 +338,7 @@ export class FakeServer {
         throw new Refusal(403, 'denied', 'an engineer may try a change');
       return { status: 202, json: { id: this.core.startTest(body, session.user) } };
     }
-    if (path === '/backtest') return this.backtest(method, url.searchParams.get('id'));
+    if (path === '/backtest') return this.backtest(method, Number(url.searchParams.get('id')));
     if (path.startsWith('/alarm-settings/'))
       return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
     if (path.startsWith('/tags/')) return this.samples(decodeURIComponent(path.slice(6, -8)), url);
@@ -365,7 +365,11 @@ export class FakeServer {
       case '/alarms/kpi':
         return this.core.kpi(url.searchParams);
       case '/alarms/bad_actors':
-        return this.core.badActors();
+        return this.core.badActors(url.searchParams);
+      case '/alarms/checks':
+        return this.core.checks(this.settings);
+      case '/alarms/state_at':
+        return this.core.stateAt(url.searchParams);
       case '/backtests':
         return { backtests: [...this.core.tests.keys()].reverse().map((id) => this.core.test(id)) };
       case '/revisions':
@@ -467,7 +471,7 @@ export class FakeServer {
       this.core.cancelTest(id);
       return { status: 204 };
     }
-    return { json: this.core.test(id) };
+    return { json: this.core.test(id, true) };
   }
 
   samples(name, url) {

@@ -3,13 +3,15 @@ import test from 'node:test';
 import {
   bodyOf,
   difference,
+  type ExtraField,
   emptyForm,
   faultsByField,
   fieldOf,
   formOf,
+  type SettingForm,
   storedBody,
 } from '../src/model/setting-form.ts';
-import type { AlarmSetting } from '../src/model/types.ts';
+import { ALARM_KINDS, type AlarmKind, type AlarmSetting } from '../src/model/types.ts';
 
 const SETTING: AlarmSetting = {
   name: 'S1/L.high',
@@ -67,6 +69,7 @@ test('what is not a number is sent as it was typed, so that the server can say w
 test('a pointer of the server finds its field', () => {
   assert.equal(fieldOf('/value/limit'), 'limit');
   assert.equal(fieldOf('/value/tag'), 'source');
+  assert.equal(fieldOf('/value/every_s'), 'every_s');
   assert.equal(fieldOf('/value/message/zh'), 'message_zh');
   assert.equal(fieldOf('/value/message'), 'message_en');
   assert.equal(fieldOf('/reason'), 'reason');
@@ -92,4 +95,53 @@ test('the difference of two revisions names what changed, and nothing else', () 
     { field: 'd', before: null, after: '[1]' },
   ]);
   assert.deepEqual(difference(null, { a: 1 }), [{ field: 'a', before: null, after: '1' }]);
+});
+
+test('each kind is made of its own fields, in the form that the server takes', () => {
+  const make = (kind: AlarmKind, extra: Partial<Record<ExtraField, string>>, part: Partial<SettingForm> = {}) => {
+    const empty = emptyForm('S1/L');
+    return bodyOf({ ...empty, ...part, kind, name: 'S1/x', extra: { ...empty.extra, ...extra } });
+  };
+  assert.deepEqual(make('cusum', { target: '27', k: '3', h: '600', every_s: '5' }), {
+    name: 'S1/x',
+    kind: 'cusum',
+    tag: 'S1/L',
+    on_delay_s: 0,
+    off_delay_s: 0,
+    enabled: true,
+    priority: 3,
+    target: 27,
+    k: 3,
+    h: 600,
+    every_s: 5,
+  });
+  const rule = make('expr', { expr: 'L_T1 > 4 m', class: 'process', latch: 'true', cause: 'inflow' });
+  assert.equal('tag' in rule || 'limit' in rule, false);
+  assert.deepEqual(
+    [rule['expr'], rule['class'], rule['latch'], rule['cause']],
+    ['L_T1 > 4 m', 'process', true, 'inflow'],
+  );
+  const disc = make('disc', { command: 'S1/RUN', feedback: 'S1/FLOWS' });
+  assert.deepEqual([disc['command'], disc['feedback'], 'tag' in disc], ['S1/RUN', 'S1/FLOWS', false]);
+  assert.deepEqual(make('state', { states: '1, fault' })['states'], [1, 'fault']);
+  assert.equal(make('runtime', {}, { limit: '500 h' })['limit'], '500 h');
+  assert.equal('deadband' in make('runtime', {}, { limit: '500 h' }), false);
+  const other = make('high', { limit_tag: 'S1/LIM' });
+  assert.deepEqual([other['limit_tag'], 'limit' in other], ['S1/LIM', false]);
+  for (const kind of ALARM_KINDS) assert.equal(make(kind, {})['kind'], kind);
+});
+
+test('an emptied field is taken away, and a text in two languages keeps the other one', () => {
+  const stored = {
+    ...SETTING,
+    class: 'tanks',
+    cause: { en: 'inflow', zh: '进水' },
+    groups: ['a', 'b'],
+  } as AlarmSetting;
+  const form = formOf(stored);
+  assert.equal(form.extra.groups, 'a, b');
+  const changed = bodyOf({ ...form, extra: { ...form.extra, class: '', cause: 'too much inflow' } }, stored);
+  assert.equal('class' in changed, false);
+  assert.deepEqual(changed['cause'], { en: 'too much inflow', zh: '进水' });
+  assert.deepEqual(changed['groups'], ['a', 'b']);
 });

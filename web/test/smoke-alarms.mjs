@@ -310,14 +310,26 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       await page.locator('[data-testid^="suspect-"]').first().waitFor();
       await shot(page, 'history-sequence');
     },
+    async 'the history shows every alarm as it stood at a moment, and goes back to what happened'(page) {
+      await id(page, 'history-moment').fill('2026-11-24 14:05');
+      await id(page, 'history-moment').blur();
+      await page.waitForURL('**moment=2026-**');
+      await page.locator('[data-testid^="past-row-"]').first().waitFor();
+      const few = await page.locator('[data-testid^="past-row-"]').count();
+      await id(page, 'history-all').click();
+      await page.waitForFunction((n) => document.querySelectorAll('[data-testid^="past-row-"]').length > n, few);
+      await shot(page, 'history-past');
+      await id(page, 'history-records').click();
+      await page.locator('[data-testid^="history-row-"]').first().waitFor();
+    },
     async 'the key figures come with their targets and definitions, for the period that was chosen'(page) {
       await id(page, 'tab-kpi').click();
       await id(page, 'kpi-mean_hour').waitFor();
-      assert.equal(await id(page, 'kpi-peak').getAttribute('data-grade'), 'poor');
+      assert.equal(await id(page, 'kpi-peak10').getAttribute('data-grade'), 'poor');
       await id(page, 'kpi-floods').getByText('71 alarms').waitFor();
       await shot(page, 'kpi');
       await id(page, 'kpi-days-7').click();
-      await page.locator('[data-testid="kpi-peak"][data-grade="none"]').waitFor();
+      await page.locator('[data-testid="kpi-peak10"][data-grade="none"]').waitFor();
       await id(page, 'kpi-position').selectOption('main');
       await page.waitForURL('**position=main**');
       await id(page, 'kpi-view-actors').click();
@@ -334,6 +346,19 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       });
       const page = await context.newPage();
       await logIn(page, 'engineer');
+      await page.goto(`${base}/settings`);
+      await id(page, 'settings-checks').click();
+      await id(page, 'finding-no_action-S1/P_PU1.high').waitFor();
+      await shot(page, 'findings');
+      await id(page, 'settings-checks').click();
+      await id(page, 'setting-new').click();
+      await id(page, 'setting-kind').selectOption('cusum');
+      await id(page, 'setting-every_s').waitFor();
+      await id(page, 'setting-kind').selectOption('expr');
+      await id(page, 'setting-expr').waitFor();
+      assert.equal(await id(page, 'setting-source').count(), 0);
+      await shot(page, 'setting-new');
+      await id(page, 'setting-cancel').click();
       await page.goto(`${base}/settings?q=P_PU1.high`);
       await id(page, 'setting-edit-S1/P_PU1.high').click();
       await id(page, 'setting-limit').fill('66');
@@ -351,7 +376,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       await id(page, 'backtest-suggest').click();
       await id(page, 'suggestions').waitFor();
       await shot(page, 'backtest-suggestions');
-      await id(page, 'suggestions').getByRole('button').first().click();
+      await id(page, 'suggestion-best').getByRole('button').click();
       await page.waitForFunction(() => document.querySelector('[data-testid="try-off_delay_s"]')?.value === '20');
       await page.goto(`${base}/alarms?q=P_PU1.high&tab=shelved`);
       await id(page, 'open-S1/P_PU1.high').click();

@@ -510,7 +510,7 @@ static const struct bad bad[] = {
     {"\"kind\":\"expr\",\"expr\":\"L > 1 bar\"" P, "E_UNIT", "expr", "(byte "},
     {"\"kind\":\"expr\",\"expr\":\"avg(L, 8d) > 1\"" P, "E_WINDOW", "expr", "(byte "},
     {"\"kind\":\"expr\",\"expr\":\"avg(avg(L, 1s), 1s) > 1\"" P, "E_NESTED", "expr", "(byte "},
-    {"\"kind\":\"expr\",\"expr\":\"avg(L) > 1\"" P, "E_ARGS", "expr", "(byte "},
+    {"\"kind\":\"expr\",\"expr\":\"avg(L) > 1\"" P, "E_SYNTAX", "expr", "(byte "},
     {"\"kind\":\"change\",\"tag\":\"S1/L\",\"suppress_when\":\"L\"" P, "E_TYPE", "suppress_when", "(byte 1)"},
 };
 

@@ -1,7 +1,8 @@
-/* Covers: set.c, import.c, complete.c, compile.c, checks.c when memory runs out: each scenario is run again
- * and again, and the first, second, third … allocation fails, until none does. What must hold: ERR_NOMEM and
- * nothing else, no crash, and no leak (AddressSanitizer looks). */
+/* Covers: set.c, import.c, complete.c, compile.c, checks.c, two_people.c when memory runs out: each scenario
+ * is run again and again, and the first, second, third … allocation fails, until none does. What must hold:
+ * ERR_NOMEM and nothing else, no crash, and no leak (AddressSanitizer looks). */
 #include "server/config/checks.h"
+#include "server/config/two_people.h"
 #include "tests/lib/unit.h"
 
 #include <errno.h>
@@ -184,6 +185,49 @@ static enum status scenario_complete_compile_and_check(void) {
     return status;
 }
 
+/* A class becomes highly managed: its alarm is touched. */
+static enum status scenario_two_people(void) {
+    static const uint64_t seed[2] = {1, 2};
+    static struct config_fault faults[CONFIG_FAULTS_MAX];
+    struct config_set *set = NULL;
+    struct config_set *copy = NULL;
+    struct model *old = NULL;
+    struct model *now = NULL;
+    struct error err;
+    uint32_t n = 0;
+    enum status status = fill(&set);
+    if (status == OK) {
+        status = config_set_complete(set, NULL, NULL, &err);
+    }
+    if (status == OK) {
+        status = config_set_copy(set, &copy, NULL);
+    }
+    long left = fail_in; /* the field's name is 14 bytes long: see above */
+    fail_in = -1;
+    if (status == OK) {
+        status = put(copy, CONFIG_CLASS, "c", "{\"name\":\"c\",\"highly_managed\":true,\"priority\":3}");
+    }
+    fail_in = left;
+    if (status == OK) {
+        status = config_compile(set, 1, seed, &old, faults, &n, &err);
+    }
+    if (status == OK) {
+        status = config_compile(copy, 2, seed, &now, faults, &n, &err);
+    }
+    if (status == OK) {
+        struct config_touched_names names = {.n = 0};
+        const struct config_side before = {.set = set, .model = old};
+        const struct config_side after = {.set = copy, .model = now};
+        status = config_touched(&before, &after, config_touched_add, &names, &err);
+        status = status == OK && names.n != 1 ? ERR_INTERNAL : status;
+    }
+    model_free(&old);
+    model_free(&now);
+    config_set_free(&copy);
+    config_set_free(&set);
+    return status;
+}
+
 static enum status on_item(void *ctx, enum config_kind kind, struct slice name, struct slice body) {
     (void)kind;
     (void)name;
@@ -216,6 +260,11 @@ static void completing_compiling_and_checking_survive_each_failing_allocation(vo
     exhaust(scenario_complete_compile_and_check);
 }
 
+static void who_must_agree_survives_each_failing_allocation(void **state) {
+    (void)state;
+    exhaust(scenario_two_people);
+}
+
 static void an_import_survives_each_failing_allocation(void **state) {
     (void)state;
     exhaust(scenario_import);
@@ -226,6 +275,7 @@ int main(void) {
         cmocka_unit_test(items_copies_and_marks_survive_each_failing_allocation),
         cmocka_unit_test(many_items_survive_each_failing_allocation),
         cmocka_unit_test(completing_compiling_and_checking_survive_each_failing_allocation),
+        cmocka_unit_test(who_must_agree_survives_each_failing_allocation),
         cmocka_unit_test(an_import_survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,10 @@ static void expect_tag(const struct rig *r, uint32_t tag, double value, uint8_t 
     assert_true(t.value == value);
 }
 
-enum { NO_INPUT = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG };
+enum {
+    NO_INPUT = QUALITY_BAD | QUALITY_NO_VALUE | REASON_CONFIG,
+    LOST = QUALITY_BAD | QUALITY_NO_VALUE | REASON_COMMS
+};
 
 /* --- calculated tags --- */
 
@@ -59,10 +62,10 @@ static void calculated_tags_of_two_levels_carry_values_times_and_quality(void **
     assert_false(rig_view(r, 0).untrusted);
     /* One of two gateways goes: what is made of both is unknown, and comes back with it. */
     rig_link(r, 1, false);
-    expect_tag(r, 0, 120, NO_INPUT);
+    expect_tag(r, 0, 120, LOST);
     rig_at(r, 5);
     rig_link(r, 1, true);
-    expect_tag(r, 0, 120, NO_INPUT);
+    expect_tag(r, 0, 120, LOST);
     rig_send(r, 3, 5);
     expect_tag(r, 0, 110, QUALITY_GOOD);
     /* No glitch: the rule never saw one level without the other. */
@@ -70,6 +73,33 @@ static void calculated_tags_of_two_levels_carry_values_times_and_quality(void **
     rig_at(r, 6);
     rig_send(r, 3, 0);
     rig_expect(r, "rtn HIGH B>D");
+    rig_free(r);
+}
+
+/* Its gateway speaks, and says that it is bad: that is not silence, also when it was never known. */
+static void a_bad_input_counts_as_on_bad_says_and_the_loss_of_its_link_does_not(void **state) {
+    (void)state;
+    const struct spec spec = {
+        .n_gateways = 1,
+        .n_tags = 2,
+        .n_alarms = 2,
+        .gateways = {{.name = "G"}},
+        .tags = {{.name = "A"}, {.name = "TWICE", .expr = "A * 2"}},
+        .alarms = {{.name = "CALC", .tag = 1, .limit = 100, .on_bad = ON_BAD_ALARM},
+                   {.name = "RULE", .kind = ALARM_EXPR, .expr = "TWICE > 100", .on_bad = ON_BAD_ALARM}}};
+    struct rig *r = rig_new(&spec);
+    rig_expect(r, "");
+    rig_send_quality(r, 0, 1, QUALITY_BAD | REASON_SENSOR);
+    rig_expect(r, "raise CALC A>B ring, raise RULE A>B ring");
+    rig_at(r, 1);
+    rig_send(r, 0, 1);
+    rig_expect(r, "rtn CALC B>D, rtn RULE B>D");
+    rig_link(r, 0, false);
+    rig_at(r, 2);
+    rig_link(r, 0, true);
+    rig_expect(r, "");
+    rig_send_quality(r, 0, 1, QUALITY_BAD | REASON_SENSOR);
+    rig_expect(r, "reraise CALC D>B ring, reraise RULE D>B ring");
     rig_free(r);
 }
 
@@ -211,6 +241,7 @@ static void stored_samples_of_one_gateway_judge_no_rule_of_two(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calculated_tags_of_two_levels_carry_values_times_and_quality),
+        cmocka_unit_test(a_bad_input_counts_as_on_bad_says_and_the_loss_of_its_link_does_not),
         cmocka_unit_test(calculated_tags_are_calculated_when_a_configuration_comes),
         cmocka_unit_test(a_steady_rule_costs_no_wake),
         cmocka_unit_test(a_rule_waits_with_its_window_through_a_revision),

@@ -350,6 +350,85 @@ static void a_chain_of_higher_alarms_is_followed_link_by_link(void **state) {
     rig_free(r);
 }
 
+/* --- groups through revisions --- */
+
+static void a_group_that_moves_or_leaves_takes_its_suppression_along(void **state) {
+    (void)state;
+    const struct spec spec = {
+        .n_gateways = 1,
+        .n_tags = 2,
+        .n_alarms = 3,
+        .n_groups = 2,
+        .gateways = {{.name = "G"}},
+        .tags = {{.name = "T"}, {.name = "OFF", .is_bool = true}},
+        .groups = {{.name = "x"}, {.name = "y", .suppress_when = "OFF", .unsuppress_s = 10}},
+        .alarms = {{.name = "A", .limit = 80, .groups = {1}, .n_groups = 1},
+                   {.name = "B", .limit = 80, .groups = {0, 1}, .n_groups = 2},
+                   {.name = "C", .limit = 80, .groups = {0}, .n_groups = 1}}};
+    struct rig *r = rig_new(&spec);
+    rig_send(r, 0, 20);
+    rig_send(r, 1, 1);
+    rig_expect(r, "suppress A A>H, suppress B A>H");
+    rig_at(r, 5);
+    rig_send(r, 1, 0);               /* the start-up time runs */
+    r->spec.groups[0].absent = true; /* the group moves up */
+    rig_at(r, 6);
+    rig_revise(r);
+    rig_expect(r, "");
+    rig_at(r, 14);
+    rig_expect(r, "");
+    rig_at(r, 15);
+    rig_expect(r, "unsuppress A H>A, unsuppress B H>A");
+    rig_send(r, 1, 1);
+    rig_expect(r, "suppress A A>H, suppress B A>H");
+    /* One leaves the group, one comes. */
+    r->spec.alarms[0].n_groups = 0;
+    r->spec.alarms[2].groups[0] = 1;
+    rig_at(r, 16);
+    rig_revise(r);
+    rig_expect(r, "unsuppress A H>A, suppress C A>H");
+    /* Its rule goes: nothing holds the suppression any more. */
+    r->spec.groups[1].suppress_when = NULL;
+    rig_revise(r);
+    rig_expect(r, "unsuppress B H>A, unsuppress C H>A");
+    r->spec.groups[1].suppress_when = "OFF";
+    rig_revise(r);
+    rig_expect(r, "suppress B A>H, suppress C A>H");
+    assert_int_equal(suppress(r, 1, "y"), ALARM_ALREADY);
+    assert_int_equal(suppress(r, 0, "y"), ALARM_OK); /* no member: a person's own words */
+    rig_expect(r, "suppress A A>H");
+    r->spec.groups[1].absent = true;
+    rig_revise(r);
+    rig_expect(r, "unsuppress B H>A, unsuppress C H>A");
+    rig_restart(r, NULL, 0);
+    rig_at(r, 60);
+    rig_expect(r, "");
+    assert_int_equal(rig_letter(r, 0), 'H');
+    rig_free(r);
+}
+
+static void a_rule_that_goes_blind_keeps_its_suppression_through_a_revision_for_thirty_seconds(void **state) {
+    (void)state;
+    const struct spec spec = {.n_gateways = 2,
+                              .n_tags = 2,
+                              .n_alarms = 1,
+                              .gateways = {{.name = "G"}, {.name = "H"}},
+                              .tags = {{.name = "T"}, {.name = "OFF", .gateway = 1, .is_bool = true}},
+                              .alarms = {{.name = "A", .limit = 80, .suppress_when = "OFF"}}};
+    struct rig *r = rig_new(&spec);
+    rig_send(r, 1, 1);
+    rig_send(r, 0, 85);
+    rig_expect(r, "suppress A A>H, raise A H>H");
+    rig_link(r, 1, false);
+    rig_at(r, 20);
+    rig_revise(r);
+    rig_at(r, 29);
+    rig_expect(r, "");
+    rig_at(r, 30);
+    rig_expect(r, "unsuppress A H>B ring");
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(people_cannot_take_the_room_of_rules_and_groups),
@@ -360,6 +439,8 @@ int main(void) {
         cmocka_unit_test(after_five_seconds_the_mark_stays_where_it_is),
         cmocka_unit_test(the_mark_goes_with_the_return_to_normal_and_comes_with_the_next_first),
         cmocka_unit_test(a_chain_of_higher_alarms_is_followed_link_by_link),
+        cmocka_unit_test(a_group_that_moves_or_leaves_takes_its_suppression_along),
+        cmocka_unit_test(a_rule_that_goes_blind_keeps_its_suppression_through_a_revision_for_thirty_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

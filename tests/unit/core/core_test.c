@@ -1,4 +1,4 @@
-/* Covers: core_alarms.c, core_tags.c. The core's rules as stories. */
+/* Covers: core_alarms.c. The core's rules as stories. */
 #include "tests/lib/core_story.h"
 
 #include <stdlib.h>

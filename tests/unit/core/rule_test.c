@@ -169,10 +169,10 @@ static void what_cannot_be_read_is_refused_where_it_is(void **state) {
         {"1 < P < 5", RULE_E_CHAINED, 6, 1},
         {"R == S == N", RULE_E_CHAINED, 7, 2},
         {"1 < P and 2 < Q != R", RULE_E_CHAINED, 16, 2},
-        {"avg(P) > 5", RULE_E_ARGS, 0, 6},
-        {"R and if(R, 1) > 0", RULE_E_ARGS, 6, 8},
-        {"abs() > 0", RULE_E_ARGS, 0, 5},
-        {"abs(P, Q, L, P, Q) > 0", RULE_E_ARGS, 0, 18},
+        {"avg(P) > 5", RULE_E_SYNTAX, 0, 6},
+        {"R and if(R, 1) > 0", RULE_E_SYNTAX, 6, 8},
+        {"abs() > 0", RULE_E_SYNTAX, 0, 5},
+        {"abs(P, Q, L, P, Q) > 0", RULE_E_SYNTAX, 0, 18},
     };
     struct rig r;
     rig_init(&r);
@@ -530,9 +530,9 @@ static void texts_are_valid_whatever_the_source_holds(void **state) {
 
 static void codes_and_types_have_names(void **state) {
     (void)state;
-    static const char *const codes[] = {"OK",      "E_SYNTAX",  "E_CHAINED", "E_ARGS",   "E_TAG",
-                                        "E_TYPE",  "E_UNIT",    "E_WINDOW",  "E_NESTED", "E_TOO_LONG",
-                                        "E_DEPTH", "E_TOO_BIG", "E_CYCLE",   "E_MEMORY"};
+    static const char *const codes[] = {"OK",        "E_SYNTAX", "E_CHAINED", "E_TAG",      "E_TYPE",
+                                        "E_UNIT",    "E_WINDOW", "E_NESTED",  "E_TOO_LONG", "E_DEPTH",
+                                        "E_TOO_BIG", "E_CYCLE",  "E_MEMORY"};
     static const char *const types[] = {"number", "bool", "duration", "clock", "state"};
     for (int i = 0; i < (int)COUNT(codes); i++) {
         assert_string_equal(rule_code_name((enum rule_code)i), codes[i]);

@@ -180,8 +180,9 @@ static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *r
         rig_copy_figures(copy, reply);
     } else if (reply->kind == REQ_CONFIG_HISTORY && reply->revisions.n > 0) {
         const struct revision_row *row = &reply->revisions.v[0];
-        (void)snprintf(copy->text, sizeof copy->text, "%.*s|%.*s|%.*s", SLICE_ARG(row->actor),
-                       SLICE_ARG(row->reason), SLICE_ARG(row->items));
+        (void)snprintf(copy->text, sizeof copy->text, "%.*s%s%.*s|%.*s|%.*s", SLICE_ARG(row->actor),
+                       row->second.n > 0 ? "+" : "", SLICE_ARG(row->second), SLICE_ARG(row->reason),
+                       SLICE_ARG(row->items));
     } else if (reply->kind == REQ_AUDIT_LIST && reply->audit.n > 0) {
         const struct audit_row *row = &reply->audit.v[0];
         (void)snprintf(copy->text, sizeof copy->text, "%.*s|%.*s|%.*s|%.*s|%.*s", SLICE_ARG(row->actor),

@@ -583,6 +583,8 @@ export const en = {
   'record.hist_rtn': 'returned (stored data)',
   'record.hist_skipped': 'stored data not judged',
   'record.quality': 'inputs known or unknown',
+  'record.untrusted': 'input not known',
+  'record.trusted': 'input known again',
   'record.comment': 'comment',
   'record.zero': 'set to zero',
   'record.auto': 'by the system',

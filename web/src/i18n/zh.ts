@@ -583,6 +583,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'record.hist_rtn': '恢复（补传数据）',
   'record.hist_skipped': '补传数据未判断',
   'record.quality': '输入质量变化',
+  'record.untrusted': '输入未知',
+  'record.trusted': '输入恢复',
   'record.comment': '备注',
   'record.zero': '清零',
   'record.auto': '系统自动',

@@ -102,9 +102,9 @@ export const lengthS = (r: { readonly from: string; readonly to: string }): numb
 
 const RULES: Readonly<Record<FigureId, Rule>> = {
   n: {},
-  mean10: { decimals: 2, good: 1, fair: 2 },
-  mean_hour: { decimals: 1, good: 6, fair: 12 },
-  mean_day: { decimals: 0, good: 150, fair: 300 },
+  mean10: { decimals: 3, good: 1, fair: 2 },
+  mean_hour: { decimals: 2, good: 6, fair: 12 },
+  mean_day: { decimals: 1, good: 150, fair: 300 },
   peak10: { good: 10 },
   pct_bins_gt10: { unit: '%', decimals: 2, good: 1 },
   floods: {},

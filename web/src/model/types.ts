@@ -94,6 +94,19 @@ export type AlarmKind = (typeof ALARM_KINDS)[number];
 /** The alarm is on while the value is below its limit. */
 export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
 
+const DERIVED: ReadonlySet<AlarmKind> = new Set([
+  'dev',
+  'roc',
+  'disc',
+  'expr',
+  'runtime',
+  'total',
+  'cusum',
+  'cusum_low',
+]);
+/** What it judges is the tag's value itself, and not something that is made of it: both may stand beside each other. */
+export const isOfValue = (kind: AlarmKind): boolean => !DERIVED.has(kind);
+
 /**
  * The standard's states: A normal, B unacknowledged, C acknowledged, D returned unacknowledged, E and F latched (unacknowledged,
  * acknowledged), G shelved, H suppressed by design, I out of service; Z disabled.
@@ -217,6 +230,8 @@ export interface AlarmRecord {
   readonly auto?: boolean;
   readonly suspect?: boolean;
   readonly hidden?: boolean;
+  /** An input was not known then. */
+  readonly untrusted?: boolean;
   readonly cause?: string;
   readonly reason?: string;
   readonly src: string | null;

@@ -2,7 +2,7 @@ import { isUnacked, type Row } from '../../model/alarm-list.ts';
 import { whyNot } from '../../model/alarm-may.ts';
 import { formatAge, formatNumber, formatShort, NONE, parseTime } from '../../model/format.ts';
 import { trendAround, trendOf } from '../../model/route.ts';
-import { type Alarm, isBelow } from '../../model/types.ts';
+import { type Alarm, isBelow, isOfValue } from '../../model/types.ts';
 import { noteOf, pending } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
 import { tags } from '../../state/plant.ts';
@@ -143,7 +143,7 @@ export function AlarmRow({ row, index, current, selected, onPoint, onSelect, onA
         {numbers.at}
       </span>
       <span role="gridcell" class="cell-number">
-        {tag === undefined ? null : <TagValue tag={tag} unit={false} />}
+        {tag === undefined || !isOfValue(alarm.kind) ? null : <TagValue tag={tag} unit={false} />}
       </span>
       <span role="gridcell" class="cell-number num">
         {numbers.limit}

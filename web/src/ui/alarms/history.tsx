@@ -42,7 +42,8 @@ const isLetter = (text: string): text is AlarmLetter => text.length === 1 && LET
 function RecordRow({ record }: { readonly record: AlarmRecord }) {
   const setting = settings.value.find((s) => s.name === record.alarm);
   const tag = setting?.tag === undefined ? undefined : tags.value.get(setting.tag);
-  const number = (n: number | null) => (n === null ? '' : formatNumber(n, tag?.decimals ?? 2));
+  const unit = record.unit === undefined || record.unit === '' ? (tag?.unit ?? '') : record.unit;
+  const number = (n: number | null) => (n === null ? '' : `${formatNumber(n, tag?.decimals ?? 2)} ${unit}`);
   const known = parseTime(record.at);
   const letter = isLetter(record.to) ? record.to : 'A';
   const { alarm } = record;

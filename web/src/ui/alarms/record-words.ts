@@ -6,7 +6,8 @@ const isKey = (text: string): text is Key => Object.hasOwn(en, text);
 
 /** What happened, with what makes this one different: why a shelf ended, that nobody acknowledged it. */
 export function eventWords(r: AlarmRecord): string {
-  const parts = [t(`record.${r.kind}`)];
+  const quality = r.untrusted === true ? 'record.untrusted' : 'record.trusted';
+  const parts = [t(r.kind === 'quality' && r.untrusted !== undefined ? quality : `record.${r.kind}`)];
   const ended = `unshelved.${r.reason ?? ''}`;
   if (r.kind === 'unshelve' && isKey(ended)) parts.push(t(ended));
   if (r.auto === true) parts.push(t('record.auto'));

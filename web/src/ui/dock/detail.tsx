@@ -11,6 +11,7 @@ import {
   type AlarmRecord,
   type Text,
   type Why,
+  type WhyPart,
 } from '../../model/types.ts';
 import { whyLine } from '../../model/why.ts';
 import { wordsOf } from '../../state/action.ts';
@@ -81,6 +82,9 @@ function useWhy(name: string) {
   return { why, failed };
 }
 
+/** The whole stands above the table already. */
+const partsOf = (why: Why): readonly WhyPart[] => (why.parts[0]?.text === why.source ? why.parts.slice(1) : why.parts);
+
 function WhySection({ name }: { readonly name: string }) {
   const { why, failed } = useWhy(name);
   const words = { yes: t('whyOn.true'), no: t('whyOn.false'), unknown: t('whyOn.unknown') };
@@ -100,7 +104,7 @@ function WhySection({ name }: { readonly name: string }) {
           <table class="why">
             <caption class="hidden">{t('whyOn.title')}</caption>
             <tbody>
-              {why.parts.map((part) => {
+              {partsOf(why).map((part) => {
                 const line = whyLine(part, words);
                 return (
                   <tr key={`${part.pos} ${part.len} ${part.depth}`} class={`why-${line.state}`}>

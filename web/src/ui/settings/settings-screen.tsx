@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { formatNumber } from '../../model/format.ts';
 import { trendOf } from '../../model/route.ts';
+import { hasDeadband } from '../../model/setting-form.ts';
 import type { AlarmSetting } from '../../model/types.ts';
 import { plantLoaded, settings, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
@@ -27,6 +28,12 @@ function shown(value: number | string | undefined, decimals: number): string {
   return typeof value === 'number' ? formatNumber(value, decimals) : (value ?? '');
 }
 
+/** Of a limit that is a plain number. */
+function unitOf(s: AlarmSetting, unit: string): string {
+  if (s.kind === 'runtime') return 's';
+  return s.kind === 'roc' ? `${unit}/s` : unit;
+}
+
 interface RowProps {
   readonly setting: AlarmSetting;
   readonly editing: boolean;
@@ -45,10 +52,10 @@ function SettingRow({ setting: s, editing, onEdit }: RowProps) {
       <td class="cell-number num" data-testid={`setting-limit-${s.name}`}>
         {shown(s.limit, decimals)}
       </td>
-      <td class="unit">{s.limit === undefined ? '' : tag?.unit}</td>
-      <td class="cell-number num">{s.limit === undefined ? '' : shown(s.deadband ?? 0, decimals)}</td>
-      <td class="cell-number num">{s.on_delay_s ?? 0}</td>
-      <td class="cell-number num">{s.off_delay_s ?? 0}</td>
+      <td class="unit">{typeof s.limit === 'number' ? unitOf(s, tag?.unit ?? '') : ''}</td>
+      <td class="cell-number num">{hasDeadband(s.kind) ? shown(s.deadband ?? 0, decimals) : ''}</td>
+      <td class="cell-number num">{s.on_delay_s ?? ''}</td>
+      <td class="cell-number num">{s.off_delay_s ?? ''}</td>
       <td>{t(s.enabled === false ? 'settings.no' : 'settings.yes')}</td>
       <td class="cell-text">{messageOf(s)}</td>
       <td class="cell-number num">{s.revision}</td>
