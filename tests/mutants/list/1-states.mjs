@@ -115,10 +115,16 @@ const letters = [
   { id: 'suppressed-behind-shelved', file: 'alarm.c', old: c`    if ((facts & FACT_SUPPRESSED) != 0) {
         return ALARM_SUPPRESSED;
     }
-    return (facts & FACT_SHELVED) != 0 ? ALARM_SHELVED : alarm_base_letter(facts);`, now: c`    if ((facts & FACT_SHELVED) != 0) {
+    if ((facts & FACT_SHELVED) != 0) {
         return ALARM_SHELVED;
     }
-    return (facts & FACT_SUPPRESSED) != 0 ? ALARM_SUPPRESSED : alarm_base_letter(facts);`, hurts: 'the list says shelved where the plant hides it' },
+    return alarm_base_letter`, now: c`    if ((facts & FACT_SHELVED) != 0) {
+        return ALARM_SHELVED;
+    }
+    if ((facts & FACT_SUPPRESSED) != 0) {
+        return ALARM_SUPPRESSED;
+    }
+    return alarm_base_letter`, hurts: 'the list says shelved where the plant hides it' },
   { id: 'latched-unacked-is-not-unacked', file: 'alarm.c', old: c`letter == ALARM_RETURNED_UNACKED || letter == ALARM_LATCHED_UNACKED;`, now: c`letter == ALARM_RETURNED_UNACKED;`, hurts: 'the counter of unacknowledged alarms is too low' },
 ];
 

@@ -25,15 +25,13 @@ void core_tag_changed`, hurts: 'people see since when a value is unknown that is
         timer_disarm`, now: c`t->flags = (uint8_t)(t->flags & ~TAG_STALE);
         timer_disarm`, hurts: 'delays run on while nothing is known' },
   { id: 'link-loss-keeps-stale-timer', old: c`        timer_disarm(&core->timers, core_timer_of_tag(core, tag));
-        if (up) {`, now: c`        if (up) {`, hurts: 'the server dies when a tag of a lost gateway turns stale' },
+        note_known`, now: c`        note_known`, hurts: 'the server dies when a tag of a lost gateway turns stale' },
   { id: 'delays-not-completed-at-loss', old: c`        complete_alarms(core, tag, core->now_us - 1, sink);`, now: c``, hurts: 'a delay that was over when the line broke waits for the line' },
   { id: 'delays-completed-too-far-at-loss', old: c`        complete_alarms(core, tag, core->now_us - 1, sink);`, now: c`        complete_alarms(core, tag, core->now_us, sink);`, hurts: 'a delay that ends with the line is told, though nobody knew at its end' },
   { id: 'link-up-is-evidence', old: c`        if (up) {
-            core_tag_watch(core, tag);
-        }`, now: c`        if (up) {
+            core_tag_watch(core, tag);`, now: c`        if (up) {
             t->flags = (uint8_t)(t->flags & ~TAG_LOST);
-            core_tag_watch(core, tag);
-        }`, hurts: 'the old value counts as known before the gateway has said anything' },
+            core_tag_watch(core, tag);`, hurts: 'the old value counts as known before the gateway has said anything' },
   { id: 'calculated-always-news', old: c`    if ((t->flags & TAG_SEEN) != 0 && t->quality == quality && same_value) {
         return false; /* it holds: nothing is news */
     }`, now: c``, hurts: 'a window over a calculated tag costs an evaluation for nothing, and its age is wrong' },

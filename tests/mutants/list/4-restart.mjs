@@ -3,7 +3,7 @@ const c = String.raw;
 
 export default [
   { id: 'unsuppress-not-folded', sample: true, old: c`        (void)core_suppressors_drop(core, alarm, r->source);`, now: c``, hurts: 'a plan that ended hides its alarm after a restart' },
-  { id: 'suppress-not-folded', old: c`        (void)core_suppressors_put(core, alarm, r->source);
+  { id: 'suppress-not-folded', old: c`        (void)core_suppressors_put(core, alarm, r->source, r->actor_key == 0);
     } else if`, now: c`    } else if`, hurts: 'nobody can say what hides an alarm after a restart' },
   { id: 'disable-keeps-folded-suppressors', old: c`    if (r->kind == RECORD_DISABLE || r->kind == RECORD_ENABLE || r->kind == RECORD_REMOVE) {
         core_suppressors_clear(core, alarm);`, now: c`    if (r->kind == RECORD_DISABLE || r->kind == RECORD_ENABLE || r->kind == RECORD_REMOVE) {`, hurts: 'an old plan hides an alarm after a restart' },
@@ -55,13 +55,15 @@ export default [
   { id: 'revision-forgets-delay-timer', old: c`    if (delay_is_running(&a->delay)) {
         timer_arm(&core->timers, core_timer(core, TIMER_DELAY, alarm), a->delay.mark_us);
     }`, now: c``, hurts: 'a running delay never ends after a revision' },
-  { id: 'revision-forgets-start-up', old: c`        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm));`, now: c``, hurts: 'a start-up time never ends after a revision' },
-  { id: 'revision-forgets-group-start-up', old: c`                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i));`, now: c``, hurts: 'a group\'s start-up time never ends after a revision' },
+  { id: 'revision-forgets-start-up', old: c`        arm_as_before(p, core_timer(p->old, TIMER_SUPPRESS, from), core_timer(core, TIMER_SUPPRESS, alarm),
+                      a->suppress == SUPPRESS_ENDING ? later_us : 0);`, now: c``, hurts: 'a start-up time never ends after a revision' },
+  { id: 'revision-forgets-group-start-up', old: c`                arm_as_before(p, core_timer_of_group(p->old, j), core_timer_of_group(p->core, i),
+                              p->core->groups[i].suppress == SUPPRESS_ENDING ? later_us : 0);`, now: c``, hurts: 'a group\'s start-up time never ends after a revision' },
   { id: 'revision-forgets-group-state', old: c`            if (m->groups[i].key == p->old->model->groups[j].key && m->groups[i].key != 0) {
                 p->core->groups[i].suppress = p->old->groups[j].suppress;`, now: c`            if (m->groups[i].key == p->old->model->groups[j].key && m->groups[i].key != 0) {`, hurts: 'a revision in a group\'s start-up time shows what it hides, or hides it for ever' },
   { id: 'revision-forgets-silence', old: c`                p->core->silenced[i] = p->old->silenced[j];`, now: c``, hurts: 'each revision rings what was silenced' },
   { id: 'revision-forgets-windows', old: c`        (void)rule_machine_adopt(core->rules, p->old->rules, p->new_tag);`, now: c``, hurts: 'each revision makes rules with windows blind' },
-  { id: 'revision-forgets-suppressors', old: c`        (void)core_suppressors_put(core, alarm, old->names[old->suppressors[at].name]);`, now: c``, hurts: 'an alarm stays hidden and nobody can end it' },
+  { id: 'revision-forgets-suppressors', old: c`        (void)core_suppressors_put(core, alarm, old->names[s->name], s->by_system);`, now: c``, hurts: 'an alarm stays hidden and nobody can end it' },
   { id: 'revision-forgets-shelf-note', old: c`        d->shelf_note = core_note_new(core, n->since_us, n->by, n->reason);`, now: c``, hurts: 'who shelved it, and why, is lost with a revision' },
   { id: 'revision-forgets-the-past', old: c`            core->past[core->n_past++] = old->past[i];`, now: c``, hurts: 'an alarm that comes back begins to count at one' },
   { id: 'revision-forgets-flood', old: c`    core->flood = old->flood;`, now: c``, hurts: 'each revision ends a flood' },

@@ -10,7 +10,7 @@ const propagation = [
     }`, equivalent: 'an evaluation too many finds the same answer' },
   { id: 'tick-not-armed', sample: true, old: c`        timer_arm(&core->ticks, program, next_us);
     }`, now: c`    }`, hurts: 'rules with time functions stand still without samples' },
-  { id: 'evaluated-at-an-older-time', old: c`*newest = ts_us > *newest ? ts_us : *newest;`, now: c`*newest = ts_us;`, hurts: 'a rule over two gateways is older than its newest input' },
+  { id: 'evaluated-at-an-older-time', old: c`    *newest = asked_at(core, program, lens, ts_us);`, now: c`    *newest = ts_us;`, hurts: 'a rule over two gateways is older than its newest input' },
   { id: 'calculated-in-any-order', old: c`    while (at > 0 && heap->v[(at - 1) / 2] > rank) {`, now: c`    while (false) {`, equivalent: 'it is calculated again in the same instant, which takes the place of the first time; only that costs more' },
   { id: 'calculated-not-spread', old: c`            spread(core, tag);
         }`, now: c`        }`, hurts: 'alarms of calculated tags never come' },
