@@ -154,8 +154,304 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await engineer.context().close();
   });
 
+  // --- A bench: a site of its own whose alarms are on and off as the configuration says, at a position of its own.
+
+  let engineer;
+  let atDesk;
+
+  async function engineerPage() {
+    if (atDesk === undefined) {
+      atDesk = await open();
+      await logIn(atDesk, 'engineer');
+    }
+    return atDesk;
+  }
+
+  /** Makes or changes one item, as an engineer does. */
+  async function put(path, value) {
+    const old = await engineer.get(`/api/${path}`);
+    const headers = old.status === 200 ? { 'If-Match': `"${old.json.revision}"` } : { 'If-None-Match': '*' };
+    const answer = await engineer.put(`/api/${path}`, { headers, body: { reason: 'a test', value } });
+    assert.ok(answer.status === 200 || answer.status === 201, answer.text);
+  }
+
+  /** An alarm of the bench; on: whether its condition holds. */
+  const bench = (name, on, fields = {}) =>
+    put(`alarm-settings/T/${name}`, { name: `T/${name}`, kind: 'expr', expr: on ? 'true' : 'false', priority: 3, ...fields });
+  const benchAlarm = async (name) =>
+    (await engineer.get('/api/alarms?site=T&state=all')).json.alarms.find((a) => a.name === `T/${name}`);
+  const letterOf = (name, letter) => until(`T/${name} is ${letter}`, async () => (await benchAlarm(name))?.letter === letter);
+
+  /** Counts the presses of the mouse from now on. */
+  async function countClicks(page) {
+    await page.evaluate(() => {
+      window.pressed = 0;
+      document.addEventListener('pointerdown', () => (window.pressed += 1), true);
+    });
+    return () => page.evaluate(() => window.pressed);
+  }
+
+  const row = (page, name) => page.getByTestId(`alarm-row-T/${name}`);
+  const status = (page, text) => page.getByTestId('status-line').getByText(text).waitFor();
+  const number = async (page, counter) => Number(/\d+/.exec(await page.getByTestId(`counter-${counter}`).innerText())[0]);
+
+  /** Opens an alarm from the list that it is in, and asks something of it. */
+  async function askFor(page, tab, name, what, text) {
+    await page.goto(url(`/alarms?site=T${tab === '' ? '' : `&tab=${tab}`}`));
+    if (tab === '') await row(page, name).click({ position: { x: 300, y: 10 } });
+    else await page.getByTestId(`open-T/${name}`).click();
+    await page.getByTestId('detail').getByTestId(`do-${what}-T/${name}`).click();
+    if (text === undefined) return;
+    await page.getByTestId('request-text').fill(text);
+    await page.getByTestId('request-send').click();
+  }
+
+  test('an alarm of the banner is acknowledged with one press of the mouse, on any page', async () => {
+    engineer = await p.login('engineer');
+    await put('sites/T', { name: 'T', title: { en: 'Bench', zh: '试验台' }, position: 'bench' });
+    const guidance = { cause: 'Somebody tests', consequence: 'Nothing', action: { en: 'Read on', zh: '继续' }, severity: 'severe', time_to_act_s: 60 };
+    await bench('first', true, { priority: 1, message: { en: 'The bench is on', zh: '试验台启动' }, ...guidance });
+    await operator.goto(url('/trend?tags=S1/L_T1'));
+    await operator.getByTestId('banner-row-T/first').waitFor();
+    const clicks = await countClicks(operator);
+    await operator.getByTestId('banner-ack-T/first').click();
+    await operator.getByTestId('banner-row-T/first').waitFor({ state: 'detached' });
+    assert.equal(await clicks(), 1);
+    assert.equal((await benchAlarm('first')).acked_by, 'operator');
+  });
+
+  test('what to do about an alarm is two presses away, with what it means and how long there is', async () => {
+    await operator.goto(url('/'));
+    await operator.getByTestId('site-tile-S1').waitFor();
+    const clicks = await countClicks(operator);
+    await operator.getByTestId('nav-alarms').click();
+    await row(operator, 'first').click({ position: { x: 300, y: 10 } });
+    const guidance = operator.getByTestId('guidance');
+    await guidance.getByText('Read on').waitFor();
+    for (const text of ['Somebody tests', 'Nothing', '1 min']) await guidance.getByText(text, { exact: true }).waitFor();
+    assert.ok((await clicks()) <= 2);
+    await shot(operator, 'alarm-detail');
+  });
+
+  test('"why is it on?" shows the rule with its values, and follows them', async () => {
+    await put('alarm-settings/S1/bench', { name: 'S1/bench', kind: 'expr', expr: 'L_T1 > 0 m and L_T1 < 100 m', priority: 4 });
+    await operator.goto(url('/alarms?q=S1/bench'));
+    await operator.getByTestId('alarm-row-S1/bench').click({ position: { x: 300, y: 10 } });
+    const why = operator.getByTestId('why');
+    await why.getByTestId('why-condition').getByText('true').waitFor();
+    await why.getByText('L_T1 < 100 m', { exact: true }).waitFor();
+    const first = await why.innerText();
+    assert.match(first, /\d m\b/, 'a value has its unit');
+    await until('another level', async () => (await why.innerText()) !== first);
+  });
+
+  test('an alarm is shelved with a reason in four presses at most, is listed with what is left, and comes back', async () => {
+    await bench('second', true, { priority: 2 });
+    await operator.goto(url('/alarms?site=T'));
+    await row(operator, 'second').waitFor();
+    const shelved = await number(operator, 'shelved');
+    const clicks = await countClicks(operator);
+    await row(operator, 'second').click({ position: { x: 300, y: 10 } });
+    await operator.getByTestId('detail').getByTestId('do-shelve-T/second').click();
+    await operator.getByTestId('shelve-15min').click();
+    await operator.getByTestId('request-text').fill('the sensor is cleaned');
+    await operator.getByTestId('request-send').click();
+    await status(operator, 'T/second: shelved');
+    assert.ok((await clicks()) <= 4);
+    await row(operator, 'second').waitFor({ state: 'detached' });
+    assert.equal((await benchAlarm('second')).shelved.reason, 'the sensor is cleaned');
+    await until('one more is counted', async () => (await number(operator, 'shelved')) === shelved + 1);
+    await operator.getByTestId('tab-shelved').click();
+    await row(operator, 'second').getByText('the sensor is cleaned').waitFor();
+    await row(operator, 'second').getByText(/^1[45] min/).waitFor();
+    await shot(operator, 'alarms-shelved');
+    await row(operator, 'second').getByTestId('do-unshelve-T/second').click();
+    await status(operator, 'T/second: no longer shelved');
+    await letterOf('second', 'B');
+  });
+
+  test('an engineer suppresses, takes out of service and disables; each is listed with who and why, counted, and ended', async () => {
+    const page = await engineerPage();
+    const names = { suppressed: 'suppress', oos: 'oos', disabled: 'disable' };
+    const T0=Date.now(); const lap=(x)=>console.error('LAP',x,Date.now()-T0);
+    for (const [state, what] of Object.entries(names)) {
+      await bench(state, true);
+      await letterOf(state, 'B');
+      await askFor(page, '', state, what, `because of ${what}`);
+      await page.goto(url(`/alarms?site=T&tab=${state}`));
+      await row(page, state).getByText(state === 'suppressed' ? 'manual' : `because of ${what}`).waitFor();
+      assert.ok((await number(page, state)) >= 1);
+      await page.getByTestId(`tab-${state}`).waitFor();
+      await shot(page, `alarms-${state}`); lap(state);
+    }
+    for (const [state, what, text] of [['suppressed', 'unsuppress'], ['oos', 'in_service'], ['disabled', 'enable', 'it is needed']]) {
+      await askFor(page, state, state, what, text);
+      await letterOf(state, 'B'); lap('end '+state);
+    }
+    await operator.goto(url('/alarms?site=T'));
+    await row(operator, 'oos').click({ position: { x: 300, y: 10 } });
+    await operator.getByTestId('detail').waitFor();
+    assert.equal(await operator.getByTestId('do-oos-T/oos').count(), 0, 'an operator has no button for it');
+  });
+
+  test('a latched alarm returns, and is acknowledged, confirmed and reset, each when it is its turn', async () => {
+    const latch = { latch: true, confirm: true };
+    await bench('latch', true, latch);
+    await letterOf('latch', 'B');
+    await bench('latch', false, latch);
+    await letterOf('latch', 'E');
+    await operator.goto(url('/alarms?site=T'));
+    await operator.getByTestId('alarm-ack-T/latch').click();
+    await status(operator, 'T/latch: acknowledged');
+    await operator.getByTestId('tab-confirm').waitFor();
+    await row(operator, 'latch').getByTestId('do-confirm-T/latch').click();
+    await status(operator, 'T/latch: confirmed');
+    await row(operator, 'latch').getByTestId('do-reset-T/latch').click();
+    await status(operator, 'T/latch: reset');
+    await letterOf('latch', 'A');
+  });
+
+  test('the list goes by the keys: move, acknowledge, open, close, help', async () => {
+    for (const name of ['key-1', 'key-2', 'key-3']) await bench(name, true, { priority: 2 });
+    await operator.goto(url('/alarms?q=T/key'));
+    for (const name of ['key-1', 'key-2', 'key-3']) await row(operator, name).waitFor();
+    const rows = await operator.getByTestId(/^alarm-row-T\/key/).evaluateAll((all) => all.map((r) => r.dataset.testid.slice(12)));
+    await row(operator, rows[0]).click({ position: { x: 300, y: 10 } });
+    await operator.getByTestId('detail').waitFor();
+    const detail = (name) => operator.locator(`[data-testid="detail"][aria-label="T/${name}"]`).waitFor();
+    await detail(rows[0]);
+    await operator.keyboard.press('ArrowDown');
+    await detail(rows[1]);
+    await operator.keyboard.press('Space');
+    await status(operator, `T/${rows[1]}: acknowledged`);
+    await operator.keyboard.press('ArrowUp');
+    await operator.keyboard.press('a');
+    await status(operator, `T/${rows[0]}: acknowledged`);
+    await operator.keyboard.press('Escape');
+    await operator.getByTestId('detail').waitFor({ state: 'detached' });
+    await operator.keyboard.press('Enter');
+    await detail(rows[0]);
+    await operator.keyboard.press('Escape');
+    await operator.keyboard.press('Shift+A');
+    await letterOf(rows[2], 'C');
+    await operator.keyboard.press('?');
+    await operator.getByTestId('help').waitFor();
+    await operator.keyboard.press('Escape');
+    await operator.getByTestId('help').waitFor({ state: 'detached' });
+  });
+
+  test('sound: off is said, silence stops it and acknowledges nothing, the next alarm sounds again', async () => {
+    await operator.goto(url('/alarms?site=T'));
+    await operator.getByTestId('sound-off').waitFor();
+    await operator.keyboard.press('Shift');
+    await operator.getByTestId('sound-off').waitFor({ state: 'detached' });
+    const sounding = (priority) => operator.locator(`[data-testid="silence"][data-sounding="${priority}"]`).waitFor();
+    await operator.getByTestId('sound-state').click();
+    await operator.getByTestId('sound-position').selectOption('bench');
+    await operator.keyboard.press('Escape');
+    await sounding(2);
+    await operator.keyboard.press('s');
+    await sounding('');
+    assert.equal((await benchAlarm('second')).letter, 'B');
+    await until('the server has heard it', async () => !(await benchAlarm('second')).ring);
+    await bench('ringing', true, { priority: 4 });
+    await sounding(4);
+    await operator.getByTestId('silence').click();
+    await sounding('');
+    await operator.getByTestId('sound-state').click();
+    await operator.getByTestId('sound-position').selectOption({ index: 0 });
+    await operator.keyboard.press('Escape');
+  });
+
+  test('the history goes back in both orders, and shows how everything stood at a moment', async () => {
+    await operator.goto(url('/alarms?tab=history'));
+    const records = operator.getByTestId(/^history-row-/);
+    for (const order of ['at', 'src']) {
+      await operator.getByTestId('history-order').selectOption(order);
+      await records.first().waitFor();
+      if ((await operator.getByTestId('history-older').count()) === 0) continue;
+      const shown = await records.count();
+      await operator.getByTestId('history-older').click();
+      await until(`older ones in the order ${order}`, async () => (await records.count()) > shown);
+    }
+    const [{ at_us: at }] = await p.sql(`select max(at_us) as at_us from alarm_journal j join config_key k on k.key = j.alarm_key
+                                          where k.name = 'T/second' and j.kind = 'shelve'`);
+    await operator.goto(url(`/alarms?tab=history&site=T&moment=${new Date(Number(at / 1000n) + 1).toISOString()}`));
+    const then = operator.getByTestId('past-row-T/second');
+    await then.getByText('the sensor is cleaned').waitFor();
+    assert.equal(await then.getAttribute('data-letter'), 'G');
+    await shot(operator, 'history-past');
+    await operator.getByTestId('history-records').click();
+    await records.first().waitFor();
+  });
+
+  test('the key figures are the server\'s, each with how it is counted; bad actors have their shares', async () => {
+    const to = new Date(Math.floor(Date.now() / 60000) * 60000 + 60000);
+    const period = `from=${new Date(to - 86400000).toISOString()}&to=${to.toISOString()}`;
+    await operator.goto(url(`/kpi?position=bench&${period}`));
+    await operator.getByTestId('kpi-report').waitFor();
+    const { figures } = (await engineer.get(`/api/alarms/kpi?position=bench&${period}`)).json;
+    const n = figures.find((f) => f.name === 'n');
+    const shown = operator.getByTestId('kpi-n');
+    assert.equal(await shown.locator('b').innerText(), String(n.value));
+    assert.ok(n.value >= 9);
+    await shown.getByText(n.definition).waitFor();
+    for (const id of ['mean10', 'peak10', 'floods', 'flood_pct', 'top10_pct', 'standing', 'tta_p50', 'rationalised_pct']) {
+      await operator.getByTestId(`kpi-${id}`).waitFor();
+    }
+    await operator.getByTestId('kpi-priorities').getByText('critical').waitFor();
+    await operator.getByTestId('kpi-held').getByText('the sensor is cleaned').waitFor();
+    await shot(operator, 'kpi');
+    await operator.getByTestId('kpi-view-actors').click();
+    await operator.getByTestId('actor-T/first').waitFor();
+    await shot(operator, 'kpi-actors');
+  });
+
+  test('an engineer tries a limit on the past, sees what it would have done, and looks for a better setting', async () => {
+    const page = await engineerPage();
+    const alarm = (await p.sql(`select k.name from alarm_journal j join config_key k on k.key = j.alarm_key
+                                 where j.kind in ('raise', 'reraise') and k.name like '%/L_T%.low' group by k.name order by count(*) desc, k.name limit 1`))[0].name;
+    await page.goto(url(`/settings?q=${alarm}`));
+    await page.getByTestId(`setting-edit-${alarm}`).click();
+    const limit = Number(await page.getByTestId('setting-limit').inputValue());
+    await page.getByTestId('setting-limit').fill((limit - 0.05).toFixed(2));
+    await page.getByTestId('setting-try').click();
+    await page.getByTestId('backtest-run').click();
+    await page.locator('[data-testid="backtest"][data-state="done"]').waitFor({ timeout: 60000 });
+    const id = new URL(page.url()).searchParams.get('id');
+    const { report, name } = (await engineer.get(`/api/backtest?id=${id}`)).json;
+    assert.equal(name, alarm);
+    assert.ok(report.now.n > 0, 'there is a past');
+    const sums = page.getByTestId('backtest-n').getByRole('cell');
+    assert.deepEqual(await sums.allInnerTexts(), [String(report.now.n), String(report.then.n)]);
+    await page.getByTestId('backtest-changes').getByText(`${report.n_added} new, ${report.n_removed} gone`).waitFor();
+    await shot(page, 'backtest');
+    await page.getByTestId('backtest-suggest').click();
+    await page.getByTestId('suggestions').waitFor({ timeout: 60000 });
+    await page.getByTestId('suggestion-present').waitFor();
+    await shot(page, 'backtest-suggestions');
+  });
+
+  test('an engineer makes an alarm of any kind, told by the server what is wrong, and reads what a review would ask', async () => {
+    const page = await engineerPage();
+    await page.goto(url('/settings'));
+    await page.getByTestId('setting-new').click();
+    await page.getByTestId('setting-kind').selectOption('expr');
+    await page.getByTestId('setting-expr').fill('L_T1 >');
+    await page.getByTestId('setting-name').fill('S1/made');
+    await page.getByTestId('setting-reason').fill('made in a browser');
+    await page.getByTestId('setting-save').click();
+    await page.getByTestId('setting-fault-expr').waitFor();
+    await page.getByTestId('setting-expr').fill('L_T1 > 1000 m');
+    await page.getByTestId('setting-save').click();
+    await page.getByTestId('setting-row-S1/made').waitFor();
+    await page.getByTestId('settings-checks').click();
+    await page.getByTestId('finding-no_action-S1/made').waitFor();
+    await shot(page, 'findings');
+  });
+
   test('the pages have no serious fault of accessibility', async () => {
-    for (const path of ['/', '/site/S1', '/alarms', '/gateways', '/trend?tags=S1/L_T1']) {
+    for (const path of ['/', '/site/S1', '/alarms', '/kpi', '/gateways', '/trend?tags=S1/L_T1']) {
       await operator.goto(url(path));
       await operator.getByTestId('banner').waitFor();
       await sleep(800);
@@ -167,13 +463,20 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     }
   });
 
-  test('without the database the screen says that nothing is stored', async () => {
-    await operator.goto(url('/'));
-    await p.stopDatabase('immediate');
-    await operator.getByTestId('store-away').waitFor({ timeout: 60000 });
+  test('without the database the screen says that nothing is stored, and marks what the journal lacks', async () => {
+    await operator.goto(url('/alarms'));
+    await operator.getByTestId(/^alarm-row-/).first().waitFor();
+    const T1=Date.now(); const lap1=(x)=>console.error('LAP',x,Date.now()-T1);
+    await p.stopDatabase('immediate');lap1('stopped');
+    await operator.getByTestId('store-away').waitFor({ timeout: 60000 });lap1('away');
+    // The stations go on, and so do their alarms: what the journal does not have yet is marked.
+    await operator.getByTestId(/^unstored-/).first().waitFor({ timeout: 60000 });
+    await operator.getByTestId('journal-behind').waitFor();lap1('behind');
     await shot(operator, 'store-away');
     await p.startDatabase();
     await operator.getByTestId('store-away').waitFor({ state: 'detached', timeout: 60000 });
+    lap1('back');
+    await until('all of it is stored', async () => (await operator.getByTestId('journal-behind').count()) === 0);
   });
 
   test('without the server the whole screen says that it is not live, and comes back by itself', async () => {

@@ -326,7 +326,7 @@ export function alarmSteps({ fake, base, id, shot, logIn, open, accessibility, b
       await id(page, 'tab-kpi').click();
       await id(page, 'kpi-mean_hour').waitFor();
       assert.equal(await id(page, 'kpi-peak10').getAttribute('data-grade'), 'poor');
-      await id(page, 'kpi-floods').getByText('71 alarms').waitFor();
+      await id(page, 'kpi-flood-list').getByText('71 alarms').waitFor();
       await shot(page, 'kpi');
       await id(page, 'kpi-days-7').click();
       await page.locator('[data-testid="kpi-peak10"][data-grade="none"]').waitFor();

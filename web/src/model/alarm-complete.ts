@@ -2,9 +2,10 @@
 import type { Alarm, AlarmLetter, BaseLetter, Priority, Text } from './types.ts';
 
 /** The least that every server says of an alarm. */
-export interface WireAlarm extends Partial<Omit<Alarm, 'class'>> {
+export interface WireAlarm extends Partial<Omit<Alarm, 'class' | 'base'>> {
   readonly name: string;
   readonly class?: string | null;
+  readonly base?: AlarmLetter;
   readonly letter: AlarmLetter;
   readonly call: number;
   readonly priority: Priority;
@@ -17,7 +18,9 @@ const isBase = (letter: AlarmLetter): letter is BaseLetter => letter >= 'A' && l
 const SHELF_S = 8 * 3600;
 
 export function completeAlarm(a: WireAlarm): Alarm {
-  const base = a.base ?? (isBase(a.letter) ? a.letter : 'A');
+  // Of a disabled alarm the server says that it is that beneath, too: it is normal until it is enabled.
+  const beneath: AlarmLetter = a.base ?? a.letter;
+  const base = isBase(beneath) ? beneath : 'A';
   return {
     site: a.name.split('/')[0] ?? '',
     area: '',

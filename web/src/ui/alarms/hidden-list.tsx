@@ -3,11 +3,12 @@ import { sortAlarms } from '../../model/alarm-list.ts';
 import { formatDateTime, formatShort, NONE, parseTime } from '../../model/format.ts';
 import type { AlarmTab } from '../../model/route.ts';
 import { formatRest, restS } from '../../model/shelf.ts';
-import type { Alarm, AlarmDo, AlarmRecord, AlarmRecordKind } from '../../model/types.ts';
+import type { Alarm, AlarmDo, AlarmRecord, AlarmRecordKind, Revision } from '../../model/types.ts';
 import { second, serverNow } from '../../state/clock.ts';
 import { openDetail } from '../../state/dock.ts';
 import { whenFree } from '../../state/history.ts';
 import { get } from '../../state/http.ts';
+import { settings } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
 import { DoButton } from '../do-button.tsx';
@@ -70,12 +71,18 @@ function Suppressors({ alarm }: { readonly alarm: Alarm }) {
   );
 }
 
+/** Disabling is a change of the setting: its revision knows who did it, and why. */
 function DisabledBy({ alarm }: { readonly alarm: Alarm }) {
-  const [newest] = useRecords(alarm, 'disable', true) ?? [];
-  if (newest === undefined) return <>{when(alarm.changed)}</>;
+  const revision = settings.value.find((s) => s.name === alarm.name)?.revision;
+  const load = async (signal: AbortSignal): Promise<Revision | undefined> => {
+    if (revision === undefined) return undefined;
+    const path = `/revisions?before=${revision + 1}&limit=1`;
+    return (await whenFree(() => get<{ revisions: readonly Revision[] }>(path, signal))).revisions[0];
+  };
+  const { value: change } = useEvery(load, 0, String(revision));
   return (
     <>
-      {when(newest.at)} {newest.actor ?? ''} {newest.comment}
+      {when(alarm.changed)} {change?.actor ?? ''} {change?.reason ?? ''}
     </>
   );
 }

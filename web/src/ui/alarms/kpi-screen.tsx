@@ -166,7 +166,7 @@ function Priorities({ report }: { readonly report: FigureReport }) {
 function Floods({ report }: { readonly report: FigureReport }) {
   const list = floods(report);
   return (
-    <section class="panel" data-testid="kpi-floods">
+    <section class="panel" data-testid="kpi-flood-list">
       <h2>{t('kpi.floodList', { n: list.length })}</h2>
       {list.length === 0 ? <p class="panel-note">{t('kpi.noFloods')}</p> : null}
       <table class="table">

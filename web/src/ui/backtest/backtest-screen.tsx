@@ -18,6 +18,7 @@ import { get } from '../../state/http.ts';
 import { plantLoaded, settings } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
+import { fieldName } from '../field-name.ts';
 import { Go } from '../go.tsx';
 import { useEvery } from '../use-every.ts';
 import { Result } from './result.tsx';
@@ -25,6 +26,7 @@ import { Result } from './result.tsx';
 type At = Extract<Route, { readonly page: 'backtest' }>;
 
 const REFRESH_MS = 1_000;
+const EARLIER_MS = 3_000;
 
 function Running({ test }: { readonly test: Backtest }) {
   const percent = Math.round(test.progress * 100);
@@ -134,7 +136,7 @@ function Question({ setting }: { readonly setting: AlarmSetting }) {
         <dl class="difference">
           {changes.map((change) => (
             <div key={change.field}>
-              <dt>{change.field}</dt>
+              <dt>{fieldName(change.field)}</dt>
               <dd>
                 <del>{change.before ?? t('revisions.none')}</del> → <ins>{change.after ?? t('revisions.none')}</ins>
               </dd>
@@ -171,7 +173,7 @@ function Question({ setting }: { readonly setting: AlarmSetting }) {
 function Earlier({ at }: { readonly at: At }) {
   const load = async (signal: AbortSignal) =>
     (await get<{ backtests: readonly Backtest[] }>('/backtests', signal)).backtests;
-  const { value: list } = useEvery(load, 0, at.id);
+  const { value: list } = useEvery(load, EARLIER_MS, at.id);
   if (list === null || list.length === 0) return null;
   return (
     <section class="panel">

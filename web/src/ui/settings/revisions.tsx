@@ -6,6 +6,7 @@ import type { Revision, RevisionItem } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
 import { get } from '../../state/http.ts';
 import { t } from '../../state/prefs.ts';
+import { fieldName } from '../field-name.ts';
 
 const PAGE = 50;
 const ITEMS_SHOWN = 20;
@@ -33,7 +34,7 @@ function Item({ item }: { readonly item: RevisionItem }) {
         <dl class="difference">
           {difference(item.before, item.after).map((change) => (
             <div key={change.field}>
-              <dt>{change.field}</dt>
+              <dt>{fieldName(change.field)}</dt>
               <dd>
                 <del>{change.before ?? t('revisions.none')}</del> → <ins>{change.after ?? t('revisions.none')}</ins>
               </dd>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { NONE } from '../../model/format.ts';
 import {
   bodyOf,
   COMMON_FIELDS,
@@ -30,6 +31,9 @@ interface Props {
   readonly setting: AlarmSetting | undefined;
   readonly onClose: () => void;
 }
+
+/** What a class may say for its alarms. */
+const BY_CLASS: ReadonlySet<ExtraField> = new Set(['ack', 'latch', 'confirm', 'comment', 'shelvable']);
 
 type Faults = ReadonlyMap<FaultField, string>;
 
@@ -98,7 +102,7 @@ function ExtraInput({ field, form, faults, set }: ExtraProps) {
       <label class={style}>
         {fieldName(field)}
         <select data-testid={`setting-${field}`} value={value} onChange={(event) => put(event.currentTarget.value)}>
-          <option value="">{t('settings.default')}</option>
+          <option value="">{BY_CLASS.has(field) ? t('settings.default') : NONE}</option>
           {how.map((choice) => (
             <option key={choice} value={choice}>
               {t(`choice.${choice}`)}
