@@ -164,6 +164,17 @@ static void order_fault(struct faults *f, const struct model *m, const struct li
                SLICE_ARG(name_of(m, other)), other->at);
 }
 
+static void deadband_fault(struct faults *f, const struct model *m, const struct limit *high,
+                           const struct limit *low) {
+    char pointer[POINTER_SIZE];
+    point(pointer, CONFIG_ALARM, name_of(m, high), "deadband");
+    faults_add(
+        f, "E_DEADBAND", pointer,
+        "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g; make one of the two "
+        "deadbands smaller",
+        high->returns_at, SLICE_ARG(name_of(m, low)), low->returns_at);
+}
+
 /* LL < L < H < HH, strictly, among the alarms that say which of these they are. */
 static void check_named_levels(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
     const struct limit *below = NULL;
@@ -186,15 +197,11 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     const struct limit *low = NULL;  /* that of all low ones that is highest, … */
     const struct limit *high = NULL; /* of all high ones the lowest */
     const struct limit *low_returns = NULL;
-    const struct limit *high_returns = NULL;
     uint32_t before = f->n;
-    char pointer[POINTER_SIZE];
     check_named_levels(f, m, v, n);
     for (uint32_t i = 0; i < n; i++) {
         if (v[i].high) {
             high = high == NULL || v[i].at < high->at ? &v[i] : high;
-            high_returns =
-                high_returns == NULL || v[i].returns_at < high_returns->returns_at ? &v[i] : high_returns;
         } else {
             low = low == NULL || v[i].at > low->at ? &v[i] : low;
             low_returns =
@@ -204,16 +211,15 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     if (low == NULL || high == NULL || f->n != before) {
         return;
     }
-    bool meet = low_returns->at != low_returns->returns_at || high_returns->at != high_returns->returns_at;
     if (low->at > high->at) {
         order_fault(f, m, low, "a low limit must be below the high limits of the same tag", high);
-    } else if (meet && low_returns->returns_at >= high_returns->returns_at) {
-        point(pointer, CONFIG_ALARM, name_of(m, high_returns), "deadband");
-        faults_add(f, "E_DEADBAND", pointer,
-                   "lets the alarm return only at %.10g, but %.*s of the same tag returns at %.10g; make one "
-                   "of the two "
-                   "deadbands smaller",
-                   high_returns->returns_at, SLICE_ARG(name_of(m, low_returns)), low_returns->returns_at);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        bool meet = v[i].at != v[i].returns_at || low_returns->at != low_returns->returns_at;
+        if (v[i].high && meet && v[i].returns_at <= low_returns->returns_at) {
+            deadband_fault(f, m, &v[i], low_returns);
+        }
     }
 }
 
