@@ -51,7 +51,7 @@ comment on column alarm_journal.to_letter is 'Shown letter after.';
 comment on column alarm_journal.base_letter is 'Letter after, beneath shelf, suppression and out of service. Null in rows from before 0004: to_letter.';
 comment on column alarm_journal.facts is
     'Facts after, a sum: 1 enabled, 2 active, 4 acknowledged, 8 latched, 16 confirmation due, 32 out of service, 64 shelved, '
-    '128 one-shot shelf, 256 suppressed, 512 not configured. Null in rows from before 0004.';
+    '128 one-shot shelf, 256 suppressed, 512 not configured, 1024 its escalation is still to come. Null in rows from before 0004.';
 comment on column alarm_journal.flags is
     'Of this record, a sum: 1 hidden, 2 chatter, 4 first of its group, 8 acknowledged by the system, 16 source time not believed, '
     '32 notification, 64 test, 128 rings, 256 an input is unknown, 512 an input is uncertain, 1024 one-shot shelf.';

@@ -716,7 +716,7 @@ $$
         select distinct c.alarm_key, c.name, k.key as tag_key,
                case when c.body ->> 'uncertain' = 'bad' then 64 else 128 end as bad_from
           from alarm_configured c
-         cross join unnest(array['tag', 'sp', 'cmd', 'fb']) as f(field)
+         cross join unnest(array['tag', 'limit_tag', 'setpoint', 'command', 'feedback']) as f(field)
           join config_key k on k.kind = 'tag' and k.name = c.body ->> f.field
          where p_position is null
             or c.position = p_position
@@ -755,7 +755,7 @@ $$
      order by t.us desc, b.name collate "C"
 $$;
 comment on function alarm_kpi_blind(bigint, bigint, text) is
-    'Blind time: how long an alarm''s condition was unknown, because the newest sample of one of its tags (tag, sp, '
-    'cmd, fb) was bad (uncertain too, where it counts as bad) or there was none yet; by source time, and pct of the '
+    'Blind time: how long an alarm''s condition was unknown, because the newest sample of one of its tags (tag, '
+    'limit_tag, setpoint, command, feedback) was bad (uncertain too, where it counts as bad) or there was none yet; by source time, and pct of the '
     'period. Reads every sample of the period, hence is no part of alarm_kpi. Rules over expressions are left out: '
     'their inputs are not columns.';

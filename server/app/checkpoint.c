@@ -31,9 +31,10 @@ void app_checkpoint_now(struct app_checkpoint *c, const struct app_checkpoint_ho
     }
 }
 
-void app_checkpoint_turn(struct app_checkpoint *c, const struct app_checkpoint_host *host, int64_t now_us,
-                         int64_t mono_us) {
-    if (mono_us >= c->due_mono_us) {
+void app_checkpoint_turn(struct app_checkpoint *c, const struct app_checkpoint_host *host, uint64_t changes,
+                         int64_t now_us, int64_t mono_us) {
+    if (mono_us >= c->due_mono_us || changes != c->changes) {
+        c->changes = changes;
         c->due_mono_us = mono_us + APP_CHECKPOINT_EVERY_US;
         app_checkpoint_now(c, host, now_us);
     }

@@ -141,7 +141,7 @@ void turn_end(struct app *a) {
         /* 2. Transitions to the journal and the screens. */
         route_records(a);
         struct app_checkpoint_host host = app_checkpoint_host(a);
-        app_checkpoint_turn(&a->checkpoint, &host, now_us, mono_us);
+        app_checkpoint_turn(&a->checkpoint, &host, core_accumulator_changes(a->core), now_us, mono_us);
     }
     if (!a->stopping) {
         /* 3. Durability first: submit what waits. Its commit comes back as an event. */

@@ -202,6 +202,8 @@ uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret
  * returns how many. To be stored every 10 s and at every change of an accumulator's input. */
 uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
                            uint32_t max);
+/* How often an accumulator began or ceased to grow: when it changed, take them anew. */
+uint64_t core_accumulator_changes(const struct core *core);
 /* What it has gathered as of now (see struct alarm_accumulator); NaN of a kind that gathers nothing. */
 double core_alarm_accumulated(const struct core *core, uint32_t alarm);
 /* What the configuration costs: rules and alarms that one sample of this tag makes the core look at. */

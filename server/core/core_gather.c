@@ -175,9 +175,11 @@ static void sum_evaluate(struct core *core, uint32_t alarm, int64_t ts_us, const
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
     struct rule_value now = read_input(core, alarm);
     sum_until(core, alarm, ts_us, sink);
+    bool grew = memo->growing;
     memo->growing = now.known && (m->kind == ALARM_TOTAL || now.v != 0);
     memo->value = now.v;
     memo->since_us = ts_us;
+    core->memo_changes += memo->growing != grew ? 1 : 0;
     core_alarm_trust(core, alarm, now.known, sink);
     sum_step(core, alarm, ts_us, sink);
     double limit = core_alarm_limit(core, alarm, LENS_LIVE);

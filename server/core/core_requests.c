@@ -64,6 +64,7 @@ static enum alarm_reply zero(struct core *core, uint32_t alarm, const struct cau
     core_note_record(core, alarm, RECORD_ZERO, core->now_us, cause, sink); /* it tells the amount until now */
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
     memo->amount = 0;
+    core->memo_changes++;
     memo->since_us = core->now_us;
     if (kind == ALARM_CUSUM || kind == ALARM_CUSUM_LOW) {
         core_alarm_step(core, alarm, TRUTH_FALSE, core->now_us, sink);

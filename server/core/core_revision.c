@@ -569,6 +569,7 @@ static void take_over(const struct passage *p) {
     core->counts.future = old->counts.future;
     core->counts.foreign = old->counts.foreign;
     core->flood = old->flood;
+    core->memo_changes = old->memo_changes;
     pass_gateways(p);
     pass_tags(p);
     pass_changes(p);

@@ -197,6 +197,7 @@ struct core {
     uint32_t n_details;
     struct alarm_memo *memos;
     uint32_t n_memos;
+    uint64_t memo_changes; /* how often a sum began or ceased to grow, or was set to zero */
     struct group_state *groups;
 
     struct dependents gateway_tags;

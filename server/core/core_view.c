@@ -231,6 +231,10 @@ double core_alarm_accumulated(const struct core *core, uint32_t alarm) {
     return accumulates(core, alarm) ? core_gathered(core, alarm) : (double)NAN;
 }
 
+uint64_t core_accumulator_changes(const struct core *core) {
+    return core->memo_changes;
+}
+
 uint32_t core_accumulators(const struct core *core, uint32_t first, struct alarm_accumulator *ret,
                            uint32_t max) {
     uint32_t n = 0;

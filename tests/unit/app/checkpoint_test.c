@@ -37,11 +37,27 @@ static void every_ten_seconds_all_accumulators_are_stored(void **state) {
     struct app_checkpoint_host host = {.ctx = &b, .take = take, .store = store};
     struct app_checkpoint c = {0};
     for (int64_t s = 0; s < 25; s++) {
-        app_checkpoint_turn(&c, &host, 1000 + s, 77 + s * SECOND);
+        app_checkpoint_turn(&c, &host, 0, 1000 + s, 77 + s * SECOND);
     }
     assert_int_equal(b.stores, 3);
     assert_int_equal(b.stored, 5000);
     assert_int_equal(b.at_us, 1020);
+    app_checkpoint_done(&c);
+}
+
+static void a_change_is_stored_in_its_own_turn(void **state) {
+    (void)state;
+    struct both b = {.n = 1};
+    struct app_checkpoint_host host = {.ctx = &b, .take = take, .store = store};
+    struct app_checkpoint c = {0};
+    app_checkpoint_turn(&c, &host, 0, 1000, 77);
+    app_checkpoint_turn(&c, &host, 0, 1001, 78);
+    assert_int_equal(b.stores, 1);
+    app_checkpoint_turn(&c, &host, 1, 1002, 79);
+    assert_int_equal(b.stores, 2);
+    assert_int_equal(b.at_us, 1002);
+    app_checkpoint_turn(&c, &host, 1, 1003, 80);
+    assert_int_equal(b.stores, 2);
     app_checkpoint_done(&c);
 }
 
@@ -70,6 +86,7 @@ static void where_nothing_accumulates_nothing_is_stored(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ten_seconds_all_accumulators_are_stored),
+        cmocka_unit_test(a_change_is_stored_in_its_own_turn),
         cmocka_unit_test(a_number_that_just_fits_is_taken_whole),
         cmocka_unit_test(where_nothing_accumulates_nothing_is_stored),
     };
