@@ -347,7 +347,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     const page = await operator.context().newPage();
     await page.goto(url('/alarms?site=T'));
     await page.getByTestId('sound-off').waitFor();
-    await page.keyboard.press('Shift');
+    await page.keyboard.press('x');
     await page.getByTestId('sound-off').waitFor({ state: 'detached' });
     const sounding = (priority) => page.locator(`[data-testid="silence"][data-sounding="${priority}"]`).waitFor();
     await page.getByTestId('sound-state').click();
