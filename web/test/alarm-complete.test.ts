@@ -22,3 +22,9 @@ test('what the server says stands', () => {
 test('a hidden alarm without a base is taken as normal beneath', () => {
   assert.equal(completeAlarm({ ...LEAST, letter: 'G' }).base, 'A');
 });
+
+test('a disabled alarm is normal beneath, and no class is said with nothing', () => {
+  const a = completeAlarm({ ...LEAST, letter: 'Z', base: 'Z', class: null });
+  assert.equal(a.base, 'A');
+  assert.equal(a.class, '');
+});

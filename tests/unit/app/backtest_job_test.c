@@ -284,6 +284,7 @@ static void one_runs_a_few_wait_and_the_rest_are_refused(void **state) {
     struct reply all = about(g, BACKTEST_LIST, 0);
     assert_int_equal(all.backtests.n, 1 + BACKTEST_WAITING_MAX);
     assert_int_equal(all.backtests.v[BACKTEST_WAITING_MAX].id, first);
+    assert_string_equal(all.backtests.v[0].name, higher.name);
     atomic_store(&g->past.held, false);
     assert_int_equal(wait_for(g, first + BACKTEST_WAITING_MAX).state, BACKTEST_DONE);
     assert_int_equal(wait_for(g, first).state, BACKTEST_DONE);
