@@ -733,7 +733,7 @@ static void blind_time_is_weighed(void **state) {
     put("tag", "e/S", "{}");
     put("tag", "e/N", "{}");
     put("alarm", "e/1", "{\"tag\":\"e/T\",\"position\":\"bl\"}");
-    put("alarm", "e/2", "{\"tag\":\"e/T\",\"sp\":\"e/S\",\"position\":\"bl\"}");
+    put("alarm", "e/2", "{\"tag\":\"e/T\",\"setpoint\":\"e/S\",\"position\":\"bl\"}");
     put("alarm", "e/3", "{\"tag\":\"e/T\",\"uncertain\":\"bad\",\"position\":\"bl\"}");
     put("alarm", "e/4", "{\"tag\":\"e/N\",\"position\":\"bl\"}");
     put("alarm", "e/5", "{\"expr\":\"1 > 0\",\"position\":\"bl\"}");
