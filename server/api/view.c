@@ -154,11 +154,8 @@ static void write_numbers(struct buf *out, const struct core *core, uint32_t ala
     key_time(out, "changed", v->changed_us);
     key_number(out, "value", v->raised_us == 0 ? (double)NAN : v->value);
     key_number(out, "limit", has_limit ? shown_amount(cfg, v->limit) : (double)NAN);
-    if (cfg->kind == ALARM_RUNTIME) {
-        view_string(out, "unit", slice_str("s"));
-    } else {
-        view_string(out, "unit", cfg->tag == MODEL_NONE ? slice_str("") : m->tags[cfg->tag].unit);
-    }
+    char unit[ALARM_UNIT_SIZE];
+    view_string(out, "unit", slice_str(core_alarm_unit(core, alarm, unit)));
     key_number(out, "accumulated", shown_amount(cfg, core_alarm_accumulated(core, alarm)));
 }
 

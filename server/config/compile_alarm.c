@@ -222,8 +222,10 @@ static void set_rate(struct making *k) {
         return; /* a fault already */
     }
     struct slice name = k->c->m->tags[k->a->tag].name;
-    (void)snprintf(source, sizeof source, "abs(rate(\"%.*s\", %lldms))", SLICE_ARG(name),
-                   (long long)(compile_us(k->p.alarm.over_s) / 1000));
+    int64_t over_ms = compile_us(k->p.alarm.over_s) / 1000;
+    bool seconds = over_ms % 1000 == 0;
+    (void)snprintf(source, sizeof source, "abs(rate(\"%.*s\", %lld%s))", SLICE_ARG(name),
+                   (long long)(seconds ? over_ms / 1000 : over_ms), seconds ? "s" : "ms");
     k->more.program = compile_rule(k->c, k->item, "over_s", slice_str(source), k->a->site, RULE_WANT_NUMBER,
                                    (struct slice){0});
 }

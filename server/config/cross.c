@@ -178,7 +178,7 @@ static void deadband_fault(struct faults *f, const struct model *m, const struct
 /* LL < L < H < HH, strictly, among the alarms that say which of these they are. */
 static void check_named_levels(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
     const struct limit *below = NULL;
-    for (uint8_t level = 1; level <= LEVELS; level++) {
+    for (unsigned level = 1; level <= LEVELS; level++) {
         for (uint32_t i = 0; i < n; i++) {
             if (v[i].level != level) {
                 continue;
@@ -191,6 +191,16 @@ static void check_named_levels(struct faults *f, const struct model *m, const st
     }
 }
 
+static const struct limit *returns_first(const struct limit *a, const struct limit *b) {
+    bool b_is = a == NULL || (b->high ? b->returns_at < a->returns_at : b->returns_at > a->returns_at);
+    return b_is ? b : a;
+}
+
+static const struct limit *reached_first(const struct limit *a, const struct limit *b) {
+    bool b_is = a == NULL || (b->high ? b->at < a->at : b->at > a->at);
+    return b_is ? b : a;
+}
+
 /* The limits of one tag: a low one that is above a high one would leave no value without an alarm, and so
  * would deadbands that meet. */
 static void check_limits(struct faults *f, const struct model *m, const struct limit *v, uint32_t n) {
@@ -201,11 +211,10 @@ static void check_limits(struct faults *f, const struct model *m, const struct l
     check_named_levels(f, m, v, n);
     for (uint32_t i = 0; i < n; i++) {
         if (v[i].high) {
-            high = high == NULL || v[i].at < high->at ? &v[i] : high;
+            high = reached_first(high, &v[i]);
         } else {
-            low = low == NULL || v[i].at > low->at ? &v[i] : low;
-            low_returns =
-                low_returns == NULL || v[i].returns_at > low_returns->returns_at ? &v[i] : low_returns;
+            low = reached_first(low, &v[i]);
+            low_returns = returns_first(low_returns, &v[i]);
         }
     }
     if (low == NULL || high == NULL || f->n != before) {

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@ static const double deadbands[] = {0, 0.005, 0.01, 0.02, 0.05}; /* of the tag's 
 
 enum {
     TRIED = COUNT(on_delays_s) * COUNT(off_delays_s) * COUNT(deadbands),
-    ROUNDS = 4, /* a round leaves out what the last one was refused for */
+    ROUNDS = COUNT(deadbands) + 4, /* a round leaves out what the last one was refused for */
     NAME_SIZE = MODEL_NAME_MAX + 1,
 };
 _Static_assert(TRIED + 1 <= BACKTEST_VARIANTS_MAX, "all settings fit beside the present one");
@@ -242,24 +243,38 @@ static bool is_about(const struct config_fault *f, const char *name) {
     return *p == '/' || *p == '\0';
 }
 
-/* Settings that the whole configuration says no to leave the set. If no fault names one, those with a
- * deadband go: that is what else may break an order of limits. False: nothing is left to leave out. */
-static bool leave_out(struct config_set *set, struct variant *v, uint32_t n,
-                      const struct config_fault *faults, uint32_t n_faults) {
-    bool named = false;
-    for (uint32_t pass = 0; pass < 2 && !named; pass++) {
-        for (uint32_t i = 0; i < n; i++) {
-            bool bad = pass == 1 && v[i].deadband > 0;
-            for (uint32_t f = 0; f < n_faults && pass == 0; f++) {
-                bad = bad || is_about(&faults[f], v[i].name);
-            }
-            if (bad && !v[i].left_out && config_set_remove(set, CONFIG_ALARM, slice_str(v[i].name)) == OK) {
-                v[i].left_out = true;
-                named = true;
-            }
+static bool is_refused(const struct variant *v, const struct config_fault *faults, uint32_t n_faults) {
+    for (uint32_t f = 0; f < n_faults; f++) {
+        if (is_about(&faults[f], v->name)) {
+            return true;
         }
     }
-    return named;
+    return false;
+}
+
+/* Settings that the whole configuration says no to leave the set, and with one that is refused all that have
+ * as large a deadband. If no fault names one, those with the largest deadband go: that is what else may break
+ * an order of limits. False: nothing is left to leave out. */
+static bool leave_out(struct config_set *set, struct variant *v, uint32_t n,
+                      const struct config_fault *faults, uint32_t n_faults) {
+    double largest = 0;
+    double refused = INFINITY;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!v[i].left_out) {
+            largest = fmax(largest, v[i].deadband);
+            refused = is_refused(&v[i], faults, n_faults) ? fmin(refused, v[i].deadband) : refused;
+        }
+    }
+    double least = isinf(refused) ? largest : refused;
+    bool left = false;
+    for (uint32_t i = 0; i < n; i++) {
+        bool bad = (least > 0 && v[i].deadband >= least) || is_refused(&v[i], faults, n_faults);
+        if (bad && !v[i].left_out && config_set_remove(set, CONFIG_ALARM, slice_str(v[i].name)) == OK) {
+            v[i].left_out = true;
+            left = true;
+        }
+    }
+    return left;
 }
 
 static enum status compile_variants(struct what_if *w, struct config_set *set, struct variant *v, uint32_t n,

@@ -194,6 +194,10 @@ bool core_alarm_shelf(const struct core *core, uint32_t alarm, struct alarm_note
 bool core_alarm_out_of_service(const struct core *core, uint32_t alarm, struct alarm_note *ret);
 /* Names of what suppresses it now, in order of arrival. Returns how many there are; writes at most max. */
 uint32_t core_alarm_suppressors(const struct core *core, uint32_t alarm, const char **ret, uint32_t max);
+/* In what its value and limit are told: the tag's unit, "UNIT/s" of a rate, "s" of a running time (by which
+ * people count; inside, it is microseconds), "" of a total and where there is none. Written to ret, which is
+ * also returned. */
+const char *core_alarm_unit(const struct core *core, uint32_t alarm, char ret[ALARM_UNIT_SIZE]);
 /* Why is it on: values and qualities of its rule's or condition's parts, as of now, in order of the source
  * text. *ret_source is that text (of a limit alarm: one written for it), valid until the next call. */
 uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source,

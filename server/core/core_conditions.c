@@ -137,6 +137,10 @@ struct reading core_alarm_numbers(const struct core *core, uint32_t alarm) {
         r.value = core->tags[m->tag].value; /* also one that is bad by now: it is what was there */
     }
     r.limit = core_alarm_limit(core, alarm, LENS_LIVE);
+    if (kind == ALARM_RUNTIME) { /* people count running time by seconds */
+        r.value /= 1e6;
+        r.limit /= 1e6;
+    }
     return r;
 }
 

@@ -221,11 +221,7 @@ struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm) {
         .priority = a->priority,
         .quality = present_quality(core, m),
     };
-    if (m->tag != MODEL_NONE) {
-        struct slice unit = core->model->tags[m->tag].unit;
-        size_t n = unit.n < sizeof r.unit ? unit.n : sizeof r.unit - 1;
-        memcpy(r.unit, unit.n > 0 ? unit.p : "", n);
-    }
+    (void)core_alarm_unit(core, alarm, r.unit);
     return r;
 }
 

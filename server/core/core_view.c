@@ -106,6 +106,22 @@ uint32_t core_alarm_suppressors(const struct core *core, uint32_t alarm, const c
     return n;
 }
 
+const char *core_alarm_unit(const struct core *core, uint32_t alarm, char ret[ALARM_UNIT_SIZE]) {
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    struct slice unit = m->tag == MODEL_NONE ? slice_str("") : core->model->tags[m->tag].unit;
+    if (m->kind == ALARM_TOTAL) {
+        unit = slice_str("");
+    } else if (m->kind == ALARM_RUNTIME) {
+        unit = slice_str("s");
+    }
+    const char *per = m->kind == ALARM_ROC && unit.n > 0 ? "/s" : "";
+    char text[64];
+    (void)snprintf(text, sizeof text, "%.*s%s", (int)(unit.n < 48 ? unit.n : 48), unit.n > 0 ? unit.p : "",
+                   per);
+    core_copy_text(ret, ALARM_UNIT_SIZE, text);
+    return ret;
+}
+
 /* --- why is it on --- */
 
 /* Writes text behind what is there and a part for it. */
@@ -186,12 +202,26 @@ static void explain_condition(struct explanation *e, struct core *core, uint32_t
     explain_limit(e, core, alarm);
 }
 
+/* A rate: its rule with its parts one deeper, compared with the limit. */
+static void explain_rate(struct explanation *e, const struct core *core, uint32_t alarm,
+                         const struct rule_reader *reader) {
+    uint32_t program = model_alarm_more(core->model, alarm)->program;
+    uint32_t n = rule_machine_explain(core->rules, reader, program, core->now_us, e->parts + e->n_parts,
+                                      e->max - e->n_parts);
+    for (uint32_t i = 0; i < n; i++) {
+        e->parts[e->n_parts + i].depth++;
+    }
+    e->n_parts += n;
+    explain(e, rule_set_source(core->model->rules, program), rule_unknown(), RULE_CLOCK, slice_str(""));
+    explain_limit(e, core, alarm);
+}
+
 uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret_source,
                             struct rule_part *ret, uint32_t max) {
     CHECK(alarm < core->model->n_alarms);
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
-    if (more->program != MODEL_NONE) {
-        struct rule_reader reader = core_rules_reader(core, LENS_LIVE);
+    struct rule_reader reader = core_rules_reader(core, LENS_LIVE);
+    if (core->model->alarms[alarm].kind == ALARM_EXPR) {
         *ret_source = rule_set_source(core->model->rules, more->program);
         return rule_machine_explain(core->rules, &reader, more->program, core->now_us, ret, max);
     }
@@ -200,7 +230,11 @@ uint32_t core_alarm_explain(struct core *core, uint32_t alarm, struct slice *ret
     CHECK(max > 0);
     bool on = (core->alarms[alarm].bits & BIT_CONDITION) != 0;
     bool known = (core->alarms[alarm].bits & BIT_UNTRUSTED) == 0;
-    explain_condition(&e, core, alarm);
+    if (more->program != MODEL_NONE) {
+        explain_rate(&e, core, alarm, &reader);
+    } else {
+        explain_condition(&e, core, alarm);
+    }
     ret[0] = (struct rule_part){.len = (uint32_t)e.n,
                                 .type = RULE_BOOL,
                                 .value = known ? rule_known(on ? 1 : 0, false) : rule_unknown(),

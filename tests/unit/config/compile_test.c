@@ -119,7 +119,7 @@ static void defaults_are_those_of_the_manual(void **state) {
     (void)state;
     struct config_set *set = set_of(good, COUNT(good));
     put(set, CONFIG_TAG, "S1/R", ",\"gateway\":\"g1\",\"type\":\"bool\"", 1, 1);
-    put(set, CONFIG_ALARM, "S1/R.on", ",\"kind\":\"change\",\"tag\":\"S1/R\",\"priority\":1", 1,
+    put(set, CONFIG_ALARM, "S1/R.on", ",\"kind\":\"state\",\"tag\":\"S1/R\",\"states\":[1],\"priority\":1", 1,
         1);
     struct model *m = compile_ok(set);
     config_set_free(&set);
@@ -130,7 +130,7 @@ static void defaults_are_those_of_the_manual(void **state) {
     const struct model_alarm *a = &m->alarms[model_find_alarm(m, slice_str("S1/R.on"))];
     assert_true(a->deadband == 0 && a->on_delay_us == 0 && a->off_delay_us == 0);
     assert_int_equal(a->options, ALARM_ENABLED | ALARM_SHELVABLE);
-    assert_int_equal(a->more, MODEL_NONE);
+    assert_int_equal(m->alarms[model_find_alarm(m, slice_str("S1/g1.comm"))].more, MODEL_NONE);
     assert_true(m->gateways[0].enabled);
     model_free(&m);
 }
