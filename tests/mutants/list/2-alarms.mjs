@@ -226,10 +226,10 @@ const requests = [
     }`, hurts: 'a one-shot shelf of an alarm that never comes lasts for ever' },
   { id: 'shelf-timer-not-armed', old: c`    timer_arm(&core->timers, core_timer(core, TIMER_SHELF, alarm), d->until_us);
     return ALARM_OK;`, now: c`    return ALARM_OK;`, hurts: 'a shelf never ends' },
-  { id: 'zero-keeps-time', old: c`    memo->amount = 0;
-    memo->since_us = core->now_us;`, now: c`    memo->amount = 0;`, hurts: 'running time from before the service is counted again' },
+  { id: 'zero-keeps-time', old: c`    memo->since_us = core->now_us;
+    if (kind`, now: c`    if (kind`, hurts: 'running time from before the service is counted again' },
   { id: 'zero-keeps-amount', old: c`    memo->amount = 0;
-    memo->since_us = core->now_us;`, now: c`    memo->since_us = core->now_us;`, hurts: 'a service is due at once again' },
+    core->memo_changes++;`, now: c`    core->memo_changes++;`, hurts: 'a service is due at once again' },
   { id: 'zero-tells-zero', old: c`    core_note_record(core, alarm, RECORD_ZERO, core->now_us, cause, sink); /* it tells the amount until now */
     struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
     memo->amount = 0;`, now: c`    struct alarm_memo *memo = &core->memos[core->alarms[alarm].memo];
