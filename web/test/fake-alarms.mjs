@@ -272,13 +272,15 @@ export class FakeAlarms {
 
   // --- Requests
 
-  ask(item, session, desk) {
+  /** unagreed: in words, why no second person agreed to what wants one; '' if one did. */
+  ask(item, session, desk, unagreed = '') {
     const a = this.all.get(item.alarm);
-    const code = this.judge(a, item, session);
+    const judged = this.judge(a, item, session);
+    const code = judged === 'OK' && unagreed !== '' ? 'E_SECOND' : judged;
     const reply = {
       alarm: item.alarm,
       result: code,
-      text: TEXTS[code],
+      text: code === 'E_SECOND' ? unagreed : TEXTS[code],
       call: a?.call ?? 0,
       letter: a?.letter ?? '-',
       acked_by: a?.acked_by ?? null,

@@ -145,7 +145,11 @@ const SPECIAL = {
     reviewed_on: '2026-05-04',
   },
   'S3/L_T4.high': { comment: true },
+  'S3/L_T4.low': { class: 'interlock' },
 };
+
+/** Classes whose alarms are highly managed: changed by two people. */
+export const highlyManaged = new Set(['interlock']);
 
 export const settings = [
   ...tags

@@ -58,9 +58,9 @@ function certificate() {
 }
 
 class Refusal extends Error {
-  constructor(status, code, detail, errors) {
+  constructor(status, code, detail, errors, waitS) {
     super(detail);
-    Object.assign(this, { status, code, errors });
+    Object.assign(this, { status, code, errors, waitS });
   }
 }
 
@@ -73,12 +73,15 @@ export class FakeServer {
     this.overrides = new Map();
     this.store = { state: 'ok', text: '' };
     this.settings = structuredClone(plant.settings);
+    /** Wrong second persons that may still be tried. */
+    this.secondTries = 3;
     this.revision = 1;
     this.revisions = [
       {
         revision: 1,
         at: iso(Date.now() - 86_400_000),
         actor: 'admin',
+        second: '',
         reason: 'first configuration',
         items: [{ kind: 'site', name: 'S1', before: null, after: { name: 'S1', area: 'North' } }],
       },
@@ -284,7 +287,8 @@ export class FakeServer {
       response.writeHead(status, { ...headers, 'Content-Type': 'application/json' });
       response.end(json === undefined ? '' : JSON.stringify(json));
     } catch (error) {
-      const { status = 500, code = 'internal', message, errors } = error;
+      const { status = 500, code = 'internal', message, errors, waitS } = error;
+      if (waitS !== undefined) headers['Retry-After'] = waitS;
       if (status === 500) console.error(error);
       response.writeHead(status, { ...headers, 'Content-Type': 'application/problem+json' });
       response.end(JSON.stringify({ type: 'about:blank', title: code, status, detail: message, code, errors }));
@@ -338,6 +342,7 @@ export class FakeServer {
         throw new Refusal(403, 'denied', 'an engineer may try a change');
       return { status: 202, json: { id: this.core.startTest(body, session.user) } };
     }
+    if (path === '/config') return this.removeAll(session, body);
     if (path === '/backtest') return this.backtest(method, Number(url.searchParams.get('id')));
     if (path.startsWith('/alarm-settings/'))
       return this.setting(method, decodeURIComponent(path.slice(16)), request, session, url, body);
@@ -450,10 +455,15 @@ export class FakeServer {
     return { status: 204 };
   }
 
-  askAll(session, { items, position = '' }) {
+  askAll(session, { items, position = '', second }) {
     if (session.role === 'viewer') throw new Refusal(403, 'denied', 'this role may not do this');
     if (this.store.state === 'away') throw new Refusal(503, 'store_away', 'the database is away: nothing can be done');
-    return { json: { results: items.map((item) => this.core.ask(item, session, position)) } };
+    this.checkSecond(session, second);
+    const managed = items.filter(({ do: what }) => what === 'disable' || what === 'enable').map((item) => item.alarm);
+    const open = this.managed(managed);
+    const why = open.length === 0 ? '' : (this.trySecond(second, open)?.message ?? '');
+    const results = items.map((item) => this.core.ask(item, session, position, open.includes(item.alarm) ? why : ''));
+    return { json: { results } };
   }
 
   oneAlarm(path, name) {
@@ -494,14 +504,83 @@ export class FakeServer {
     if (create ? old !== undefined : request.headers['if-match'] !== `"${old?.revision}"`) {
       throw new Refusal(412, 'changed', `its revision is "${old?.revision}" now; load it again`);
     }
-    const value = method === 'DELETE' ? null : body.value;
-    if (value !== null) this.check(value);
+    if (method === 'DELETE') {
+      if (this.managed([name]).length > 0) throw this.trySecond(undefined, [name]);
+      this.change(session, url.searchParams.get('reason'), '', name, null);
+      return { json: { revision: this.revision }, etag: this.revision };
+    }
+    this.checkSecond(session, body.second);
+    this.check(body.value);
+    this.agreed(body.second, [name]);
+    this.change(session, body.reason, body.second?.name ?? '', name, body.value);
+    return { status: create ? 201 : 200, json: { revision: this.revision }, etag: this.revision };
+  }
+
+  /** The part of POST /api/config that the screens use. */
+  removeAll(session, { reason, remove, second }) {
+    if (session.role !== 'engineer' && session.role !== 'admin')
+      throw new Refusal(403, 'denied', 'this role may not change the configuration');
+    this.checkSecond(session, second);
+    const names = remove.map((item) => item.name);
+    for (const [i, { name, revision }] of remove.entries()) {
+      const old = this.settings.find((s) => s.name === name);
+      if (old === undefined) {
+        const errors = [{ pointer: `/remove/${i}`, detail: `there is no alarm "${name}" to remove` }];
+        throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
+      }
+      if (revision !== undefined && revision !== old.revision)
+        throw new Refusal(409, 'conflict', 'somebody changed it meanwhile');
+    }
+    this.agreed(second, names);
+    for (const name of names) this.change(session, reason, second?.name ?? '', name, null);
+    return { json: { revision: this.revision }, etag: this.revision };
+  }
+
+  // --- the second person
+
+  managed(names) {
+    return names.filter((name) => plant.highlyManaged.has(this.settings.find((s) => s.name === name)?.class));
+  }
+
+  checkSecond(session, second) {
+    if (second?.name !== session.user) return;
+    const errors = [{ pointer: '/second/name', detail: 'is you; the second person must be somebody else' }];
+    throw new Refusal(422, 'invalid', 'the body is not as it should be', errors);
+  }
+
+  /** Why the second person does not count; undefined: he agreed. */
+  trySecond(second, touched) {
+    if (second === undefined) {
+      const names = `this touches highly managed alarms (${touched.join(', ')})`;
+      return new Refusal(403, 'second_needed', `${names}: a second person must agree; nothing was changed`);
+    }
+    if (this.secondTries === 0) {
+      const detail = 'too many tries for the second person from here; wait 9 s; nothing was changed';
+      return new Refusal(429, 'too_often', detail, undefined, 9);
+    }
+    const right = this.passwords.get(second.name) === second.password;
+    if (right && (second.name === 'engineer' || second.name === 'admin')) return undefined;
+    if (!right) this.secondTries -= 1;
+    const why = right ? 'must be an engineer or administrator' : "'s name or password is wrong";
+    return new Refusal(403, 'second_refused', `the second person${right ? ' ' : ''}${why}; nothing was changed`);
+  }
+
+  agreed(second, names) {
+    const touched = this.managed(names);
+    const why = touched.length > 0 || second !== undefined ? this.trySecond(second, touched) : undefined;
+    if (why !== undefined) throw why;
+  }
+
+  /** One item of an alarm, put or (null) removed. */
+  change(session, reason, second, name, value) {
+    const i = this.settings.findIndex((s) => s.name === name);
+    const old = this.settings[i];
     this.revision += 1;
-    const reason = body?.reason ?? url.searchParams.get('reason');
     this.revisions.unshift({
       revision: this.revision,
       at: iso(Date.now()),
       actor: session.user,
+      second,
       reason,
       items: [
         { kind: 'alarm', name, before: old === undefined ? null : { ...old, revision: undefined }, after: value },
@@ -513,7 +592,6 @@ export class FakeServer {
     if (value === null) this.alarms.delete(name);
     else if (old === undefined) this.core.add(value);
     this.everyone((c) => this.send(c, { op: 'resync', why: 'config' }));
-    return { status: create ? 201 : 200, json: { revision: this.revision }, etag: this.revision };
   }
 
   check(value) {

@@ -310,10 +310,29 @@ export const en = {
   'settings.editing': 'Change {alarm}',
   'settings.revisions': 'Who changed what',
 
+  'second.title': 'A second person must agree',
+  'second.touches': 'This touches highly managed alarms: {alarms}.',
+  'second.touchesSome': 'This touches highly managed alarms.',
+  'second.who':
+    'Another engineer or administrator agrees with name and password. Nothing was changed yet. The name is kept with the change, the password nowhere.',
+  'second.name': 'Name of the second person',
+  'second.password': 'Password of the second person',
+  'second.agree': 'Agree: {doing}',
+  'second.needed': 'a second person must agree',
+  'second.refused':
+    "The second person's name or password is wrong, or it is no engineer or administrator. Nothing was changed.",
+  'second.notAgreed': 'The second person was not accepted. Nothing was changed.',
+  'second.tooOften': 'Too many tries for the second person. Wait {s} s, then try again. Nothing was changed.',
+  'second.fault': 'This cannot be the name or the password of a second person. Nothing was changed.',
+  'second.nameFault': 'Type the name of the second person.',
+  'second.selfFault': 'That is you. The second person must be somebody else.',
+  'second.passwordFault': 'The second person types the password.',
+
   'revisions.title': 'Changes of the configuration',
   'revisions.revision': 'Revision',
   'revisions.at': 'When',
   'revisions.actor': 'Who',
+  'revisions.second': 'agreed: {second}',
   'revisions.reason': 'Why',
   'revisions.what': 'What',
   'revisions.created': 'created',
@@ -541,6 +560,7 @@ export const en = {
   'reply.E_DISABLED': '{alarm}: is disabled',
   'reply.E_FORBIDDEN': '{alarm}: your role may not do this',
   'reply.E_NO_ACCUMULATOR': '{alarm}: accumulates nothing',
+  'reply.E_SECOND': '{alarm}: a second person has not agreed; nothing was changed',
   'reply.E_FULL': '{alarm}: no room for one more; end another shelf or suppression first',
 
   'letter.E': 'returned, latched, unacknowledged',

@@ -357,6 +357,8 @@ export interface Revision {
   readonly revision: number;
   readonly at: string | null;
   readonly actor: string;
+  /** Who agreed, where highly managed alarms were touched; else empty. */
+  readonly second?: string;
   readonly reason: string;
   readonly items: readonly RevisionItem[];
 }

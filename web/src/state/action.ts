@@ -25,6 +25,8 @@ const KNOWN: Readonly<Record<string, Key>> = {
   denied: 'error.denied',
   store_away: 'error.storeAway',
   unreadable: 'error.unknown',
+  second_needed: 'second.needed',
+  second_refused: 'second.refused',
 };
 
 /** What went wrong, in the operator's language where it is known, else in the server's words. */

@@ -16,12 +16,14 @@ import {
 import { wantsText, whyNot } from '../model/alarm-may.ts';
 import { formatClock, parseTime } from '../model/format.ts';
 import type { AlarmEvent } from '../model/protocol.ts';
+import { E_SECOND, type Second } from '../model/second.ts';
 import { type Silenced, silence, soundingPriority } from '../model/sound.ts';
 import { StoredMarks } from '../model/stored.ts';
 import type { Alarm, AlarmDo, AlarmReply, AlarmRequest, StateCounts } from '../model/types.ts';
 import { say, wordsOf } from './action.ts';
 import { ask, get, Problem } from './http.ts';
 import { lang, NO_SOUND, position, t } from './prefs.ts';
+import { inServersWords, wordsOfSecond } from './second.ts';
 import { login, may } from './session.ts';
 
 const book = new AlarmBook();
@@ -219,6 +221,20 @@ export interface Asking {
 }
 export const asking = signal<Asking | null>(null);
 
+/** Requests that are not done until a second person agrees; null: none. */
+export interface Waiting {
+  readonly what: AlarmDo;
+  readonly items: readonly AlarmRequest[];
+  /** What the server said: which alarms are highly managed. */
+  readonly detail: string;
+}
+export const waiting = signal<Waiting | null>(null);
+
+/** What somebody was asked is not asked of the next who sits here. */
+export function dropWaiting(): void {
+  waiting.value = null;
+}
+
 /** Older servers answer in words of their own. */
 const OLD_WORDS: Readonly<Record<string, string>> = {
   bad_call: 'E_CALL',
@@ -274,11 +290,11 @@ function setPending(names: readonly string[], on: boolean): void {
 }
 
 /** Acknowledgements have a short form, which every server knows. */
-async function send(what: AlarmDo, items: readonly AlarmRequest[]): Promise<readonly AlarmReply[]> {
+async function send(what: AlarmDo, items: readonly AlarmRequest[], second?: Second): Promise<readonly AlarmReply[]> {
   const where = position.peek() === '' || position.peek() === NO_SOUND ? {} : { position: position.peek() };
   if (what !== 'ack') {
     const answer = await ask<{ results: readonly AlarmReply[] }>('POST', '/alarms/requests', {
-      body: { items, ...where },
+      body: { items, ...where, ...(second === undefined ? {} : { second }) },
     });
     return answer.body.results;
   }
@@ -290,6 +306,8 @@ async function send(what: AlarmDo, items: readonly AlarmRequest[]): Promise<read
   });
   return answer.body.results;
 }
+
+const wantsSecond = (r: AlarmReply): boolean => r.result === E_SECOND;
 
 /** Asks one thing of alarms. What became of each is said in the line at the bottom and beside its row. */
 export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Promise<void> {
@@ -304,6 +322,9 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
   try {
     for (const part of chunks(items, REQUESTS_MAX)) replies.push(...(await send(what, part)));
     report(what, replies);
+    const open = replies.filter(wantsSecond);
+    const of = items.filter((item) => open.some((r) => r.alarm === item.alarm));
+    if (of.length > 0) waiting.value = { what, items: of, detail: open[0]?.text ?? '' };
   } catch (error) {
     // What was answered before it broke off stands.
     if (replies.length > 0) report(what, replies);
@@ -311,6 +332,32 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
     if (error instanceof Problem && error.status === 422 && what === 'ack') alarmsLost();
   }
   setPending(names, false);
+}
+
+/** Asks the same again with a second person: '' if that was accepted, else why not. */
+export async function agree({ what, items, detail }: Waiting, second: Second): Promise<string> {
+  const names = items.map((item) => item.alarm);
+  setPending(names, true);
+  const replies: AlarmReply[] = [];
+  let fault = '';
+  try {
+    for (const part of chunks(items, REQUESTS_MAX)) {
+      replies.push(...(await send(what, part, second)));
+      // A password that is wrong is wrong for the rest too, and each try counts.
+      if (replies.some(wantsSecond)) break;
+    }
+  } catch (error) {
+    fault = wordsOfSecond(error) ?? wordsOf(error);
+    say('bad', t('ask.failed', { why: fault, what: t(`do.${what}`) }));
+  }
+  setPending(names, false);
+  const refused = replies.find(wantsSecond);
+  if (refused !== undefined) fault = inServersWords(refused.text ?? '', t('second.notAgreed'));
+  if (replies.length > 0) report(what, replies);
+  const settled = new Set(replies.filter((r) => !wantsSecond(r)).map((r) => r.alarm));
+  const left = items.filter((item) => !settled.has(item.alarm));
+  waiting.value = left.length === 0 ? null : { what, items: left, detail };
+  return fault;
 }
 
 export function roleWords(): string {

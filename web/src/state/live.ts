@@ -8,6 +8,7 @@ import { say } from './action.ts';
 import {
   alarmPosition,
   alarmsLost,
+  dropWaiting,
   flushAlarms,
   takeAlarm,
   takeAlarmsSent,
@@ -164,6 +165,7 @@ export function stopLive(): void {
   if (timer !== null) clearInterval(timer);
   timer = null;
   connection.stop();
+  dropWaiting();
 }
 
 document.addEventListener('visibilitychange', () => {

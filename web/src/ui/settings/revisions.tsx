@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Key } from '../../i18n/en.ts';
 import { formatDateTime, parseTime } from '../../model/format.ts';
+import { authors } from '../../model/second.ts';
 import { difference } from '../../model/setting-form.ts';
 import type { Revision, RevisionItem } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
@@ -48,6 +49,7 @@ function Item({ item }: { readonly item: RevisionItem }) {
 
 function RevisionRow({ revision }: { readonly revision: Revision }) {
   const at = parseTime(revision.at);
+  const [actor, second] = authors(revision);
   const more = revision.items.length - ITEMS_SHOWN;
   return (
     <tr data-testid={`revision-${revision.revision}`}>
@@ -55,7 +57,14 @@ function RevisionRow({ revision }: { readonly revision: Revision }) {
         {revision.revision}
       </th>
       <td class="num">{at === null ? '' : formatDateTime(at)}</td>
-      <td>{revision.actor}</td>
+      <td>
+        {actor}
+        {second === undefined ? null : (
+          <div class="small" data-testid={`second-${revision.revision}`}>
+            {t('revisions.second', { second })}
+          </div>
+        )}
+      </td>
       <td class="cell-wrap">{revision.reason}</td>
       <td class="cell-wrap">
         <ul class="items">

@@ -1,0 +1,17 @@
+import { agree, type Waiting, waiting } from '../../state/alarms.ts';
+import { t } from '../../state/prefs.ts';
+import { SecondForm } from '../second-form.tsx';
+
+/** For requests that touch highly managed alarms: the second person, at the side. */
+export function RequestSecond({ asked }: { readonly asked: Waiting }) {
+  return (
+    <SecondForm
+      detail={asked.detail}
+      doing={t(`do.${asked.what}`)}
+      onAgree={(second) => agree(asked, second)}
+      onCancel={() => {
+        waiting.value = null;
+      }}
+    />
+  );
+}
