@@ -8,7 +8,9 @@ import { chromium } from 'playwright-core';
 import { Penstock, artefacts, password, sleep, until } from '../lib/penstock.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  // Sound waits for a person's hand here, whatever the browser has learnt of pages that play.
+  '--autoplay-policy=user-gesture-required'];
 
 describe('the operator\'s browser', { concurrency: false }, () => {
   const p = new Penstock({ build: 'release' });
