@@ -47,9 +47,11 @@ const KINDS: readonly AlarmKind[] = ALARM_KINDS.filter((kind) => !ofGateway(kind
 /** Sends what was on the screen when it was pressed, again just so with a second person; says what became of it. */
 type Change = (second: { readonly second?: Second }) => Promise<string>;
 
+type Doing = 'settings.create' | 'settings.save' | 'settings.delete';
+
 interface Waiting {
   readonly change: Change;
-  readonly doing: string;
+  readonly doing: Doing;
   readonly detail: string;
 }
 
@@ -217,7 +219,7 @@ export function SettingEditor({ setting, onClose }: Props) {
     setWaiting(null);
     setBusy(false);
   };
-  const send = async (doing: string, change: Change) => {
+  const send = async (doing: Doing, change: Change) => {
     if (reason.trim() === '') return setFaults(new Map([['reason', t('settings.reasonNeeded')]]));
     setBusy(true);
     setFaults(NO_FAULTS);
@@ -252,7 +254,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   const save = () => {
     const body = { reason: reason.trim(), value: bodyOf(form, setting) };
     const seen = isNew ? { create: true } : { ifMatch: revision };
-    return send(t(isNew ? 'settings.create' : 'settings.save'), async (second) => {
+    return send(isNew ? 'settings.create' : 'settings.save', async (second) => {
       const path = itemPath('alarm-settings', form.name.trim());
       const answer = await ask<{ revision: number }>('PUT', path, { body: { ...body, ...second }, ...seen });
       return t('settings.saved', { alarm: form.name, revision: answer.body.revision });
@@ -261,7 +263,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   const remove = () => {
     // By a list, even of one: a removal by its address has no body, where a second person could be named.
     const body = { reason: reason.trim(), remove: [{ kind: 'alarm', name: form.name, revision }] };
-    return send(t('settings.delete'), async (second) => {
+    return send('settings.delete', async (second) => {
       const answer = await ask<{ revision: number }>('POST', '/config', { body: { ...body, ...second } });
       return t('settings.deleted', { alarm: form.name, revision: answer.body.revision });
     });
@@ -469,7 +471,7 @@ export function SettingEditor({ setting, onClose }: Props) {
       {waiting === null ? null : (
         <SecondForm
           detail={waiting.detail}
-          doing={waiting.doing}
+          doing={t(waiting.doing)}
           onAgree={(second) => agree(waiting.change, second)}
           onCancel={stopWaiting}
         />
