@@ -58,7 +58,7 @@ function RevisionRow({ revision }: { readonly revision: Revision }) {
       </th>
       <td class="num">{at === null ? '' : formatDateTime(at)}</td>
       <td>
-        {actor}
+        <div>{actor}</div>
         {second === undefined ? null : (
           <div class="small" data-testid={`second-${revision.revision}`}>
             {t('revisions.second', { second })}

@@ -47,9 +47,11 @@ const KINDS: readonly AlarmKind[] = ALARM_KINDS.filter((kind) => !ofGateway(kind
 /** Sends what was on the screen when it was pressed, again just so with a second person; says what became of it. */
 type Change = (second: { readonly second?: Second }) => Promise<string>;
 
+type Doing = 'settings.create' | 'settings.save' | 'settings.delete';
+
 interface Waiting {
   readonly change: Change;
-  readonly doing: string;
+  readonly doing: Doing;
   readonly detail: string;
 }
 
@@ -217,7 +219,7 @@ export function SettingEditor({ setting, onClose }: Props) {
     setWaiting(null);
     setBusy(false);
   };
-  const send = async (doing: string, change: Change) => {
+  const send = async (doing: Doing, change: Change) => {
     if (reason.trim() === '') return setFaults(new Map([['reason', t('settings.reasonNeeded')]]));
     setBusy(true);
     setFaults(NO_FAULTS);
@@ -252,7 +254,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   const save = () => {
     const body = { reason: reason.trim(), value: bodyOf(form, setting) };
     const seen = isNew ? { create: true } : { ifMatch: revision };
-    return send(t(isNew ? 'settings.create' : 'settings.save'), async (second) => {
+    return send(isNew ? 'settings.create' : 'settings.save', async (second) => {
       const path = itemPath('alarm-settings', form.name.trim());
       const answer = await ask<{ revision: number }>('PUT', path, { body: { ...body, ...second }, ...seen });
       return t('settings.saved', { alarm: form.name, revision: answer.body.revision });
@@ -261,7 +263,7 @@ export function SettingEditor({ setting, onClose }: Props) {
   const remove = () => {
     // By a list, even of one: a removal by its address has no body, where a second person could be named.
     const body = { reason: reason.trim(), remove: [{ kind: 'alarm', name: form.name, revision }] };
-    return send(t('settings.delete'), async (second) => {
+    return send('settings.delete', async (second) => {
       const answer = await ask<{ revision: number }>('POST', '/config', { body: { ...body, ...second } });
       return t('settings.deleted', { alarm: form.name, revision: answer.body.revision });
     });
@@ -276,193 +278,200 @@ export function SettingEditor({ setting, onClose }: Props) {
   const more = { form, faults, set };
   return (
     <div class="editor-side">
-      <form
-        class="panel editor"
-        data-testid="setting-editor"
-        inert={waiting !== null}
-        onSubmit={(event) => {
-          event.preventDefault();
-          void save();
-        }}
+      {/* It is still read while the second person decides, but not changed. */}
+      <section
+        class="editor-scroll"
+        aria-label={t('settings.editing', { alarm: form.name })}
+        {...(waiting === null ? {} : { tabIndex: 0 })}
       >
-        <h2>{isNew ? t('settings.new') : t('settings.editing', { alarm: form.name })}</h2>
-        {isNew ? (
-          <>
+        <form
+          class="panel editor"
+          data-testid="setting-editor"
+          inert={waiting !== null}
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
+          <h2>{isNew ? t('settings.new') : t('settings.editing', { alarm: form.name })}</h2>
+          {isNew ? (
+            <>
+              <label class="field">
+                {t('settings.kind')}
+                <select
+                  data-testid="setting-kind"
+                  value={form.kind}
+                  onChange={(event) =>
+                    setSource(form.source, KINDS.find((k) => k === event.currentTarget.value) ?? 'high')
+                  }
+                >
+                  {KINDS.map((kind) => (
+                    <option key={kind} value={kind}>
+                      {t(`kind.${kind}`)}
+                    </option>
+                  ))}
+                </select>
+              </label>
+              {hasSource(form.kind) ? (
+                <Field
+                  {...field}
+                  field="source"
+                  label={t('settings.tag')}
+                  value={form.source}
+                  list="tag-names"
+                  onInput={(source) => setSource(source, form.kind)}
+                />
+              ) : null}
+              <Field
+                {...field}
+                field="name"
+                label={t('settings.name')}
+                value={form.name}
+                onInput={(name) => set({ name })}
+              />
+            </>
+          ) : null}
+          <datalist id="tag-names">
+            {[...tags.value.keys()].map((name) => (
+              <option key={name} value={name} />
+            ))}
+          </datalist>
+          {hasLimit(form.kind) ? (
+            <>
+              <RangeHint name={form.source} />
+              <div class="pair">
+                <Field
+                  {...field}
+                  field="limit"
+                  label={t(form.kind === 'runtime' ? 'settings.hours' : 'settings.quantity')}
+                  value={form.limit}
+                  numeric
+                  onInput={(limit) => set({ limit })}
+                />
+                {hasDeadband(form.kind) ? (
+                  <Field
+                    {...field}
+                    field="deadband"
+                    label={t('settings.deadband')}
+                    value={form.deadband}
+                    numeric
+                    onInput={(deadband) => set({ deadband })}
+                  />
+                ) : null}
+              </div>
+            </>
+          ) : null}
+          <ExtraInputs fields={KIND_FIELDS[form.kind]} {...more} />
+          <div class="pair">
+            <Field
+              {...field}
+              field="on_delay_s"
+              label={t(form.kind === 'disc' ? 'settings.travel_s' : 'settings.on_delay_s')}
+              value={form.on_delay_s}
+              numeric
+              onInput={(on_delay_s) => set({ on_delay_s })}
+            />
+            <Field
+              {...field}
+              field="off_delay_s"
+              label={t('settings.off_delay_s')}
+              value={form.off_delay_s}
+              numeric
+              onInput={(off_delay_s) => set({ off_delay_s })}
+            />
+          </div>
+          <div class="pair">
             <label class="field">
-              {t('settings.kind')}
+              {t('settings.priority')}
               <select
-                data-testid="setting-kind"
-                value={form.kind}
-                onChange={(event) =>
-                  setSource(form.source, KINDS.find((k) => k === event.currentTarget.value) ?? 'high')
-                }
+                data-testid="setting-priority"
+                value={form.priority}
+                onChange={(event) => set({ priority: event.currentTarget.value })}
               >
-                {KINDS.map((kind) => (
-                  <option key={kind} value={kind}>
-                    {t(`kind.${kind}`)}
+                <option value="">{t('settings.byClass')}</option>
+                {(['1', '2', '3', '4'] as const).map((p) => (
+                  <option key={p} value={p}>
+                    {p} {t(`priority.${p}`)}
                   </option>
                 ))}
               </select>
+              {faults.has('priority') ? <span class="fault">{faults.get('priority')}</span> : null}
             </label>
-            {hasSource(form.kind) ? (
-              <Field
-                {...field}
-                field="source"
-                label={t('settings.tag')}
-                value={form.source}
-                list="tag-names"
-                onInput={(source) => setSource(source, form.kind)}
+            <label class="field field-check">
+              <input
+                type="checkbox"
+                data-testid="setting-enabled"
+                checked={form.enabled}
+                onChange={(event) => set({ enabled: event.currentTarget.checked })}
               />
-            ) : null}
-            <Field
-              {...field}
-              field="name"
-              label={t('settings.name')}
-              value={form.name}
-              onInput={(name) => set({ name })}
-            />
-          </>
-        ) : null}
-        <datalist id="tag-names">
-          {[...tags.value.keys()].map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-        {hasLimit(form.kind) ? (
-          <>
-            <RangeHint name={form.source} />
-            <div class="pair">
-              <Field
-                {...field}
-                field="limit"
-                label={t(form.kind === 'runtime' ? 'settings.hours' : 'settings.quantity')}
-                value={form.limit}
-                numeric
-                onInput={(limit) => set({ limit })}
-              />
-              {hasDeadband(form.kind) ? (
-                <Field
-                  {...field}
-                  field="deadband"
-                  label={t('settings.deadband')}
-                  value={form.deadband}
-                  numeric
-                  onInput={(deadband) => set({ deadband })}
-                />
-              ) : null}
-            </div>
-          </>
-        ) : null}
-        <ExtraInputs fields={KIND_FIELDS[form.kind]} {...more} />
-        <div class="pair">
+              {t('settings.enabled')}
+            </label>
+          </div>
           <Field
             {...field}
-            field="on_delay_s"
-            label={t(form.kind === 'disc' ? 'settings.travel_s' : 'settings.on_delay_s')}
-            value={form.on_delay_s}
-            numeric
-            onInput={(on_delay_s) => set({ on_delay_s })}
+            field="message_en"
+            label={t('settings.message_en')}
+            value={form.message_en}
+            onInput={(message_en) => set({ message_en })}
           />
           <Field
             {...field}
-            field="off_delay_s"
-            label={t('settings.off_delay_s')}
-            value={form.off_delay_s}
-            numeric
-            onInput={(off_delay_s) => set({ off_delay_s })}
+            field="message_zh"
+            label={t('settings.message_zh')}
+            value={form.message_zh}
+            onInput={(message_zh) => set({ message_zh })}
           />
-        </div>
-        <div class="pair">
-          <label class="field">
-            {t('settings.priority')}
-            <select
-              data-testid="setting-priority"
-              value={form.priority}
-              onChange={(event) => set({ priority: event.currentTarget.value })}
-            >
-              <option value="">{t('settings.byClass')}</option>
-              {(['1', '2', '3', '4'] as const).map((p) => (
-                <option key={p} value={p}>
-                  {p} {t(`priority.${p}`)}
-                </option>
-              ))}
-            </select>
-            {faults.has('priority') ? <span class="fault">{faults.get('priority')}</span> : null}
-          </label>
-          <label class="field field-check">
-            <input
-              type="checkbox"
-              data-testid="setting-enabled"
-              checked={form.enabled}
-              onChange={(event) => set({ enabled: event.currentTarget.checked })}
-            />
-            {t('settings.enabled')}
-          </label>
-        </div>
-        <Field
-          {...field}
-          field="message_en"
-          label={t('settings.message_en')}
-          value={form.message_en}
-          onInput={(message_en) => set({ message_en })}
-        />
-        <Field
-          {...field}
-          field="message_zh"
-          label={t('settings.message_zh')}
-          value={form.message_zh}
-          onInput={(message_zh) => set({ message_zh })}
-        />
-        <details data-testid="setting-more" open={COMMON_FIELDS.some((name) => faults.has(name))}>
-          <summary>{t('settings.more')}</summary>
-          <ExtraInputs fields={COMMON_FIELDS} {...more} />
-        </details>
-        <Field {...field} field="reason" label={t('settings.reason')} value={reason} onInput={setReason} />
-        {general === '' ? null : (
-          <p class="fault" role="alert" data-testid="setting-error">
-            {general}
-          </p>
-        )}
-        <div class="buttons">
-          <button type="submit" class="main" data-testid="setting-save" disabled={busy}>
-            {t(isNew ? 'settings.create' : 'settings.save')}
-          </button>
-          {isNew ? null : (
-            <button
-              type="button"
-              data-testid="setting-try"
-              onClick={() => {
-                draft.value = { alarm: form.name, body: bodyOf(form, setting) };
-                navigate({ page: 'backtest', alarm: form.name, id: '' });
-              }}
-            >
-              {t('settings.try')}
-            </button>
+          <details data-testid="setting-more" open={COMMON_FIELDS.some((name) => faults.has(name))}>
+            <summary>{t('settings.more')}</summary>
+            <ExtraInputs fields={COMMON_FIELDS} {...more} />
+          </details>
+          <Field {...field} field="reason" label={t('settings.reason')} value={reason} onInput={setReason} />
+          {general === '' ? null : (
+            <p class="fault" role="alert" data-testid="setting-error">
+              {general}
+            </p>
           )}
-          <button type="button" data-testid="setting-cancel" onClick={onClose}>
-            {t('settings.cancel')}
-          </button>
-          {isNew || ofGateway(form.kind) ? null : deleting ? (
-            <button
-              type="button"
-              class="danger"
-              data-testid="setting-delete-sure"
-              disabled={busy}
-              onClick={() => void remove()}
-            >
-              {t('settings.deleteSure', { alarm: form.name })}
+          <div class="buttons">
+            <button type="submit" class="main" data-testid="setting-save" disabled={busy}>
+              {t(isNew ? 'settings.create' : 'settings.save')}
             </button>
-          ) : (
-            <button type="button" class="far" data-testid="setting-delete" onClick={() => setDeleting(true)}>
-              {t('settings.delete')}
+            {isNew ? null : (
+              <button
+                type="button"
+                data-testid="setting-try"
+                onClick={() => {
+                  draft.value = { alarm: form.name, body: bodyOf(form, setting) };
+                  navigate({ page: 'backtest', alarm: form.name, id: '' });
+                }}
+              >
+                {t('settings.try')}
+              </button>
+            )}
+            <button type="button" data-testid="setting-cancel" onClick={onClose}>
+              {t('settings.cancel')}
             </button>
-          )}
-        </div>
-      </form>
+            {isNew || ofGateway(form.kind) ? null : deleting ? (
+              <button
+                type="button"
+                class="danger"
+                data-testid="setting-delete-sure"
+                disabled={busy}
+                onClick={() => void remove()}
+              >
+                {t('settings.deleteSure', { alarm: form.name })}
+              </button>
+            ) : (
+              <button type="button" class="far" data-testid="setting-delete" onClick={() => setDeleting(true)}>
+                {t('settings.delete')}
+              </button>
+            )}
+          </div>
+        </form>
+      </section>
       {waiting === null ? null : (
         <SecondForm
           detail={waiting.detail}
-          doing={waiting.doing}
+          doing={t(waiting.doing)}
           onAgree={(second) => agree(waiting.change, second)}
           onCancel={stopWaiting}
         />
