@@ -88,7 +88,7 @@ static void rules_become_programs(void **state) {
     uint32_t program = rig_more(m, "S1/A")->program;
     assert_true(a->kind == ALARM_ROC && a->limit == 0.01 && a->tag == tag(m, "S1/L"));
     assert_int_equal(rule_set_type(m->rules, program), RULE_NUMBER);
-    assert_true(slice_is(rule_set_source(m->rules, program), "abs(rate(\"S1/L\", 30000ms))"));
+    assert_true(slice_is(rule_set_source(m->rules, program), "abs(rate(\"S1/L\", 30s))"));
     assert_true(rule_set_inputs(m->rules, program, &inputs) == 1 && inputs[0] == tag(m, "S1/L"));
     model_free(&m);
 
