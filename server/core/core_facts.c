@@ -290,6 +290,15 @@ static bool is_annunciation(const struct core *core, uint32_t alarm, const struc
            !alarm_letter_hidden(alarm_shown_letter(core->alarms[alarm].facts));
 }
 
+/* An escalation was for that occurrence: an alarm that is over has its configured priority again. */
+static void calm_priority(struct core *core, uint32_t alarm) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    char shown = alarm_shown_letter(a->facts);
+    if (shown == ALARM_NORMAL || shown == ALARM_DISABLED) {
+        set_facts(core, alarm, a->facts, core->model->alarms[alarm].priority);
+    }
+}
+
 /* The only place where the facts of a configured alarm change; each change is one record. */
 static void commit(struct core *core, uint32_t alarm, const struct change *c,
                    const struct effect_sink *sink) {
@@ -317,6 +326,7 @@ static void commit(struct core *core, uint32_t alarm, const struct change *c,
     bool rings = ring(core, alarm, c);
     unsigned flags = (rings ? RECORD_RING : 0U) | ((c->ops & OP_AUTO) != 0 ? RECORD_AUTO : 0U);
     emit(core, alarm, c, from, flags, sink);
+    calm_priority(core, alarm);
     core_alarm_watch(core, alarm);
     if (is_annunciation(core, alarm, c)) {
         (void)kpi_flood_add(&core->flood, core->now_us);
