@@ -10,7 +10,7 @@ import { Penstock, artefacts, password, sleep, until } from '../lib/penstock.mjs
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   // Sound waits for a person's hand here, whatever the browser has learnt of pages that play.
-  '--autoplay-policy=user-gesture-required'];
+  '--autoplay-policy=document-user-activation-required'];
 
 describe('the operator\'s browser', { concurrency: false }, () => {
   const p = new Penstock({ build: 'release' });
@@ -278,6 +278,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
       await bench(state, true);
       await letterOf(state, 'B');
       await askFor(page, '', state, what, `because of ${what}`);
+      await until(`${state} holds`, async () => (await benchAlarm(state)).letter !== 'B');
       await page.goto(url(`/alarms?site=T&tab=${state}`));
       await row(page, state).getByText(state === 'suppressed' ? 'manual' : `because of ${what}`).waitFor();
       await until(`${state} is counted`, async () => (await number(page, state)) >= 1);
@@ -346,7 +347,9 @@ describe('the operator\'s browser', { concurrency: false }, () => {
 
   test('sound: off is said, silence stops it and acknowledges nothing, the next alarm sounds again', async () => {
     // A page that nobody has touched yet: the browser plays nothing.
-    const page = await operator.context().newPage();
+    const storageState = await operator.context().storageState();
+    const fresh = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1600, height: 950 }, storageState });
+    const page = await fresh.newPage();
     await page.goto(url('/alarms?site=T'));
     await page.getByTestId('sound-off').waitFor();
     await page.keyboard.press('x');
@@ -367,7 +370,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await page.getByTestId('sound-state').click();
     await page.getByTestId('sound-position').selectOption({ index: 0 });
     await page.keyboard.press('Escape');
-    await page.close();
+    await fresh.close();
   });
 
   test('the history goes back in both orders, and shows how everything stood at a moment', async () => {
