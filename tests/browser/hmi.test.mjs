@@ -8,6 +8,7 @@ import { chromium } from 'playwright-core';
 import { Penstock, artefacts, password, sleep, until } from '../lib/penstock.mjs';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const SCREEN = { ignoreHTTPSErrors: true, viewport: { width: 1600, height: 950 } };
 const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   // Sound waits for a person's hand here, whatever the browser has learnt of pages that play.
   '--autoplay-policy=document-user-activation-required'];
@@ -34,7 +35,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
 
   /** A browser of its own; every complaint of its console counts, but for the answers that a test asks for. */
   async function open(options = {}) {
-    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1600, height: 950 }, ...options });
+    const context = await browser.newContext({ ...SCREEN, ...options });
     const page = await context.newPage();
     page.on('console', (m) => {
       if (['error', 'warning'].includes(m.type()) && !/status of (401|422|412|503)|ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_EMPTY_RESPONSE|ERR_CONNECTION_(RESET|CLOSED)/.test(m.text())) complaints.push(m.text());
@@ -346,11 +347,22 @@ describe('the operator\'s browser', { concurrency: false }, () => {
   });
 
   test('sound: off is said, silence stops it and acknowledges nothing, the next alarm sounds again', async () => {
-    // A page that nobody has touched yet: the browser plays nothing.
+    // A page that nobody has touched yet: the browser plays nothing. For the browser, each look that a test takes at a page is a
+    // person's hand, so none is taken before the page has asked for its sound.
     const storageState = await operator.context().storageState();
-    const fresh = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1600, height: 950 }, storageState });
+    const fresh = await browser.newContext({ ...SCREEN, storageState });
     const page = await fresh.newPage();
+    await page.addInitScript(() => {
+      globalThis.AudioContext = class extends globalThis.AudioContext {
+        constructor() {
+          super();
+          console.info(`sound was ${this.state}`);
+        }
+      };
+    });
+    const asked = page.waitForEvent('console', (m) => m.text().startsWith('sound was '));
     await page.goto(url('/alarms?site=T'));
+    assert.equal((await asked).text(), 'sound was suspended');
     await page.getByTestId('sound-off').waitFor();
     await page.keyboard.press('x');
     await page.getByTestId('sound-off').waitFor({ state: 'detached' });
