@@ -323,6 +323,7 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
         store_request(a->store, token, r);
         return;
     case REQ_IDENTITY:

@@ -93,7 +93,7 @@ static void read_ranges(struct settle *s, const PGresult *r) {
     }
 }
 
-static void report_found(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
+static bool report_found(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
     const PGresult *gateway = answer->results[GATEWAY_RESULT];
     const PGresult *dicts = answer->results[DICTS_RESULT];
     struct error err;
@@ -105,7 +105,7 @@ static void report_found(struct settle *s, const struct store_host *host, const 
                         SETTLE_DICT_BYTES_MAX / (1024 * 1024));
         free(v);
         settle_refuse(s, host, &err);
-        return;
+        return false;
     }
     for (size_t i = 0; i < n; i++) {
         v[i] = (struct store_dict){.epoch = (uint64_t)pg_get_i64(dicts, (int)i, 0),
@@ -122,16 +122,21 @@ static void report_found(struct settle *s, const struct store_host *host, const 
                                     .dicts = v};
     host->settled(host->ctx, s->token, &settled);
     free(v);
+    return true;
 }
 
-void settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
+uint64_t settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer,
+                       int64_t *ret_gateway_key) {
     if (answer->outcome != PG_DONE) {
         settle_refuse(s, host, &answer->error);
     } else if (PQntuples(answer->results[GATEWAY_RESULT]) == 0) {
         struct store_settled settled = {.status = ERR_NOT_FOUND};
         (void)error_set(&settled.error, ERR_NOT_FOUND, "gateway", "no gateway is configured under this name");
         host->settled(host->ctx, s->token, &settled);
-    } else {
-        report_found(s, host, answer);
+    } else if (report_found(s, host, answer)) {
+        const PGresult *gateway = answer->results[GATEWAY_RESULT];
+        *ret_gateway_key = pg_get_i64(gateway, 0, 0);
+        return (uint64_t)pg_get_i64(gateway, 0, 1);
     }
+    return 0;
 }
