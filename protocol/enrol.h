@@ -18,6 +18,8 @@ enum {
 };
 
 #define LINK_ALPN_ENROL "penstock-enrol/1"
+/* The one frame that is of penstock-enrol/1 alone; ERROR, BYE, CERT_REQUEST and CERT_ISSUED are of msg.h. */
+enum { MSG_ENROL = 0x37 };
 
 struct enrol_token {
     char name[LINK_NAME_MAX + 1];

@@ -44,8 +44,7 @@ void session_open_enrolment(struct session *s, const char *gateway, struct link_
 static enum verdict bad_body(struct session *s, const struct frame *f, const struct error *err,
                              struct link_now now) {
     const struct msg_error about = {.ref_type = f->type};
-    session_fail(s, err->code == ERR_TOO_BIG ? LINK_TOO_BIG : LINK_BAD_FRAME, &about, now, "%s: %s: %s",
-                 msg_type_name(f->type), err->where, err->text);
+    session_fail(s, LINK_BAD_FRAME, &about, now, "%s: %s", err->where, err->text);
     return VERDICT_NEXT;
 }
 
