@@ -1,7 +1,7 @@
 #include "protocol/client/client.h"
 
 #include "protocol/client/backoff.h"
-#include "protocol/client/tls.h"
+#include "protocol/client/renewal.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 
@@ -52,7 +52,7 @@ struct client {
     struct journal *journal;
     struct recorder recorder;
     struct uplink *uplink;
-    struct tls_client *tls;
+    struct renewal *renewal;
     struct backoff backoff;
     struct conn *conn;
     unsigned open_handles;
@@ -98,6 +98,33 @@ static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link
     }
 }
 
+/* ---- the certificate ---- */
+
+static void on_certificate_offered(void *ctx) {
+    struct client *c = ctx;
+    struct buf request;
+    struct error err = {0};
+    buf_init(&request, IDENTITY_REQUEST_SIZE);
+    enum status st = renewal_request(c->renewal, &request, &err);
+    if (st == OK) {
+        uplink_ask_certificate(c->uplink, buf_slice(&request));
+    } else if (st != ERR_WRONG_STATE) {
+        note(c, "certificate.trouble", err.text);
+    }
+    buf_done(&request);
+}
+
+/* Tried at once, while the old one is good for weeks: whoever finds out that it fails has time. */
+static void on_certificate_answered(void *ctx, const struct msg_cert_issued *answer) {
+    struct client *c = ctx;
+    struct error err = {0};
+    if (renewal_answer(c->renewal, answer, &err) == OK) {
+        uplink_bye(c->uplink, "a new certificate is to be shown");
+    } else {
+        note(c, "certificate.trouble", err.text);
+    }
+}
+
 /* ---- making ---- */
 
 static bool is_numeric(const char *host) {
@@ -122,11 +149,12 @@ static enum status check_config(const struct client_config *cfg, struct error *e
 static enum status make_parts(struct client *c, const struct client_config *cfg, struct error *err) {
     enum status st = tags_new(&c->tags, err);
     if (st == OK) {
-        st = tls_client_new(&(struct tls_client_config){.ca_file = cfg->ca_file,
-                                                        .cert_file = cfg->cert_file,
-                                                        .key_file = cfg->key_file,
-                                                        .server_name = cfg->server_name},
-                            &c->tls, err);
+        st = renewal_new(cfg->name,
+                         &(struct tls_client_config){.ca_file = cfg->ca_file,
+                                                     .cert_file = cfg->cert_file,
+                                                     .key_file = cfg->key_file,
+                                                     .server_name = cfg->server_name},
+                         &c->renewal, err);
     }
     if (st == OK) {
         st = journal_open(&(struct journal_config){.dir = cfg->journal_dir,
@@ -144,7 +172,10 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
                                               .software = slice_str(c->software),
                                               .clock_source = cfg->clock_source,
                                               .clock_error_us = cfg->clock_error_us,
-                                              .host = {.ctx = c, .note = note}},
+                                              .host = {.ctx = c,
+                                                       .note = note,
+                                                       .certificate_offered = on_certificate_offered,
+                                                       .certificate_answered = on_certificate_answered}},
                       &c->recorder, &c->uplink, err);
 }
 
@@ -182,7 +213,7 @@ void client_free(struct client **ref) {
     CHECK(c->open_handles == 0);
     uplink_free(&c->uplink);
     journal_close(&c->journal);
-    tls_client_free(&c->tls);
+    renewal_free(&c->renewal);
     tags_free(&c->tags);
     free(c);
     *ref = NULL;
@@ -222,6 +253,9 @@ static void end_conn(struct client *c, const char *reason) {
         return;
     }
     uplink_lost(c->uplink, reason);
+    if (conn->up_mono_us == 0 && conn->tls != NULL) {
+        renewal_failed(c->renewal);
+    }
     struct moment now = moment_now();
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
     int64_t up_us = conn->up_mono_us != 0 ? now.mono_us - conn->up_mono_us : 0;
@@ -348,7 +382,7 @@ static void on_connected(uv_connect_t *connect, int status) {
         (void)snprintf(text, sizeof text, "cannot connect to %s port %u: %s", c->host_text, c->port,
                        uv_strerror(rc));
         end_conn(c, text);
-    } else if (tls_line_new(c->tls, &conn->tls, &err) != OK) {
+    } else if (tls_line_new(renewal_tls(c->renewal), &conn->tls, &err) != OK) {
         end_conn(c, err.text);
     }
     turn(c);
@@ -415,12 +449,22 @@ static void flush(struct client *c, struct moment now) {
     uplink_flushed(c->uplink, st == OK ? UPLINK_SAVED : UPLINK_NOT_SAVED, now);
 }
 
+static void settle_certificate(struct client *c) {
+    struct error err = {0};
+    if (renewal_up(c->renewal, &err)) {
+        note(c, "certificate.renewed", "the new one is in use");
+    } else if (err.code != OK) {
+        note(c, "certificate.trouble", err.text);
+    }
+}
+
 static void watch_conn(struct client *c, struct moment now) {
     struct conn *conn = c->conn;
     if (conn->state == CONN_SESSION) {
         uplink_advance(c->uplink, now);
         if (uplink_state(c->uplink) == UPLINK_UP && conn->up_mono_us == 0) {
             conn->up_mono_us = now.mono_us;
+            settle_certificate(c);
             if (c->hooks.on_link != NULL) {
                 c->hooks.on_link(c->hooks.ctx, true, "");
             }
@@ -559,7 +603,8 @@ bool client_is_drained(const struct client *c) {
 }
 
 void client_get_status(const struct client *c, struct client_status *ret) {
-    *ret = (struct client_status){.lost = c->recorder.lost};
+    *ret =
+        (struct client_status){.lost = c->recorder.lost, .certificate_ends_us = renewal_ends_us(c->renewal)};
     uplink_get_status(c->uplink, &ret->link);
     ret->up = ret->link.state == UPLINK_UP;
     journal_get_stats(c->journal, &ret->journal);

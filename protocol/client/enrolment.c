@@ -138,9 +138,10 @@ static enum status shake_hands(struct line *l, struct error *err) {
         long verified = SSL_get_verify_result(l->ssl);
         if (verified == X509_V_ERR_CERT_UNTRUSTED && l->token != NULL) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "server",
-                             "it does not have the authority that the token names: another server, or somebody "
-                             "between; nothing was told to it");
+            return error_set(
+                err, ERR_DENIED, "server",
+                "it does not have the authority that the token names: another server, or somebody "
+                "between; nothing was told to it");
         }
         if (verified != X509_V_OK) {
             ERR_clear_error();

@@ -291,9 +291,9 @@ enum status identity_take(struct identity *i, struct slice chain, struct error *
     const char *fault = fault_of(i, cert);
     X509_free(cert);
     ERR_clear_error();
-    enum status status =
-        fault == NULL ? write_pair(i, chain, err)
-                      : error_set(err, ERR_DENIED, "certificate", "the certificate from the server: %s", fault);
+    enum status status = fault == NULL ? write_pair(i, chain, err)
+                                       : error_set(err, ERR_DENIED, "certificate",
+                                                   "the certificate from the server: %s", fault);
     EVP_PKEY_free(i->asked);
     i->asked = NULL;
     i->has_new = status == OK;

@@ -26,7 +26,8 @@ struct identity_config {
 
 /* Finishes what a power cut has interrupted, drops a new pair that does not fit. The files may be missing
  * (enrolment). */
-MUSTCHECK enum status identity_new(const struct identity_config *cfg, struct identity **ret, struct error *err);
+MUSTCHECK enum status identity_new(const struct identity_config *cfg, struct identity **ret,
+                                   struct error *err);
 void identity_free(struct identity **i);
 
 /* The pair to connect with: the new one if there is one and prefer_new is set. */
