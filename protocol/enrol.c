@@ -26,6 +26,7 @@ bool enrol_is_name(struct slice name) {
 
 /* The last character's unused bits are 0. */
 static void write_base32(const uint8_t *p, size_t n, char *ret, size_t chars) {
+    CHECK(p != NULL);
     for (size_t i = 0; i < chars; i++) {
         uint32_t v = 0;
         for (size_t bit = i * BITS; bit < (i + 1) * BITS; bit++) {

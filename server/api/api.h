@@ -49,8 +49,9 @@ struct api_host {
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);
-    /* SHA-256 of the authority that this server signs gateways with; NULL if it signs none. */
-    const uint8_t *(*authority)(void *ctx);
+    /* Writes a one-time token out as its gateway takes it. False: this server signs no certificates. */
+    bool (*token)(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
+                  char ret[IDENTITY_TOKEN_TEXT_SIZE]);
     /* core_alarm_explain of the core that is shown: it needs room of the core's own to work in. */
     uint32_t (*explain)(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
                         uint32_t max);

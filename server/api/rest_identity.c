@@ -1,5 +1,4 @@
 /* What gateways prove themselves with: one-time tokens, revocation, the window for an expired certificate. */
-#include "protocol/enrol.h"
 #include "server/api/json_in.h"
 #include "server/api/rest.h"
 #include "server/api/view.h"
@@ -13,7 +12,7 @@
 /* The gateway that the path names; false: answered. */
 static bool find_gateway(struct api *a, struct http_request *r, struct request *q) {
     struct slice name = r->vars[0];
-    if (model_find_gateway(core_model(a->core), name) == MODEL_NONE || !enrol_is_name(name)) {
+    if (model_find_gateway(core_model(a->core), name) == MODEL_NONE) {
         http_problem(r, 404, "not_found", "there is no gateway \"%.*s\"", SLICE_ARG(name));
         return false;
     }
@@ -34,40 +33,32 @@ static bool failed(struct http_request *r, const struct reply *reply) {
 
 struct enrolment {
     struct http_request *r;
-    struct enrol_token token;
+    char gateway[IDENTITY_GATEWAY_SIZE];
+    char token[IDENTITY_TOKEN_TEXT_SIZE];
     int64_t until_us;
 };
 
 static void on_token(struct api *a, void *ctx, const struct reply *reply) {
     struct enrolment *e = ctx;
     struct http_request *r = e->r;
-    char text[ENROL_TOKEN_TEXT_SIZE];
     (void)a;
     if (!failed(r, reply)) {
-        enrol_token_format(&e->token, text);
         buf_text(&r->out, "{\"gateway\":");
-        buf_json_string(&r->out, slice_str(e->token.name));
-        view_string(&r->out, "token", slice_str(text));
+        buf_json_string(&r->out, slice_str(e->gateway));
+        view_string(&r->out, "token", slice_str(e->token));
         buf_text(&r->out, ",\"until\":");
         view_time(&r->out, e->until_us);
         buf_byte(&r->out, '}');
         http_header(r, "Cache-Control: no-store");
         http_json(r, 201);
-        sodium_memzero(text, sizeof text);
     }
-    sodium_memzero(&e->token, sizeof e->token);
+    sodium_memzero(e->token, sizeof e->token);
     free(e);
 }
 
 void rest_gateway_enrol(struct api *a, struct http_request *r) {
-    const uint8_t *authority = a->host.authority(a->host.ctx);
     struct request q = {.kind = REQ_IDENTITY, .actor = api_actor(r)};
     if (!find_gateway(a, r, &q)) {
-        return;
-    }
-    if (authority == NULL) {
-        http_problem(r, 409, "no_authority",
-                     "this server issues no certificates: link.ca_key is not in its configuration");
         return;
     }
     struct enrolment *e = calloc(1, sizeof *e);
@@ -77,12 +68,19 @@ void rest_gateway_enrol(struct api *a, struct http_request *r) {
     }
     e->r = r;
     e->until_us = clock_wall_us() / TM_SECOND_US * TM_SECOND_US + IDENTITY_TOKEN_S * TM_SECOND_US;
-    (void)snprintf(e->token.name, sizeof e->token.name, "%s", q.identity.gateway);
-    memcpy(e->token.authority, authority, sizeof e->token.authority);
-    randombytes_buf(e->token.secret, sizeof e->token.secret);
+    uint8_t secret[IDENTITY_SECRET_SIZE];
+    randombytes_buf(secret, sizeof secret);
+    (void)snprintf(e->gateway, sizeof e->gateway, "%s", q.identity.gateway);
+    if (!a->host.token(a->host.ctx, e->gateway, secret, e->token)) {
+        http_problem(r, 409, "no_authority",
+                     "this server issues no certificates: link.ca_key is not in its configuration");
+        free(e);
+        return;
+    }
     q.identity.ask = IDENTITY_TOKEN;
     q.identity.until_us = e->until_us;
-    (void)crypto_hash_sha256(q.identity.hash, e->token.secret, sizeof e->token.secret);
+    (void)crypto_hash_sha256(q.identity.hash, secret, sizeof secret);
+    sodium_memzero(secret, sizeof secret);
     if (!api_ask(a, &q, on_token, e)) {
         http_failed(r, ERR_FULL, NULL);
         free(e);

@@ -1,3 +1,4 @@
+#include "protocol/enrol.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -371,9 +372,22 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq};
 }
 
-static const uint8_t *on_api_authority(void *ctx) {
+_Static_assert(IDENTITY_SECRET_SIZE == ENROL_SECRET_SIZE, "one secret");
+_Static_assert(IDENTITY_TOKEN_TEXT_SIZE >= ENROL_TOKEN_TEXT_SIZE, "every token fits");
+
+static bool on_api_token(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
+                         char ret[IDENTITY_TOKEN_TEXT_SIZE]) {
     struct app *a = ctx;
-    return link_authority(a->link);
+    const uint8_t *authority = link_authority(a->link);
+    struct enrol_token token = {.name = ""};
+    if (authority == NULL || !enrol_is_name(slice_str(gateway))) {
+        return false;
+    }
+    (void)snprintf(token.name, sizeof token.name, "%s", gateway);
+    memcpy(token.secret, secret, sizeof token.secret);
+    memcpy(token.authority, authority, sizeof token.authority);
+    enrol_token_format(&token, ret);
+    return true;
 }
 
 static uint32_t on_api_explain(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
@@ -387,6 +401,6 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
-                             .authority = on_api_authority,
+                             .token = on_api_token,
                              .explain = on_api_explain};
 }

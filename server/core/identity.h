@@ -8,12 +8,14 @@
 enum {
     IDENTITY_HASH_SIZE = 32, /* SHA-256 */
     IDENTITY_SERIAL_SIZE = 16,
-    IDENTITY_KEY_MAX = 128,       /* SubjectPublicKeyInfo of a P-256 key has 91 */
-    IDENTITY_GATEWAY_SIZE = 201,  /* a gateway's name, NUL-terminated */
-    IDENTITY_RENEW_DAYS = 30,     /* a certificate with less than this left may be renewed */
-    IDENTITY_WINDOW_DAYS = 30,    /* so long after its end it may still be, in a window */
-    IDENTITY_TOKEN_S = 3600,      /* life of a one-time token */
-    IDENTITY_WINDOW_OPEN_S = 3600 /* … and of a window */
+    IDENTITY_KEY_MAX = 128,         /* SubjectPublicKeyInfo of a P-256 key has 91 */
+    IDENTITY_SECRET_SIZE = 16,      /* of a one-time token */
+    IDENTITY_TOKEN_TEXT_SIZE = 272, /* … with all that stands around it */
+    IDENTITY_GATEWAY_SIZE = 201,    /* a gateway's name, NUL-terminated */
+    IDENTITY_RENEW_DAYS = 30,       /* a certificate with less than this left may be renewed */
+    IDENTITY_WINDOW_DAYS = 30,      /* so long after its end it may still be, in a window */
+    IDENTITY_TOKEN_S = 3600,        /* life of a one-time token */
+    IDENTITY_WINDOW_OPEN_S = 3600   /* … and of a window */
 };
 
 /* Why a certificate is issued. */
