@@ -40,6 +40,9 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     for (uint32_t i = 0; i < hello->n_epochs; i++) {
         s->epochs[i].epoch = hello->epochs[i].epoch;
         s->epochs[i].next_seq = hello->epochs[i].next_seq;
+        if (hello->epochs[i].oldest_unacked > 0) {
+            session_note_gone(s, i, 0, hello->epochs[i].oldest_unacked);
+        }
     }
     struct link_status *status = &s->status;
     (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));

@@ -1,5 +1,6 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
- * WELCOME), session_frames.c (frames, control messages) and session_record.c (records, acknowledgements). */
+ * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
+ * session_event.c (what a gateway tells of itself). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -29,6 +30,13 @@ struct session_epoch {
     uint64_t epoch;
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
+    struct ranges gone; /* will never come: below HELLO's oldest, or told by a tombstone */
+};
+
+/* What is told to people, at a bounded rate. */
+struct told {
+    struct bucket bucket;
+    uint64_t left_out;
 };
 
 struct clock_probe {
@@ -70,8 +78,8 @@ struct session {
     uint32_t last_ep;
     uint64_t last_seq;
     int64_t newest_us;
-    struct bucket incidents;
-    uint64_t incidents_left_out;
+    struct told incidents;
+    struct told events;
     struct link_status status;
     char name[LINK_NAME_MAX + 1];
     char reason[SESSION_REASON_SIZE];
@@ -85,8 +93,12 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
 /* Sends a non-fatal ERROR. */
 void session_complain(struct session *s, const struct msg_error *error);
 void session_close(struct session *s, const char *reason, struct link_now now);
-/* Tells the host, at a bounded rate. */
+/* Tells the host, at a bounded rate. action is a literal: the log remembers it. */
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The same for what the gateway tells of itself, which must not crowd out what the link has to tell of it. */
+void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
 /* HELLO (session_greeting.c). */
@@ -96,7 +108,20 @@ enum verdict session_on_hello(struct session *s, const struct frame *f, struct l
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
 /* What is the last record of the backlog, by what is committed (after WELCOME). */
 void session_expect_backlog(struct session *s);
+/* These numbers will never come: nobody waits for them. */
+void session_note_gone(struct session *s, uint32_t ep, uint64_t first, uint64_t end);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
 void session_load_dicts(struct session *s, const struct link_settled *settled);
+
+/* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. */
+MUSTCHECK enum status session_check_told(uint8_t type, struct slice rest, struct error *err);
+/* Such a record was taken: people are told. */
+void session_on_told(struct session *s, uint8_t type, struct slice rest, struct link_now now);
+/* CMD_ACK and CFG_GET. */
+enum verdict session_on_unasked(struct session *s, const struct frame *f, struct link_now now);
+enum verdict session_on_config_get(struct session *s, const struct frame *f, struct link_now now);
+/* A body that cannot be read ends the session. */
+enum verdict session_bad_body(struct session *s, const struct frame *f, const struct error *err,
+                              struct link_now now);
 
 #endif

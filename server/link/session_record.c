@@ -128,7 +128,10 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         ret->fault = status == OK ? 0 : dict_code(status);
     } else if (f->type == MSG_DATA) {
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
-    } else if (f->type != MSG_EVENT) {
+    } else if (msg_type_is_record(f->type)) {
+        status = session_check_told(f->type, rest, &ret->err);
+        ret->fault = status == OK ? 0 : LINK_BAD_RECORD;
+    } else {
         ret->fault = LINK_UNSUPPORTED;
         (void)error_set(&ret->err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", f->type);
     }
@@ -183,14 +186,16 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 static void expect_before(struct session *s, uint32_t ep, uint64_t end) {
     for (;;) {
         uint64_t seq = end;
+        struct seq_range gone;
         bool missing = ranges_last_missing(&s->epochs[ep].committed, end, &seq);
-        if (missing && find_flight(s, ep, seq) == NULL) {
+        if (missing && ranges_find(&s->epochs[ep].gone, seq, &gone)) {
+            end = gone.first;
+        } else if (missing && find_flight(s, ep, seq) == NULL) {
             s->awaits_backlog = true;
             s->last_ep = ep;
             s->last_seq = seq;
             return;
-        }
-        if (missing) {
+        } else if (missing) {
             end = seq; /* it was sent ahead, as a dictionary may be */
         } else if (ep == 1 || s->n_epochs <= 1) {
             s->awaits_backlog = false;
@@ -214,6 +219,14 @@ static void tell_backlog_end(struct session *s) {
         s->told_backlog_end = true;
         s->env->host.backlog_end(s->env->host.ctx, s->gateway, s->newest_us);
     }
+}
+
+void session_note_gone(struct session *s, uint32_t ep, uint64_t first, uint64_t end) {
+    if (ranges_add(&s->epochs[ep].gone, first, end) == OK && s->awaits_backlog && s->last_ep == ep &&
+        s->last_seq >= first && s->last_seq < end) {
+        expect_before(s, ep, first);
+        tell_backlog_end(s);
+    } /* without memory they are waited for until the session ends */
 }
 
 static void note_live(struct session *s, const struct sample *v, uint32_t n) {
@@ -347,6 +360,9 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
         note_record(s, f, &prefix, &j);
+        if (j.fault == 0) {
+            session_on_told(s, f->type, rest, now);
+        }
         return VERDICT_NEXT;
     }
     shelf_drop(&j.change);
