@@ -1,6 +1,7 @@
 #include "protocol/client/client.h"
 
 #include "protocol/client/backoff.h"
+#include "protocol/client/clock_watch.h"
 #include "protocol/client/renewal.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -54,6 +55,8 @@ struct client {
     struct uplink *uplink;
     struct renewal *renewal;
     struct backoff backoff;
+    struct clock_watch clock;
+    enum clock_source clock_source;
     struct conn *conn;
     unsigned open_handles;
     int64_t flush_mono_us; /* next one due */
@@ -100,6 +103,18 @@ static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link
 
 /* ---- the certificate ---- */
 
+/* To the log here, and to the room. */
+static void tell_certificate(struct client *c, enum event_code code, const char *text) {
+    struct error err = {0};
+    bool good = code == EVENT_CERT_RENEWED;
+    const struct msg_event event = {
+        .code = (uint16_t)code, .severity = good ? EVENT_INFO : EVENT_WARNING, .text = slice_str(text)};
+    note(c, good ? "certificate.renewed" : "certificate.trouble", text);
+    if (client_event(c, &event, &err) != OK) {
+        note(c, "journal.not_written", err.text);
+    }
+}
+
 static void on_certificate_offered(void *ctx) {
     struct client *c = ctx;
     struct buf request;
@@ -109,7 +124,7 @@ static void on_certificate_offered(void *ctx) {
     if (st == OK) {
         uplink_ask_certificate(c->uplink, buf_slice(&request));
     } else if (st != ERR_WRONG_STATE) {
-        note(c, "certificate.trouble", err.text);
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
     }
     buf_done(&request);
 }
@@ -121,7 +136,7 @@ static void on_certificate_answered(void *ctx, const struct msg_cert_issued *ans
     if (renewal_answer(c->renewal, answer, &err) == OK) {
         uplink_bye(c->uplink, "a new certificate is to be shown");
     } else {
-        note(c, "certificate.trouble", err.text);
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
     }
 }
 
@@ -192,6 +207,7 @@ enum status client_new(const struct client_config *cfg, struct client **ret, str
     c->port = cfg->port;
     c->flush_us = (int64_t)cfg->flush_ms * 1000;
     c->hooks = cfg->hooks;
+    c->clock_source = cfg->clock_source;
     (void)snprintf(c->name, sizeof c->name, "%s", cfg->name);
     (void)snprintf(c->software, sizeof c->software, "%s", cfg->software);
     (void)snprintf(c->host_text, sizeof c->host_text, "%s", cfg->host);
@@ -436,9 +452,31 @@ static void connect_now(struct client *c, struct moment now) {
 
 /* ---- a turn ---- */
 
+/* What waits was stamped on both sides of a step: it is marked, too. */
+static void watch_clock(struct client *c, struct moment now) {
+    int64_t step_us = clock_watch_look(&c->clock, now);
+    c->recorder.clock_unsure = c->clock_source == CLOCK_NONE || !clock_watch_is_sure(&c->clock, now);
+    if (step_us == 0) {
+        return;
+    }
+    char text[100];
+    (void)snprintf(text, sizeof text, "the clock was set by %+.3f s", (double)step_us / 1e6);
+    note(c, "clock.stepped", text);
+    struct error err = {0};
+    struct msg_event event = {.code = EVENT_CLOCK_STEPPED,
+                              .severity = EVENT_WARNING,
+                              .t_us = now.wall_us,
+                              .text = slice_str(text),
+                              .step_us = step_us};
+    if (recorder_event(&c->recorder, &event, &err) != OK) {
+        note(c, "journal.not_written", err.text);
+    }
+}
+
 static void flush(struct client *c, struct moment now) {
     struct error err = {0};
     c->flush_mono_us = now.mono_us + c->flush_us;
+    watch_clock(c, now);
     enum status st = recorder_flush(&c->recorder, now, &err);
     if (st != OK) {
         note(c, "journal.not_written", err.text);
@@ -452,9 +490,9 @@ static void flush(struct client *c, struct moment now) {
 static void settle_certificate(struct client *c) {
     struct error err = {0};
     if (renewal_up(c->renewal, &err)) {
-        note(c, "certificate.renewed", "the new one is in use");
+        tell_certificate(c, EVENT_CERT_RENEWED, "the new certificate is in use");
     } else if (err.code != OK) {
-        note(c, "certificate.trouble", err.text);
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
     }
 }
 
@@ -542,6 +580,11 @@ enum status client_start(struct client *c, struct error *err) {
     c->retry_mono_us = 0;
     c->flush_mono_us = 0;
     (void)uv_timer_start(&c->timer, on_timer, 0, 0);
+    struct error trouble = {0};
+    struct msg_event event = {.code = EVENT_STARTED, .text = slice_str(c->software)};
+    if (client_event(c, &event, &trouble) != OK) {
+        note(c, "journal.not_written", trouble.text);
+    }
     return OK;
 }
 
@@ -588,6 +631,14 @@ enum status client_put_text(struct client *c, uint32_t tag, int64_t t_us, struct
                             struct error *err) {
     enum status st = tags_put_text(c->tags, tag, t_us, value, quality, err);
     return made_room(c, st) ? tags_put_text(c->tags, tag, t_us, value, quality, err) : st;
+}
+
+enum status client_event(struct client *c, const struct msg_event *event, struct error *err) {
+    struct msg_event stamped = *event;
+    if (stamped.t_us == 0) {
+        stamped.t_us = clock_wall_us();
+    }
+    return recorder_event(&c->recorder, &stamped, err);
 }
 
 void client_flush(struct client *c) {
