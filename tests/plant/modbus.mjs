@@ -139,12 +139,15 @@ export class ModbusDevice {
 
 /** A client that asks one thing after the other. */
 export class ModbusClient {
+  #bytes = Buffer.alloc(0);
+
   static async connect(port, address = '127.0.0.1', unit = 1) {
     const client = new ModbusClient();
     client.unit = unit;
     client.next = 1;
     client.socket = net.connect(port, address);
-    await new Promise((done, failed) => client.socket.once('connect', done).once('error', failed));
+    await new Promise((done, failed) => Object.assign(client, { done, failed }).socket.once('connect', done)
+      .on('error', (fault) => client.failed(fault)).on('close', () => client.failed(new Error('closed'))).on('data', (chunk) => client.#take(chunk)));
     return client;
   }
 
@@ -152,21 +155,19 @@ export class ModbusClient {
     this.socket.destroy();
   }
 
+  #take(chunk) {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    if (this.#bytes.length < 7 || this.#bytes.length < 6 + this.#bytes.readUInt16BE(4)) return;
+    this.done(this.#bytes.subarray(7));
+    this.#bytes = Buffer.alloc(0);
+  }
+
   async #ask(pdu) {
     const head = Buffer.alloc(7);
     head.writeUInt16BE(this.next++, 0);
     head.writeUInt16BE(pdu.length + 1, 4);
     head[6] = this.unit;
-    const answer = new Promise((done, failed) => {
-      let bytes = Buffer.alloc(0);
-      const onData = (chunk) => {
-        bytes = Buffer.concat([bytes, chunk]);
-        if (bytes.length < 7 || bytes.length < 6 + bytes.readUInt16BE(4)) return;
-        this.socket.off('data', onData);
-        done(bytes.subarray(7));
-      };
-      this.socket.on('data', onData).once('error', failed).once('close', () => failed(new Error('closed')));
-    });
+    const answer = new Promise((done, failed) => Object.assign(this, { done, failed }));
     this.socket.write(Buffer.concat([head, pdu]));
     const p = await answer;
     if (p[0] & 0x80) throw new ModbusException(p[1]);
