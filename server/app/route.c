@@ -372,8 +372,8 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq};
 }
 
-_Static_assert(IDENTITY_SECRET_SIZE == ENROL_SECRET_SIZE, "one secret");
-_Static_assert(IDENTITY_TOKEN_TEXT_SIZE >= ENROL_TOKEN_TEXT_SIZE, "every token fits");
+_Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
+_Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
 
 static bool on_api_token(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
                          char ret[IDENTITY_TOKEN_TEXT_SIZE]) {

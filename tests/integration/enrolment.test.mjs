@@ -224,7 +224,7 @@ describe('certificates of gateways', { concurrency: false }, () => {
     await until('it is down', async () => !(await row('gw-s4')).up);
     assert.match(p.penstock('gateway', 'certificates'), /gw-s4 +window +until .* revoked: lost/);
     await p.restartServer({ link: { ca_key: p.pkiFile('ca.key') } });
-    engineer = await p.login('engineer');
+    engineer = await until('a login', () => p.login('engineer').catch(() => null));
     await p.kill(fourth, 'SIGTERM');
     run('gw-s4', { ca: p.pkiFile('ca.pem'), cert: p.pkiFile('gateways/gw-s4.pem'), key: p.pkiFile('gateways/gw-s4.key') }, 'gw-s4-again');
     await until('it is refused again', async () => /revoked/.test((await row('gw-s4')).fault));
@@ -240,7 +240,7 @@ describe('certificates of gateways', { concurrency: false }, () => {
 
   test('a server without the authority\'s key says that it issues nothing', async () => {
     await p.restartServer();
-    engineer = await p.login('engineer');
+    engineer = await until('a login', () => p.login('engineer').catch(() => null));
     const answer = await engineer.post('/api/gateways/gw-s1/enrolment');
     assert.equal(answer.status, 409);
     assert.match(answer.json.detail, /link\.ca_key/);
