@@ -88,7 +88,7 @@ function Enrol({ name }: { readonly name: string }) {
         {token.token}
       </pre>
       <p class="panel-note">{t('identity.type')}</p>
-      <pre class="panel-note">penstock-gateway enrol - --host {location.hostname} --dir /etc/penstock/keys</pre>
+      <pre class="panel-note">penstock-gateway enrol - --host ADDRESS --name {location.hostname} --dir DIR</pre>
     </>
   );
 }
