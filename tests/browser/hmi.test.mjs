@@ -475,21 +475,24 @@ describe('the operator\'s browser', { concurrency: false }, () => {
 
   test('an engineer enrols a gateway, shown once, and revokes with a reason; an operator may not', async () => {
     await operator.goto(url('/gateways'));
-    await operator.getByTestId('certificate-gw-s5').waitFor();
-    assert.ok(await operator.getByTestId('enrol-gw-s5').isDisabled());
+    await operator.getByTestId('certificate-gw-s5').click();
+    assert.ok(await operator.getByTestId('identity-enrol').isDisabled());
     const page = await open();
     await logIn(page, 'engineer');
     await page.goto(url('/gateways'));
-    const [shown] = await until('its certificate is shown', async () => /\d+ d [0-9a-f]{8}/.exec(await page.getByTestId('certificate-gw-s5').innerText()));
-    assert.match(shown, /^(89|90) d/);
-    await page.getByTestId('enrol-gw-s5').click();
+    await until('its certificate is shown', async () => /^(89|90) d$/.test(await page.getByTestId('certificate-gw-s5').innerText()));
+    await page.getByTestId('certificate-gw-s5').click();
+    assert.match(await page.getByTestId('identity-facts').innerText(), /SHA-256 [0-9a-f]{64}/);
+    await page.getByTestId('identity-enrol').click();
     await page.getByTestId('enrol-make').click();
     const token = await page.getByTestId('enrol-token').innerText();
     assert.match(token.trim(), /^PSK1-gw-s5-[A-Z2-7]{26}-[A-Z2-7]{32}$/);
     await shot(page, 'enrol');
     await page.getByTestId('identity-close').click();
     await page.getByTestId('identity-panel').waitFor({ state: 'detached' });
-    await page.getByTestId('revoke-gw-s5').click();
+    await page.getByTestId('certificate-gw-s5').click();
+    assert.equal(await page.getByTestId('enrol-token').count(), 0, 'it is shown once');
+    await page.getByTestId('identity-revoke').click();
     assert.ok(await page.getByTestId('identity-send').isDisabled(), 'not without a reason');
     await page.getByTestId('identity-reason').fill('the cabinet was open');
     await page.getByTestId('identity-send').click();

@@ -403,7 +403,7 @@ export class FakeServer {
       dropped_total: 0,
       clock_offset_ms: -12,
       last_seen: iso(up ? Date.now() : since),
-      certificate: up ? { fingerprint: 'c0ffee'.repeat(10) + 'beef', until: iso(Date.now() + 61 * 86_400_000) } : null,
+      certificate: up ? { fingerprint: `${'c0ffee'.repeat(10)}beef`, until: iso(Date.now() + 61 * 86_400_000) } : null,
       fault: '',
       revision: 1,
     };
