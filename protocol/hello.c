@@ -168,6 +168,31 @@ static void journal_write(struct buf *out, const void *message) {
     write_varint(out, m->dropped_total);
 }
 
+/* A version of 0 is none, and left out. */
+static uint64_t config_version_read(struct reader *r) {
+    uint64_t version = reader_u64(r, "version of the configuration");
+    if (reader_ok(r) && version == 0) {
+        reader_fail(r, 0, ERR_INVALID, "version 0 of the configuration: leave the field out for none");
+    }
+    return version;
+}
+
+static void config_version_write(struct buf *out, uint64_t version) {
+    if (version != 0) {
+        write_u64(out, version);
+    }
+}
+
+static void config_read(struct reader *r, void *message) {
+    struct msg_hello *m = message;
+    m->config_version = config_version_read(r);
+}
+
+static void config_write(struct buf *out, const void *message) {
+    const struct msg_hello *m = message;
+    config_version_write(out, m->config_version);
+}
+
 static const struct tlv_field hello_fields[] = {
     {1, true, "versions", versions_read, versions_write},
     {2, true, "gateway", gateway_read, gateway_write},
@@ -177,6 +202,7 @@ static const struct tlv_field hello_fields[] = {
     {6, false, "caps", caps_read, caps_write},
     {7, true, "max_rx_frame", max_rx_frame_read, max_rx_frame_write},
     {8, false, "journal", journal_read, journal_write},
+    {9, false, "config", config_read, config_write},
 };
 
 enum status hello_decode(struct slice body, struct msg_hello *ret, struct error *err) {
@@ -294,6 +320,44 @@ static void server_state_write(struct buf *out, const void *message) {
     buf_byte(out, (uint8_t)m->state);
 }
 
+static void server_caps_read(struct reader *r, void *message) {
+    struct msg_welcome *m = message;
+    m->caps = reader_u64(r, "capabilities");
+}
+
+static void server_caps_write(struct buf *out, const void *message) {
+    const struct msg_welcome *m = message;
+    if (m->caps != 0) {
+        write_u64(out, m->caps);
+    }
+}
+
+static void commands_read(struct reader *r, void *message) {
+    struct msg_welcome *m = message;
+    uint8_t allowed = reader_u8(r, "commands");
+    if (allowed > 1) {
+        reader_fail(r, 0, ERR_INVALID, "commands is %u, must be 0 (not allowed) or 1 (allowed)", allowed);
+    }
+    m->commands_allowed = allowed == 1;
+}
+
+static void commands_write(struct buf *out, const void *message) {
+    const struct msg_welcome *m = message;
+    if (m->commands_allowed) {
+        buf_byte(out, 1);
+    }
+}
+
+static void wanted_read(struct reader *r, void *message) {
+    struct msg_welcome *m = message;
+    m->config_version = config_version_read(r);
+}
+
+static void wanted_write(struct buf *out, const void *message) {
+    const struct msg_welcome *m = message;
+    config_version_write(out, m->config_version);
+}
+
 static const struct tlv_field welcome_fields[] = {
     {1, true, "version", version_read, version_write},
     {2, true, "session", session_read, session_write},
@@ -303,6 +367,9 @@ static const struct tlv_field welcome_fields[] = {
     {6, true, "max_frame", max_frame_read, max_frame_write},
     {7, true, "heartbeat", heartbeat_read, heartbeat_write},
     {8, true, "state", server_state_read, server_state_write},
+    {9, false, "caps", server_caps_read, server_caps_write},
+    {10, false, "commands", commands_read, commands_write},
+    {11, false, "config", wanted_read, wanted_write},
 };
 
 enum status welcome_decode(struct slice body, struct msg_welcome *ret, struct error *err) {

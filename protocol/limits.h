@@ -25,6 +25,17 @@ enum {
     LINK_WINDOW_FRAMES = 256,
     LINK_HEARTBEAT_MS = 10000,
     LINK_DEAD_MS = 30000,
+    LINK_COMMAND_ID_SIZE = 16,
+    LINK_COMMAND_KEEP_DAYS = 7,   /* how long a gateway remembers a command's id and outcome, at least */
+    LINK_COMMAND_TTL_MS = 600000, /* most that a command may live */
+    LINK_SELECT_MS = 30000,       /* then a selection ends by itself */
+    LINK_OPERATOR_MAX = 64,
+    LINK_REASON_MAX = 128,
+    LINK_SHA256_SIZE = 32,
+    LINK_CONFIG_MAX = 1024 * 1024, /* a configuration */
+    LINK_CONFIG_CHUNK_MAX = 64 * 1024,
+    LINK_CERT_REQUEST_MAX = 4096, /* PKCS#10, DER */
+    LINK_CERT_CHAIN_MAX = 16384,  /* PEM */
 };
 
 /* Times of samples: the years 0001 to 9999, microseconds since 1970 UTC. */
@@ -37,5 +48,6 @@ enum {
 _Static_assert(LINK_BODY_MAX <= LINK_BODY_MAX_HARD, "the default must not exceed the hard limit");
 _Static_assert(LINK_BODY_MAX_HELLO < LINK_BODY_MAX, "a greeting is smaller than data");
 _Static_assert(LINK_STRING_MAX < LINK_BODY_MAX_HELLO + 1, "a string value fits a frame");
+_Static_assert(LINK_CONFIG_CHUNK_MAX < LINK_BODY_MAX, "a part of a configuration fits a frame");
 
 #endif

@@ -5,13 +5,58 @@
 #include "server/base/check.h"
 #include "server/base/utf8.h"
 
+static const struct msg_kind {
+    uint8_t type;
+    enum msg_sender sender;
+    bool is_record;
+    const char *name;
+} kinds[] = {
+    {MSG_HELLO, MSG_BY_GATEWAY, false, "HELLO"},
+    {MSG_WELCOME, MSG_BY_SERVER, false, "WELCOME"},
+    {MSG_ERROR, MSG_BY_BOTH, false, "ERROR"},
+    {MSG_BYE, MSG_BY_BOTH, false, "BYE"},
+    {MSG_PING, MSG_BY_BOTH, false, "PING"},
+    {MSG_PONG, MSG_BY_BOTH, false, "PONG"},
+    {MSG_WINDOW, MSG_BY_SERVER, false, "WINDOW"},
+    {MSG_REFRESH, MSG_BY_SERVER, false, "REFRESH"},
+    {MSG_DICT, MSG_BY_GATEWAY, true, "DICT"},
+    {MSG_DATA, MSG_BY_GATEWAY, true, "DATA"},
+    {MSG_EVENT, MSG_BY_GATEWAY, true, "EVENT"},
+    {MSG_CMD_RESULT, MSG_BY_GATEWAY, true, "CMD_RESULT"},
+    {MSG_ACK, MSG_BY_SERVER, false, "ACK"},
+    {MSG_CMD_ACK, MSG_BY_GATEWAY, false, "CMD_ACK"},
+    {MSG_CFG_OFFER, MSG_BY_SERVER, false, "CFG_OFFER"},
+    {MSG_CFG_GET, MSG_BY_GATEWAY, false, "CFG_GET"},
+    {MSG_CFG_CHUNK, MSG_BY_SERVER, false, "CFG_CHUNK"},
+    {MSG_CFG_RESULT, MSG_BY_GATEWAY, true, "CFG_RESULT"},
+    {MSG_CERT_REQUEST, MSG_BY_GATEWAY, false, "CERT_REQUEST"},
+    {MSG_CERT_ISSUED, MSG_BY_SERVER, false, "CERT_ISSUED"},
+    {MSG_CERT_OFFER, MSG_BY_SERVER, false, "CERT_OFFER"},
+    {MSG_CMD, MSG_BY_SERVER, false, "CMD"},
+};
+
+static const struct msg_kind *kind_of(uint8_t type) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].type == type) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
 const char *msg_type_name(uint8_t type) {
-    static const char *const names[] = {
-        [MSG_HELLO] = "HELLO", [MSG_WELCOME] = "WELCOME", [MSG_ERROR] = "ERROR",   [MSG_BYE] = "BYE",
-        [MSG_PING] = "PING",   [MSG_PONG] = "PONG",       [MSG_WINDOW] = "WINDOW", [MSG_REFRESH] = "REFRESH",
-        [MSG_DICT] = "DICT",   [MSG_DATA] = "DATA",       [MSG_EVENT] = "EVENT",   [MSG_ACK] = "ACK",
-    };
-    return type < sizeof names / sizeof names[0] && names[type] != NULL ? names[type] : "unknown";
+    const struct msg_kind *kind = kind_of(type);
+    return kind == NULL ? "unknown" : kind->name;
+}
+
+enum msg_sender msg_type_sender(uint8_t type) {
+    const struct msg_kind *kind = kind_of(type);
+    return kind == NULL ? MSG_BY_UNKNOWN : kind->sender;
+}
+
+bool msg_type_is_record(uint8_t type) {
+    const struct msg_kind *kind = kind_of(type);
+    return kind != NULL && kind->is_record;
 }
 
 const char *link_code_name(uint16_t code) {

@@ -3,7 +3,8 @@
  * before use, and return ERR_INVALID, ERR_TOO_BIG or ERR_UNSUPPORTED with what was wrong and at which offset.
  * Encoders append a body (no head) to a buf and CHECK that the caller kept the limits; decode(encode(x)) ==
  * x. Unknown TLVs are skipped. Implemented in msg.c (control messages), hello.c (HELLO, WELCOME), dict_msg.c
- * (DICT) and data.c (DATA). */
+ * (DICT) and data.c (DATA). The messages of one purpose each, by the same rules: event_msg.h, command_msg.h,
+ * config_msg.h, cert_msg.h. */
 #ifndef PENSTOCK_PROTOCOL_MSG_H
 #define PENSTOCK_PROTOCOL_MSG_H
 
@@ -25,11 +26,25 @@ enum msg_type {
     MSG_DICT = 0x10,
     MSG_DATA = 0x11,
     MSG_EVENT = 0x12,
+    MSG_CMD_RESULT = 0x13,
     MSG_ACK = 0x18,
+    MSG_CMD_ACK = 0x21,
+    MSG_CFG_OFFER = 0x30,
+    MSG_CFG_GET = 0x31,
+    MSG_CFG_CHUNK = 0x32,
+    MSG_CFG_RESULT = 0x33,
+    MSG_CERT_REQUEST = 0x34,
+    MSG_CERT_ISSUED = 0x35,
+    MSG_CERT_OFFER = 0x36,
     MSG_CRITICAL = 0x80, /* types from here on are refused when unknown; below, skipped */
+    MSG_CMD = 0x90,
 };
 /* "HELLO"; "unknown" for others */
 const char *msg_type_name(uint8_t type);
+/* Who says it, and whether it must be a journaled record. */
+enum msg_sender { MSG_BY_GATEWAY, MSG_BY_SERVER, MSG_BY_BOTH, MSG_BY_UNKNOWN };
+enum msg_sender msg_type_sender(uint8_t type);
+bool msg_type_is_record(uint8_t type);
 
 enum link_code {
     LINK_BAD_FRAME = 1,
@@ -79,6 +94,13 @@ struct msg_epoch {
 
 enum clock_source { CLOCK_NONE, CLOCK_NTP, CLOCK_PTP, CLOCK_GNSS };
 
+/* What a side can do that the other must not ask of it unless it says so (HELLO, WELCOME: caps). */
+enum link_cap {
+    LINK_CAP_COMMANDS = 1 << 0, /* CMD, CMD_ACK, CMD_RESULT */
+    LINK_CAP_CONFIG = 1 << 1,   /* CFG_OFFER and what follows it */
+    LINK_CAP_RENEWAL = 1 << 2,  /* CERT_OFFER, CERT_REQUEST, CERT_ISSUED */
+};
+
 struct msg_hello {
     uint16_t version_min;
     uint16_t version_max;
@@ -95,6 +117,7 @@ struct msg_hello {
     uint64_t journal_capacity;
     int64_t oldest_sample_us; /* 0: none waits */
     uint64_t dropped_total;   /* samples lost to a full journal since the gateway was installed */
+    uint64_t config_version;  /* applied by CFG_OFFER; 0: none */
 };
 
 struct msg_welcome {
@@ -110,6 +133,9 @@ struct msg_welcome {
     uint32_t dead_ms;
     uint32_t backlog_rate; /* bytes a second; 0: hold the backlog */
     enum server_state state;
+    uint64_t caps;           /* enum link_cap */
+    bool commands_allowed;   /* the server may send CMD to this gateway */
+    uint64_t config_version; /* that the gateway should have; 0: none is offered */
 };
 
 struct msg_error {

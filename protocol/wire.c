@@ -1,5 +1,6 @@
 #include "protocol/wire.h"
 
+#include "protocol/limits.h"
 #include "server/base/check.h"
 #include "server/base/utf8.h"
 
@@ -87,6 +88,21 @@ uint64_t reader_u64(struct reader *r, const char *field) {
 
 int64_t reader_i64(struct reader *r, const char *field) {
     return (int64_t)fixed(r, field, 8);
+}
+
+static bool is_time(int64_t t_us) {
+    return t_us >= LINK_TIME_MIN_US && t_us <= LINK_TIME_MAX_US;
+}
+
+int64_t reader_time(struct reader *r, const char *field) {
+    size_t at = r->at;
+    int64_t t_us = reader_i64(r, field);
+    if (!is_time(t_us)) {
+        reader_fail(r, at, ERR_INVALID, "%s %lld is outside of the years 0001 to 9999", field,
+                    (long long)t_us);
+        return 0;
+    }
+    return t_us;
 }
 
 double reader_f64(struct reader *r, const char *field) {
@@ -246,6 +262,17 @@ void write_svarint(struct buf *out, int64_t v) {
 void write_counted(struct buf *out, struct slice s) {
     write_varint(out, s.n);
     buf_append(out, s.p, s.n);
+}
+
+void write_text(struct buf *out, struct slice text, size_t max) {
+    CHECK(text.n <= max);
+    CHECK(utf8_is_text(text));
+    write_counted(out, text);
+}
+
+void write_time(struct buf *out, int64_t t_us) {
+    CHECK(is_time(t_us));
+    write_i64(out, t_us);
 }
 
 void write_length_before(struct buf *out, size_t mark) {

@@ -46,6 +46,8 @@ int64_t reader_i64(struct reader *r, const char *field);
 double reader_f64(struct reader *r, const char *field);
 uint64_t reader_varint(struct reader *r, const char *field);
 int64_t reader_svarint(struct reader *r, const char *field);
+/* Microseconds since 1970; fails outside of LINK_TIME_MIN_US to LINK_TIME_MAX_US. */
+int64_t reader_time(struct reader *r, const char *field);
 /* Fails with ERR_TOO_BIG above max. */
 uint64_t reader_varint_max(struct reader *r, const char *field, uint64_t max);
 /* The same for 32 bits, and 0 after a failure. */
@@ -73,6 +75,9 @@ void write_varint(struct buf *out, uint64_t v);
 void write_svarint(struct buf *out, int64_t v);
 /* varint length and the bytes */
 void write_counted(struct buf *out, struct slice s);
+/* The same, with CHECKs: a text of at most max bytes; a time within the limits. */
+void write_text(struct buf *out, struct slice text, size_t max);
+void write_time(struct buf *out, int64_t t_us);
 /* Puts the varint length of what was written since mark (out->n at that time) before it. */
 void write_length_before(struct buf *out, size_t mark);
 /* How many bytes write_varint writes. */

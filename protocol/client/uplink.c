@@ -444,8 +444,7 @@ static void on_frame(struct uplink *u, const struct frame *f, struct moment now)
         }
         return;
     }
-    bool ours = f->type == MSG_HELLO || f->type == MSG_DICT || f->type == MSG_DATA || f->type == MSG_EVENT;
-    if (ours) {
+    if (msg_type_sender(f->type) == MSG_BY_GATEWAY) {
         refuse(u, LINK_BAD_FRAME, f->type, "%s: only a gateway sends this", msg_type_name(f->type));
     } else if (f->type >= MSG_CRITICAL) {
         refuse(u, LINK_UNSUPPORTED, f->type, "this gateway does not know type 0x%02x", f->type);

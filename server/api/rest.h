@@ -35,6 +35,9 @@ void rest_alarm_setting_delete(struct api *a, struct http_request *r);
 void rest_config_get(struct api *a, struct http_request *r);
 void rest_config_post(struct api *a, struct http_request *r);
 void rest_revisions(struct api *a, struct http_request *r);
+/* rest_ledger.c */
+void rest_ledger(struct api *a, struct http_request *r);
+void rest_gateway_ledger(struct api *a, struct http_request *r);
 /* rest_samples.c */
 void rest_samples(struct api *a, struct http_request *r);
 /* rest_alarms.c */

@@ -18,6 +18,8 @@ static const struct route table[] = {
     {HTTP_DELETE, "/api/sites/{site}", ACCESS_ENGINEER, false, 0, rest_site_delete},
     {HTTP_GET, "/api/gateways", ACCESS_VIEWER, false, 0, rest_gateways},
     {HTTP_GET, "/api/gateways/{gateway}", ACCESS_VIEWER, false, 0, rest_gateway_get},
+    {HTTP_GET, "/api/gateways/{gateway}/ledger", ACCESS_VIEWER, false, 0, rest_gateway_ledger},
+    {HTTP_GET, "/api/ledger", ACCESS_VIEWER, false, 0, rest_ledger},
     {HTTP_PUT, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_put},
     {HTTP_DELETE, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_delete},
     {HTTP_GET, "/api/tags", ACCESS_VIEWER, false, 0, rest_tags},

@@ -22,6 +22,8 @@ enum {
     RAISED_LIMIT_MAX = 100000, /* … and to REQ_ALARM_LAST_RAISED */
     SITE_LIST_MAX = 2000,
     POSITION_SIZE = 64,
+    LEDGER_DAYS_MAX = 366, /* of one answer to REQ_LEDGER */
+    LEDGER_GAPS_MAX = 1000,
 };
 
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ENGINEER, ROLE_ADMIN };
@@ -66,6 +68,7 @@ enum request_kind {
     REQ_ALARM_LAST_RAISED, /* when each alarm was raised last */
     REQ_ALARM_KPI,         /* figures of the alarm system over a period */
     REQ_ALARM_BAD_ACTORS,  /* alarms that cost the operators most in a period */
+    REQ_LEDGER,            /* what became of the gateways' records */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -159,6 +162,11 @@ struct request {
             char position[POSITION_SIZE]; /* "": all */
         } kpi;                            /* and of the bad actors */
         struct {
+            int64_t from_us; /* days (UTC) that begin in [from, to) */
+            int64_t to_us;
+            char gateway[MODEL_NAME_MAX + 1]; /* "": all, their days summed up, without gaps */
+        } ledger;
+        struct {
             int64_t tag_key;
             int64_t from_us; /* [from, to) in source time */
             int64_t to_us;
@@ -243,6 +251,46 @@ struct figure_row {
     double value;            /* NaN if there is none: text says what there is */
     struct slice text;       /* JSON: the value with its parts; "null" if there is none */
     struct slice definition; /* what was counted, a sentence for people */
+};
+
+/* Records of one gateway on one day, or in all days that were asked for. */
+struct ledger_day {
+    struct slice gateway;
+    struct slice day; /* "2026-11-29"; empty: all */
+    int64_t produced; /* became known to exist */
+    int64_t stored;
+    int64_t quarantined;
+    int64_t duplicates;
+    int64_t conflicts; /* under a number that was stored with another content */
+    int64_t dropped;   /* gone at the site, as the gateway told */
+    int64_t dropped_samples;
+    int64_t samples; /* that went to history */
+};
+
+/* All records that a gateway ever numbered: produced = stored + quarantined + dropped + waiting + lost. */
+struct ledger_balance {
+    struct slice gateway;
+    int64_t produced;
+    int64_t stored;
+    int64_t quarantined;
+    int64_t replayed; /* of quarantined: used after all */
+    int64_t duplicates;
+    int64_t conflicts;
+    int64_t dropped;
+    int64_t waiting; /* at the site, as its last HELLO said */
+    int64_t lost;    /* not stored, and the site has them no more */
+    bool balanced;
+};
+
+/* Numbers [first, end) of an epoch that are not stored. */
+struct ledger_gap {
+    struct slice state; /* "lost", "waiting", "dropped" */
+    uint64_t epoch;
+    int64_t first;
+    int64_t end;
+    int64_t samples; /* of "dropped", as the next two: the lost samples and their times */
+    int64_t from_us;
+    int64_t to_us;
 };
 
 struct revision_row {
@@ -350,6 +398,14 @@ struct reply {
             const struct figure_row *v;
             uint32_t n;
         } figures; /* REQ_ALARM_KPI, REQ_ALARM_BAD_ACTORS */
+        struct {
+            const struct ledger_balance *balances; /* in order of the gateway's name */
+            uint32_t n_balances;
+            const struct ledger_day *days; /* in order of name and day; only where something happened */
+            uint32_t n_days;
+            const struct ledger_gap *gaps; /* lost ones first; at most LEDGER_GAPS_MAX */
+            uint32_t n_gaps;
+        } ledger;
     };
 };
 

@@ -1,5 +1,6 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
- * WELCOME), session_frames.c (frames, control messages) and session_record.c (records, acknowledgements). */
+ * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
+ * session_backlog.c (what will never come, the end of the backlog). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -29,6 +30,7 @@ struct session_epoch {
     uint64_t epoch;
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
+    struct ranges gone; /* never come, unless they are committed: the site has them no more */
 };
 
 struct clock_probe {
@@ -70,6 +72,9 @@ struct session {
     uint32_t last_ep;
     uint64_t last_seq;
     int64_t newest_us;
+    struct link_repeat repeats; /* of the present day */
+    uint64_t repeats_told;
+    int64_t repeats_due_mono_us;
     struct bucket incidents;
     uint64_t incidents_left_out;
     struct link_status status;
@@ -94,9 +99,19 @@ enum verdict session_on_hello(struct session *s, const struct frame *f, struct l
 
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
-/* What is the last record of the backlog, by what is committed (after WELCOME). */
-void session_expect_backlog(struct session *s);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
 void session_load_dicts(struct session *s, const struct link_settled *settled);
+bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
+/* Tells the host how many records came again, if that is due, or at once. */
+void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
+
+/* The backlog (session_backlog.c). */
+/* What is the last record of the backlog, by what is committed (after WELCOME). */
+void session_expect_backlog(struct session *s);
+/* These numbers of an epoch never come. */
+void session_note_gone(struct session *s, uint64_t epoch, uint64_t first, uint64_t end);
+/* A record is in flight; samples: those of its live message, n of them. */
+void session_note_record(struct session *s, uint32_t ep, uint64_t seq);
+void session_note_live(struct session *s, const struct sample *v, uint32_t n);
 
 #endif

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/store/alarm_sql.h"
 #include "server/store/figures_sql.h"
+#include "server/store/ledger_sql.h"
 #include "server/store/samples_sql.h"
 #include "server/store/user_sql.h"
 
@@ -58,6 +59,8 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
         return figures_check(r, err);
+    case REQ_LEDGER:
+        return ledger_check(r, err);
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
@@ -108,6 +111,8 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         figures_send(pg, &args, r);
     } else if (r->kind == REQ_SAMPLES) {
         samples_send(pg, &args, r);
+    } else if (r->kind == REQ_LEDGER) {
+        ledger_send(pg, &args, r);
     } else {
         send_list(pg, &args, r);
     }
@@ -191,13 +196,16 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         reply_user(rows, ret);
         return;
     }
-    memory->rows = calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
+    memory->rows = r->kind == REQ_LEDGER ? calloc(1, ledger_reply_size(answer))
+                                         : calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
     if (memory->rows == NULL) {
         ret->status = error_set(&ret->error, ERR_NOMEM, "store", "no memory for the answer");
     } else if (alarm_sql_knows(r->kind)) {
         alarm_sql_reply(rows, memory->rows, ret);
     } else if (is_figures(r->kind)) {
         figures_reply(rows, memory->rows, ret);
+    } else if (r->kind == REQ_LEDGER) {
+        ledger_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
     } else if (r->kind == REQ_AUDIT_LIST) {

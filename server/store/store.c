@@ -309,6 +309,10 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
     events_audit(s->events, actor, action, object, detail);
 }
 
+void store_repeated(struct store *s, const struct store_repeat *r) {
+    ingest_repeated(s->ingest, r);
+}
+
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs) {
     ingest_settle(s->ingest, token, gateway_name, epochs, n_epochs);

@@ -17,6 +17,16 @@
 
 struct store;
 
+/* What a gateway tells to be gone at the site: numbers [first, end) of one of its epochs. */
+struct store_dropped {
+    uint64_t epoch;
+    uint64_t first; /* first <= end <= 2^63 - 1; equal: its samples never had a number */
+    uint64_t end;
+    uint64_t samples;
+    int64_t from_us; /* span of their times */
+    int64_t to_us;
+};
+
 /* A record with what history keeps of it; copied. */
 struct store_record {
     int64_t gateway_key;
@@ -32,6 +42,8 @@ struct store_record {
     const char *fault_text;
     const struct stored_sample *samples;
     uint32_t n_samples;
+    bool has_dropped; /* it tells of lost records: dropped says which */
+    struct store_dropped dropped;
     uint64_t after_seq; /* alarm journal: this record is submitted only when that is durable; 0: at once */
 };
 
@@ -39,6 +51,14 @@ struct store_key {
     int64_t gateway_key;
     uint64_t epoch;
     uint64_t seq;
+};
+
+/* How many records of a session came again and were refused on one day: absolute, it only grows. */
+struct store_repeat {
+    int64_t gateway_key;
+    uint64_t session;
+    int64_t day; /* since 1970-01-01, UTC */
+    uint64_t n;
 };
 
 struct store_dict {
@@ -56,6 +76,8 @@ struct store_settled {
     const struct msg_epoch *epochs;
     uint32_t n_dicts;
     const struct store_dict *dicts;
+    uint32_t n_gone;                  /* numbers of these epochs that are gone at the site */
+    const struct store_dropped *gone; /* epoch, first and end alone */
 };
 
 /* All that a start needs. Valid during the call. */
@@ -115,6 +137,8 @@ MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *
 void store_checkpoint(struct store *s, const struct alarm_accumulator *v, uint32_t n, int64_t at_us);
 void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
                  const char *detail);
+/* For the ledger, within a second. Forgotten with a process that is killed before. */
+void store_repeated(struct store *s, const struct store_repeat *r);
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);

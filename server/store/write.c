@@ -183,6 +183,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
         return false;
     }
     return false;

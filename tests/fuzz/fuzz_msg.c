@@ -1,5 +1,10 @@
-/* The first byte is a control message's type, the rest its body. A message that is taken comes back whole
+/* The first byte is a message's type, the rest its body (of a record: what follows the prefix; DICT and DATA
+ * have targets of their own, and mean a prefix here). A message that is taken comes back whole
  * from its own encoding. */
+#include "protocol/cert_msg.h"
+#include "protocol/command_msg.h"
+#include "protocol/config_msg.h"
+#include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -12,6 +17,16 @@ union any {
     struct msg_pong pong;
     struct msg_window window;
     struct msg_ack ack;
+    struct msg_event event;
+    struct msg_command command;
+    struct msg_command_ack command_ack;
+    struct msg_command_result command_result;
+    struct msg_config_offer config_offer;
+    struct msg_config_get config_get;
+    struct msg_config_chunk config_chunk;
+    struct msg_config_result config_result;
+    struct msg_cert_request cert_request;
+    struct msg_cert_issued cert_issued;
     struct {
         struct msg_prefix m;
         struct slice rest;
@@ -37,9 +52,30 @@ static enum status decode(uint8_t type, struct slice body, union any *ret, struc
     case MSG_ACK:
         return ack_decode(body, &ret->ack, err);
     case MSG_EVENT:
+        return event_decode(body, &ret->event, err);
+    case MSG_CMD:
+        return command_decode(body, &ret->command, err);
+    case MSG_CMD_ACK:
+        return command_ack_decode(body, &ret->command_ack, err);
+    case MSG_CMD_RESULT:
+        return command_result_decode(body, &ret->command_result, err);
+    case MSG_CFG_OFFER:
+        return config_offer_decode(body, &ret->config_offer, err);
+    case MSG_CFG_GET:
+        return config_get_decode(body, &ret->config_get, err);
+    case MSG_CFG_CHUNK:
+        return config_chunk_decode(body, &ret->config_chunk, err);
+    case MSG_CFG_RESULT:
+        return config_result_decode(body, &ret->config_result, err);
+    case MSG_CERT_REQUEST:
+        return cert_request_decode(body, &ret->cert_request, err);
+    case MSG_CERT_ISSUED:
+        return cert_issued_decode(body, &ret->cert_issued, err);
+    case MSG_CERT_OFFER:
+        return cert_offer_decode(body, err);
+    case MSG_DICT:
         return prefix_decode(body, true, &ret->prefix.m, &ret->prefix.rest, err);
     case MSG_REFRESH:
-    case MSG_DICT:
     case MSG_DATA:
     case MSG_CRITICAL:
         break;
@@ -74,14 +110,45 @@ static void encode(uint8_t type, struct buf *out, const union any *m) {
     case MSG_ACK:
         ack_encode(out, &m->ack);
         return;
+    case MSG_EVENT:
+        event_encode(out, &m->event);
+        return;
+    case MSG_CMD:
+        command_encode(out, &m->command);
+        return;
+    case MSG_CMD_ACK:
+        command_ack_encode(out, &m->command_ack);
+        return;
+    case MSG_CMD_RESULT:
+        command_result_encode(out, &m->command_result);
+        return;
+    case MSG_CFG_OFFER:
+        config_offer_encode(out, &m->config_offer);
+        return;
+    case MSG_CFG_GET:
+        config_get_encode(out, &m->config_get);
+        return;
+    case MSG_CFG_CHUNK:
+        config_chunk_encode(out, &m->config_chunk);
+        return;
+    case MSG_CFG_RESULT:
+        config_result_encode(out, &m->config_result);
+        return;
+    case MSG_CERT_REQUEST:
+        cert_request_encode(out, &m->cert_request);
+        return;
+    case MSG_CERT_ISSUED:
+        cert_issued_encode(out, &m->cert_issued);
+        return;
+    case MSG_CERT_OFFER:
+        return;
     case MSG_REFRESH:
     case MSG_DICT:
     case MSG_DATA:
-    case MSG_EVENT:
     case MSG_CRITICAL:
         break;
     }
-    prefix_encode(out, type == MSG_EVENT, &m->prefix.m);
+    prefix_encode(out, type == MSG_DICT, &m->prefix.m);
     buf_append(out, m->prefix.rest.p, m->prefix.rest.n);
 }
 

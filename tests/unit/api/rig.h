@@ -463,6 +463,7 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
         rig_read(rig, q, r);
         return;
     }

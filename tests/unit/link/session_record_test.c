@@ -1,4 +1,5 @@
-/* Covers: session_record.c, shelf.c */
+/* Covers: session_record.c, session_backlog.c, shelf.c */
+#include "protocol/wire.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 
@@ -148,6 +149,76 @@ static void without_a_backlog_the_first_live_message_ends_it(void **state) {
     end(r, s);
 }
 
+static void numbers_that_the_site_told_to_be_gone_are_not_waited_for(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_backlog(r, 10, 1); /* 1 to 9 wait at the site */
+    rig_send_dict(r, s, 0, 10, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 11, 1);
+    rig_send_tombstone(r, s, 12, RIG_EPOCH, 4, 10);
+    assert_true(r->lost.epoch == RIG_EPOCH && r->lost.first == 4 && r->lost.end == 10);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_tombstone(r, s, 13, RIG_OLD_EPOCH, 1, 3);
+    rig_send_tombstone(r, s, 14, 12345, 0, 3); /* of an epoch that HELLO did not name */
+    rig_send_tombstone(r, s, 15, RIG_EPOCH, 1, 1);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 1, 1);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 2, 1);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_tombstone(r, s, 16, RIG_EPOCH, 3, 4);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(5);
+    hello.epochs[0].oldest_unacked = 3; /* 0 to 2 are not committed, and not there any more */
+    hello.epochs[1].next_seq = 7;
+    rig_send_hello(r, s, &hello);
+    struct link_gone gone[] = {{.epoch = RIG_EPOCH, .first = 3, .end = 5},
+                               {.epoch = RIG_OLD_EPOCH, .first = 0, .end = 7}};
+    struct link_settled settled = rig_settled_ok();
+    settled.n_gone = 2;
+    settled.gone = gone;
+    rig_settle(r, &settled);
+    rig_send_dict(r, s, 0, 5, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 6, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void a_bad_event_is_quarantined(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_dict(r);
+    rig_send_tombstone(r, s, 1, RIG_EPOCH, 0, UINT64_C(1) << 63);
+    rig_expect_heard(r, "EVENT 700/1; fault bad_record; !link.quarantined");
+    rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, slice_of("\0\2\0x", 4));
+    rig_expect_heard(r, "EVENT 700/2; fault bad_record; !link.quarantined");
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    end(r, s);
+}
+
+static void records_that_come_again_are_counted_by_day(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_dict(r);
+    rig_send_dict(r, s, 0, 0, 1);
+    rig_send_dict(r, s, 0, 0, 1);
+    assert_int_equal(r->n_repeats, 0);
+    session_tick(s, r->now);
+    assert_int_equal(r->n_repeats, 1);
+    assert_true(r->repeats.n == 2 && r->repeats.session == 5 && r->repeats.day == 1790000000 / 86400);
+    rig_send_dict(r, s, 0, 0, 1);
+    session_tick(s, r->now);
+    assert_int_equal(r->n_repeats, 1); /* once a second */
+    r->now.wall_us += TM_DAY_US;
+    rig_send_dict(r, s, 0, 0, 1);
+    assert_int_equal(r->n_repeats, 2);
+    assert_true(r->repeats.n == 3 && r->repeats.day == 1790000000 / 86400);
+    end(r, s);
+    assert_int_equal(r->n_repeats, 3);
+    assert_true(r->repeats.n == 1 && r->repeats.day == 1790000000 / 86400 + 1);
+}
+
 static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) {
     struct rig *r = *state;
     struct session *s = with_backlog(r, 3, 1);
@@ -162,12 +233,7 @@ static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) 
 static void events_are_stored_as_they_are(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
-    struct buf body;
-    buf_init(&body, 100);
-    prefix_encode(&body, true, &(struct msg_prefix){.seq = 3});
-    buf_text(&body, "whatever it holds");
-    rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
-    buf_done(&body);
+    rig_send_event(r, s, 3, &(struct msg_event){.code = 999, .text = slice_str("of a later version")});
     rig_expect_heard(r, "EVENT 700/3");
     rig_expect_said(r, s, "");
     end(r, s);
@@ -481,17 +547,25 @@ static void a_gateway_may_fill_the_window_and_not_more(void **state) {
     end(r, s);
 }
 
+/* One with a field of a later version that fills the frame. */
+static void long_event(struct buf *body, uint64_t seq) {
+    static const char zeros[LINK_BODY_MAX - 32];
+    buf_clear(body);
+    prefix_encode(body, true, &(struct msg_prefix){.seq = seq});
+    event_encode(body, &(struct msg_event){.code = 999});
+    write_varint(body, 9);
+    write_varint(body, sizeof zeros);
+    buf_append(body, zeros, sizeof zeros);
+}
+
 static void the_window_counts_bytes_too(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
     struct buf body;
     buf_init(&body, LINK_BODY_MAX);
-    static const char zeros[LINK_BODY_MAX - 16];
     for (uint64_t seq = 0; seq < 5; seq++) {
         assert_int_equal(session_state(s), SESSION_LIVE);
-        buf_clear(&body);
-        prefix_encode(&body, true, &(struct msg_prefix){.seq = seq});
-        buf_append(&body, zeros, sizeof zeros);
+        long_event(&body, seq);
         rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
     }
     buf_done(&body);
@@ -504,11 +578,8 @@ static void what_is_committed_leaves_the_window(void **state) {
     struct session *s = rig_live(r);
     struct buf body;
     buf_init(&body, LINK_BODY_MAX);
-    static const char zeros[LINK_BODY_MAX - 16];
     for (uint64_t seq = 0; seq < 50; seq++) {
-        buf_clear(&body);
-        prefix_encode(&body, true, &(struct msg_prefix){.seq = seq});
-        buf_append(&body, zeros, sizeof zeros);
+        long_event(&body, seq);
         rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
         roster_committed(r->roster, RIG_KEY, RIG_EPOCH, seq);
     }
@@ -813,6 +884,10 @@ int main(void) {
         IN_RIG(the_end_of_the_backlog_is_told_once_with_the_time_of_the_first_live_sample),
         IN_RIG(without_a_backlog_the_first_live_message_ends_it),
         IN_RIG(a_dictionary_that_goes_ahead_does_not_end_the_backlog),
+        IN_RIG(numbers_that_the_site_told_to_be_gone_are_not_waited_for),
+        IN_RIG(what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for),
+        IN_RIG(a_bad_event_is_quarantined),
+        IN_RIG(records_that_come_again_are_counted_by_day),
         IN_RIG(events_are_stored_as_they_are),
         IN_RIG(nothing_is_acknowledged_before_it_is_committed),
         IN_RIG(each_epoch_has_its_own_acknowledgement),

@@ -317,6 +317,9 @@ static void good_body(const struct row *row, struct buf *ret) {
     case MSG_DATA:
         data_encode(ret, &sample, 1);
         break;
+    case MSG_EVENT:
+        event_encode(ret, &(struct msg_event){.code = EVENT_STARTED});
+        break;
     default:
         break;
     }

@@ -1,7 +1,11 @@
 /* Replays protocol/vectors: each .hex file is a stream of frames (one gateway, one session), and the .txt
  * file beside it what they mean, or why they are refused. UPDATE=1 writes the .txt files anew: read the
  * difference. */
+#include "protocol/cert_msg.h"
+#include "protocol/command_msg.h"
+#include "protocol/config_msg.h"
 #include "protocol/dict.h"
+#include "protocol/event_msg.h"
 #include "protocol/frame.h"
 #include "server/base/tm.h"
 #include "tests/unit/wire/codec.h"
@@ -44,6 +48,9 @@ static enum status hello(struct replay *p, struct slice body, struct error *err)
     buf_printf(&p->out, "  journal %llu of %llu bytes, oldest sample %lld, dropped %llu\n",
                (unsigned long long)m.journal_bytes, (unsigned long long)m.journal_capacity,
                (long long)m.oldest_sample_us, (unsigned long long)m.dropped_total);
+    if (m.config_version != 0) {
+        buf_printf(&p->out, "  has configuration %llu\n", (unsigned long long)m.config_version);
+    }
     hello_encode(&p->again, &m);
     return OK;
 }
@@ -70,6 +77,11 @@ static enum status welcome(struct replay *p, struct slice body, struct error *er
     buf_printf(&p->out, "  window %u bytes %u frames, backlog %u bytes/s, takes %u bytes\n", m.window_bytes,
                m.window_frames, m.backlog_rate, m.max_frame);
     buf_printf(&p->out, "  heartbeat %u ms, dead after %u ms\n", m.heartbeat_ms, m.dead_ms);
+    if (m.caps != 0 || m.commands_allowed || m.config_version != 0) {
+        buf_printf(&p->out, "  caps %llx, commands %s, wants configuration %llu\n",
+                   (unsigned long long)m.caps, m.commands_allowed ? "allowed" : "not allowed",
+                   (unsigned long long)m.config_version);
+    }
     welcome_encode(&p->again, &m);
     return OK;
 }
@@ -136,6 +148,147 @@ static enum status ack(struct replay *p, struct slice body, struct error *err) {
         buf_printf(&p->out, "  ep %llu, server state %u, committed", (unsigned long long)m.ep, m.state);
         print_ranges(&p->out, m.ranges, m.n_ranges);
         ack_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static void print_hex(struct buf *out, const void *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        buf_printf(out, "%02x", ((const uint8_t *)bytes)[i]);
+    }
+}
+
+static void print_time(struct buf *out, int64_t t_us) {
+    char t[TM_TEXT_SIZE];
+    assert_int_equal(tm_format(t_us, t), OK);
+    buf_text(out, t);
+}
+
+static void print_typed(struct buf *out, const struct link_value *v) {
+    buf_printf(out, "%s (%u)", v->type == 0 ? "none" : value_type_name(v->type), v->type);
+    switch (v->type) {
+    case 0:
+        break;
+    case VALUE_UINT:
+        buf_printf(out, " %llu", (unsigned long long)v->u);
+        break;
+    case VALUE_F32:
+    case VALUE_F64:
+        buf_printf(out, " %.17g", v->f);
+        break;
+    case VALUE_STRING:
+        buf_printf(out, " \"%.*s\"", SLICE_ARG(v->s));
+        break;
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_SCALED:
+    case VALUE_ENUM:
+        buf_printf(out, " %lld", (long long)v->i);
+        break;
+    default:
+        buf_text(out, " ");
+        print_hex(out, v->s.p, v->s.n);
+        break;
+    }
+}
+
+static enum status command(struct replay *p, struct slice body, struct error *err) {
+    struct msg_command m;
+    enum status status = command_decode(body, &m, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(&p->out, "  %s (%u), id ", command_op_name(m.op), m.op);
+    print_hex(&p->out, m.id.bytes, sizeof m.id.bytes);
+    buf_printf(&p->out, ", session %llu, dict %llu, alias %u, name crc %08x\n", (unsigned long long)m.session,
+               (unsigned long long)m.dict, m.alias, m.name_crc);
+    buf_text(&p->out, "  value ");
+    print_typed(&p->out, &m.value);
+    buf_text(&p->out, "\n  issued ");
+    print_time(&p->out, m.issued_us);
+    buf_printf(&p->out, ", lives %u ms, flags %02x\n", m.ttl_ms, m.flags);
+    if ((m.flags & COMMAND_EXPECTS) != 0) {
+        buf_text(&p->out, "  expects ");
+        print_typed(&p->out, &m.expected);
+        buf_printf(&p->out, " within %.17g\n", m.tolerance);
+    }
+    buf_printf(&p->out, "  operator \"%.*s\", reason \"%.*s\"\n", SLICE_ARG(m.operator_name),
+               SLICE_ARG(m.reason));
+    command_encode(&p->again, &m);
+    return OK;
+}
+
+static enum status command_ack(struct replay *p, struct slice body, struct error *err) {
+    struct msg_command_ack m;
+    enum status status = command_ack_decode(body, &m, err);
+    if (status == OK) {
+        buf_text(&p->out, "  id ");
+        print_hex(&p->out, m.id.bytes, sizeof m.id.bytes);
+        buf_printf(&p->out, ", %s (%u), %s, reason %s (%u), \"%.*s\"\n", command_op_name(m.op), m.op,
+                   m.status == COMMAND_RECEIVED ? "received" : "rejected", command_reason_name(m.reason),
+                   m.reason, SLICE_ARG(m.text));
+        command_ack_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status config_offer(struct replay *p, struct slice body, struct error *err) {
+    struct msg_config_offer m;
+    enum status status = config_offer_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  version %llu, %u bytes, sha-256 ", (unsigned long long)m.version, m.size);
+        print_hex(&p->out, m.sha256, sizeof m.sha256);
+        buf_printf(&p->out, ", \"%.*s\"\n", SLICE_ARG(m.text));
+        config_offer_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status config_get(struct replay *p, struct slice body, struct error *err) {
+    struct msg_config_get m;
+    enum status status = config_get_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  version %llu, %u bytes from %u\n", (unsigned long long)m.version, m.length,
+                   m.offset);
+        config_get_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status config_chunk(struct replay *p, struct slice body, struct error *err) {
+    struct msg_config_chunk m;
+    enum status status = config_chunk_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  version %llu, %zu bytes from %u: ", (unsigned long long)m.version, m.bytes.n,
+                   m.offset);
+        print_hex(&p->out, m.bytes.p, m.bytes.n);
+        buf_text(&p->out, "\n");
+        config_chunk_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status cert_request(struct replay *p, struct slice body, struct error *err) {
+    struct msg_cert_request m;
+    enum status status = cert_request_decode(body, &m, err);
+    if (status == OK) {
+        buf_text(&p->out, "  request ");
+        print_hex(&p->out, m.request.p, m.request.n);
+        buf_text(&p->out, "\n");
+        cert_request_encode(&p->again, &m);
+    }
+    return status;
+}
+
+static enum status cert_issued(struct replay *p, struct slice body, struct error *err) {
+    struct msg_cert_issued m;
+    enum status status = cert_issued_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  %s, \"%.*s\", chain ", m.status == CERT_ISSUED ? "issued" : "refused",
+                   SLICE_ARG(m.text));
+        print_hex(&p->out, m.chain.p, m.chain.n);
+        buf_text(&p->out, "\n");
+        cert_issued_encode(&p->again, &m);
     }
     return status;
 }
@@ -215,9 +368,7 @@ static void print_value(struct buf *out, const struct link_sample *s, const stru
     } else if (s->type == VALUE_STRING) {
         buf_printf(out, "\"%.*s\"", SLICE_ARG(s->s));
     } else if (s->type == VALUE_BYTES) {
-        for (size_t i = 0; i < s->s.n; i++) {
-            buf_printf(out, "%02x", (uint8_t)s->s.p[i]);
-        }
+        print_hex(out, s->s.p, s->s.n);
     } else if (s->type == VALUE_UINT) {
         buf_printf(out, "%llu", (unsigned long long)s->u);
     } else if (s->type == VALUE_F32 || s->type == VALUE_F64) {
@@ -235,13 +386,77 @@ static enum status print_sample(void *ctx, const struct link_sample *s, struct e
     struct replay *p = ctx;
     assert_in_range(p->n_samples, 0, COUNT(p->samples) - 1);
     p->samples[p->n_samples++] = *s;
-    char t[TM_TEXT_SIZE];
-    assert_int_equal(tm_format(s->t_us, t), OK);
-    buf_printf(&p->out, "  alias %u, %s, quality %02x, %s ", s->alias, t, s->quality,
-               value_type_name(s->type));
+    buf_printf(&p->out, "  alias %u, ", s->alias);
+    print_time(&p->out, s->t_us);
+    buf_printf(&p->out, ", quality %02x, %s ", s->quality, value_type_name(s->type));
     print_value(&p->out, s, dict_find(p->present, s->alias, NULL));
     buf_text(&p->out, "\n");
     return OK;
+}
+
+static enum status data(struct replay *p, const struct msg_prefix *prefix, struct slice rest,
+                        struct error *err) {
+    p->present = dict_of(p, prefix->dict);
+    enum status status = data_decode(rest, type_of, print_sample, p, err);
+    if (status == OK) {
+        data_encode(&p->again, p->samples, p->n_samples);
+    }
+    return status;
+}
+
+static enum status event(struct replay *p, struct slice rest, struct error *err) {
+    struct msg_event m;
+    enum status status = event_decode(rest, &m, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(&p->out, "  code %u (%s), severity %u, ", m.code, event_code_name(m.code), m.severity);
+    print_time(&p->out, m.t_us);
+    buf_printf(&p->out, ", path \"%.*s\", \"%.*s\"\n", SLICE_ARG(m.path), SLICE_ARG(m.text));
+    if (m.code == EVENT_CLOCK_STEPPED) {
+        buf_printf(&p->out, "  step %lld us\n", (long long)m.step_us);
+    }
+    if (m.code == EVENT_SAMPLES_LOST) {
+        buf_printf(&p->out, "  lost of epoch %016llx: [%llu, %llu), %llu samples, ",
+                   (unsigned long long)m.lost.epoch, (unsigned long long)m.lost.first,
+                   (unsigned long long)m.lost.end, (unsigned long long)m.lost.samples);
+        print_time(&p->out, m.lost.from_us);
+        buf_text(&p->out, " to ");
+        print_time(&p->out, m.lost.to_us);
+        buf_text(&p->out, "\n");
+    }
+    event_encode(&p->again, &m);
+    return OK;
+}
+
+static enum status command_result(struct replay *p, struct slice rest, struct error *err) {
+    struct msg_command_result m;
+    enum status status = command_result_decode(rest, &m, err);
+    if (status != OK) {
+        return status;
+    }
+    buf_text(&p->out, "  id ");
+    print_hex(&p->out, m.id.bytes, sizeof m.id.bytes);
+    buf_printf(&p->out, ", %s (%u), reason %s (%u), ", command_stage_name(m.stage), m.stage,
+               command_reason_name(m.reason), m.reason);
+    print_time(&p->out, m.t_us);
+    buf_text(&p->out, "\n  read back ");
+    print_typed(&p->out, &m.value);
+    buf_printf(&p->out, ", \"%.*s\"\n", SLICE_ARG(m.text));
+    command_result_encode(&p->again, &m);
+    return OK;
+}
+
+static enum status config_result(struct replay *p, struct slice rest, struct error *err) {
+    struct msg_config_result m;
+    enum status status = config_result_decode(rest, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  version %llu, outcome %u, ", (unsigned long long)m.version, m.outcome);
+        print_time(&p->out, m.t_us);
+        buf_printf(&p->out, ", \"%.*s\"\n", SLICE_ARG(m.text));
+        config_result_encode(&p->again, &m);
+    }
+    return status;
 }
 
 static enum status record(struct replay *p, const struct frame *f, struct error *err) {
@@ -260,19 +475,21 @@ static enum status record(struct replay *p, const struct frame *f, struct error 
     }
     buf_printf(&p->out, " dict %llu\n", (unsigned long long)prefix.dict);
     prefix_encode(&p->again, journaled, &prefix);
-    if (f->type == MSG_DICT) {
+    switch (f->type) {
+    case MSG_DICT:
         return dict(p, &prefix, rest, err);
+    case MSG_DATA:
+        return data(p, &prefix, rest, err);
+    case MSG_EVENT:
+        return event(p, rest, err);
+    case MSG_CMD_RESULT:
+        return command_result(p, rest, err);
+    case MSG_CFG_RESULT:
+        return config_result(p, rest, err);
+    default:
+        buf_append(&p->again, rest.p, rest.n);
+        return OK;
     }
-    if (f->type == MSG_DATA) {
-        p->present = dict_of(p, prefix.dict);
-        status = data_decode(rest, type_of, print_sample, p, err);
-        if (status == OK) {
-            data_encode(&p->again, p->samples, p->n_samples);
-        }
-        return status;
-    }
-    buf_append(&p->again, rest.p, rest.n);
-    return OK;
 }
 
 static enum status message(struct replay *p, const struct frame *f, struct error *err) {
@@ -296,7 +513,25 @@ static enum status message(struct replay *p, const struct frame *f, struct error
     case MSG_DICT:
     case MSG_DATA:
     case MSG_EVENT:
+    case MSG_CMD_RESULT:
+    case MSG_CFG_RESULT:
         return record(p, f, err);
+    case MSG_CMD:
+        return command(p, f->body, err);
+    case MSG_CMD_ACK:
+        return command_ack(p, f->body, err);
+    case MSG_CFG_OFFER:
+        return config_offer(p, f->body, err);
+    case MSG_CFG_GET:
+        return config_get(p, f->body, err);
+    case MSG_CFG_CHUNK:
+        return config_chunk(p, f->body, err);
+    case MSG_CERT_REQUEST:
+        return cert_request(p, f->body, err);
+    case MSG_CERT_ISSUED:
+        return cert_issued(p, f->body, err);
+    case MSG_CERT_OFFER:
+        return cert_offer_decode(f->body, err);
     case MSG_REFRESH:
     case MSG_CRITICAL:
         break;

@@ -1,0 +1,132 @@
+// The no-loss ledger: whatever happens to records, it says so, and its books balance.
+// Covers: rest_ledger.c
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ledgerBreaches } from '../lib/invariants.mjs';
+import { FLAG, TYPE, counted, data, dict, frame, i64, randomEpoch, tlv, u16, u64, varint, welcomed } from '../lib/link.mjs';
+import { Penstock, until } from '../lib/penstock.mjs';
+
+const gateways = ['gw-a', 'gw-b', 'gw-c'];
+const config = {
+  sites: [{ name: 'S1', title: 'Station 1' }], gateways: gateways.map((name) => ({ name, site: 'S1' })),
+  tags: gateways.map((gateway) => ({ name: `S1/${gateway}`, gateway, low: 0, high: 10000 })), alarms: [],
+};
+
+const tombstone = ({ ep = 0, seq, epoch, first, end, samples = 5, from = 1764000000000000n, to = 1764000001000000n }) => frame(TYPE.EVENT, FLAG.J, Buffer.concat([
+  varint(ep), varint(seq), varint(0), u16(5), Buffer.from([2]), i64(to), counted(''), counted('journal full'),
+  tlv(1, u64(epoch)), tlv(2, varint(first)), tlv(3, varint(end)), tlv(4, varint(samples)), tlv(5, i64(from)), tlv(6, i64(to)),
+]));
+
+describe('the ledger', { concurrency: false }, () => {
+  const p = new Penstock({ config });
+  let viewer;
+  before(async () => {
+    await p.prepare({ gateways });
+    await p.startServer();
+    viewer = await p.login('viewer');
+  });
+  after(() => p.stop());
+
+  const ledger = async (name) => {
+    const answer = await viewer.get(`/api/gateways/${name}/ledger`);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  };
+  const balanced = async () => assert.deepEqual(await ledgerBreaches(p), []);
+
+  test('what a gateway numbered is stored, in quarantine, told to be gone, waiting or lost', async () => {
+    const [old, epoch] = [randomEpoch(), randomEpoch()];
+    let g = await welcomed(p, 'gw-a', { epoch, next: 2, others: [{ epoch: old, oldest: 0, next: 10 }] });
+    g.send(dict({ seq: 2, entries: [[1, 'gw-a']] }), data({ seq: 3, samples: [[1, 1764000000000000n, 1.5]] }), data({ seq: 4, samples: [[9, 1764000000000000n, 1]] }));
+    await g.acked(4);
+    g.send(data({ seq: 3, samples: [[1, 1764000000000000n, 1.5]] }), tombstone({ seq: 5, epoch: old, first: 3, end: 8 }));
+    await g.acked(5);
+    const hex = (e) => e.toString(16).padStart(16, '0');
+    const all = { produced: 16, stored: 3, quarantined: 1, replayed: 0, duplicates: 1, conflicts: 0, dropped: 5, waiting: 7, lost: 0, balanced: true };
+    await until('the duplicate is counted', async () => (await ledger('gw-a')).all.duplicates === 1);
+    const first = await ledger('gw-a');
+    assert.deepEqual(first.all, all);
+    assert.deepEqual(first.gaps.filter((x) => x.epoch === hex(old)), [
+      { state: 'waiting', epoch: hex(old), first: 0, end: 3, samples: null, from: null, to: null },
+      { state: 'waiting', epoch: hex(old), first: 8, end: 10, samples: null, from: null, to: null },
+      { state: 'dropped', epoch: hex(old), first: 3, end: 8, samples: 5, from: '2025-11-24T16:00:00Z', to: '2025-11-24T16:00:01Z' },
+    ]);
+    assert.equal(first.days.length, 1);
+    assert.deepEqual(first.days[0], { day: new Date().toISOString().slice(0, 10), produced: 16, stored: 3, quarantined: 1, duplicates: 1, conflicts: 0, dropped: 5, dropped_samples: 5, samples: 1 });
+    g.end();
+    g = await welcomed(p, 'gw-a', { epoch: randomEpoch(), next: 0, others: [{ epoch: old, oldest: 9, next: 10 }] });
+    await until('the new HELLO is noted', async () => (await ledger('gw-a')).all.lost === 6);
+    assert.deepEqual((await ledger('gw-a')).all, { ...all, waiting: 1, lost: 6 });
+    await balanced();
+    g.end();
+  });
+
+  test('all gateways are told together, and the span must be one', async () => {
+    const { gateways: rows } = (await viewer.get('/api/ledger')).json;
+    assert.deepEqual(rows.map((r) => r.gateway), gateways);
+    assert.equal(rows[0].all.stored, 3);
+    assert.equal(rows[0].period.stored, 3);
+    assert.equal((await viewer.get('/api/ledger?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z')).json.gateways[0].period.stored, 0);
+    for (const query of ['from=2020-01-02T00:00:00Z&to=2020-01-01T00:00:00Z', 'from=x', 'from=2020-01-01T00:00:00Z&to=2022-01-01T00:00:00Z']) {
+      assert.equal((await viewer.get(`/api/ledger?${query}`)).status, 400, query);
+    }
+    assert.equal((await viewer.get('/api/gateways/nobody/ledger')).status, 404);
+    assert.equal((await p.get('/api/ledger')).status, 401);
+  });
+
+  /** A recording of n rows, one each 10 ms, with so many columns; the server knows the first. */
+  const replay = (name, n, { columns = 1, speed = 1, ...overrides } = {}) => {
+    const dir = join(p.dir, `recording-${name}`);
+    mkdirSync(dir, { recursive: true });
+    const csv = join(dir, 'a.csv');
+    const names = Array.from({ length: columns }, (_, i) => (i === 0 ? name : `${name}-${i}`));
+    writeFileSync(csv, `t_s,${names}\n${Array.from({ length: n }, (_, i) => `${(i / 100).toFixed(2)},${names.map((_, c) => i * 1.1 + c)}`).join('\n')}\n`);
+    const base = p.gatewayConfig(name);
+    return {
+      ...base, flush_ms: 20, exit_when_done: true, ...overrides, journal: { ...base.journal, ...overrides.journal },
+      source: { kind: 'replay', file: csv, time_column: 't_s', speed, loop: false, tags: names.map((column) => ({ column, name: column, type: 'f64' })) },
+    };
+  };
+
+  test('kill -9 of the server and of PostgreSQL leaves it balanced, and in the end all that was produced is stored', async () => {
+    const child = p.startGateway('gw-b', { config: replay('gw-b', 600) });
+    for (const victim of ['server', 'database', 'server']) {
+      const before = Number((await p.sql(`select stored from ledger_now('gw-b')`))[0].stored);
+      await until('it goes on', async () => Number((await p.sql(`select stored from ledger_now('gw-b')`))[0].stored) > before + 10);
+      if (victim === 'server') {
+        await p.kill(p.server);
+        await balanced();
+        await p.startServer({}, { wait: false });
+      } else {
+        await p.stopDatabase('immediate');
+        await p.startDatabase();
+        await balanced();
+      }
+    }
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+    await balanced();
+    const [now] = await p.sql(`select * from ledger_now('gw-b')`);
+    assert.ok(now.produced > 100n, `${now.produced} records`);
+    assert.equal(now.stored, now.produced);
+    const [{ n }] = await p.sql(`select sum(samples)::bigint as n from ledger('2000-01-01', '9999-01-01', 'gw-b')`);
+    assert.ok(n >= 600n, `${n} samples`);
+  });
+
+  test('a journal that runs full at the site shows as what is missing, not as if nothing had been there', async () => {
+    await p.kill(p.server, 'SIGTERM');
+    const produced = join(p.dir, 'gw-c.produced');
+    const config = replay('gw-c', 3000, { columns: 100, speed: 20, ledger: produced, journal: { capacity_mib: 1, segment_kib: 64 } });
+    const child = p.startGateway('gw-c', { config });
+    await until('all of it was recorded', () => (readFileSync(produced, { encoding: 'utf8', flag: 'a+' }).match(/ gw-c /g) ?? []).length === 3000);
+    await p.startServer();
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+    await balanced();
+    viewer = await p.login('viewer');
+    const { all } = await ledger('gw-c');
+    assert.equal(all.produced, all.stored + all.dropped + all.waiting + all.lost);
+    assert.ok(all.balanced);
+    assert.ok(all.dropped + all.lost + all.waiting > 0, JSON.stringify(all));
+  });
+});
