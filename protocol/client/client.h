@@ -7,7 +7,8 @@
  *
  * Everything runs on the caller's libuv loop, in its thread; nothing blocks but the disk. Callbacks must not
  * call client_stop or client_free. Texts and file names in the configuration are copied or read at once. Tags
- * may be defined at any time: the new dictionary goes out with the next flush. */
+ * may be defined at any time: the new dictionary goes out with the next flush. public.c gives the same as the
+ * interface that is installed (include/penstock/client.h). */
 #ifndef PENSTOCK_CLIENT_CLIENT_H
 #define PENSTOCK_CLIENT_CLIENT_H
 

@@ -47,7 +47,7 @@ enum status journal_sync(struct journal *j, struct error *err) {
     return OK;
 }
 
-static enum segment_last last_or_middle(const struct journal *j, uint32_t i) {
+enum segment_last last_or_middle(const struct journal *j, uint32_t i) {
     for (uint32_t k = i + 1; k < j->n_segments; k++) {
         if (j->segments[k]->epoch == j->segments[i]->epoch && j->segments[k]->n > 0) {
             return SEGMENT_MIDDLE;
@@ -56,9 +56,8 @@ static enum segment_last last_or_middle(const struct journal *j, uint32_t i) {
     return SEGMENT_LAST;
 }
 
-/* Removes or rewrites segment i so that it takes no more than these bytes. */
-static enum status shrink(struct journal *j, uint32_t i, enum segment_drop drop, uint32_t bytes,
-                          struct error *err) {
+enum status shrink_segment(struct journal *j, uint32_t i, enum segment_drop drop, uint32_t bytes,
+                           struct error *err) {
     struct segment *s = j->segments[i];
     if (bytes == 0) {
         return remove_segment(j, i, err);
@@ -76,17 +75,18 @@ static enum status drop_oldest(struct journal *j, bool *ret_done, struct error *
     *ret_done = false;
     for (uint32_t i = 0; i < j->n_segments; i++) {
         struct segment *s = j->segments[i];
-        uint64_t lost = 0;
-        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_SAMPLES, last_or_middle(j, i), &lost);
+        enum segment_last last = last_or_middle(j, i);
+        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_SAMPLES, last);
         if (bytes >= s->bytes) {
             continue;
         }
-        enum status st = lost > 0 ? save_dropped(j, j->dropped_total + lost, err) : OK;
+        struct loss loss;
+        enum status st = segment_loss(s, SEGMENT_DROP_SAMPLES, last, &loss) ? note_loss(j, &loss, err) : OK;
         if (st == OK && !s->sealed) {
             st = seal(j, s, err);
         }
         if (st == OK) {
-            st = shrink(j, i, SEGMENT_DROP_SAMPLES, bytes, err);
+            st = shrink_segment(j, i, SEGMENT_DROP_SAMPLES, bytes, err);
         }
         *ret_done = st == OK;
         return st;
@@ -110,8 +110,7 @@ static enum status make_room(struct journal *j, size_t need, struct error *err) 
     return OK;
 }
 
-static enum status append_to(struct journal *j, uint32_t e, const struct segment_entry *entry,
-                             struct error *err) {
+enum status append_to(struct journal *j, uint32_t e, const struct segment_entry *entry, struct error *err) {
     uint64_t id = j->epochs[e].id;
     struct segment *s = writer_of(j, id);
     enum status st = OK;
@@ -177,10 +176,9 @@ static enum status collect_garbage(struct journal *j, uint64_t id, struct error 
         if (s->epoch != id || !s->sealed || s->left > 0) {
             continue;
         }
-        uint64_t lost = 0;
-        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_COMMITTED, last_or_middle(j, i), &lost);
+        uint32_t bytes = segment_rewritten_bytes(s, SEGMENT_DROP_COMMITTED, last_or_middle(j, i));
         if (bytes < s->bytes) {
-            st = shrink(j, i, SEGMENT_DROP_COMMITTED, bytes, err);
+            st = shrink_segment(j, i, SEGMENT_DROP_COMMITTED, bytes, err);
         }
     }
     return st;
@@ -193,8 +191,8 @@ enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *e
                          epoch);
     }
     enum status st = j->n_epochs > 0 ? journal_sync(j, err) : OK;
-    if (st == OK) {
-        st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
+    if (st == OK && j->n_epochs == EPOCHS_ROOM) {
+        st = limit_epochs(j, EPOCHS_ROOM - 1, err);
     }
     if (st != OK) {
         return st;
@@ -206,7 +204,7 @@ enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *e
         seal_epoch(j, closed);
         (void)collect_garbage(j, closed, NULL); /* files that cannot be removed now go later */
     }
-    return OK;
+    return limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
 }
 
 /* True if a segment was emptied by it. */
@@ -221,34 +219,45 @@ static bool mark_committed(struct journal *j, uint64_t epoch, uint64_t first, ui
     return emptied;
 }
 
-/* Copies what waits from from_seq on, and every DICT, to the end of epoch e. */
-static enum status copy_waiting(struct journal *j, uint64_t old, uint64_t from_seq, uint32_t e,
-                                struct error *err) {
+static bool is_copied(const struct segment *s, uint32_t k, enum copy_what what, uint64_t from_seq) {
+    const struct segment_record *r = &s->records[k];
+    switch (what) {
+    case COPY_REFILED:
+        return r->type == MSG_DICT || (!r->committed && segment_seq(s, k) >= from_seq);
+    case COPY_KEPT:
+        break;
+    }
+    return !r->committed && r->type != MSG_DICT && r->type != MSG_DATA;
+}
+
+enum status copy_records(struct journal *j, uint64_t old, enum copy_what what, uint64_t from_seq, uint32_t e,
+                         struct error *err) {
     struct buf body;
     buf_init(&body, LINK_BODY_MAX_HARD);
     enum status st = OK;
-    uint64_t lost = 0;
     uint32_t n = j->n_segments; /* those that copying adds come behind */
     for (uint32_t i = 0; i < n && st == OK; i++) {
         for (uint32_t k = 0; k < j->segments[i]->n && st == OK; k++) {
             const struct segment *s = j->segments[i];
-            bool waits = !s->records[k].committed && segment_seq(s, k) >= from_seq;
-            if (s->epoch != old || (s->records[k].type != MSG_DICT && !waits)) {
+            if (s->epoch != old || !is_copied(s, k, what, from_seq)) {
                 continue;
             }
             struct segment_entry entry = {0};
+            uint64_t seq = segment_seq(s, k);
             if (segment_read(s, k, &body, &entry, NULL) != OK) {
-                lost += s->records[k].samples;
+                struct loss loss;
+                segment_record_loss(s, k, &loss);
+                st = note_loss(j, &loss, err);
                 continue;
             }
             entry.seq = j->epochs[e].next_seq;
             st = append_to(j, e, &entry, err);
+            if (st == OK) {
+                retell(j, old, seq, j->epochs[e].id, entry.seq);
+            }
         }
     }
     buf_done(&body);
-    if (st == OK && lost > 0) {
-        st = save_dropped(j, j->dropped_total + lost, err);
-    }
     return st;
 }
 
@@ -260,7 +269,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
         return error_set(err, ERR_EXISTS, j->dir, "epoch %016" PRIx64 " was there before; draw another",
                          epoch);
     }
-    enum status st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
+    enum status st = j->n_epochs == EPOCHS_ROOM ? limit_epochs(j, EPOCHS_ROOM - 1, err) : OK;
     if (st != OK) {
         return st;
     }
@@ -272,7 +281,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     memmove(&j->epochs[to + 1], &j->epochs[to], (j->n_epochs - to) * sizeof(struct epoch));
     j->epochs[to] = (struct epoch){.id = epoch};
     j->n_epochs++;
-    st = copy_waiting(j, old, from_seq, to, err);
+    st = copy_records(j, old, COPY_REFILED, from_seq, to, err);
     struct segment *s = writer_of(j, epoch);
     if (st == OK && s != NULL) {
         st = segment_sync(s, err);
@@ -292,7 +301,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     seal_epoch(j, old);
     mark_committed(j, old, from_seq, UINT64_MAX);
     (void)collect_garbage(j, old, NULL);
-    return OK;
+    return limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
 }
 
 /* ---- reading and forgetting ---- */
@@ -303,7 +312,9 @@ enum status journal_commit(struct journal *j, uint64_t epoch, uint64_t first, ui
     if (!epoch_index(j, epoch, &e)) {
         return OK;
     }
-    return mark_committed(j, epoch, first, end) ? collect_garbage(j, epoch, err) : OK;
+    bool emptied = mark_committed(j, epoch, first, end);
+    enum status st = settle_told(j, err);
+    return st == OK && emptied ? collect_garbage(j, epoch, err) : st;
 }
 
 static struct segment *segment_of(const struct journal *j, uint64_t epoch, uint64_t seq, uint32_t *ret_i) {
@@ -327,9 +338,11 @@ void journal_give_up(struct journal *j, uint64_t epoch, uint64_t seq) {
     if (s == NULL || s->records[k].committed) {
         return;
     }
-    uint64_t total = j->dropped_total + s->records[k].samples;
-    if (save_dropped(j, total, NULL) != OK) {
-        j->dropped_total = total;
+    struct loss loss;
+    segment_record_loss(s, k, &loss);
+    untell(j, epoch, seq);
+    if (s->records[k].type == MSG_DATA && note_loss(j, &loss, NULL) != OK) {
+        j->losses.total += loss.samples;
     }
     (void)journal_commit(j, epoch, seq, seq + 1, NULL);
 }
@@ -420,7 +433,7 @@ uint32_t journal_epochs(const struct journal *j, struct journal_epoch *v, uint32
 void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
     *ret = (struct journal_stats){.bytes = j->bytes,
                                   .capacity_bytes = j->capacity,
-                                  .dropped_total = j->dropped_total,
+                                  .dropped_total = j->losses.total,
                                   .damaged_bytes = j->damaged_bytes};
     for (uint32_t i = 0; i < j->n_segments; i++) {
         ret->waiting += j->segments[i]->left;

@@ -14,15 +14,17 @@
  * as their epoch.
  *
  * Full. When the capacity is reached, the oldest DATA is dropped first, a segment at a time; other records
- * never. The samples lost are added to dropped_total, which is made durable before they go: a crash between
- * the two can count them twice, never miss them.
+ * never. What is lost (losses.h: numbers, samples, span of time) is made durable before it goes, and dropped
+ * again at the next start if a crash came between the two. journal_tell then puts a tombstone for it into the
+ * journal: a record of type EVENT that tells the server. One that could be told twice (power lost at the
+ * wrong moment) names the same numbers. At most a few wait: what is lost meanwhile is merged.
  *
  * Damage. Torn tails and flipped bits cost the records that they hit (journal_stats: damaged_bytes). After a
  * failed sync the operating system may have forgotten what it was to write, so the journal refuses appends
  * (ERR_IO) until journal_refile has moved what is not durable to a new epoch.
  *
  * One process at a time (a lock file), one thread. Calls block on the disk. Sources: journal.c,
- * journal_files.c. */
+ * journal_files.c, journal_losses.c. */
 #ifndef PENSTOCK_CLIENT_JOURNAL_H
 #define PENSTOCK_CLIENT_JOURNAL_H
 
@@ -32,7 +34,7 @@ struct journal;
 
 enum {
     JOURNAL_EPOCHS_MAX =
-        256, /* more restarts than this without a server: epochs without samples go, then the oldest */
+        256, /* more restarts than this without a server: the oldest are put together; samples go last */
     JOURNAL_SEGMENT_MIN = 4096,
     JOURNAL_SEGMENTS_MAX = 256, /* when full; each is an open file */
     JOURNAL_PATH_MAX = 3000,
@@ -96,8 +98,14 @@ MUSTCHECK enum status journal_read(const struct journal *j, uint64_t epoch, uint
  * and can be ignored: it is tried again. */
 enum status journal_commit(struct journal *j, uint64_t epoch, uint64_t first, uint64_t end,
                            struct error *err);
-/* A record that cannot be read any more: it waits no longer, its samples count as dropped. */
+/* A record that cannot be read any more: it waits no longer, its samples are lost. */
 void journal_give_up(struct journal *j, uint64_t epoch, uint64_t seq);
+/* Puts tombstones for what was lost, stamped t_us, at the end of the present epoch, unless some wait already;
+ * durably. */
+MUSTCHECK enum status journal_tell(struct journal *j, int64_t t_us, struct error *err);
+/* Counts samples that never got a number, since the disk did not take them; the next tombstone tells. */
+MUSTCHECK enum status journal_lost(struct journal *j, uint64_t samples, int64_t from_us, int64_t to_us,
+                                   struct error *err);
 /* Closes the present epoch and opens another. */
 MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err);
 /* Moves what waits in an epoch from from_seq on, with all its DICT records, to a new epoch: after a fork (the

@@ -1,7 +1,6 @@
 #include "protocol/client/file.h"
 #include "protocol/client/journal_state.h"
 #include "server/base/check.h"
-#include "server/base/crc32c.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,10 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEGMENTS_MAX = 65536, SEGMENT_BYTES_DEFAULT_MAX = 4 * 1024 * 1024, DROPPED_SIZE = 12 };
+enum { SEGMENTS_MAX = 65536, SEGMENT_BYTES_DEFAULT_MAX = 4 * 1024 * 1024 };
 
 static const size_t pointer_size = sizeof(void *);
-static const char dropped_file[] = "dropped";
 static const char lock_file[] = "lock";
 
 bool epoch_index(const struct journal *j, uint64_t id, uint32_t *ret) {
@@ -91,32 +89,6 @@ enum status remove_epoch(struct journal *j, uint32_t e, struct error *err) {
     memmove(&j->epochs[e], &j->epochs[e + 1], (j->n_epochs - e - 1) * sizeof(struct epoch));
     j->n_epochs--;
     return OK;
-}
-
-/* ---- dropped_total ---- */
-
-enum status save_dropped(struct journal *j, uint64_t total, struct error *err) {
-    uint8_t p[DROPPED_SIZE];
-    put_u64(p, total);
-    put_u32(p + 8, crc32c(0, p, 8));
-    enum status st = file_replace(j->dir_fd, dropped_file, p, sizeof p, err);
-    if (st == OK) {
-        j->dropped_total = total;
-    }
-    return st;
-}
-
-/* A counter that cannot be read starts anew: it is information for people. */
-static void load_dropped(struct journal *j) {
-    uint8_t p[DROPPED_SIZE];
-    int fd = openat(j->dir_fd, dropped_file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    if (file_read_at(fd, dropped_file, p, sizeof p, 0, NULL) == OK && get_u32(p + 8) == crc32c(0, p, 8)) {
-        j->dropped_total = get_u64(p);
-    }
-    (void)close(fd);
 }
 
 /* ---- opening ---- */
@@ -197,15 +169,48 @@ static enum status load_directory(struct journal *j, struct error *err) {
     return st;
 }
 
+/* Which epoch can go, other than the present one. */
+static uint32_t choose_victim(const struct journal *j) {
+    for (uint32_t e = 0; e + 1 < j->n_epochs; e++) {
+        if (epoch_waiting(j, j->epochs[e].id) == 0) {
+            return e;
+        }
+    }
+    for (uint32_t e = 0; e + 1 < j->n_epochs; e++) {
+        if (epoch_waiting_samples(j, j->epochs[e].id) == 0) {
+            return e;
+        }
+    }
+    return 0;
+}
+
+static enum status note_epoch_loss(struct journal *j, uint64_t id, struct error *err) {
+    struct loss sum = {0};
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        struct loss one;
+        if (j->segments[i]->epoch != id ||
+            !segment_loss(j->segments[i], SEGMENT_DROP_ALL, SEGMENT_MIDDLE, &one)) {
+            continue;
+        }
+        if (sum.end == 0) {
+            sum = one;
+        } else {
+            losses_join(&sum, &one);
+        }
+    }
+    return sum.end != 0 ? note_loss(j, &sum, err) : OK;
+}
+
 enum status limit_epochs(struct journal *j, uint32_t max, struct error *err) {
     while (j->n_epochs > max) {
-        uint32_t victim = 0;
-        while (victim < j->n_epochs - 1 && epoch_waiting_samples(j, j->epochs[victim].id) > 0) {
-            victim++;
+        uint32_t victim = choose_victim(j);
+        uint64_t id = j->epochs[victim].id;
+        enum status st = OK;
+        if (epoch_waiting(j, id) > 0) {
+            st = copy_records(j, id, COPY_KEPT, 0, j->n_epochs - 1, err);
+            st = st == OK ? journal_sync(j, err) : st;
+            st = st == OK ? note_epoch_loss(j, id, err) : st;
         }
-        victim = victim == j->n_epochs - 1 ? 0 : victim; /* never the newest */
-        uint64_t lost = epoch_waiting_samples(j, j->epochs[victim].id);
-        enum status st = lost > 0 ? save_dropped(j, j->dropped_total + lost, err) : OK;
         if (st == OK) {
             st = remove_epoch(j, victim, err);
         }
@@ -225,9 +230,9 @@ static enum status collect_epochs(struct journal *j, struct error *err) {
             j->epochs[e].next_seq = end > j->epochs[e].next_seq ? end : j->epochs[e].next_seq;
             continue;
         }
-        enum status st = limit_epochs(j, JOURNAL_EPOCHS_MAX - 1, err);
-        if (st != OK) {
-            return st;
+        if (j->n_epochs == EPOCHS_ROOM - 1) {
+            return error_set(err, ERR_FULL, j->dir, "more than %d epochs: these are no files of one journal",
+                             EPOCHS_ROOM - 1);
         }
         j->epochs[j->n_epochs++] = (struct epoch){.id = s->epoch, .next_seq = end};
     }
@@ -281,11 +286,13 @@ enum status journal_open(const struct journal_config *cfg, struct journal **ret,
     j->segment_bytes = segment_bytes;
     st = lock_directory(j, cfg->dir, err);
     if (st == OK) {
-        load_dropped(j);
         st = load_directory(j, err);
     }
     if (st == OK) {
         st = collect_epochs(j, err);
+    }
+    if (st == OK) {
+        st = load_losses(j, err);
     }
     if (st == OK) {
         st = journal_new_epoch(j, cfg->epoch, err);
@@ -311,6 +318,7 @@ void journal_close(struct journal **ref) {
         segment_free(&j->segments[i]);
     }
     free(j->segments);
+    losses_done(&j->losses);
     if (j->lock_fd >= 0) {
         (void)close(j->lock_fd);
     }

@@ -1,9 +1,12 @@
-/* The inside of a journal, shared by journal.c (writing, reading, forgetting) and journal_files.c (opening,
- * the directory, the counter). Private to these. */
+/* The inside of a journal, shared by journal.c (writing, reading, forgetting), journal_files.c (opening, the
+ * directory) and journal_losses.c (what was given up). Private to these. */
 #ifndef PENSTOCK_CLIENT_JOURNAL_STATE_H
 #define PENSTOCK_CLIENT_JOURNAL_STATE_H
 
 #include "protocol/client/journal.h"
+
+/* A crash while epochs are being put together can leave one more on the disk. */
+enum { EPOCHS_ROOM = JOURNAL_EPOCHS_MAX + 8 };
 
 struct epoch {
     uint64_t id;
@@ -20,10 +23,10 @@ struct journal {
     uint32_t n_segments;
     uint32_t cap_segments;
     uint64_t next_number;
-    struct epoch epochs[JOURNAL_EPOCHS_MAX]; /* by age; the last one is present */
+    struct epoch epochs[EPOCHS_ROOM]; /* by age; the last one is present */
     uint32_t n_epochs;
     uint64_t bytes;
-    uint64_t dropped_total;
+    struct losses losses;
     uint64_t damaged_bytes;
     uint64_t durable_seq;
     bool broken;
@@ -39,9 +42,30 @@ MUSTCHECK enum status take_segment(struct journal *j, struct segment *s, struct 
 /* Removes the file; the segment is forgotten only if that went well. */
 MUSTCHECK enum status remove_segment(struct journal *j, uint32_t i, struct error *err);
 MUSTCHECK enum status remove_epoch(struct journal *j, uint32_t e, struct error *err);
-/* Leaves at most max epochs: those without samples go first, then the oldest. */
+/* Leaves at most max epochs: those in which nothing waits go first, then those without samples, then the
+ * oldest. Their other records move to the present epoch. */
 MUSTCHECK enum status limit_epochs(struct journal *j, uint32_t max, struct error *err);
-/* Makes dropped_total durable. */
-MUSTCHECK enum status save_dropped(struct journal *j, uint64_t total, struct error *err);
+/* Appends to epoch e, into its newest segment or a new one. */
+MUSTCHECK enum status append_to(struct journal *j, uint32_t e, const struct segment_entry *entry,
+                                struct error *err);
+/* Copies records of an epoch to the end of epoch e: for a refiling every DICT, and what waits from from_seq
+ * on; for an epoch that is given up what waits and is no sample. */
+enum copy_what { COPY_REFILED, COPY_KEPT };
+MUSTCHECK enum status copy_records(struct journal *j, uint64_t old, enum copy_what what, uint64_t from_seq,
+                                   uint32_t e, struct error *err);
+/* SEGMENT_LAST if no later segment of its epoch has a record. */
+enum segment_last last_or_middle(const struct journal *j, uint32_t i);
+/* Removes or rewrites segment i so that it takes no more than these bytes. */
+MUSTCHECK enum status shrink_segment(struct journal *j, uint32_t i, enum segment_drop drop, uint32_t bytes,
+                                     struct error *err);
+
+/* Makes durable that this is lost; to be called before it goes. */
+MUSTCHECK enum status note_loss(struct journal *j, const struct loss *loss, struct error *err);
+/* The record of a tombstone is stored, is unreadable, or has moved. */
+MUSTCHECK enum status settle_told(struct journal *j, struct error *err);
+void untell(struct journal *j, uint64_t epoch, uint64_t seq);
+void retell(struct journal *j, uint64_t epoch, uint64_t seq, uint64_t new_epoch, uint64_t new_seq);
+/* At opening: reads the file, finds the tombstones, drops again what a crash has left. */
+MUSTCHECK enum status load_losses(struct journal *j, struct error *err);
 
 #endif

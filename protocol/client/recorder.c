@@ -69,6 +69,26 @@ struct sample_writer {
     struct error error;
 };
 
+static void find_span(const struct link_sample *v, uint32_t n, int64_t *ret_from_us, int64_t *ret_to_us) {
+    *ret_from_us = v[0].t_us;
+    *ret_to_us = v[0].t_us;
+    for (uint32_t i = 1; i < n; i++) {
+        *ret_from_us = v[i].t_us < *ret_from_us ? v[i].t_us : *ret_from_us;
+        *ret_to_us = v[i].t_us > *ret_to_us ? v[i].t_us : *ret_to_us;
+    }
+}
+
+static void count_lost(struct recorder *r, const struct link_sample *v, uint32_t n) {
+    struct recorder_untold *u = &r->untold;
+    int64_t from_us = 0;
+    int64_t to_us = 0;
+    find_span(v, n, &from_us, &to_us);
+    u->from_us = u->samples == 0 || from_us < u->from_us ? from_us : u->from_us;
+    u->to_us = u->samples == 0 || to_us > u->to_us ? to_us : u->to_us;
+    u->samples += n;
+    r->lost += n;
+}
+
 static enum status write_samples(struct sample_writer *w, const struct link_sample *v, uint32_t n,
                                  struct error *err) {
     struct recorder *r = w->recorder;
@@ -82,10 +102,8 @@ static enum status write_samples(struct sample_writer *w, const struct link_samp
         r->host.on_record(r->host.ctx, journal_epoch(r->journal), journal_next_seq(r->journal), v, n);
     }
     struct segment_entry e = {
-        .type = MSG_DATA, .dict = r->dict.id, .t_us = v[0].t_us, .samples = n, .body = buf_slice(&w->body)};
-    for (uint32_t i = 1; i < n; i++) {
-        e.t_us = v[i].t_us < e.t_us ? v[i].t_us : e.t_us;
-    }
+        .type = MSG_DATA, .dict = r->dict.id, .samples = n, .body = buf_slice(&w->body)};
+    find_span(v, n, &e.t_us, &e.t_last_us);
     uint64_t seq = 0;
     return journal_append(r->journal, &e, &seq, err);
 }
@@ -97,7 +115,7 @@ static enum status on_samples(void *ctx, const struct link_sample *v, uint32_t n
     struct error failure = {0};
     enum status st = w->can_write ? write_samples(w, v, n, &failure) : ERR_IO;
     if (st != OK) {
-        w->recorder->lost += n;
+        count_lost(w->recorder, v, n);
     }
     if (st != OK && w->status == OK) {
         w->status = st;
@@ -129,6 +147,17 @@ static enum status mend(struct recorder *r, struct moment now, struct error *err
     return recorder_refile(r, journal_epoch(r->journal), journal_durable_seq(r->journal), err);
 }
 
+/* Tombstones for what was lost. */
+static enum status tell_losses(struct recorder *r, struct moment now, struct error *err) {
+    struct recorder_untold *u = &r->untold;
+    enum status st = u->samples > 0 ? journal_lost(r->journal, u->samples, u->from_us, u->to_us, err) : OK;
+    if (st == OK) {
+        *u = (struct recorder_untold){0};
+        st = journal_tell(r->journal, now.wall_us, err);
+    }
+    return st;
+}
+
 enum status recorder_flush(struct recorder *r, struct moment now, struct error *err) {
     enum status st = mend(r, now, err);
     if (st == OK && !dict_is_current(r)) {
@@ -144,7 +173,10 @@ enum status recorder_flush(struct recorder *r, struct moment now, struct error *
             *err = w.error;
         }
     }
-    return st == OK ? taken : st;
+    if (st == OK) {
+        st = taken;
+    }
+    return st == OK ? tell_losses(r, now, err) : st;
 }
 
 int64_t recorder_next_mono_us(const struct recorder *r) {

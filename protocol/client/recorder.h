@@ -2,8 +2,9 @@
  * samples as DATA records; and makes the journal durable, at most every sync_us.
  *
  * When the journal cannot be written (a full or dying disk), the samples of that flush are lost to history
- * and counted; present values still reach the server, since they travel as snapshots from the tags. After a
- * failed sync it moves to a new epoch as soon as the disk lets it, trying every RECORDER_RETRY_US.
+ * and counted, and told by a tombstone as soon as it can; present values still reach the server, since they
+ * travel as snapshots from the tags. After a failed sync it moves to a new epoch as soon as the disk lets it,
+ * trying every RECORDER_RETRY_US.
  *
  * on_record is called before the record goes to the journal, so that whoever keeps a list has every record
  * that the journal has; it may have one that the journal has not, and that number is then given again.
@@ -27,6 +28,13 @@ struct recorder_host {
     void (*on_record)(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n);
 };
 
+/* Samples that could not be journaled and that the journal does not know of yet. */
+struct recorder_untold {
+    uint64_t samples;
+    int64_t from_us;
+    int64_t to_us;
+};
+
 /* Where a dictionary is in the journal. */
 struct recorder_dict {
     uint64_t id; /* 0: none */
@@ -47,7 +55,8 @@ struct recorder {
     uint64_t dict_ids;         /* given so far, also to those that failed */
     uint32_t n_dicts;          /* given in the present epoch */
     uint64_t n_dicts_epoch;
-    uint64_t lost; /* samples that could not be journaled */
+    uint64_t lost; /* samples that could not be journaled since the start */
+    struct recorder_untold untold;
 };
 
 void recorder_init(struct recorder *r, struct tags *tags, struct journal *journal, int64_t sync_us,

@@ -13,18 +13,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EPOCH_AT = 8 };
+enum { EPOCH_AT = 8, TIME_AT = 32, EXTRA_AT = 47, EXTRA_SIZE = 8 };
 
-static void encode_head(const struct segment *s, const struct segment_entry *e, uint8_t head[SEGMENT_HEAD]) {
-    put_u32(head, (uint32_t)e->body.n); /* fits: segment_append checked it against LINK_BODY_MAX_HARD */
+/* What stands between head and body: the newest time, if it is not the oldest. */
+static uint32_t extra_of(const struct segment_entry *e) {
+    return e->samples > 0 && e->t_last_us > e->t_us ? EXTRA_SIZE : 0;
+}
+
+/* extra follows the head; see there. */
+static void encode_head(const struct segment *s, const struct segment_entry *e,
+                        uint8_t head[SEGMENT_HEAD + EXTRA_SIZE]) {
+    /* fits: segment_append checked it against LINK_BODY_MAX_HARD */
+    put_u32(head, (uint32_t)e->body.n + extra_of(e));
     put_u64(head + EPOCH_AT, s->epoch);
     put_u64(head + 16, e->seq);
     put_u64(head + 24, e->dict);
-    put_u64(head + 32, (uint64_t)e->t_us);
+    put_u64(head + TIME_AT, (uint64_t)e->t_us);
     put_u32(head + 40, e->samples);
     put_u16(head + 44, e->flags);
     head[46] = e->type;
-    head[47] = 0;
+    head[EXTRA_AT] = (uint8_t)extra_of(e);
+    if (extra_of(e) > 0) {
+        put_u64(head + SEGMENT_HEAD, (uint64_t)e->t_last_us);
+    }
 }
 
 static uint32_t record_crc(const uint8_t *head, const void *body, size_t n) {
@@ -33,13 +44,20 @@ static uint32_t record_crc(const uint8_t *head, const void *body, size_t n) {
     return crc32c(crc, body, n);
 }
 
-static void decode_head(const uint8_t *head, struct segment_entry *ret) {
+/* rest: the n bytes that follow the head. */
+static void decode_record(const uint8_t *head, const uint8_t *rest, size_t n, struct segment_entry *ret) {
     ret->seq = get_u64(head + 16);
     ret->dict = get_u64(head + 24);
-    ret->t_us = (int64_t)get_u64(head + 32);
+    ret->t_us = (int64_t)get_u64(head + TIME_AT);
+    ret->t_last_us = ret->t_us;
     ret->samples = get_u32(head + 40);
     ret->flags = get_u16(head + 44);
     ret->type = head[46];
+    size_t extra = head[EXTRA_AT] == EXTRA_SIZE && n >= EXTRA_SIZE ? EXTRA_SIZE : 0;
+    if (extra > 0) {
+        ret->t_last_us = (int64_t)get_u64(rest);
+    }
+    ret->body = slice_of(rest + extra, n - extra);
 }
 
 static enum status segment_alloc(int dir_fd, uint64_t number, uint64_t epoch, struct segment **ret,
@@ -121,7 +139,7 @@ bool segment_parse_name(const char *name, uint64_t *ret_number, uint64_t *ret_ep
 }
 
 /* Puts a record into the index. */
-static enum status index_put(struct segment *s, const struct segment_entry *e, uint32_t offset,
+static enum status index_put(struct segment *s, const struct segment_entry *e, uint32_t offset, uint32_t len,
                              struct error *err) {
     if (s->n == s->cap) {
         uint32_t cap = s->cap == 0 ? 64 : s->cap * 2;
@@ -136,12 +154,12 @@ static enum status index_put(struct segment *s, const struct segment_entry *e, u
         s->first_seq = e->seq;
     }
     s->records[s->n++] = (struct segment_record){.offset = offset,
-                                                 .len = (uint32_t)e->body.n,
+                                                 .len = len,
                                                  .samples = e->samples,
                                                  .seq_delta = (uint32_t)(e->seq - s->first_seq),
                                                  .type = e->type};
     s->left++;
-    s->left_bytes += (uint32_t)(SEGMENT_HEAD + e->body.n);
+    s->left_bytes += SEGMENT_HEAD + len;
     return OK;
 }
 
@@ -155,8 +173,7 @@ static bool record_at(const struct segment *s, const uint8_t *p, size_t n, struc
         get_u32(p + 4) != record_crc(p, p + SEGMENT_HEAD, len)) {
         return false;
     }
-    decode_head(p, ret);
-    ret->body = slice_of(p + SEGMENT_HEAD, len);
+    decode_record(p, p + SEGMENT_HEAD, len, ret);
     bool ascends = s->n == 0 || ret->seq > segment_seq(s, s->n - 1);
     return ascends && (s->n == 0 || ret->seq - s->first_seq <= UINT32_MAX);
 }
@@ -170,11 +187,12 @@ static enum status scan(struct segment *s, const uint8_t *p, uint32_t n, struct 
             s->damaged++;
             continue;
         }
-        enum status st = index_put(s, &e, at, err);
+        uint32_t len = get_u32(p + at);
+        enum status st = index_put(s, &e, at, len, err);
         if (st != OK) {
             return st;
         }
-        at += (uint32_t)(SEGMENT_HEAD + e.body.n);
+        at += SEGMENT_HEAD + len;
     }
     s->bytes = n;
     s->sealed = true;
@@ -236,22 +254,23 @@ bool segment_has_room(const struct segment *s, uint64_t seq, size_t body_len, ui
 enum status segment_append(struct segment *s, const struct segment_entry *e, struct error *err) {
     CHECK(s->n == 0 || e->seq > segment_seq(s, s->n - 1));
     CHECK(e->body.n <= LINK_BODY_MAX_HARD);
-    if (s->bytes + SEGMENT_HEAD + e->body.n > SEGMENT_BYTES_MAX) {
+    uint32_t extra = extra_of(e);
+    if (s->bytes + SEGMENT_HEAD + extra + e->body.n > SEGMENT_BYTES_MAX) {
         return error_set(err, ERR_TOO_BIG, s->name, "a segment has at most %d bytes", SEGMENT_BYTES_MAX);
     }
     struct buf record;
-    buf_init(&record, SEGMENT_HEAD + e->body.n);
-    uint8_t *head = buf_reserve(&record, SEGMENT_HEAD + e->body.n);
+    buf_init(&record, SEGMENT_HEAD + extra + e->body.n);
+    uint8_t *head = buf_reserve(&record, SEGMENT_HEAD + extra + e->body.n);
     if (head == NULL) {
         return error_set(err, ERR_NOMEM, s->name, "no memory for a record");
     }
     encode_head(s, e, head);
-    put_u32(head + 4, record_crc(head, e->body.p, e->body.n));
-    record.n = SEGMENT_HEAD;
+    record.n = SEGMENT_HEAD + extra;
     buf_append(&record, e->body.p, e->body.n);
+    put_u32(head + 4, record_crc(head, head + SEGMENT_HEAD, record.n - SEGMENT_HEAD));
     enum status st = file_write_at(s->fd, s->name, record.p, record.n, s->bytes, err);
     if (st == OK) {
-        st = index_put(s, e, s->bytes, err);
+        st = index_put(s, e, s->bytes, (uint32_t)(record.n - SEGMENT_HEAD), err);
     }
     if (st == OK) {
         s->bytes += (uint32_t)record.n;
@@ -303,33 +322,56 @@ enum status segment_read(const struct segment *s, uint32_t i, struct buf *body, 
         return st;
     }
     struct segment_entry e = {0};
-    decode_head(head, &e);
+    decode_record(head, p, r->len, &e);
     if (get_u32(head) != r->len || e.seq != segment_seq(s, i) ||
         get_u32(head + 4) != record_crc(head, p, r->len)) {
         return error_set(err, ERR_IO, s->name, "record %" PRIu64 " at %" PRIu32 " was damaged on the disk",
                          segment_seq(s, i), r->offset);
     }
     body->n = r->len;
-    e.body = buf_slice(body);
     *ret = e;
     return OK;
 }
 
-uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end) {
+/* Marks record i. */
+static void mark(struct segment *s, uint32_t i) {
+    s->records[i].committed = true;
+    s->left_bytes -= SEGMENT_HEAD + s->records[i].len;
+    s->left--;
+}
+
+enum marking { MARK_ALL, MARK_SAMPLES };
+
+static uint32_t mark_range(struct segment *s, uint64_t first, uint64_t end, enum marking which) {
     uint32_t fresh = 0;
     uint32_t from = segment_find(s, first);
     for (uint32_t i = from > s->low ? from : s->low; i < s->n && segment_seq(s, i) < end; i++) {
-        if (!s->records[i].committed) {
-            s->records[i].committed = true;
-            s->left_bytes -= SEGMENT_HEAD + s->records[i].len;
+        if (!s->records[i].committed && (which == MARK_ALL || s->records[i].type == MSG_DATA)) {
+            mark(s, i);
             fresh++;
         }
     }
-    s->left -= fresh;
     while (s->low < s->n && s->records[s->low].committed) {
         s->low++;
     }
     return fresh;
+}
+
+uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end) {
+    return mark_range(s, first, end, MARK_ALL);
+}
+
+uint32_t segment_give_up(struct segment *s, uint64_t first, uint64_t end) {
+    return mark_range(s, first, end, MARK_SAMPLES);
+}
+
+bool segment_has_samples(const struct segment *s, uint64_t first, uint64_t end) {
+    for (uint32_t i = segment_find(s, first); i < s->n && segment_seq(s, i) < end; i++) {
+        if (!s->records[i].committed && s->records[i].type == MSG_DATA) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_kept(const struct segment *s, uint32_t i, enum segment_drop drop, enum segment_last last) {
@@ -337,23 +379,55 @@ static bool is_kept(const struct segment *s, uint32_t i, enum segment_drop drop,
     if (r->type == MSG_DICT || (last == SEGMENT_LAST && i == s->n - 1)) {
         return true;
     }
-    return !r->committed && !(drop == SEGMENT_DROP_SAMPLES && r->type == MSG_DATA);
+    switch (drop) {
+    case SEGMENT_DROP_COMMITTED:
+        return !r->committed;
+    case SEGMENT_DROP_SAMPLES:
+        return !r->committed && r->type != MSG_DATA;
+    case SEGMENT_DROP_ALL:
+        break;
+    }
+    return false;
 }
 
-uint32_t segment_rewritten_bytes(const struct segment *s, enum segment_drop drop, enum segment_last last,
-                                 uint64_t *ret_samples) {
+uint32_t segment_rewritten_bytes(const struct segment *s, enum segment_drop drop, enum segment_last last) {
     uint32_t bytes = 0;
-    uint64_t samples = 0;
     for (uint32_t i = 0; i < s->n; i++) {
-        const struct segment_record *r = &s->records[i];
-        if (is_kept(s, i, drop, last)) {
-            bytes += SEGMENT_HEAD + r->len;
-        } else if (!r->committed) {
-            samples += r->samples;
+        bytes += is_kept(s, i, drop, last) ? SEGMENT_HEAD + s->records[i].len : 0;
+    }
+    return bytes;
+}
+
+void segment_record_loss(const struct segment *s, uint32_t i, struct loss *ret) {
+    const struct segment_record *r = &s->records[i];
+    uint64_t seq = segment_seq(s, i);
+    *ret = (struct loss){.epoch = s->epoch, .first = seq, .end = seq + 1, .samples = r->samples};
+    uint8_t p[SEGMENT_HEAD + EXTRA_SIZE];
+    size_t n = SEGMENT_HEAD + (r->len < EXTRA_SIZE ? r->len : EXTRA_SIZE);
+    if (file_read_at(s->fd, s->name, p, n, r->offset, NULL) == OK) {
+        struct segment_entry e = {0};
+        decode_record(p, p + SEGMENT_HEAD, n - SEGMENT_HEAD, &e);
+        ret->from_us = e.t_us;
+        ret->to_us = e.t_last_us;
+    }
+}
+
+bool segment_loss(const struct segment *s, enum segment_drop drop, enum segment_last last, struct loss *ret) {
+    struct loss sum = {0};
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->records[i].committed || s->records[i].type != MSG_DATA || is_kept(s, i, drop, last)) {
+            continue;
+        }
+        struct loss one;
+        segment_record_loss(s, i, &one);
+        if (sum.end == 0) {
+            sum = one;
+        } else {
+            losses_join(&sum, &one);
         }
     }
-    *ret_samples = samples;
-    return bytes;
+    *ret = sum;
+    return sum.end != 0;
 }
 
 enum status segment_rewrite(struct segment *s, enum segment_drop drop, enum segment_last last,

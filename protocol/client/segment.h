@@ -4,8 +4,9 @@
  *
  * File name: <number, 12 digits>-<epoch, 16 hex digits>.seg1; the number rises over the journal's life. A
  * record is, little-endian: u32 length of body | u32 CRC-32C of all else | u64 epoch | u64 seq | u64 dict |
- * i64 time of the oldest sample | u32 samples | u16 flags | u8 type | u8 0 | body (what follows the prefix on
- * the wire) The prefix is not kept because its epoch index changes from session to session.
+ * i64 time of the oldest sample | u32 samples | u16 flags | u8 type | u8 8 or 0 | with 8: i64 time of the
+ * newest sample, where that is another | body (what follows the prefix on the wire). The prefix is not kept
+ * because its epoch index changes from session to session.
  *
  * Loading accepts any bytes: a record that does not check is skipped, the next one that does is searched for,
  * so that a torn tail or a flipped bit costs the records that it hit and no other. Records are checked again
@@ -13,6 +14,7 @@
 #ifndef PENSTOCK_CLIENT_SEGMENT_H
 #define PENSTOCK_CLIENT_SEGMENT_H
 
+#include "protocol/client/losses.h"
 #include "protocol/limits.h"
 #include "server/base/buf.h"
 
@@ -24,7 +26,8 @@ enum { SEGMENT_HEAD = 48, SEGMENT_BYTES_MAX = 16 * 1024 * 1024, SEGMENT_NAME_SIZ
 struct segment_entry {
     uint64_t seq;
     uint64_t dict;
-    int64_t t_us; /* of the oldest sample, 0 without samples */
+    int64_t t_us;      /* of the oldest sample, 0 without samples */
+    int64_t t_last_us; /* of the newest; below t_us: the same */
     uint32_t samples;
     uint16_t flags; /* enum frame_flag, without the lane's */
     uint8_t type;   /* enum msg_type */
@@ -34,7 +37,7 @@ struct segment_entry {
 /* What is kept in memory of a record. */
 struct segment_record {
     uint32_t offset;
-    uint32_t len; /* of the body */
+    uint32_t len; /* of what follows the head */
     uint32_t samples;
     uint32_t seq_delta; /* from the segment's first_seq */
     uint8_t type;
@@ -63,6 +66,7 @@ struct segment {
 enum segment_drop {
     SEGMENT_DROP_COMMITTED, /* what the server has stored */
     SEGMENT_DROP_SAMPLES,   /* that, and all DATA: to make room */
+    SEGMENT_DROP_ALL,       /* all but DICT: for segment_loss of a whole epoch that is removed */
 };
 /* The last record of an epoch's last segment stays too: it says how far the epoch has come. */
 enum segment_last { SEGMENT_MIDDLE, SEGMENT_LAST };
@@ -92,9 +96,17 @@ MUSTCHECK enum status segment_read(const struct segment *s, uint32_t i, struct b
                                    struct segment_entry *ret, struct error *err);
 /* Marks [first, end) as stored by the server; what was marked before stays so. Returns how many are new. */
 uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end);
-/* What rewriting would leave in the file, in bytes; *ret_samples: samples not stored that it would lose. */
-uint32_t segment_rewritten_bytes(const struct segment *s, enum segment_drop drop, enum segment_last last,
-                                 uint64_t *ret_samples);
+/* What rewriting would leave in the file, in bytes. */
+uint32_t segment_rewritten_bytes(const struct segment *s, enum segment_drop drop, enum segment_last last);
+/* What dropping would lose: samples that are not stored. False if there are none. Reads their times from the
+ * disk; those that cannot be read any more are left out of the span. */
+bool segment_loss(const struct segment *s, enum segment_drop drop, enum segment_last last, struct loss *ret);
+/* The same for one record, whatever its type. */
+void segment_record_loss(const struct segment *s, uint32_t i, struct loss *ret);
+/* Does DATA wait in [first, end)? */
+bool segment_has_samples(const struct segment *s, uint64_t first, uint64_t end);
+/* Marks the DATA in [first, end) as if it were stored: it was given up. Returns how many are new. */
+uint32_t segment_give_up(struct segment *s, uint64_t first, uint64_t end);
 /* Replaces the file by one without the dropped records, durably, by rename: a crash leaves the old or the new
  * one. */
 MUSTCHECK enum status segment_rewrite(struct segment *s, enum segment_drop drop, enum segment_last last,

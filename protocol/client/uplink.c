@@ -149,7 +149,7 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
                           .oldest_sample_us = stats.oldest_sample_us,
-                          .dropped_total = stats.dropped_total + u->recorder->lost};
+                          .dropped_total = stats.dropped_total + u->recorder->untold.samples};
     for (uint32_t i = 0; i < u->n_epochs; i++) {
         m.epochs[i] = (struct msg_epoch){.epoch = u->epochs[i].epoch,
                                          .oldest_unacked = u->epochs[i].oldest_unacked,

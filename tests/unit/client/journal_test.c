@@ -1,5 +1,6 @@
-/* Covers: journal_files.c */
+/* Covers: journal_files.c, journal_losses.c */
 #include "protocol/client/journal.h"
+#include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "server/base/rand.h"
 #include "tests/unit/client/dir.h"
@@ -335,7 +336,7 @@ static void leftovers_of_a_crash_and_foreign_files_do_no_harm(void **state) {
     (void)append(f, MSG_DATA, 10);
     journal_close(&f->j);
     dir_write(&f->d, "dropped.tmp", (const uint8_t *)"x", 1);
-    dir_write(&f->d, "dropped", (const uint8_t *)"rubbish", 7);
+    dir_write(&f->d, "losses", (const uint8_t *)"rubbish", 7);
     dir_write(&f->d, "000000000900-00000000000000aa.seg1", (const uint8_t *)"", 0);
     dir_write(&f->d, "README", (const uint8_t *)"hello", 5);
     assert_int_equal(try_open(f, 1 << 20, 4096, &f->j, NULL), OK);
@@ -343,6 +344,280 @@ static void leftovers_of_a_crash_and_foreign_files_do_no_harm(void **state) {
     assert_true(dropped(f) == 0);
     uint8_t p[8];
     assert_int_equal(dir_read(&f->d, "README", p, sizeof p), 5);
+}
+
+/* ---- tombstones ---- */
+
+/* The tombstones that wait, in the order of epochs and numbers. */
+static uint32_t tombstones(struct fixture *f, struct event_lost *v, uint32_t max) {
+    struct journal_epoch epochs[LINK_EPOCHS_MAX];
+    uint32_t n = journal_epochs(f->j, epochs, LINK_EPOCHS_MAX, NULL);
+    uint32_t found_n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct journal_found found = {0};
+        for (uint64_t seq = 0; journal_find(f->j, epochs[i].epoch, seq, UINT64_MAX, &found);
+             seq = found.seq + 1) {
+            struct segment_entry e;
+            struct msg_event m;
+            assert_int_equal(journal_read(f->j, epochs[i].epoch, found.seq, &f->body, &e, NULL), OK);
+            if (e.type == MSG_EVENT && event_decode(e.body, &m, NULL) == OK && m.code == EVENT_SAMPLES_LOST) {
+                assert_true(found_n < max);
+                assert_true(m.severity == EVENT_TROUBLE && m.t_us == 77);
+                v[found_n++] = m.lost;
+            }
+        }
+    }
+    return found_n;
+}
+
+static void open_small(struct fixture *f) {
+    journal_close(&f->j);
+    assert_int_equal(try_open(f, 32768, 4096, &f->j, NULL), OK);
+}
+
+/* DATA number n holds 2 samples, at n * 1000 and 600 later. */
+static uint64_t append_timed(struct fixture *f) {
+    static const char text[500];
+    uint64_t n = journal_next_seq(f->j);
+    struct segment_entry e = {.type = MSG_DATA,
+                              .dict = 1,
+                              .t_us = (int64_t)n * 1000,
+                              .t_last_us = (int64_t)n * 1000 + 600,
+                              .samples = 2,
+                              .body = slice_of(text, sizeof text)};
+    uint64_t seq = 0;
+    assert_int_equal(journal_append(f->j, &e, &seq, NULL), OK);
+    return seq;
+}
+
+static uint64_t first_waiting(const struct fixture *f, uint64_t epoch, uint64_t from) {
+    struct journal_found found;
+    return journal_find(f->j, epoch, from, UINT64_MAX, &found) ? found.seq : UINT64_MAX;
+}
+
+static void what_a_full_journal_drops_is_told_by_one_tombstone(void **state) {
+    struct fixture *f = *state;
+    open_small(f);
+    uint64_t epoch = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    for (int i = 0; i < 200; i++) {
+        (void)append_timed(f);
+    }
+    uint64_t next = first_waiting(f, epoch, 1);
+    assert_true(next > 100);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].epoch == epoch && v[0].first == 1 && v[0].end == next);
+    assert_true(v[0].samples == 2 * (next - 1) && v[0].samples == dropped(f));
+    assert_true(v[0].from_us == 1000 && v[0].to_us == (int64_t)(next - 1) * 1000 + 600);
+    assert_true(journal_durable_seq(f->j) == journal_next_seq(f->j));
+}
+
+static void while_a_tombstone_waits_further_losses_are_merged_and_told_after_it(void **state) {
+    struct fixture *f = *state;
+    open_small(f);
+    uint64_t epoch = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    for (int i = 0; i < 2000; i++) {
+        (void)append_timed(f);
+        assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    }
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    uint64_t end = v[0].end;
+    uint64_t samples = v[0].samples;
+    /* What the server has stored is followed by one for all the rest. */
+    for (int round = 0; round < 2; round++) {
+        struct journal_found found = {0};
+        uint64_t seq = 0;
+        while (journal_find(f->j, epoch, seq, UINT64_MAX, &found) && found.type != MSG_EVENT) {
+            seq = found.seq + 1;
+        }
+        assert_int_equal(found.type, MSG_EVENT);
+        assert_int_equal(journal_commit(f->j, epoch, found.seq, found.seq + 1, NULL), OK);
+        assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+        if (round == 0) {
+            assert_int_equal(tombstones(f, v, 4), 1);
+            assert_true(v[0].first >= end && v[0].end > v[0].first);
+            samples += v[0].samples;
+        } else {
+            assert_true(tombstones(f, v, 4) <= 1);
+        }
+    }
+    assert_true(samples == dropped(f));
+}
+
+static void a_tombstone_survives_restarts_and_is_told_once(void **state) {
+    struct fixture *f = *state;
+    open_small(f);
+    uint64_t epoch = journal_epoch(f->j);
+    for (int i = 0; i < 200; i++) {
+        (void)append_timed(f);
+    }
+    open_small(f); /* not told yet */
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 0);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].epoch == epoch);
+    uint64_t told_epoch = journal_epoch(f->j);
+    open_small(f);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_int_equal(journal_commit(f->j, told_epoch, 0, UINT64_MAX, NULL), OK);
+    open_small(f);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(tombstones(f, v, 4), 0);
+}
+
+static void records_that_a_crash_left_after_their_loss_was_noted_go_at_the_next_start(void **state) {
+    struct fixture *f = *state;
+    static uint8_t old[40][8192];
+    static char names[40][300];
+    static size_t sizes[40];
+    open_small(f);
+    uint64_t epoch = journal_epoch(f->j);
+    while (dropped(f) == 0) {
+        /* The segments as they are before the drop come back after it: only the list was written. */
+        DIR *list = opendir(f->d.path);
+        assert_non_null(list);
+        unsigned n = 0;
+        for (struct dirent *e = readdir(list); e != NULL; e = readdir(list)) {
+            if (strstr(e->d_name, ".seg1") != NULL) {
+                (void)snprintf(names[n], sizeof names[n], "%s", e->d_name);
+                sizes[n] = dir_read(&f->d, e->d_name, old[n], sizeof old[n]);
+                n++;
+            }
+        }
+        (void)closedir(list);
+        names[n][0] = '\0';
+        (void)append_timed(f);
+    }
+    uint64_t lost = dropped(f);
+    uint64_t first = first_waiting(f, epoch, 0);
+    assert_true(first > 0);
+    journal_close(&f->j);
+    for (unsigned i = 0; names[i][0] != '\0'; i++) {
+        dir_write(&f->d, names[i], old[i], sizes[i]);
+    }
+    open_small(f);
+    assert_true(first_waiting(f, epoch, 0) == first);
+    assert_true(dropped(f) == lost);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].samples == lost && v[0].first == 0 && v[0].end == first);
+}
+
+static void losses_with_waiting_samples_between_are_told_apart(void **state) {
+    struct fixture *f = *state;
+    for (int i = 0; i < 9; i++) {
+        (void)append_timed(f);
+    }
+    uint64_t epoch = journal_epoch(f->j);
+    journal_give_up(f->j, epoch, 2);
+    journal_give_up(f->j, epoch, 4);
+    journal_give_up(f->j, epoch, 5);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 2);
+    assert_true(v[0].first == 2 && v[0].end == 3 && v[1].first == 4 && v[1].end == 6);
+    assert_true(v[0].samples == 2 && v[1].samples == 4);
+}
+
+static void a_tombstone_that_cannot_be_read_any_more_is_told_again(void **state) {
+    struct fixture *f = *state;
+    (void)append_timed(f);
+    (void)append_timed(f);
+    uint64_t epoch = journal_epoch(f->j);
+    journal_give_up(f->j, epoch, 0);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    journal_give_up(f->j, epoch, 2); /* the tombstone itself */
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 0);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].first == 0 && v[0].end == 1);
+}
+
+static void samples_that_never_got_a_number_are_told(void **state) {
+    struct fixture *f = *state;
+    (void)append_timed(f);
+    assert_int_equal(journal_lost(f->j, 5, 100, 200, NULL), OK);
+    assert_int_equal(journal_lost(f->j, 6, 50, 150, NULL), OK);
+    assert_true(dropped(f) == 11);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].first == 1 && v[0].end == 1 && v[0].samples == 11);
+    assert_true(v[0].from_us == 50 && v[0].to_us == 200);
+}
+
+static void a_refiled_tombstone_is_still_known(void **state) {
+    struct fixture *f = *state;
+    (void)append_timed(f);
+    (void)append_timed(f);
+    uint64_t epoch = journal_epoch(f->j);
+    journal_give_up(f->j, epoch, 0);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(journal_refile(f->j, epoch, 0, 4711, NULL), OK);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_int_equal(journal_commit(f->j, 4711, 0, UINT64_MAX, NULL), OK);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    assert_int_equal(tombstones(f, v, 4), 0);
+}
+
+static void events_survive_more_restarts_than_there_may_be_epochs(void **state) {
+    struct fixture *f = *state;
+    struct buf body;
+    buf_init(&body, 1000);
+    for (int i = 0; i < JOURNAL_EPOCHS_MAX + 20; i++) {
+        reopen(f);
+        buf_clear(&body);
+        event_encode(&body, &(struct msg_event){.code = EVENT_STARTED, .t_us = i});
+        struct segment_entry e = {.type = MSG_EVENT, .body = buf_slice(&body)};
+        uint64_t seq = 0;
+        assert_int_equal(journal_append(f->j, &e, &seq, NULL), OK);
+    }
+    buf_done(&body);
+    assert_true(waiting(f) == JOURNAL_EPOCHS_MAX + 20);
+    assert_true(dropped(f) == 0);
+}
+
+static void an_epoch_that_must_go_leaves_a_tombstone(void **state) {
+    struct fixture *f = *state;
+    reopen(f);
+    uint64_t victim = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    (void)append_timed(f);
+    (void)append_timed(f);
+    for (int i = 0; i < JOURNAL_EPOCHS_MAX; i++) {
+        reopen(f);
+        (void)append_timed(f);
+    }
+    assert_true(dropped(f) == 4);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].epoch == victim && v[0].first == 1 && v[0].end == 3 && v[0].samples == 4);
+}
+
+static void a_list_of_losses_that_is_damaged_starts_anew(void **state) {
+    struct fixture *f = *state;
+    (void)append_timed(f);
+    journal_give_up(f->j, journal_epoch(f->j), 0);
+    uint8_t p[2000];
+    journal_close(&f->j);
+    size_t n = dir_read(&f->d, "losses", p, sizeof p);
+    p[n / 2] ^= 1;
+    dir_write(&f->d, "losses", p, n);
+    reopen(f);
+    struct journal_stats st;
+    journal_get_stats(f->j, &st);
+    assert_true(st.dropped_total == 0 && st.damaged_bytes == n);
 }
 
 /* Random appends, commits, restarts; a plain list of what waits is the oracle. */
@@ -408,6 +683,17 @@ int main(void) {
         T(a_journal_cut_at_any_byte_opens_with_the_whole_records),
         T(sizes_that_do_not_go_together_are_refused),
         T(leftovers_of_a_crash_and_foreign_files_do_no_harm),
+        T(what_a_full_journal_drops_is_told_by_one_tombstone),
+        T(while_a_tombstone_waits_further_losses_are_merged_and_told_after_it),
+        T(a_tombstone_survives_restarts_and_is_told_once),
+        T(records_that_a_crash_left_after_their_loss_was_noted_go_at_the_next_start),
+        T(losses_with_waiting_samples_between_are_told_apart),
+        T(a_tombstone_that_cannot_be_read_any_more_is_told_again),
+        T(samples_that_never_got_a_number_are_told),
+        T(a_refiled_tombstone_is_still_known),
+        T(events_survive_more_restarts_than_there_may_be_epochs),
+        T(an_epoch_that_must_go_leaves_a_tombstone),
+        T(a_list_of_losses_that_is_damaged_starts_anew),
         T(random_histories_agree_with_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "protocol/client/recorder.h"
+#include "protocol/event_msg.h"
 #include "server/base/tm.h"
 #include "tests/unit/client/dir.h"
 
@@ -154,6 +155,18 @@ static void samples_that_the_disk_refuses_are_counted_and_the_rest_goes_on(void 
     assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
     assert_true(f->r.dict.id == 2);
     assert_true(f->r.lost == 2);
+    /* … and told as soon as the disk takes it. */
+    struct journal_stats stats;
+    journal_get_stats(f->journal, &stats);
+    assert_true(stats.dropped_total == 2 && f->r.untold.samples == 0);
+    struct buf body;
+    buf_init(&body, 1000);
+    uint64_t last = journal_next_seq(f->journal) - 1;
+    assert_int_equal(journal_read(f->journal, 10, last, &body, &e, NULL), OK);
+    struct msg_event m;
+    assert_int_equal(event_decode(e.body, &m, NULL), OK);
+    assert_true(m.code == EVENT_SAMPLES_LOST && m.lost.samples == 2 && m.lost.first == m.lost.end);
+    buf_done(&body);
 }
 
 static void a_fork_of_the_present_epoch_writes_the_dictionary_anew(void **state) {

@@ -178,9 +178,9 @@ static void commits_are_counted_once(void **state) {
 static void rewriting_drops_what_is_committed_and_keeps_dictionaries(void **state) {
     struct fixture *f = *state;
     (void)segment_commit(f->s, 0, 15);
-    uint64_t lost = 9;
-    uint32_t bytes = segment_rewritten_bytes(f->s, SEGMENT_DROP_COMMITTED, SEGMENT_MIDDLE, &lost);
-    assert_true(lost == 0);
+    struct loss loss;
+    uint32_t bytes = segment_rewritten_bytes(f->s, SEGMENT_DROP_COMMITTED, SEGMENT_MIDDLE);
+    assert_false(segment_loss(f->s, SEGMENT_DROP_COMMITTED, SEGMENT_MIDDLE, &loss));
     assert_int_equal(segment_rewrite(f->s, SEGMENT_DROP_COMMITTED, SEGMENT_MIDDLE, NULL), OK);
     assert_int_equal(f->s->bytes, bytes);
     assert_int_equal(f->s->n, 3);
@@ -198,14 +198,51 @@ static void rewriting_drops_what_is_committed_and_keeps_dictionaries(void **stat
 static void rewriting_for_room_drops_samples_but_not_the_last_record(void **state) {
     struct fixture *f = *state;
     (void)segment_commit(f->s, 0, 12);
-    uint64_t lost = 0;
-    (void)segment_rewritten_bytes(f->s, SEGMENT_DROP_SAMPLES, SEGMENT_LAST, &lost);
-    assert_true(lost == 9);
-    (void)segment_rewritten_bytes(f->s, SEGMENT_DROP_SAMPLES, SEGMENT_MIDDLE, &lost);
-    assert_true(lost == 12);
+    struct loss loss;
+    assert_true(segment_loss(f->s, SEGMENT_DROP_SAMPLES, SEGMENT_LAST, &loss));
+    assert_true(loss.epoch == f->s->epoch && loss.samples == 9 && loss.end == 16);
+    assert_true(segment_loss(f->s, SEGMENT_DROP_SAMPLES, SEGMENT_MIDDLE, &loss));
+    assert_true(loss.samples == 12 && loss.end == 17);
     assert_int_equal(segment_rewrite(f->s, SEGMENT_DROP_SAMPLES, SEGMENT_LAST, NULL), OK);
     assert_int_equal(f->s->n, 2);
     expect_record(f, f->s, 1, 16, "five");
+}
+
+static void the_times_of_the_oldest_and_the_newest_sample_are_kept(void **state) {
+    struct fixture *f = *state;
+    struct segment_entry e = entry(20, MSG_DATA, "six");
+    e.t_last_us = 7000;
+    assert_int_equal(segment_append(f->s, &e, NULL), OK);
+    e = entry(21, MSG_DATA, "7");
+    assert_int_equal(segment_append(f->s, &e, NULL), OK);
+    expect_record(f, f->s, f->s->n - 2, 20, "six");
+    expect_record(f, f->s, f->s->n - 1, 21, "7");
+    struct segment *again = NULL;
+    assert_int_equal(segment_load(f->fd, f->s->name, &again, NULL), OK);
+    assert_int_equal(again->n, f->s->n);
+    assert_int_equal(again->damaged, 0);
+    expect_record(f, again, again->n - 2, 20, "six");
+    struct loss loss;
+    segment_record_loss(again, again->n - 2, &loss);
+    assert_true(loss.first == 20 && loss.end == 21 && loss.samples == 3);
+    assert_true(loss.from_us == 1020 && loss.to_us == 7000);
+    segment_record_loss(again, again->n - 1, &loss);
+    assert_true(loss.from_us == 1021 && loss.to_us == 1021);
+    segment_free(&again);
+}
+
+static void giving_up_marks_samples_only(void **state) {
+    struct fixture *f = *state;
+    uint64_t first = segment_seq(f->s, 0);
+    uint32_t samples = 0;
+    for (uint32_t i = 0; i < f->s->n; i++) {
+        samples += f->s->records[i].type == MSG_DATA ? 1 : 0;
+    }
+    assert_true(segment_has_samples(f->s, first, UINT64_MAX));
+    assert_int_equal(segment_give_up(f->s, first, UINT64_MAX), samples);
+    assert_int_equal(segment_give_up(f->s, first, UINT64_MAX), 0);
+    assert_int_equal(f->s->left, f->s->n - samples);
+    assert_false(segment_has_samples(f->s, first, UINT64_MAX));
 }
 
 int main(void) {
@@ -221,6 +258,8 @@ int main(void) {
         T(commits_are_counted_once),
         T(rewriting_drops_what_is_committed_and_keeps_dictionaries),
         T(rewriting_for_room_drops_samples_but_not_the_last_record),
+        T(the_times_of_the_oldest_and_the_newest_sample_are_kept),
+        T(giving_up_marks_samples_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

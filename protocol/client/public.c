@@ -1,0 +1,190 @@
+/* The installed interface (include/penstock/client.h) over client.h: names with a prefix, plain C types. */
+#include "protocol/client/client.h"
+#include "protocol/client/include/penstock/client.h"
+
+#include <stdlib.h>
+
+enum { FLUSH_MS = 1000, SYNC_MS = 200 };
+#define JOURNAL_BYTES (UINT64_C(64) * 1024 * 1024)
+
+/* The public enumerations are the inner ones under other names. */
+_Static_assert((int)PENSTOCK_OK == (int)OK && (int)PENSTOCK_INVALID == (int)ERR_INVALID &&
+                   (int)PENSTOCK_CONFLICT == (int)ERR_CONFLICT && (int)PENSTOCK_IO == (int)ERR_IO &&
+                   (int)PENSTOCK_INTERNAL == (int)ERR_INTERNAL,
+               "statuses agree");
+_Static_assert((int)PENSTOCK_BOOL == (int)VALUE_BOOL && (int)PENSTOCK_BYTES == (int)VALUE_BYTES &&
+                   (int)PENSTOCK_SCALED == (int)VALUE_SCALED,
+               "types agree");
+_Static_assert((int)PENSTOCK_CLOCK_NONE == (int)CLOCK_NONE && (int)PENSTOCK_CLOCK_GNSS == (int)CLOCK_GNSS,
+               "clocks agree");
+_Static_assert((int)PENSTOCK_WRITABLE == (int)DICT_WRITABLE && (int)PENSTOCK_SELECT == (int)DICT_SELECT &&
+                   (int)PENSTOCK_HISTORISE == (int)DICT_HISTORISE,
+               "flags agree");
+_Static_assert(sizeof((struct penstock_error *)0)->where == sizeof((struct error *)0)->where &&
+                   sizeof((struct penstock_error *)0)->text == sizeof((struct error *)0)->text,
+               "errors have the same room");
+
+struct penstock_client {
+    struct client *client;
+    struct penstock_hooks hooks;
+};
+
+/* Hands an inner result out. */
+static enum penstock_status give(enum status st, const struct error *err, struct penstock_error *ret) {
+    if (st != OK && ret != NULL) {
+        ret->code = (enum penstock_status)st;
+        memcpy(ret->where, err->where, sizeof ret->where);
+        memcpy(ret->text, err->text, sizeof ret->text);
+    }
+    return (enum penstock_status)st;
+}
+
+static void on_link(void *ctx, bool up, const char *reason) {
+    const struct penstock_client *c = ctx;
+    if (c->hooks.on_link != NULL) {
+        c->hooks.on_link(c->hooks.ctx, up, reason);
+    }
+}
+
+static void on_note(void *ctx, const char *event, const char *text) {
+    const struct penstock_client *c = ctx;
+    if (c->hooks.on_note != NULL) {
+        c->hooks.on_note(c->hooks.ctx, event, text);
+    }
+}
+
+/* The first field that must be there and is not; NULL if all are. */
+static const char *missing_field(const struct penstock_config *cfg) {
+    const struct {
+        const void *value;
+        const char *name;
+    } fields[] = {
+        {cfg->loop, "loop"},           {cfg->name, "name"},         {cfg->software, "software"},
+        {cfg->host, "host"},           {cfg->ca_file, "ca_file"},   {cfg->server_name, "server_name"},
+        {cfg->cert_file, "cert_file"}, {cfg->key_file, "key_file"}, {cfg->journal_dir, "journal_dir"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (fields[i].value == NULL) {
+            return fields[i].name;
+        }
+    }
+    return NULL;
+}
+
+enum penstock_status penstock_client_new(const struct penstock_config *cfg, struct penstock_client **ret,
+                                         struct penstock_error *error) {
+    struct error err = {0};
+    const char *missing = missing_field(cfg);
+    if (missing != NULL) {
+        return give(error_set(&err, ERR_INVALID, missing, "is required"), &err, error);
+    }
+    struct penstock_client *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return give(error_set(&err, ERR_NOMEM, "client", "no memory"), &err, error);
+    }
+    c->hooks = cfg->hooks;
+    const struct client_config inner = {
+        .loop = cfg->loop,
+        .name = cfg->name,
+        .software = cfg->software,
+        .host = cfg->host,
+        .port = cfg->port != 0 ? cfg->port : LINK_PORT,
+        .server_name = cfg->server_name,
+        .ca_file = cfg->ca_file,
+        .cert_file = cfg->cert_file,
+        .key_file = cfg->key_file,
+        .journal_dir = cfg->journal_dir,
+        .journal_bytes = cfg->journal_bytes != 0 ? cfg->journal_bytes : JOURNAL_BYTES,
+        .journal_segment_bytes = cfg->journal_segment_bytes,
+        .flush_ms = cfg->flush_ms != 0 ? cfg->flush_ms : FLUSH_MS,
+        .sync_ms = cfg->sync_ms != 0 ? cfg->sync_ms : SYNC_MS,
+        .clock_source = (enum clock_source)cfg->clock_source,
+        .clock_error_us = cfg->clock_error_us,
+        .hooks = {.ctx = c, .on_link = on_link, .on_note = on_note},
+    };
+    enum status st = client_new(&inner, &c->client, &err);
+    if (st != OK) {
+        free(c);
+        return give(st, &err, error);
+    }
+    *ret = c;
+    return PENSTOCK_OK;
+}
+
+enum penstock_status penstock_client_define(struct penstock_client *c, const struct penstock_tag *def,
+                                            uint32_t *ret_tag, struct penstock_error *error) {
+    struct error err = {0};
+    const struct tag_def inner = {.name = slice_str(def->name),
+                                  .unit = slice_str(def->unit),
+                                  .description = slice_str(def->description),
+                                  .type = (enum value_type)def->type,
+                                  .flags = def->flags,
+                                  .scale = def->scale,
+                                  .offset = def->offset,
+                                  .has_range = def->has_range,
+                                  .low = def->low,
+                                  .high = def->high};
+    return give(client_define(c->client, &inner, ret_tag, &err), &err, error);
+}
+
+enum penstock_status penstock_client_start(struct penstock_client *c, struct penstock_error *error) {
+    struct error err = {0};
+    return give(client_start(c->client, &err), &err, error);
+}
+
+enum penstock_status penstock_client_put(struct penstock_client *c, uint32_t tag, int64_t t_us, double value,
+                                         uint8_t quality, struct penstock_error *error) {
+    struct error err = {0};
+    return give(client_put(c->client, tag, t_us, value, quality, &err), &err, error);
+}
+
+enum penstock_status penstock_client_put_integer(struct penstock_client *c, uint32_t tag, int64_t t_us,
+                                                 int64_t value, uint8_t quality,
+                                                 struct penstock_error *error) {
+    struct error err = {0};
+    return give(client_put_integer(c->client, tag, t_us, value, quality, &err), &err, error);
+}
+
+enum penstock_status penstock_client_put_text(struct penstock_client *c, uint32_t tag, int64_t t_us,
+                                              const void *p, size_t n, uint8_t quality,
+                                              struct penstock_error *error) {
+    struct error err = {0};
+    return give(client_put_text(c->client, tag, t_us, slice_of(p, n), quality, &err), &err, error);
+}
+
+void penstock_client_flush(struct penstock_client *c) {
+    client_flush(c->client);
+}
+
+bool penstock_client_is_drained(const struct penstock_client *c) {
+    return client_is_drained(c->client);
+}
+
+void penstock_client_get_status(const struct penstock_client *c, struct penstock_client_status *ret) {
+    struct client_status s;
+    client_get_status(c->client, &s);
+    *ret = (struct penstock_client_status){.up = s.up,
+                                           .has_clock_offset = s.link.has_offset,
+                                           .clock_offset_us = s.link.clock_offset_us,
+                                           .journal_bytes = s.journal.bytes,
+                                           .journal_waiting = s.journal.waiting,
+                                           .oldest_waiting_us = s.journal.oldest_sample_us,
+                                           .dropped = s.journal.dropped_total,
+                                           .lost = s.lost,
+                                           .records_sent = s.link.records_sent,
+                                           .records_acked = s.link.records_acked};
+}
+
+void penstock_client_stop(struct penstock_client *c, void (*on_stopped)(void *ctx), void *ctx) {
+    client_stop(c->client, on_stopped, ctx);
+}
+
+void penstock_client_free(struct penstock_client **ref) {
+    struct penstock_client *c = *ref;
+    if (c == NULL) {
+        return;
+    }
+    client_free(&c->client);
+    free(c);
+    *ref = NULL;
+}

@@ -1,0 +1,81 @@
+// The client library as a vendor meets it: built and installed by itself, and the page's example compiled and run against it.
+// Covers: public.c (protocol/client)
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { Penstock, root, until } from '../lib/penstock.mjs';
+
+const config = {
+  sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'station', site: 'S1' }],
+  tags: [{ name: 'S1/level', gateway: 'station', low: 0, high: 10, unit: 'm' }], alarms: [],
+};
+
+const run = (program, args, options = {}) => execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], ...options });
+
+describe('the client library', { concurrency: false }, () => {
+  const p = new Penstock({ config });
+  const prefix = join(p.dir, 'prefix');
+  const page = readFileSync(join(root, 'protocol/client/README.md'), 'utf8');
+  const example = /```c\n([\s\S]*?)```/.exec(page)[1];
+  let flags;
+
+  before(async () => {
+    const build = join(root, 'build/client-library');
+    run('cmake', ['-S', join(root, 'protocol/client'), '-B', build, '-DCMAKE_BUILD_TYPE=RelWithDebInfo']);
+    run('cmake', ['--build', build, '--parallel', '2']);
+    run('cmake', ['--install', build, '--prefix', prefix]);
+    flags = run('pkg-config', ['--cflags', '--libs', 'penstock-client'], { env: { ...process.env, PKG_CONFIG_PATH: join(prefix, 'lib/pkgconfig') } })
+      .trim().split(/\s+/);
+    await p.prepare({ gateways: ['station'] });
+    await p.startServer();
+  });
+  after(() => p.stop());
+
+  test('the archive has no global name but penstock_…, and needs nothing of the server', () => {
+    const archive = join(prefix, 'lib/libpenstock-client.a');
+    const names = run('nm', ['-g', '--defined-only', archive]).split('\n').filter((line) => / [A-Z] /.test(line)).map((line) => line.split(' ').at(-1));
+    assert.ok(names.includes('penstock_client_put'));
+    assert.deepEqual(names.filter((name) => !name.startsWith('penstock_')), []);
+    const wanted = run('nm', ['-u', archive]);
+    assert.doesNotMatch(wanted, /\b(PQ|lws_|json_|crypto_)\w+/, 'libpq, libwebsockets, jansson, libsodium');
+  });
+
+  test('the header stands alone', () => {
+    const file = join(p.dir, 'header.c');
+    writeFileSync(file, '#include <penstock/client.h>\n');
+    run('cc', ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', file, ...flags.filter((flag) => flag.startsWith('-I'))]);
+  });
+
+  test("the page's example has at most 40 lines, compiles, and delivers a sample that is stored", async () => {
+    assert.ok(example.trimEnd().split('\n').length <= 40, `${example.split('\n').length} lines`);
+    const source = join(p.dir, 'station.c');
+    const program = join(p.dir, 'station');
+    const home = join(p.dir, 'home');
+    writeFileSync(source, example);
+    run('cc', ['-Wall', '-Werror', source, ...flags, '-o', program]);
+    mkdirSync(home);
+    copyFileSync(p.pkiFile('ca.pem'), join(home, 'ca.pem'));
+    for (const name of ['station.pem', 'station.key']) copyFileSync(p.pkiFile(`gateways/${name}`), join(home, name));
+    const child = p.spawn('station', program, ['127.0.0.1', String(p.ports.link), home]);
+    const stored = () => p.sql(`select s.value from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/level'`);
+    const rows = await until('a sample is stored', async () => { const v = await stored(); return v.length > 0 && v; });
+    assert.ok(rows[0].value >= 2 && rows[0].value <= 4, `${rows[0].value} m`);
+    assert.match(p.log('station'), /link up/);
+    child.kill('SIGTERM');
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+  });
+
+  test('a configuration that lacks something is refused by its name', () => {
+    const source = join(p.dir, 'refused.c');
+    writeFileSync(source, `#include <penstock/client.h>\n#include <stdio.h>\nint main(void) {\n  struct penstock_client *c = NULL;\n`
+      + `  struct penstock_error e = {0};\n  struct penstock_config cfg = {.loop = uv_default_loop(), .name = "a", .software = "b", .host = "station.example"};\n`
+      + `  enum penstock_status st = penstock_client_new(&cfg, &c, &e);\n  printf("%d %s: %s\\n", st, e.where, e.text);\n`
+      + `  cfg.ca_file = cfg.server_name = cfg.cert_file = cfg.key_file = cfg.journal_dir = "/nonexistent";\n`
+      + `  st = penstock_client_new(&cfg, &c, &e);\n  printf("%d %s: %s\\n", st, e.where, e.text);\n  penstock_client_free(&c);\n  return 0;\n}\n`);
+    run('cc', ['-Wall', '-Werror', source, ...flags, '-o', join(p.dir, 'refused')]);
+    const out = run(join(p.dir, 'refused'), []);
+    assert.match(out, /^1 ca_file: is required\n1 host: "station\.example" is no numeric address/);
+  });
+});
