@@ -9,7 +9,7 @@
 
 #define MS_US INT64_C(1000)
 
-enum { INCIDENT_BURST = 20 };
+enum { INCIDENT_BURST = 20, EVENT_BURST = 100 };
 
 /* --- life --- */
 
@@ -152,23 +152,41 @@ void session_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, c
     session_close(s, text, now);
 }
 
-void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
-    if (!bucket_take(&s->incidents, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
-        s->incidents_left_out++;
-        return;
-    }
-    char detail[SESSION_REASON_SIZE + 64];
-    va_list args;
-    va_start(args, fmt);
+static void tell(struct session *s, const struct told *told, const char *action, const char *fmt,
+                 va_list args) {
+    char detail[LINK_NAME_MAX + LINK_TEXT_MAX + SESSION_REASON_SIZE];
     (void)vsnprintf(detail, sizeof detail, fmt, args);
-    va_end(args);
-    if (s->incidents_left_out > 0) {
-        size_t n = strlen(detail);
+    size_t n = utf8_valid_prefix(detail, strlen(detail));
+    detail[n] = '\0';
+    if (told->left_out > 0) {
         (void)snprintf(detail + n, sizeof detail - n, " (and %llu more before, not listed)",
-                       (unsigned long long)s->incidents_left_out);
-        s->incidents_left_out = 0;
+                       (unsigned long long)told->left_out);
     }
     s->env->host.incident(s->env->host.ctx, action, s->status.peer, s->name, detail);
+}
+
+void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
+    if (!bucket_take(&s->incidents.bucket, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
+        s->incidents.left_out++;
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    tell(s, &s->incidents, action, fmt, args);
+    va_end(args);
+    s->incidents.left_out = 0;
+}
+
+void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
+    if (!bucket_take(&s->events.bucket, now.mono_us, TM_MINUTE_US, EVENT_BURST)) {
+        s->events.left_out++;
+        return;
+    }
+    va_list args;
+    va_start(args, fmt);
+    tell(s, &s->events, action, fmt, args);
+    va_end(args);
+    s->events.left_out = 0;
 }
 
 /* --- time --- */

@@ -7,8 +7,8 @@
 
 /* --- control messages --- */
 
-static enum verdict bad_body(struct session *s, const struct frame *f, const struct error *err,
-                             struct link_now now) {
+enum verdict session_bad_body(struct session *s, const struct frame *f, const struct error *err,
+                              struct link_now now) {
     const struct msg_error about = {.ref_type = f->type};
     session_fail(s, LINK_BAD_FRAME, &about, now, "%s: %s: %s", msg_type_name(f->type), err->where, err->text);
     return VERDICT_NEXT;
@@ -18,7 +18,7 @@ static enum verdict on_ping(struct session *s, const struct frame *f, struct lin
     struct msg_ping ping = {0};
     struct error err = {0};
     if (ping_decode(f->body, &ping, &err) != OK) {
-        return bad_body(s, f, &err, now);
+        return session_bad_body(s, f, &err, now);
     }
     struct msg_pong pong = {.id = ping.id,
                             .t0_us = ping.t0_us,
@@ -54,7 +54,7 @@ static enum verdict on_pong(struct session *s, const struct frame *f, struct lin
     struct msg_pong pong = {0};
     struct error err = {0};
     if (pong_decode(f->body, &pong, &err) != OK) {
-        return bad_body(s, f, &err, now);
+        return session_bad_body(s, f, &err, now);
     }
     struct clock_probe probe = {0};
     if (s->ping_id == 0 || pong.id != s->ping_id || pong.t0_us != s->ping_t0_us ||
@@ -76,7 +76,7 @@ static enum verdict on_error(struct session *s, const struct frame *f, struct li
     struct msg_error error = {0};
     struct error err = {0};
     if (error_decode(f->body, &error, &err) != OK) {
-        return bad_body(s, f, &err, now);
+        return session_bad_body(s, f, &err, now);
     }
     char text[SESSION_REASON_SIZE];
     (void)snprintf(text, sizeof text, "gateway reports %s: %.*s", link_code_name(error.code),
@@ -95,7 +95,7 @@ static enum verdict on_bye(struct session *s, const struct frame *f, struct link
     struct msg_bye bye = {0};
     struct error err = {0};
     if (bye_decode(f->body, &bye, &err) != OK) {
-        return bad_body(s, f, &err, now);
+        return session_bad_body(s, f, &err, now);
     }
     char text[SESSION_REASON_SIZE];
     (void)snprintf(text, sizeof text, "gateway said goodbye%s%.*s", bye.text.n > 0 ? ": " : "",
@@ -155,6 +155,8 @@ enum frame_class {
     CLASS_PONG,
     CLASS_ERROR,
     CLASS_BYE,
+    CLASS_CMD_ACK,
+    CLASS_CFG_GET,
     CLASS_SERVER,   /* what only the server says */
     CLASS_FLAGS,    /* flags that do not go with the type */
     CLASS_UNKNOWN,  /* may be skipped */
@@ -174,19 +176,21 @@ static enum frame_class class_of_control(uint8_t type) {
         return CLASS_ERROR;
     case MSG_BYE:
         return CLASS_BYE;
-    case MSG_WELCOME:
-    case MSG_WINDOW:
-    case MSG_REFRESH:
-    case MSG_ACK:
-        return CLASS_SERVER;
+    case MSG_CMD_ACK:
+        return CLASS_CMD_ACK;
+    case MSG_CFG_GET:
+        return CLASS_CFG_GET;
     default:
+        if (msg_type_sender(type) == MSG_BY_SERVER) {
+            return CLASS_SERVER;
+        }
         return type >= MSG_CRITICAL ? CLASS_CRITICAL : CLASS_UNKNOWN;
     }
 }
 
 static enum frame_class classify(const struct frame *f) {
     bool journaled = (f->flags & FRAME_JOURNALED) != 0;
-    if (f->type == MSG_DICT || f->type == MSG_DATA || f->type == MSG_EVENT) {
+    if (msg_type_is_record(f->type)) {
         if (journaled) {
             return CLASS_RECORD;
         }
@@ -212,6 +216,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = not_first,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_CMD_ACK] = not_first,
+            [CLASS_CFG_GET] = not_first,
             [CLASS_SERVER] = not_yours,
             [CLASS_FLAGS] = not_first,
             [CLASS_UNKNOWN] = skip,
@@ -226,6 +232,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = on_pong,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_CMD_ACK] = not_yet,
+            [CLASS_CFG_GET] = not_yet,
             [CLASS_SERVER] = not_yours,
             [CLASS_FLAGS] = not_yet,
             [CLASS_UNKNOWN] = skip,
@@ -240,6 +248,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = on_pong,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_CMD_ACK] = session_on_unasked,
+            [CLASS_CFG_GET] = session_on_config_get,
             [CLASS_SERVER] = not_yours,
             [CLASS_FLAGS] = not_so,
             [CLASS_UNKNOWN] = skip,

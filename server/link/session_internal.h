@@ -1,9 +1,11 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
- * session_backlog.c (what will never come, the end of the backlog). */
+ * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
+ * itself). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
+#include "protocol/event_msg.h"
 #include "protocol/frame.h"
 #include "server/link/ranges.h"
 #include "server/link/session.h"
@@ -31,6 +33,12 @@ struct session_epoch {
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
     struct ranges gone; /* never come, unless they are committed: the site has them no more */
+};
+
+/* What is told to people, at a bounded rate. */
+struct told {
+    struct bucket bucket;
+    uint64_t left_out;
 };
 
 struct clock_probe {
@@ -75,8 +83,8 @@ struct session {
     struct link_repeat repeats; /* of the present day */
     uint64_t repeats_told;
     int64_t repeats_due_mono_us;
-    struct bucket incidents;
-    uint64_t incidents_left_out;
+    struct told incidents;
+    struct told events;
     struct link_status status;
     char name[LINK_NAME_MAX + 1];
     char reason[SESSION_REASON_SIZE];
@@ -90,8 +98,12 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
 /* Sends a non-fatal ERROR. */
 void session_complain(struct session *s, const struct msg_error *error);
 void session_close(struct session *s, const char *reason, struct link_now now);
-/* Tells the host, at a bounded rate. */
+/* Tells the host, at a bounded rate. action is a literal: the log remembers it. */
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The same for what the gateway tells of itself, which must not crowd out what the link has to tell of it. */
+void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
 /* HELLO (session_greeting.c). */
@@ -113,5 +125,18 @@ void session_note_gone(struct session *s, uint64_t epoch, uint64_t first, uint64
 /* A record is in flight; samples: those of its live message, n of them. */
 void session_note_record(struct session *s, uint32_t ep, uint64_t seq);
 void session_note_live(struct session *s, const struct sample *v, uint32_t n);
+
+/* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. Of
+ * an EVENT, what it says. */
+MUSTCHECK enum status session_check_told(uint8_t type, struct slice rest, struct msg_event *ret_event,
+                                         struct error *err);
+/* Such a record was taken: people are told. event: of an EVENT. */
+void session_on_told(struct session *s, uint8_t type, const struct msg_event *event, struct link_now now);
+/* CMD_ACK and CFG_GET. */
+enum verdict session_on_unasked(struct session *s, const struct frame *f, struct link_now now);
+enum verdict session_on_config_get(struct session *s, const struct frame *f, struct link_now now);
+/* A body that cannot be read ends the session. */
+enum verdict session_bad_body(struct session *s, const struct frame *f, const struct error *err,
+                              struct link_now now);
 
 #endif

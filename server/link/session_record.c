@@ -120,15 +120,6 @@ static uint16_t dict_code(enum status status) {
     return status == ERR_TOO_BIG ? LINK_QUOTA : status == ERR_NOT_FOUND ? LINK_UNKNOWN_DICT : LINK_BAD_RECORD;
 }
 
-static enum status judge_event(struct slice rest, struct msg_event *ret, struct error *err) {
-    enum status status = event_decode(rest, ret, err);
-    if (status == OK && ret->code == EVENT_SAMPLES_LOST && ret->lost.end > INT64_MAX) {
-        status = error_set(err, ERR_INVALID, "EVENT", "number %llu is beyond all that can be stored",
-                           (unsigned long long)ret->lost.end);
-    }
-    return status;
-}
-
 static const struct event_lost *lost_of(const struct frame *f, const struct judged *j) {
     bool tells = f->type == MSG_EVENT && j->fault == 0 && j->event.code == EVENT_SAMPLES_LOST;
     return tells ? &j->event.lost : NULL;
@@ -148,8 +139,9 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         ret->fault = status == OK ? 0 : dict_code(status);
     } else if (f->type == MSG_DATA) {
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
-    } else if (f->type == MSG_EVENT) {
-        ret->fault = judge_event(rest, &ret->event, &ret->err) == OK ? 0 : LINK_BAD_RECORD;
+    } else if (msg_type_is_record(f->type)) {
+        status = session_check_told(f->type, rest, &ret->event, &ret->err);
+        ret->fault = status == OK ? 0 : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
         (void)error_set(&ret->err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", f->type);
@@ -345,6 +337,9 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
         note(s, f, &prefix, &j);
+        if (j.fault == 0) {
+            session_on_told(s, f->type, &j.event, now);
+        }
         return VERDICT_NEXT;
     }
     shelf_drop(&j.change);

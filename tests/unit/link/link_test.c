@@ -343,10 +343,8 @@ static void client_send(struct client *c, uint8_t type, uint16_t flags, struct s
 static void client_event(struct client *c, uint64_t seq, size_t size) {
     struct buf body;
     buf_init(&body, LINK_BODY_MAX);
-    prefix_encode(&body, true, &(struct msg_prefix){.seq = seq});
-    while (body.n < size) {
-        buf_byte(&body, 'x');
-    }
+    rig_event_body(&body, &(struct msg_prefix){.seq = seq}, "pump", size);
+    assert_in_range(body.n, 1, LINK_BODY_MAX);
     client_send(c, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
     buf_done(&body);
 }

@@ -5,7 +5,9 @@
 #ifndef PENSTOCK_TESTS_LINK_RIG_H
 #define PENSTOCK_TESTS_LINK_RIG_H
 
+#include "protocol/event_msg.h"
 #include "protocol/frame.h"
+#include "protocol/wire.h"
 #include "server/base/check.h"
 #include "server/base/tm.h"
 #include "server/link/roster.h"
@@ -43,6 +45,7 @@ struct rig {
     struct event_lost lost; /* of the last record that told of any */
     uint32_t backlog_ends;
     int64_t backlog_te_us;
+    char detail[1024]; /* of the last incident */
     char heard[RIG_TEXT];
     char said[RIG_TEXT];
 };
@@ -132,6 +135,7 @@ static inline void rig_on_incident(void *ctx, const char *action, const char *pe
     (void)peer;
     (void)object;
     CHECK(detail[0] != '\0');
+    (void)snprintf(r->detail, sizeof r->detail, "%s", detail);
     rig_note(r->heard, "!%s", action);
 }
 
@@ -446,6 +450,22 @@ static inline void rig_send_tombstone(struct rig *r, struct session *s, uint64_t
     struct msg_event m = {.code = EVENT_SAMPLES_LOST,
                           .lost = {.epoch = epoch, .first = first, .end = end, .samples = 3}};
     rig_send_event(r, s, seq, &m);
+}
+
+/* A good EVENT; up to size bytes, a field of a later version fills it. */
+static inline void rig_event_body(struct buf *body, const struct msg_prefix *prefix, const char *text,
+                                  size_t size) {
+    prefix_encode(body, true, prefix);
+    event_encode(body, &(struct msg_event){.code = EVENT_DEVICE_DOWN, .t_us = 1, .text = slice_str(text)});
+    if (size > body->n + 1) {
+        size_t most = size - body->n - 2; /* a tag, and a length of one byte */
+        size_t filling = most + 1 - varint_size(most);
+        buf_byte(body, 0x7F);
+        write_varint(body, filling);
+        for (size_t i = 0; i < filling; i++) {
+            buf_byte(body, 'x');
+        }
+    }
 }
 
 static inline struct link_sample rig_level(double value) {

@@ -231,7 +231,7 @@ static void sessions_stay_when_their_gateways_move_within_the_model(void **state
     assert_true(roster_borrow_status(r->roster, 0)->up);
     struct buf body;
     buf_init(&body, 100);
-    prefix_encode(&body, true, &(struct msg_prefix){.seq = 0});
+    rig_event_body(&body, &(struct msg_prefix){.seq = 0}, "pump", 0);
     r->gateway = MODEL_NONE;
     rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
     buf_done(&body);

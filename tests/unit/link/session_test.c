@@ -1,4 +1,6 @@
 /* Covers: session.c, session_greeting.c, session_frames.c */
+#include "protocol/command_msg.h"
+#include "protocol/config_msg.h"
 #include "server/base/rand.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
@@ -272,10 +274,22 @@ static const struct row rows[] = {
     {"DATA, both", MSG_DATA, FRAME_JOURNALED | FRAME_SNAPSHOT, {FRAMING, FRAMING, "ERROR bad_record"}},
     {"EVENT", MSG_EVENT, FRAME_JOURNALED, {FRAMING, FRAMING, NULL}},
     {"EVENT without J", MSG_EVENT, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CMD_RESULT", MSG_CMD_RESULT, FRAME_JOURNALED, {FRAMING, FRAMING, NULL}},
+    {"CMD_RESULT without J", MSG_CMD_RESULT, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CFG_RESULT", MSG_CFG_RESULT, FRAME_JOURNALED, {FRAMING, FRAMING, NULL}},
+    {"CFG_RESULT without J", MSG_CFG_RESULT, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CMD_ACK", MSG_CMD_ACK, 0, {FRAMING, FRAMING, NULL}},
+    {"CMD_ACK as a record", MSG_CMD_ACK, FRAME_JOURNALED, {FRAMING, FRAMING, FRAMING}},
+    {"CFG_GET", MSG_CFG_GET, 0, {FRAMING, FRAMING, "CFG_CHUNK"}},
+    {"CMD", MSG_CMD, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CFG_OFFER", MSG_CFG_OFFER, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CFG_CHUNK", MSG_CFG_CHUNK, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CERT_ISSUED", MSG_CERT_ISSUED, 0, {FRAMING, FRAMING, FRAMING}},
+    {"CERT_OFFER", MSG_CERT_OFFER, 0, {FRAMING, FRAMING, FRAMING}},
     {"unknown", 0x70, 0, {NULL, NULL, NULL}},
     {"unknown record", 0x70, FRAME_JOURNALED, {FRAMING, FRAMING, "ERROR unsupported"}},
     {"unknown, ignorable flag", 0x70, 0x8000, {NULL, NULL, NULL}},
-    {"critical", 0x90, 0, {"ERROR unsupported fatal", "ERROR unsupported fatal", "ERROR unsupported fatal"}},
+    {"critical", 0x9F, 0, {"ERROR unsupported fatal", "ERROR unsupported fatal", "ERROR unsupported fatal"}},
     {"critical record",
      0xFF,
      FRAME_JOURNALED,
@@ -291,7 +305,7 @@ static void good_body(const struct row *row, struct buf *ret) {
     struct dict_entry entry = rig_entry(1, "L_T1", VALUE_F64);
     struct link_sample sample = rig_level(1);
     bool journaled = (row->flags & FRAME_JOURNALED) != 0;
-    if (row->type == MSG_DICT || row->type == MSG_DATA || row->type == MSG_EVENT || journaled) {
+    if (msg_type_is_record(row->type) || journaled) {
         prefix_encode(ret, journaled, &(struct msg_prefix){.dict = 9});
     }
     switch (row->type) {
@@ -319,6 +333,18 @@ static void good_body(const struct row *row, struct buf *ret) {
         break;
     case MSG_EVENT:
         event_encode(ret, &(struct msg_event){.code = EVENT_STARTED});
+        break;
+    case MSG_CMD_RESULT:
+        command_result_encode(ret, &(struct msg_command_result){.stage = COMMAND_STAGE_EXECUTED});
+        break;
+    case MSG_CFG_RESULT:
+        config_result_encode(ret, &(struct msg_config_result){.version = 1});
+        break;
+    case MSG_CMD_ACK:
+        command_ack_encode(ret, &(struct msg_command_ack){.op = COMMAND_DIRECT});
+        break;
+    case MSG_CFG_GET:
+        config_get_encode(ret, &(struct msg_config_get){.version = 1, .length = 1});
         break;
     default:
         break;
