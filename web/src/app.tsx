@@ -51,7 +51,7 @@ function Inside({ session }: { readonly session: Session }) {
     startLive();
     void loadPlant();
     return stopLive;
-  }, [session.user]);
+  }, []);
   return (
     <Frame session={session}>
       <Screen at={route.value} />
@@ -63,5 +63,5 @@ export function App() {
   const who = login.value;
   if (who.state !== 'in') return <LoginPage login={who} />;
   if (who.session.must_change_password || changingPassword.value) return <PasswordPage session={who.session} />;
-  return <Inside session={who.session} />;
+  return <Inside key={who.session.user} session={who.session} />;
 }
