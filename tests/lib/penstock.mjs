@@ -204,7 +204,8 @@ export class Penstock {
         .replaceAll('@STATE@', join(this.dir, 'gateways', n))
         .replaceAll('@DATA@', join(root, 'deploy/demo-data'));
       const whole = JSON.parse(filled);
-      writeFileSync(file, JSON.stringify({ ...whole, ...patch, source: { ...whole.source, ...patch.source } }));
+      const { source, ...rest } = patch;
+      writeFileSync(file, JSON.stringify({ ...whole, ...rest, sources: [{ ...whole.sources[0], ...source }] }));
     }
     return this.spawn(name, join(this.bin, 'penstock-gateway'), [file], { env });
   }
