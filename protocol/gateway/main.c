@@ -1,6 +1,8 @@
 /* penstock-gateway: the reference gateway. See `penstock-gateway --help`. */
 #include "protocol/client/client.h"
 #include "protocol/gateway/config.h"
+#include "protocol/gateway/health.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 
 #include <fcntl.h>
@@ -26,11 +28,21 @@ static const char usage[] =
     "     {\"kind\": \"replay\", \"file\": \"plant.csv.gz\", \"time_column\": \"t_s\", \"speed\": 60,\n"
     "      \"start\": {\"offset_s\": 0}, \"loop\": true, \"rows\": 1000,\n"
     "      \"tags\": [{\"column\": \"L_T1_m\", \"name\": \"L_T1\", \"type\": \"scaled\", \"scale\": 0.001,\n"
-    "                \"unit\": \"m\", \"low\": 0, \"high\": 6.5, \"description\": \"Level of tank 1\"}]}],\n"
+    "                \"unit\": \"m\", \"low\": 0, \"high\": 6.5, \"description\": \"Level of tank 1\"}]},\n"
+    "     {\"kind\": \"modbus\", \"devices\": [\n"
+    "       {\"name\": \"plc1\", \"host\": \"192.0.2.10\", \"port\": 502, \"unit\": 1, \"poll_ms\": 1000,\n"
+    "        \"tags\": [{\"name\": \"PU1_RUN\", \"table\": \"coil\", \"address\": 0, \"writable\": true},\n"
+    "                 {\"name\": \"F_PU1\", \"table\": \"input\", \"address\": 10, \"type\": \"uint16\", "
+    "\"scale\": 0.01,\n"
+    "                  \"deadband\": 0.1, \"unit\": \"L/s\"}]}]}],\n"
     "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
     "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
     "journal.segment_kib (chosen): files of this size; the smaller, the sooner space is given back.\n"
-    "rows: stop after so many. exit_when_done: when all recordings have ended (loop false, or rows) and\n"
+    "A source of kind modbus polls devices; all its settings, and the tags in which the gateway tells its "
+    "own\n"
+    "health, are in protocol/gateway/README.md.\n"
+    "rows: stop after so many. exit_when_done (recordings only): when all have ended (loop false, or rows) "
+    "and\n"
     "the server has committed everything, exit with 0. ledger: a line for each sample, `epoch seq name t_us\n"
     "value quality`, written before the sample goes to the journal.\n";
 
@@ -39,14 +51,17 @@ enum { DONE_POLL_MS = 20, LEDGER_MAX = 64 * 1024 * 1024 };
 struct gateway {
     uv_loop_t loop;
     uv_timer_t done_poll;
+    uv_timer_t health_timer;
     uv_signal_t term;
     uv_signal_t interrupt;
     struct gateway_config cfg;
     struct source *sources[GATEWAY_SOURCES_MAX];
     struct client *client;
+    struct health *health;
     int ledger_fd; /* -1: none */
     struct buf ledger_text;
     bool stopping;
+    bool link_up;
 };
 
 static int fail(const char *event, const struct error *err) {
@@ -68,6 +83,7 @@ static void stop(struct gateway *g) {
     }
     g->stopping = true;
     uv_close((uv_handle_t *)&g->done_poll, NULL);
+    uv_close((uv_handle_t *)&g->health_timer, NULL);
     uv_close((uv_handle_t *)&g->term, NULL);
     uv_close((uv_handle_t *)&g->interrupt, NULL);
     for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
@@ -84,7 +100,11 @@ static void on_signal(uv_signal_t *signal, int number) {
 /* ---- what the client tells ---- */
 
 static void on_link(void *ctx, bool up, const char *reason) {
-    const struct gateway *g = ctx;
+    struct gateway *g = ctx;
+    if (g->link_up != up && !g->stopping) {
+        g->link_up = up; /* it is also told that an attempt failed */
+        health_link(g->health, up, clock_wall_us());
+    }
     if (up) {
         struct client_status status;
         client_get_status(g->client, &status);
@@ -152,6 +172,20 @@ static void host_put_integer(void *ctx, uint32_t tag, int64_t t_us, int64_t valu
     }
 }
 
+static enum status host_define_device(void *ctx, const char *name, uint32_t *ret_device, struct error *err) {
+    struct gateway *g = ctx;
+    return health_define_device(g->health, name, ret_device, err);
+}
+
+static void host_device(void *ctx, uint32_t device, enum source_device state, const char *reason) {
+    struct gateway *g = ctx;
+    bool up = state == SOURCE_DEVICE_UP;
+    log_event(up ? LOG_INFO : LOG_WARN, up ? "device.up" : "device.down", "device=%s%s%s",
+              health_device_name(g->health, device),
+              up ? "" : " reason=", up ? "" : LOG_Q(slice_str(reason)));
+    health_device(g->health, device, up, clock_wall_us());
+}
+
 static enum status open_sources(struct gateway *g, const struct source_host *host, struct error *err) {
     for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
         const struct gateway_source *s = &g->cfg.sources[i];
@@ -180,6 +214,11 @@ static void free_sources(struct gateway *g) {
             g->sources[i] = NULL;
         }
     }
+}
+
+static void on_health(uv_timer_t *timer) {
+    struct gateway *g = timer->data;
+    health_report(g->health, clock_wall_us());
 }
 
 static void on_done_poll(uv_timer_t *timer) {
@@ -232,8 +271,14 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .hooks = {.ctx = g, .on_link = on_link, .on_note = on_note, .on_record = on_record},
     };
     st = client_new(&cfg, &g->client, err);
-    const struct source_host host = {
-        .ctx = g, .loop = &g->loop, .define = host_define, .put = host_put, .put_integer = host_put_integer};
+    const struct source_host host = {.ctx = g,
+                                     .loop = &g->loop,
+                                     .define = host_define,
+                                     .put = host_put,
+                                     .put_integer = host_put_integer,
+                                     .define_device = host_define_device,
+                                     .device = host_device};
+    st = st == OK ? health_new(g->client, g->cfg.cert, &g->health, err) : st;
     if (st == OK) {
         st = open_sources(g, &host, err);
     }
@@ -244,7 +289,10 @@ static enum status start(struct gateway *g, struct error *err) {
     g->done_poll.data = g;
     g->term.data = g;
     g->interrupt.data = g;
+    g->health_timer.data = g;
     (void)uv_timer_init(&g->loop, &g->done_poll);
+    (void)uv_timer_init(&g->loop, &g->health_timer);
+    (void)uv_timer_start(&g->health_timer, on_health, 0, HEALTH_INTERVAL_US / 1000);
     (void)uv_signal_init(&g->loop, &g->term);
     (void)uv_signal_init(&g->loop, &g->interrupt);
     (void)uv_signal_start(&g->term, on_signal, SIGTERM);
@@ -282,6 +330,7 @@ static int run(struct gateway *g) {
         (void)uv_run(&g->loop, UV_RUN_DEFAULT);
     }
     free_sources(g);
+    health_free(&g->health);
     client_free(&g->client);
     (void)uv_loop_close(&g->loop);
     buf_done(&g->ledger_text);
@@ -301,11 +350,19 @@ static enum status count_tag(void *ctx, const struct tag_def *def, uint32_t *ret
     return OK;
 }
 
+static enum status count_device(void *ctx, const char *name, uint32_t *ret_device, struct error *err) {
+    (void)ctx;
+    (void)name;
+    (void)err;
+    *ret_device = 0;
+    return OK;
+}
+
 /* Opens the sources as far as that needs no device: a recording is read. */
 static int check(struct gateway *g) {
     uint32_t n = 0;
     struct error err = {0};
-    const struct source_host host = {.ctx = &n, .define = count_tag};
+    const struct source_host host = {.ctx = &n, .define = count_tag, .define_device = count_device};
     enum status st = open_sources(g, &host, &err);
     free_sources(g);
     return st == OK ? 0 : fail("config.refused", &err);

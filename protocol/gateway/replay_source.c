@@ -112,6 +112,16 @@ static void source_stop(struct source *base) {
     }
 }
 
+static enum status source_write(struct source *base, const struct source_write *w, struct error *err) {
+    const struct replay_source *s = (const struct replay_source *)base;
+    for (uint32_t i = 0; i < s->cfg->n_tags; i++) {
+        if (s->tags[i] == w->tag) {
+            return error_set(err, ERR_UNSUPPORTED, "tag", "a recording cannot be written to");
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
 static bool source_is_done(const struct source *base) {
     const struct replay_source *s = (const struct replay_source *)base;
     return replay_next_mono_us(s->replay) == INT64_MAX;
@@ -124,8 +134,11 @@ static void source_free(struct source *base) {
     free(s);
 }
 
-static const struct source_ops ops = {
-    .start = source_start, .stop = source_stop, .is_done = source_is_done, .free = source_free};
+static const struct source_ops ops = {.start = source_start,
+                                      .stop = source_stop,
+                                      .write = source_write,
+                                      .is_done = source_is_done,
+                                      .free = source_free};
 
 static enum status source_open(const void *settings, const struct source_host *host, struct source **ret,
                                struct error *err) {

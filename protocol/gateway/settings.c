@@ -9,9 +9,9 @@
 #include <stdlib.h>
 
 /* The gateway's own tags (health.h) are named so. */
-#define RESERVED_PREFIX "_gateway/"
+#define RESERVED_PREFIX "_gateway."
 
-enum { SHOWN_SIZE = 60 };
+enum { SHOWN_SIZE = 60, DEVICE_NAME_MAX = 64 };
 
 enum status settings_init(struct settings *r, struct arena *arena, struct settings_faults *faults,
                           struct slice text, struct error *err) {
@@ -327,6 +327,24 @@ void settings_tag(struct settings *r, const struct place *p, struct tag_def *ret
             settings_fault(r, p, "high", "high (%g) must be above low (%g)", ret->high, ret->low);
         }
     }
+}
+
+const char *settings_device(struct settings *r, const struct place *p, const char *key) {
+    const char *name = settings_text(r, p, key, NULL);
+    size_t n = strlen(name);
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    if (n > DEVICE_NAME_MAX || strspn(name, allowed) != n) {
+        settings_fault(r, p, key, "\"%.80s\" is no device's name: 1 to %d characters of A-Z a-z 0-9 . _ -",
+                       name, DEVICE_NAME_MAX);
+    }
+    /* It becomes a tag (health.h), and is claimed as one. */
+    char text[sizeof RESERVED_PREFIX + DEVICE_NAME_MAX + sizeof ".up"];
+    (void)snprintf(text, sizeof text, RESERVED_PREFIX "%s.up", name);
+    struct slice tag = arena_copy(r->arena, slice_str(text));
+    if (n > 0 && tag.p != NULL && map_put(&r->names, tag, r->n_tags++) == ERR_EXISTS) {
+        settings_fault(r, p, key, "there is another device \"%.80s\"; each name is used once", name);
+    }
+    return name;
 }
 
 void settings_scale(struct settings *r, const struct place *p, struct tag_def *def) {

@@ -84,6 +84,8 @@ void *settings_alloc(struct settings *r, const struct place *p, size_t n, size_t
  * scale, offset and flags are the source's to fill in. */
 #define SETTINGS_TAG_KEYS "name", "unit", "description", "low", "high"
 void settings_tag(struct settings *r, const struct place *p, struct tag_def *ret);
+/* The name of a device: 1 to 64 characters of A-Z a-z 0-9 . _ -, each device of the gateway another. */
+const char *settings_device(struct settings *r, const struct place *p, const char *key);
 /* scale and offset of a tag: VALUE_SCALED needs a scale. */
 void settings_scale(struct settings *r, const struct place *p, struct tag_def *def);
 

@@ -105,6 +105,7 @@ export async function sampleBreaches(p, site, gateway, ledgerFile) {
       continue;
     }
     for (const s of produced) {
+      if (!tags.has(s.name)) continue; // the gateway's own health, where it is not configured
       expected++;
       const row = samples.get(`${tags.get(s.name)} ${s.t}`);
       if (!row) lost++;

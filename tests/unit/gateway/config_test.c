@@ -83,7 +83,7 @@ static void all_faults_are_told_at_once_in_the_order_of_the_file(void **state) {
         "  {\"kind\": \"replay\", \"file\": \"a.csv\", \"tags\": [\n"
         "    {\"column\": \"a\", \"name\": \"A\", \"type\": \"colour\"},\n"
         "    {\"column\": \"a\", \"name\": \"A\", \"type\": \"scaled\"},\n"
-        "    {\"column\": \"a\", \"name\": \"_gateway/link\", \"type\": \"bool\", \"scale\": 2},\n"
+        "    {\"column\": \"a\", \"name\": \"_gateway.link\", \"type\": \"bool\", \"scale\": 2},\n"
         "    {\"column\": \"a\", \"name\": \"B\", \"type\": \"f64\", \"low\": 5, \"high\": 1},\n"
         "    {\"column\": \"a\", \"name\": \"C\", \"type\": \"f64\", \"low\": 5, \"unit\": "
         "\"seventeen-letters\"},\n"
