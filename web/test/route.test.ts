@@ -32,6 +32,8 @@ const ROUTES: readonly (readonly [string, Route])[] = [
     { page: 'trend', tags: ['S1/L_T1'], span: '7d', until: Date.UTC(2026, 10, 24, 10) },
   ],
   ['/gateways', { page: 'gateways' }],
+  ['/ledger', { page: 'ledger', gateway: '' }],
+  ['/ledger?gateway=gw-s1', { page: 'ledger', gateway: 'gw-s1' }],
   ['/settings?q=level', { page: 'settings', q: 'level' }],
   ['/revisions', { page: 'revisions' }],
 ];

@@ -65,6 +65,7 @@ export type Route =
   | TrendRoute
   | { readonly page: 'backtest'; readonly alarm: string; readonly id: string }
   | { readonly page: 'gateways' }
+  | { readonly page: 'ledger'; readonly gateway: string }
   | { readonly page: 'settings'; readonly q: string }
   | { readonly page: 'revisions' }
   | { readonly page: 'missing'; readonly path: string };
@@ -149,6 +150,8 @@ export function parseRoute(path: string, search: string): Route {
       return kpiRoute(query);
     case 'backtest':
       return { page: 'backtest', alarm: query.get('alarm') ?? '', id: query.get('id') ?? '' };
+    case 'ledger':
+      return { page: 'ledger', gateway: query.get('gateway') ?? '' };
     case 'trend':
       return trendRoute(query);
     case 'settings':
@@ -211,6 +214,8 @@ export function formatRoute(route: Route): string {
         ['span', route.span],
         ['to', isoOf(route.until)],
       ]);
+    case 'ledger':
+      return withQuery('/ledger', [['gateway', route.gateway]]);
     case 'settings':
       return withQuery('/settings', [['q', route.q]]);
     case 'gateways':

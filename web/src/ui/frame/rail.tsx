@@ -18,6 +18,7 @@ const PARENTS: Readonly<Partial<Record<Route['page'], Route['page']>>> = {
   site: 'overview',
   kpi: 'alarms',
   backtest: 'settings',
+  ledger: 'gateways',
 };
 
 export function Rail() {

@@ -64,6 +64,7 @@ const TITLES = {
   backtest: 'nav.backtest',
   trend: 'nav.trend',
   gateways: 'nav.gateways',
+  ledger: 'nav.ledger',
   settings: 'nav.settings',
   revisions: 'nav.revisions',
   missing: 'nav.overview',
