@@ -20,6 +20,7 @@ const SettingsScreen = lazy(async () => (await import('./ui/settings/settings-sc
 const BacktestScreen = lazy(async () => (await import('./ui/backtest/backtest-screen.tsx')).BacktestScreen);
 const KpiScreen = lazy(async () => (await import('./ui/alarms/kpi-screen.tsx')).KpiScreen);
 const LedgerScreen = lazy(async () => (await import('./ui/ledger.tsx')).LedgerScreen);
+const QuarantineScreen = lazy(async () => (await import('./ui/quarantine.tsx')).QuarantineScreen);
 const RevisionsScreen = lazy(async () => (await import('./ui/settings/revisions.tsx')).RevisionsScreen);
 
 function Screen({ at }: { readonly at: Route }) {
@@ -40,6 +41,8 @@ function Screen({ at }: { readonly at: Route }) {
       return <GatewaysScreen />;
     case 'ledger':
       return <LedgerScreen at={at} />;
+    case 'quarantine':
+      return <QuarantineScreen at={at} />;
     case 'settings':
       return <SettingsScreen q={at.q} />;
     case 'revisions':

@@ -100,6 +100,42 @@ export interface GatewayLedger {
   readonly more: boolean;
 }
 
+/** A record that could not be used. */
+export interface QuarantineRow {
+  readonly id: number;
+  readonly received: string | null;
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly code: number;
+  readonly code_name: string;
+  readonly reason: string;
+  readonly size: number;
+  /** The attempt that succeeded, else the last. */
+  readonly replay: {
+    readonly at: string | null;
+    readonly actor: string;
+    readonly outcome: 'done' | 'refused';
+    readonly detail: string;
+    readonly samples: number;
+  } | null;
+}
+
+export interface QuarantineRecord extends QuarantineRow {
+  /** Hexadecimal. */
+  readonly body: string;
+  readonly says: string;
+  readonly usable: boolean;
+  readonly fault: string;
+}
+
+export interface QuarantineReplay {
+  readonly outcome: 'done' | 'refused';
+  readonly samples: number;
+  readonly detail: string;
+}
+
 export type TagType = 'float' | 'int' | 'bool';
 export type TagRole = '' | 'level' | 'flow' | 'power' | 'run' | 'suction_pressure' | 'discharge_pressure';
 

@@ -19,6 +19,7 @@ const PARENTS: Readonly<Partial<Record<Route['page'], Route['page']>>> = {
   kpi: 'alarms',
   backtest: 'settings',
   ledger: 'gateways',
+  quarantine: 'gateways',
 };
 
 export function Rail() {

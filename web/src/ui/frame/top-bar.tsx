@@ -65,6 +65,7 @@ const TITLES = {
   trend: 'nav.trend',
   gateways: 'nav.gateways',
   ledger: 'nav.ledger',
+  quarantine: 'nav.quarantine',
   settings: 'nav.settings',
   revisions: 'nav.revisions',
   missing: 'nav.overview',
