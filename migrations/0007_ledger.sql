@@ -102,6 +102,7 @@ alter table quarantine add column type smallint;
 alter table quarantine add column flags integer;
 alter table quarantine add column dict bigint;
 alter table quarantine add constraint quarantine_id_unique unique (quarantine_id);
+create index quarantine_gateway_idx on quarantine (gateway_key, quarantine_id);
 comment on column quarantine.quarantine_id is 'For people and programs that speak of it.';
 comment on column quarantine.type is 'Message type; null for what was quarantined before migration 0007: then it stands in ingest_batch.';
 

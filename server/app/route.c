@@ -230,6 +230,8 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     }
     if (r->kind == REQ_CONFIG_CHANGE) {
         reload_reply(a, token, &told);
+    } else if (r->kind == REQ_QUARANTINE_GET || r->kind == REQ_QUARANTINE_KEEP) {
+        quarantine_reply(a, token, &told);
     } else {
         api_reply(a->api, token, &told);
     }
@@ -288,6 +290,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_BACKTEST:
         backtest_request(a, token, r);
         return;
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
+        quarantine_request(a, token, r);
+        return;
     case REQ_USER_FIND:
     case REQ_LOGIN_CODE:
     case REQ_SESSION_OPEN:
@@ -304,6 +310,8 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
         return;
     }

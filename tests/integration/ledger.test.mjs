@@ -1,5 +1,5 @@
 // The no-loss ledger: whatever happens to records, it says so, and its books balance.
-// Covers: rest_ledger.c
+// Covers: rest_ledger.c, rest_quarantine.c, quarantine.c (server/app)
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,6 +76,51 @@ describe('the ledger', { concurrency: false }, () => {
     assert.equal((await p.get('/api/ledger')).status, 401);
   });
 
+  test('what is in quarantine is listed, shown, taken away and replayed after a fix, once', async () => {
+    const engineer = await p.login('engineer');
+    const g = await welcomed(p, 'gw-a', { answers: true });
+    const lost = data({ seq: 0, dict: 2, samples: [[1, 1764000000000000n, 42.5], [7, 1764000000000000n, 1]] });
+    g.send(lost, data({ seq: 1, dict: 9, samples: [[1, 1764000000000000n, 1]] }));
+    await g.acked(1);
+    const { records } = (await viewer.get('/api/quarantine?gateway=gw-a&code=9')).json;
+    assert.deepEqual(records.map((r) => [r.gateway, r.seq, r.type, r.code_name, r.replay]), [['gw-a', 1, 'DATA', 'unknown_dict', null], ['gw-a', 0, 'DATA', 'unknown_dict', null]]);
+    const { id } = records[1];
+    assert.equal((await viewer.get(`/api/quarantine?before=${id}&limit=1`)).json.records[0].code_name, 'unknown_alias', 'of the first test');
+    for (const query of ['gateway=nobody', 'code=x', 'limit=0']) assert.equal((await viewer.get(`/api/quarantine?${query}`)).status, 400, query);
+    const one = (await viewer.get(`/api/quarantine/${id}`)).json;
+    assert.equal(one.body, lost.subarray(8).toString('hex'));
+    assert.equal(one.usable, false);
+    assert.match(one.fault, /dictionary 2 is not stored/);
+    const hex = await viewer.get(`/api/quarantine/${id}/record`);
+    assert.match(hex.headers['content-disposition'], /quarantine-\d+\.hex/);
+    assert.equal(hex.text.replace(/#.*\n/, '').replace(/\s/g, ''), lost.toString('hex'));
+    assert.equal((await viewer.get(`/api/quarantine/${id}/record?format=bin`)).headers['content-length'], String(lost.length));
+    assert.equal((await viewer.post(`/api/quarantine/${id}/replay`)).status, 403);
+    const before = await p.tag(engineer, 'S1/gw-a');
+    const refused = await engineer.post(`/api/quarantine/${id}/replay`);
+    assert.deepEqual([refused.status, refused.json.outcome, refused.json.samples], [200, 'refused', 0], refused.text);
+    // The fix: the dictionary comes after all.
+    g.send(dict({ seq: 2, dict: 2, entries: [[1, 'gw-a'], [7, 'nobody knows it']] }));
+    await g.acked(2);
+    const stored = async () => (await p.sql(`select s.value from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/gw-a' and s.value = 42.5`)).length;
+    assert.equal(await stored(), 0);
+    await p.sql('delete from sample where t_us = 1764000000000000'); // of the first test, at the same moment
+    const done = await engineer.post(`/api/quarantine/${id}/replay`);
+    assert.deepEqual(done.json, { outcome: 'done', samples: 1, detail: '1 samples of tags that are not in the configuration were left out' });
+    assert.equal(await stored(), 1);
+    assert.equal((await engineer.post(`/api/quarantine/${id}/replay`)).status, 409, 'once');
+    assert.equal((await engineer.post('/api/quarantine/99999/replay')).status, 404);
+    const after = (await viewer.get(`/api/quarantine/${id}`)).json;
+    assert.deepEqual([after.usable, after.replay.actor, after.replay.outcome, after.replay.samples], [true, 'engineer', 'done', 1]);
+    assert.match(after.says, /S1|gw-a \(alias 1\) = 42\.5/);
+    const live = await p.tag(engineer, 'S1/gw-a');
+    assert.deepEqual([live.value, live.time, live.quality], [before.value, before.time, before.quality], 'the live value did not move');
+    assert.equal((await p.sql(`select count(*) as n from audit where action = 'quarantine.replay' and actor = 'engineer'`))[0].n, 2n);
+    assert.equal((await ledger('gw-a')).all.replayed, 1);
+    await balanced();
+    g.end();
+  });
+
   /** A recording of n rows, one each 10 ms, with so many columns; the server knows the first. */
   const replay = (name, n, { columns = 1, speed = 1, ...overrides } = {}) => {
     const dir = join(p.dir, `recording-${name}`);
@@ -91,10 +136,12 @@ describe('the ledger', { concurrency: false }, () => {
   };
 
   test('kill -9 of the server and of PostgreSQL leaves it balanced, and in the end all that was produced is stored', async () => {
-    const child = p.startGateway('gw-b', { config: replay('gw-b', 600) });
+    const child = p.startGateway('gw-b', { config: replay('gw-b', 1500) });
+    let ended = false;
+    child.ended.then(() => (ended = true));
     for (const victim of ['server', 'database', 'server']) {
       const before = Number((await p.sql(`select stored from ledger_now('gw-b')`))[0].stored);
-      await until('it goes on', async () => Number((await p.sql(`select stored from ledger_now('gw-b')`))[0].stored) > before + 10);
+      await until('it goes on', async () => ended || Number((await p.sql(`select stored from ledger_now('gw-b')`))[0].stored) > before + 10);
       if (victim === 'server') {
         await p.kill(p.server);
         await balanced();
@@ -111,7 +158,7 @@ describe('the ledger', { concurrency: false }, () => {
     assert.ok(now.produced > 100n, `${now.produced} records`);
     assert.equal(now.stored, now.produced);
     const [{ n }] = await p.sql(`select sum(samples)::bigint as n from ledger('2000-01-01', '9999-01-01', 'gw-b')`);
-    assert.ok(n >= 600n, `${n} samples`);
+    assert.ok(n >= 1500n, `${n} samples`);
   });
 
   test('a journal that runs full at the site shows as what is missing, not as if nothing had been there', async () => {

@@ -464,6 +464,10 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
+    case REQ_QUARANTINE_KEEP:
         rig_read(rig, q, r);
         return;
     }

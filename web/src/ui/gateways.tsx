@@ -6,6 +6,7 @@ import { second } from '../state/clock.ts';
 import { get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
+import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 
 const REFRESH_MS = 5_000;
@@ -87,6 +88,7 @@ export function GatewaysScreen() {
     <div class="page">
       <header class="page-head">
         <h1>{t('gateways.title')}</h1>
+        <GatewayTabs at="gateways" />
         {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
         {failed === '' ? null : <strong class="fault">{failed}</strong>}
       </header>
