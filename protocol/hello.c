@@ -145,10 +145,15 @@ static void caps_write(struct buf *out, const void *message) {
 static void max_rx_frame_read(struct reader *r, void *message) {
     struct msg_hello *m = message;
     m->max_rx_frame = reader_varint_u32(r, "longest body that is taken", UINT32_MAX);
+    if (reader_ok(r) && m->max_rx_frame < LINK_BODY_MAX_HELLO) {
+        reader_fail(r, 0, ERR_INVALID, "longest body that is taken is %u, must be %d or more",
+                    m->max_rx_frame, LINK_BODY_MAX_HELLO);
+    }
 }
 
 static void max_rx_frame_write(struct buf *out, const void *message) {
     const struct msg_hello *m = message;
+    CHECK(m->max_rx_frame >= LINK_BODY_MAX_HELLO);
     write_varint(out, m->max_rx_frame);
 }
 

@@ -153,6 +153,8 @@ void session_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, c
 }
 
 static void tell(struct session *s, const struct told *told, const char *action, const char *fmt,
+                 va_list args) PRINTF_LIKE(4, 0);
+static void tell(struct session *s, const struct told *told, const char *action, const char *fmt,
                  va_list args) {
     char detail[LINK_NAME_MAX + LINK_TEXT_MAX + SESSION_REASON_SIZE];
     (void)vsnprintf(detail, sizeof detail, fmt, args);

@@ -131,7 +131,7 @@ describe('the ledger', { concurrency: false }, () => {
     const base = p.gatewayConfig(name);
     return {
       ...base, flush_ms: 20, exit_when_done: true, ...overrides, journal: { ...base.journal, ...overrides.journal },
-      source: { kind: 'replay', file: csv, time_column: 't_s', speed, loop: false, tags: names.map((column) => ({ column, name: column, type: 'f64' })) },
+      sources: [{ kind: 'replay', file: csv, time_column: 't_s', speed, loop: false, tags: names.map((column) => ({ column, name: column, type: 'f64' })) }],
     };
   };
 

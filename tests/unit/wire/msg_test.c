@@ -145,7 +145,7 @@ static void the_largest_hello_fits_into_the_frame_of_a_greeting(void **state) {
 #define G     "\x02\x01g"
 #define E     "\x03\x0b\x01\x01\x02\x03\x04\x05\x06\x07\x08\x05\x09"
 #define C     "\x04\x0a\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00"
-#define R     "\x07\x01\x64"
+#define R     "\x07\x02\x80\x20"
 #define EIGHT "\x01\x02\x03\x04\x05\x06\x07\x08"
 
 static void hello_needs_its_fields_and_keeps_its_limits(void **state) {
@@ -171,6 +171,8 @@ static void hello_needs_its_fields_and_keeps_its_limits(void **state) {
          "epoch 0: oldest unacknowledged number 6 is above the next, 5"},
         {BYTES(V G "\x03\x15\x02" EIGHT "\x00\x05" EIGHT "\x00\x05" C R), ERR_INVALID, "HELLO, offset 22",
          "epoch 1 is listed before"},
+        {BYTES(V G E C "\x07\x02\xff\x1f"), ERR_INVALID, "HELLO, offset 36",
+         "longest body that is taken is 4095, must be 4096 or more"},
         {BYTES(V G "\x03\x01\x11" C R), ERR_TOO_BIG, "HELLO, offset 11",
          "number of epochs is 17, at most 16 is allowed"},
         {BYTES(V G "\x03\x0b\x02" EIGHT "\x00\x05" C R), ERR_INVALID, "HELLO, offset 11",
@@ -188,7 +190,7 @@ static void hello_needs_its_fields_and_keeps_its_limits(void **state) {
     assert_int_equal(m.hello.epochs[0].oldest_unacked, 5);
     assert_int_equal(m.hello.epochs[0].next_seq, 9);
     assert_int_equal(m.hello.clock_source, CLOCK_NTP);
-    assert_int_equal(m.hello.max_rx_frame, 100);
+    assert_int_equal(m.hello.max_rx_frame, LINK_BODY_MAX_HELLO);
     assert_int_equal(m.hello.software.n, 0);
     assert_int_equal(m.hello.caps, 0);
     assert_int_equal(m.hello.dropped_total, 0);

@@ -25,6 +25,7 @@ struct replay {
     uint32_t n_samples;
     struct dict_entry entries[16];
     uint32_t n_entries;
+    bool refused;
 };
 
 /* --- one message each: its meaning as text, and its body anew */
@@ -284,7 +285,7 @@ static enum status cert_issued(struct replay *p, struct slice body, struct error
     struct msg_cert_issued m;
     enum status status = cert_issued_decode(body, &m, err);
     if (status == OK) {
-        buf_printf(&p->out, "  %s, \"%.*s\", chain ", m.status == CERT_ISSUED ? "issued" : "refused",
+        buf_printf(&p->out, "  %s, \"%.*s\", chain ", m.status == CERT_ISSUED ? "issued" : "not issued",
                    SLICE_ARG(m.text));
         print_hex(&p->out, m.chain.p, m.chain.n);
         buf_text(&p->out, "\n");
@@ -557,6 +558,7 @@ static void replay_frame(struct replay *p, const struct frame *f) {
     buf_clear(&p->again);
     struct error err = {0};
     if (message(p, f, &err) != OK) {
+        p->refused = true;
         buf_printf(&p->out, "  refused (%s): %s: %s\n", status_name(err.code), err.where, err.text);
     } else if (!slice_eq(buf_slice(&p->again), f->body)) {
         buf_text(&p->out, "  encodes otherwise\n");
@@ -572,6 +574,7 @@ static void replay_stream(struct replay *p, struct slice stream) {
         struct error err = {0};
         enum frame_result result =
             frame_parse((const uint8_t *)left.p, left.n, LINK_BODY_MAX_HARD, &f, &need, &err);
+        p->refused = p->refused || result != FRAME_OK;
         if (result == FRAME_OK) {
             replay_frame(p, &f);
         } else if (result == FRAME_MORE) {
@@ -656,10 +659,7 @@ static void check_vector(const char *name) {
     }
     /* The names tell good from bad. */
     bool bad = strncmp(name, "bad-", 4) == 0;
-    buf_byte(&p->out, 0);
-    bool refused = strstr((const char *)p->out.p, "refused") != NULL ||
-                   strstr((const char *)p->out.p, "a frame needs") != NULL;
-    assert_int_equal(bad, refused);
+    assert_int_equal(bad, p->refused);
     for (uint32_t i = 0; i < DICTS_MAX; i++) {
         dict_free(&p->dicts[i]);
     }
