@@ -1,7 +1,8 @@
 #include "protocol/client/client.h"
 
 #include "protocol/client/backoff.h"
-#include "protocol/client/tls.h"
+#include "protocol/client/clock_watch.h"
+#include "protocol/client/renewal.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 
@@ -52,8 +53,10 @@ struct client {
     struct journal *journal;
     struct recorder recorder;
     struct uplink *uplink;
-    struct tls_client *tls;
+    struct renewal *renewal;
     struct backoff backoff;
+    struct clock_watch clock;
+    enum clock_source clock_source;
     struct conn *conn;
     unsigned open_handles;
     int64_t flush_mono_us; /* next one due */
@@ -98,6 +101,45 @@ static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link
     }
 }
 
+/* ---- the certificate ---- */
+
+/* To the log here, and to the room. */
+static void tell_certificate(struct client *c, enum event_code code, const char *text) {
+    struct error err = {0};
+    bool good = code == EVENT_CERT_RENEWED;
+    const struct msg_event event = {
+        .code = (uint16_t)code, .severity = good ? EVENT_INFO : EVENT_WARNING, .text = slice_str(text)};
+    note(c, good ? "certificate.renewed" : "certificate.trouble", text);
+    if (client_event(c, &event, &err) != OK) {
+        note(c, "journal.not_written", err.text);
+    }
+}
+
+static void on_certificate_offered(void *ctx) {
+    struct client *c = ctx;
+    struct buf request;
+    struct error err = {0};
+    buf_init(&request, IDENTITY_REQUEST_SIZE);
+    enum status st = renewal_request(c->renewal, &request, &err);
+    if (st == OK) {
+        uplink_ask_certificate(c->uplink, buf_slice(&request));
+    } else if (st != ERR_WRONG_STATE) {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+    buf_done(&request);
+}
+
+/* Tried at once, while the old one is good for weeks: whoever finds out that it fails has time. */
+static void on_certificate_answered(void *ctx, const struct msg_cert_issued *answer) {
+    struct client *c = ctx;
+    struct error err = {0};
+    if (renewal_answer(c->renewal, answer, &err) == OK) {
+        uplink_bye(c->uplink, "a new certificate is to be shown");
+    } else {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+}
+
 /* ---- making ---- */
 
 static bool is_numeric(const char *host) {
@@ -122,11 +164,12 @@ static enum status check_config(const struct client_config *cfg, struct error *e
 static enum status make_parts(struct client *c, const struct client_config *cfg, struct error *err) {
     enum status st = tags_new(&c->tags, err);
     if (st == OK) {
-        st = tls_client_new(&(struct tls_client_config){.ca_file = cfg->ca_file,
-                                                        .cert_file = cfg->cert_file,
-                                                        .key_file = cfg->key_file,
-                                                        .server_name = cfg->server_name},
-                            &c->tls, err);
+        st = renewal_new(cfg->name,
+                         &(struct tls_client_config){.ca_file = cfg->ca_file,
+                                                     .cert_file = cfg->cert_file,
+                                                     .key_file = cfg->key_file,
+                                                     .server_name = cfg->server_name},
+                         &c->renewal, err);
     }
     if (st == OK) {
         st = journal_open(&(struct journal_config){.dir = cfg->journal_dir,
@@ -144,7 +187,10 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
                                               .software = slice_str(c->software),
                                               .clock_source = cfg->clock_source,
                                               .clock_error_us = cfg->clock_error_us,
-                                              .host = {.ctx = c, .note = note}},
+                                              .host = {.ctx = c,
+                                                       .note = note,
+                                                       .certificate_offered = on_certificate_offered,
+                                                       .certificate_answered = on_certificate_answered}},
                       &c->recorder, &c->uplink, err);
 }
 
@@ -161,6 +207,7 @@ enum status client_new(const struct client_config *cfg, struct client **ret, str
     c->port = cfg->port;
     c->flush_us = (int64_t)cfg->flush_ms * 1000;
     c->hooks = cfg->hooks;
+    c->clock_source = cfg->clock_source;
     (void)snprintf(c->name, sizeof c->name, "%s", cfg->name);
     (void)snprintf(c->software, sizeof c->software, "%s", cfg->software);
     (void)snprintf(c->host_text, sizeof c->host_text, "%s", cfg->host);
@@ -182,7 +229,7 @@ void client_free(struct client **ref) {
     CHECK(c->open_handles == 0);
     uplink_free(&c->uplink);
     journal_close(&c->journal);
-    tls_client_free(&c->tls);
+    renewal_free(&c->renewal);
     tags_free(&c->tags);
     free(c);
     *ref = NULL;
@@ -222,6 +269,9 @@ static void end_conn(struct client *c, const char *reason) {
         return;
     }
     uplink_lost(c->uplink, reason);
+    if (conn->up_mono_us == 0 && conn->tls != NULL) {
+        renewal_failed(c->renewal);
+    }
     struct moment now = moment_now();
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
     int64_t up_us = conn->up_mono_us != 0 ? now.mono_us - conn->up_mono_us : 0;
@@ -348,7 +398,7 @@ static void on_connected(uv_connect_t *connect, int status) {
         (void)snprintf(text, sizeof text, "cannot connect to %s port %u: %s", c->host_text, c->port,
                        uv_strerror(rc));
         end_conn(c, text);
-    } else if (tls_line_new(c->tls, &conn->tls, &err) != OK) {
+    } else if (tls_line_new(renewal_tls(c->renewal), &conn->tls, &err) != OK) {
         end_conn(c, err.text);
     }
     turn(c);
@@ -402,9 +452,31 @@ static void connect_now(struct client *c, struct moment now) {
 
 /* ---- a turn ---- */
 
+/* What waits was stamped on both sides of a step: it is marked, too. */
+static void watch_clock(struct client *c, struct moment now) {
+    int64_t step_us = clock_watch_look(&c->clock, now);
+    c->recorder.clock_unsure = c->clock_source == CLOCK_NONE || !clock_watch_is_sure(&c->clock, now);
+    if (step_us == 0) {
+        return;
+    }
+    char text[100];
+    (void)snprintf(text, sizeof text, "the clock was set by %+.3f s", (double)step_us / 1e6);
+    note(c, "clock.stepped", text);
+    struct error err = {0};
+    struct msg_event event = {.code = EVENT_CLOCK_STEPPED,
+                              .severity = EVENT_WARNING,
+                              .t_us = now.wall_us,
+                              .text = slice_str(text),
+                              .step_us = step_us};
+    if (recorder_event(&c->recorder, &event, &err) != OK) {
+        note(c, "journal.not_written", err.text);
+    }
+}
+
 static void flush(struct client *c, struct moment now) {
     struct error err = {0};
     c->flush_mono_us = now.mono_us + c->flush_us;
+    watch_clock(c, now);
     enum status st = recorder_flush(&c->recorder, now, &err);
     if (st != OK) {
         note(c, "journal.not_written", err.text);
@@ -415,12 +487,22 @@ static void flush(struct client *c, struct moment now) {
     uplink_flushed(c->uplink, st == OK ? UPLINK_SAVED : UPLINK_NOT_SAVED, now);
 }
 
+static void settle_certificate(struct client *c) {
+    struct error err = {0};
+    if (renewal_up(c->renewal, &err)) {
+        tell_certificate(c, EVENT_CERT_RENEWED, "the new certificate is in use");
+    } else if (err.code != OK) {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+}
+
 static void watch_conn(struct client *c, struct moment now) {
     struct conn *conn = c->conn;
     if (conn->state == CONN_SESSION) {
         uplink_advance(c->uplink, now);
         if (uplink_state(c->uplink) == UPLINK_UP && conn->up_mono_us == 0) {
             conn->up_mono_us = now.mono_us;
+            settle_certificate(c);
             if (c->hooks.on_link != NULL) {
                 c->hooks.on_link(c->hooks.ctx, true, "");
             }
@@ -498,6 +580,11 @@ enum status client_start(struct client *c, struct error *err) {
     c->retry_mono_us = 0;
     c->flush_mono_us = 0;
     (void)uv_timer_start(&c->timer, on_timer, 0, 0);
+    struct error trouble = {0};
+    struct msg_event event = {.code = EVENT_STARTED, .text = slice_str(c->software)};
+    if (client_event(c, &event, &trouble) != OK) {
+        note(c, "journal.not_written", trouble.text);
+    }
     return OK;
 }
 
@@ -546,6 +633,14 @@ enum status client_put_text(struct client *c, uint32_t tag, int64_t t_us, struct
     return made_room(c, st) ? tags_put_text(c->tags, tag, t_us, value, quality, err) : st;
 }
 
+enum status client_event(struct client *c, const struct msg_event *event, struct error *err) {
+    struct msg_event stamped = *event;
+    if (stamped.t_us == 0) {
+        stamped.t_us = clock_wall_us();
+    }
+    return recorder_event(&c->recorder, &stamped, err);
+}
+
 void client_flush(struct client *c) {
     CHECK(c->started);
     flush(c, moment_now());
@@ -559,7 +654,8 @@ bool client_is_drained(const struct client *c) {
 }
 
 void client_get_status(const struct client *c, struct client_status *ret) {
-    *ret = (struct client_status){.lost = c->recorder.lost};
+    *ret =
+        (struct client_status){.lost = c->recorder.lost, .certificate_ends_us = renewal_ends_us(c->renewal)};
     uplink_get_status(c->uplink, &ret->link);
     ret->up = ret->link.state == UPLINK_UP;
     journal_get_stats(c->journal, &ret->journal);

@@ -7,8 +7,9 @@
  *
  * Everything runs on the caller's libuv loop, in its thread; nothing blocks but the disk. Callbacks must not
  * call client_stop or client_free. Texts and file names in the configuration are copied or read at once. Tags
- * may be defined at any time: the new dictionary goes out with the next flush. public.c gives the same as the
- * interface that is installed (include/penstock/client.h). */
+ * may be defined at any time: the new dictionary goes out with the next flush. The start, and each step of
+ * the clock, make an EVENT; what is recorded around a step, or without a synchronised clock, is marked.
+ * public.c gives the same as the interface that is installed (include/penstock/client.h). */
 #ifndef PENSTOCK_CLIENT_CLIENT_H
 #define PENSTOCK_CLIENT_CLIENT_H
 
@@ -54,7 +55,8 @@ struct client_status {
     bool up;
     struct uplink_status link;
     struct journal_stats journal;
-    uint64_t lost; /* samples that the disk did not take */
+    uint64_t lost;               /* samples that the disk did not take */
+    int64_t certificate_ends_us; /* 0: not known */
 };
 
 /* Opens the journal and reads the keys. ERR_CONFLICT: another process has the journal. */
@@ -71,6 +73,8 @@ MUSTCHECK enum status client_put_integer(struct client *c, uint32_t tag, int64_t
                                          uint8_t quality, struct error *err);
 MUSTCHECK enum status client_put_text(struct client *c, uint32_t tag, int64_t t_us, struct slice value,
                                       uint8_t quality, struct error *err);
+/* Something happened at the gateway: it is journaled and told to the server. t_us 0: now. */
+MUSTCHECK enum status client_event(struct client *c, const struct msg_event *event, struct error *err);
 /* At once, without waiting for flush_ms. */
 void client_flush(struct client *c);
 /* Nothing waits: all that was put is committed by the server. */

@@ -17,6 +17,11 @@ _Static_assert((int)PENSTOCK_BOOL == (int)VALUE_BOOL && (int)PENSTOCK_BYTES == (
                "types agree");
 _Static_assert((int)PENSTOCK_CLOCK_NONE == (int)CLOCK_NONE && (int)PENSTOCK_CLOCK_GNSS == (int)CLOCK_GNSS,
                "clocks agree");
+_Static_assert((int)PENSTOCK_DEVICE_DOWN == (int)EVENT_DEVICE_DOWN &&
+                   (int)PENSTOCK_DEVICE_UP == (int)EVENT_DEVICE_UP &&
+                   (int)PENSTOCK_LOCAL_OPERATION == (int)EVENT_LOCAL_OPERATION &&
+                   (int)PENSTOCK_TROUBLE == (int)EVENT_TROUBLE,
+               "events agree");
 _Static_assert((int)PENSTOCK_WRITABLE == (int)DICT_WRITABLE && (int)PENSTOCK_SELECT == (int)DICT_SELECT &&
                    (int)PENSTOCK_HISTORISE == (int)DICT_HISTORISE,
                "flags agree");
@@ -150,6 +155,22 @@ enum penstock_status penstock_client_put_text(struct penstock_client *c, uint32_
                                               struct penstock_error *error) {
     struct error err = {0};
     return give(client_put_text(c->client, tag, t_us, slice_of(p, n), quality, &err), &err, error);
+}
+
+enum penstock_status penstock_client_event(struct penstock_client *c, const struct penstock_event *event,
+                                           struct penstock_error *error) {
+    struct error err = {0};
+    if (event->code != PENSTOCK_DEVICE_DOWN && event->code != PENSTOCK_DEVICE_UP &&
+        event->code != PENSTOCK_LOCAL_OPERATION) {
+        return give(error_set(&err, ERR_INVALID, "code", "%d is no event that a gateway tells", event->code),
+                    &err, error);
+    }
+    const struct msg_event inner = {.code = (uint16_t)event->code,
+                                    .severity = (enum event_severity)event->severity,
+                                    .t_us = event->t_us,
+                                    .path = slice_str(event->path),
+                                    .text = slice_str(event->text)};
+    return give(client_event(c->client, &inner, &err), &err, error);
 }
 
 void penstock_client_flush(struct penstock_client *c) {

@@ -1,6 +1,8 @@
 #include "protocol/client/recorder.h"
 
+#include "protocol/frame.h"
 #include "server/base/check.h"
+#include "server/base/utf8.h"
 
 void recorder_init(struct recorder *r, struct tags *tags, struct journal *journal, int64_t sync_us,
                    const struct recorder_host *host) {
@@ -69,6 +71,10 @@ struct sample_writer {
     struct error error;
 };
 
+static uint16_t flags_of(const struct recorder *r) {
+    return r->clock_unsure ? FRAME_CLOCK_UNSYNCED : 0;
+}
+
 static void find_span(const struct link_sample *v, uint32_t n, int64_t *ret_from_us, int64_t *ret_to_us) {
     *ret_from_us = v[0].t_us;
     *ret_to_us = v[0].t_us;
@@ -101,8 +107,11 @@ static enum status write_samples(struct sample_writer *w, const struct link_samp
     if (r->host.on_record != NULL) {
         r->host.on_record(r->host.ctx, journal_epoch(r->journal), journal_next_seq(r->journal), v, n);
     }
-    struct segment_entry e = {
-        .type = MSG_DATA, .dict = r->dict.id, .samples = n, .body = buf_slice(&w->body)};
+    struct segment_entry e = {.type = MSG_DATA,
+                              .flags = flags_of(r),
+                              .dict = r->dict.id,
+                              .samples = n,
+                              .body = buf_slice(&w->body)};
     find_span(v, n, &e.t_us, &e.t_last_us);
     uint64_t seq = 0;
     return journal_append(r->journal, &e, &seq, err);
@@ -122,6 +131,35 @@ static enum status on_samples(void *ctx, const struct link_sample *v, uint32_t n
         w->error = failure;
     }
     return OK;
+}
+
+/* ---- other records ---- */
+
+enum status recorder_append(struct recorder *r, enum msg_type type, struct slice body, struct error *err) {
+    uint64_t seq = 0;
+    struct segment_entry e = {.type = (uint8_t)type, .flags = flags_of(r), .body = body};
+    return journal_append(r->journal, &e, &seq, err);
+}
+
+enum status recorder_event(struct recorder *r, const struct msg_event *event, struct error *err) {
+    if (event->path.n > LINK_NAME_MAX || event->text.n > LINK_TEXT_MAX) {
+        return error_set(err, ERR_TOO_BIG, "event", "a path has at most %d bytes, a text %d", LINK_NAME_MAX,
+                         LINK_TEXT_MAX);
+    }
+    if (!utf8_is_text(event->path) || !utf8_is_text(event->text) || event->t_us < LINK_TIME_MIN_US ||
+        event->t_us > LINK_TIME_MAX_US || event->severity > EVENT_TROUBLE) {
+        return error_set(err, ERR_INVALID, "event",
+                         "its texts are UTF-8, its time is in the years 1 to 9999");
+    }
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX_HELLO);
+    event_encode(&body, event);
+    enum status st = buf_status(&body, err);
+    if (st == OK) {
+        st = recorder_append(r, MSG_EVENT, buf_slice(&body), err);
+    }
+    buf_done(&body);
+    return st;
 }
 
 /* ---- flush and sync ---- */

@@ -16,6 +16,7 @@
 #include "protocol/client/journal.h"
 #include "protocol/client/moment.h"
 #include "protocol/client/tags.h"
+#include "protocol/event_msg.h"
 
 #include <stdbool.h>
 
@@ -55,7 +56,8 @@ struct recorder {
     uint64_t dict_ids;         /* given so far, also to those that failed */
     uint32_t n_dicts;          /* given in the present epoch */
     uint64_t n_dicts_epoch;
-    uint64_t lost; /* samples that could not be journaled since the start */
+    bool clock_unsure; /* what is recorded is marked: its times are not to be trusted (flag U) */
+    uint64_t lost;     /* samples that could not be journaled since the start */
     struct recorder_untold untold;
 };
 
@@ -63,6 +65,11 @@ void recorder_init(struct recorder *r, struct tags *tags, struct journal *journa
                    const struct recorder_host *host);
 /* The first error is returned; what can be done is done all the same. */
 MUSTCHECK enum status recorder_flush(struct recorder *r, struct moment now, struct error *err);
+/* Journals another record than samples: what follows the prefix of an EVENT, CMD_RESULT or CFG_RESULT. */
+MUSTCHECK enum status recorder_append(struct recorder *r, enum msg_type type, struct slice body,
+                                      struct error *err);
+/* What happened at the gateway. ERR_TOO_BIG, ERR_INVALID: a text or a time is not as EVENT wants it. */
+MUSTCHECK enum status recorder_event(struct recorder *r, const struct msg_event *event, struct error *err);
 /* Makes the journal durable if it is time to. */
 MUSTCHECK enum status recorder_sync(struct recorder *r, struct moment now, struct error *err);
 /* When recorder_sync wants to be called; MOMENT_NEVER if all is durable. */

@@ -149,7 +149,8 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
                           .oldest_sample_us = stats.oldest_sample_us,
-                          .dropped_total = stats.dropped_total + u->recorder->untold.samples};
+                          .dropped_total = stats.dropped_total + u->recorder->untold.samples,
+                          .caps = u->cfg.host.certificate_offered == NULL ? 0 : LINK_CAP_RENEWAL};
     for (uint32_t i = 0; i < u->n_epochs; i++) {
         m.epochs[i] = (struct msg_epoch){.epoch = u->epochs[i].epoch,
                                          .oldest_unacked = u->epochs[i].oldest_unacked,
@@ -416,6 +417,34 @@ static enum status on_refresh(struct uplink *u, struct slice body, struct moment
     return OK;
 }
 
+static enum status on_cert_offer(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    (void)now;
+    enum status st = cert_offer_decode(body, err);
+    if (st == OK && u->cfg.host.certificate_offered != NULL) {
+        u->cfg.host.certificate_offered(u->cfg.host.ctx);
+    }
+    return st;
+}
+
+static enum status on_cert_issued(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    (void)now;
+    struct msg_cert_issued m;
+    enum status st = cert_issued_decode(body, &m, err);
+    if (st == OK && u->cfg.host.certificate_answered != NULL) {
+        u->cfg.host.certificate_answered(u->cfg.host.ctx, &m);
+    }
+    return st;
+}
+
+void uplink_ask_certificate(struct uplink *u, struct slice request) {
+    if (u->state != UPLINK_UP) {
+        return;
+    }
+    size_t mark = frame_begin(&u->out, MSG_CERT_REQUEST, 0);
+    cert_request_encode(&u->out, &(struct msg_cert_request){.request = request});
+    frame_end(&u->out, mark);
+}
+
 typedef enum status (*frame_handler)(struct uplink *u, struct slice body, struct moment now,
                                      struct error *err);
 
@@ -424,9 +453,16 @@ static const struct {
     bool before_welcome;
     frame_handler handler;
 } handlers[] = {
-    {MSG_WELCOME, true, on_welcome},  {MSG_ERROR, true, on_error}, {MSG_BYE, true, on_bye},
-    {MSG_PING, true, on_ping},        {MSG_PONG, true, on_pong},   {MSG_WINDOW, false, on_window},
-    {MSG_REFRESH, false, on_refresh}, {MSG_ACK, false, on_ack},
+    {MSG_WELCOME, true, on_welcome},
+    {MSG_ERROR, true, on_error},
+    {MSG_BYE, true, on_bye},
+    {MSG_PING, true, on_ping},
+    {MSG_PONG, true, on_pong},
+    {MSG_WINDOW, false, on_window},
+    {MSG_REFRESH, false, on_refresh},
+    {MSG_ACK, false, on_ack},
+    {MSG_CERT_OFFER, false, on_cert_offer},
+    {MSG_CERT_ISSUED, false, on_cert_issued},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {

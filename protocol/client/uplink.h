@@ -21,6 +21,7 @@
 #ifndef PENSTOCK_CLIENT_UPLINK_H
 #define PENSTOCK_CLIENT_UPLINK_H
 
+#include "protocol/cert_msg.h"
 #include "protocol/client/recorder.h"
 
 struct uplink;
@@ -40,6 +41,10 @@ struct uplink_host {
     void *ctx;
     /* Something for the log that does not end the session; text is UTF-8, partly the server's. */
     void (*note)(void *ctx, const char *event, const char *text);
+    /* The server offers a new certificate; uplink_ask_certificate answers. NULL: this gateway cannot. */
+    void (*certificate_offered)(void *ctx);
+    /* What it says to the request. */
+    void (*certificate_answered)(void *ctx, const struct msg_cert_issued *answer);
 };
 
 struct uplink_config {
@@ -77,6 +82,8 @@ void uplink_advance(struct uplink *u, struct moment now);
 /* recorder_flush was done; saved: the samples are in the journal. */
 enum uplink_saved { UPLINK_SAVED, UPLINK_NOT_SAVED };
 void uplink_flushed(struct uplink *u, enum uplink_saved saved, struct moment now);
+/* A request for a certificate (PKCS#10, DER), if the session is UP. */
+void uplink_ask_certificate(struct uplink *u, struct slice request);
 /* Says goodbye and ends. */
 void uplink_bye(struct uplink *u, const char *text);
 /* The line is gone. */

@@ -11,7 +11,8 @@ enum { BACKLOG_BURST_MS = 1000, SNAPSHOT_PAUSE_US = 1000000 };
 
 static enum status on_snapshot(void *ctx, const struct link_sample *v, uint32_t n, struct error *err) {
     struct uplink *u = ctx;
-    size_t mark = frame_begin(&u->out, MSG_DATA, FRAME_SNAPSHOT);
+    uint16_t unsure = u->recorder->clock_unsure ? FRAME_CLOCK_UNSYNCED : 0;
+    size_t mark = frame_begin(&u->out, MSG_DATA, (uint16_t)(FRAME_SNAPSHOT | unsure));
     prefix_encode(&u->out, false, &(struct msg_prefix){.dict = u->recorder->dict.id});
     data_encode(&u->out, v, n);
     frame_end(&u->out, mark);

@@ -1,6 +1,7 @@
 /* penstock-gateway: the reference gateway. See `penstock-gateway --help`. */
 #include "protocol/client/client.h"
 #include "protocol/gateway/config.h"
+#include "protocol/gateway/enrol_cmd.h"
 #include "protocol/gateway/health.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -16,6 +17,13 @@
 static const char usage[] =
     "usage: penstock-gateway FILE           run a gateway\n"
     "       penstock-gateway --check FILE   check the file and its recordings, and stop\n"
+    "       penstock-gateway enrol TOKEN|- --host ADDRESS [--port N] [--name SERVER] --dir DIR\n"
+    "                                       make a key, and get a certificate for the token that the "
+    "control\n"
+    "                                       room has made (-: from stdin); writes DIR/ca.pem, NAME.pem, "
+    "NAME.key\n"
+    "       penstock-gateway renew FILE     the certificate has expired, and the control room has opened a\n"
+    "                                       window for its renewal (one that is still good renews itself)\n"
     "       penstock-gateway --version\n"
     "\n"
     "FILE is JSON:\n"
@@ -399,18 +407,23 @@ int main(int argc, char **argv) {
         (void)fputs(usage, stdout);
         return 0;
     }
+    if (argc >= 2 && strcmp(argv[1], "enrol") == 0) {
+        (void)signal(SIGPIPE, SIG_IGN);
+        return enrol_cmd(argc - 2, argv + 2);
+    }
+    bool renewing = argc == 3 && strcmp(argv[1], "renew") == 0;
     bool checking = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!checking && (argc != 2 || argv[1][0] == '-')) {
+    if (!checking && !renewing && (argc != 2 || argv[1][0] == '-')) {
         (void)fputs(usage, stderr);
         return 2;
     }
     static struct gateway g; /* lives as long as the program */
-    if (read_config(&g, argv[checking ? 2 : 1]) != OK) {
+    if (read_config(&g, argv[argc - 1]) != OK) {
         return 1;
     }
     /* A connection that breaks while it is written to is an error of that write, not a signal. */
     (void)signal(SIGPIPE, SIG_IGN);
-    int code = checking ? check(&g) : run(&g);
+    int code = checking ? check(&g) : renewing ? renew_cmd(&g.cfg) : run(&g);
     gateway_config_done(&g.cfg);
     return code;
 }

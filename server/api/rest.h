@@ -31,6 +31,10 @@ void rest_site_delete(struct api *a, struct http_request *r);
 void rest_gateway_delete(struct api *a, struct http_request *r);
 void rest_tag_delete(struct api *a, struct http_request *r);
 void rest_alarm_setting_delete(struct api *a, struct http_request *r);
+/* rest_identity.c */
+void rest_gateway_enrol(struct api *a, struct http_request *r);
+void rest_gateway_revoke(struct api *a, struct http_request *r);
+void rest_gateway_window(struct api *a, struct http_request *r);
 /* rest_config.c */
 void rest_config_get(struct api *a, struct http_request *r);
 void rest_config_post(struct api *a, struct http_request *r);

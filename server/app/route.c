@@ -1,3 +1,4 @@
+#include "protocol/enrol.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -116,6 +117,16 @@ static void on_link_incident(void *ctx, const char *action, const char *peer, co
     store_audit(a->store, &actor, action, object, detail);
 }
 
+/* Goes to its gateway when the database has it: the answer comes by way of on_store_reply. */
+static void on_link_certify(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer) {
+    struct app *a = ctx;
+    struct request r = {.kind = REQ_CERTIFICATE, .actor = {.name = "gateway link"}};
+    (void)snprintf(r.actor.peer, sizeof r.actor.peer, "%s", peer);
+    r.identity.ask = IDENTITY_ISSUE;
+    r.identity.issue = *issue;
+    store_request(a->store, token, &r);
+}
+
 struct link_host route_link_host(struct app *a) {
     return (struct link_host){.ctx = a,
                               .settle = on_link_settle,
@@ -124,14 +135,28 @@ struct link_host route_link_host(struct app *a) {
                               .repeated = on_link_repeated,
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
+                              .certify = on_link_certify,
                               .incident = on_link_incident};
 }
 
 /* --- from the database --- */
 
+/* So that the command line can put it into tokens. */
+static void note_authority(struct app *a) {
+    struct request r = {.kind = REQ_CERTIFICATE};
+    const uint8_t *fingerprint = link_authority(a->link);
+    if (fingerprint != NULL) {
+        r.identity.ask = IDENTITY_AUTHORITY;
+        memcpy(r.identity.hash, fingerprint, sizeof r.identity.hash);
+        store_request(a->store, 0, &r); /* nobody waits for the answer */
+    }
+}
+
 static void on_store_loaded(void *ctx, struct store_boot *boot) {
     struct app *a = ctx;
     struct error err;
+    link_set_revoked(a->link, boot->revoked, boot->n_revoked);
+    note_authority(a);
     if (boot->users == 0) {
         log_event(LOG_WARN, "setup.needed",
                   "text=\"no account exists\" run=\"penstock user add NAME --role admin\"");
@@ -228,7 +253,9 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
     }
-    if (r->kind == REQ_CONFIG_CHANGE) {
+    if (r->kind == REQ_CERTIFICATE) {
+        link_certified(a->link, token, told.status, told.error.text);
+    } else if (r->kind == REQ_CONFIG_CHANGE) {
         reload_reply(a, token, &told);
     } else if (r->kind == REQ_QUARANTINE_GET || r->kind == REQ_QUARANTINE_KEEP) {
         quarantine_reply(a, token, &told);
@@ -239,6 +266,11 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
 
 static void on_store_config_changed(void *ctx, int64_t revision, struct config_set *set) {
     reload_changed(ctx, revision, set);
+}
+
+static void on_store_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
+    struct app *a = ctx;
+    link_set_revoked(a->link, fingerprints, n);
 }
 
 static void on_store_fatal(void *ctx, const struct error *error) {
@@ -257,6 +289,7 @@ struct store_host route_store_host(struct app *a) {
                                .settled = on_store_settled,
                                .reply = on_store_reply,
                                .config_changed = on_store_config_changed,
+                               .revoked = on_store_revoked,
                                .fatal = on_store_fatal};
 }
 
@@ -273,6 +306,19 @@ static void backtest_request(struct app *a, uint64_t token, const struct request
         backtest_jobs_request(a->backtests, r, a->config, app_now_us(a), faults, &reply);
     }
     api_reply(a->api, token, &reply);
+}
+
+/* What a gateway shows now is revoked with what the database knows: the certificate of another authority is
+ * known from its session alone. */
+static void identity_request(struct app *a, uint64_t token, const struct request *r) {
+    struct request q = *r;
+    uint32_t gateway =
+        a->model == NULL ? MODEL_NONE : model_find_gateway(a->model, slice_str(q.identity.gateway));
+    const struct link_status *s = gateway == MODEL_NONE ? NULL : link_borrow_status(a->link, gateway);
+    if (q.identity.ask == IDENTITY_REVOKE && s != NULL) {
+        memcpy(q.identity.hash, s->certificate, sizeof q.identity.hash);
+    }
+    store_request(a->store, token, &q);
 }
 
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
@@ -314,6 +360,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
         return;
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE: /* never from people */
+        identity_request(a, token, r);
+        return;
     }
 }
 
@@ -338,6 +388,8 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .dropped_total = s->dropped_total,
                                 .clock_offset_us = s->clock_offset_us,
                                 .last_seen_us = s->last_seen_us,
+                                .certificate = s->certificate,
+                                .certificate_ends_us = s->certificate_ends_us,
                                 .fault = s->fault};
 }
 
@@ -353,6 +405,24 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq};
 }
 
+_Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
+_Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
+
+static bool on_api_token(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
+                         char ret[IDENTITY_TOKEN_TEXT_SIZE]) {
+    struct app *a = ctx;
+    const uint8_t *authority = link_authority(a->link);
+    struct enrol_token token = {.name = ""};
+    if (authority == NULL || !enrol_is_name(slice_str(gateway))) {
+        return false;
+    }
+    (void)snprintf(token.name, sizeof token.name, "%s", gateway);
+    memcpy(token.secret, secret, sizeof token.secret);
+    memcpy(token.authority, authority, sizeof token.authority);
+    enrol_token_format(&token, ret);
+    return true;
+}
+
 static uint32_t on_api_explain(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
                                uint32_t max) {
     struct app *a = ctx;
@@ -364,5 +434,6 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
+                             .token = on_api_token,
                              .explain = on_api_explain};
 }

@@ -8,6 +8,7 @@
 #include "server/base/status.h"
 #include "server/core/alarm.h"
 #include "server/core/core.h"
+#include "server/core/identity.h"
 #include "server/core/sample.h"
 
 enum {
@@ -69,6 +70,8 @@ enum request_kind {
     REQ_ALARM_LAST_RAISED, /* when each alarm was raised last */
     REQ_ALARM_KPI,         /* figures of the alarm system over a period */
     REQ_ALARM_BAD_ACTORS,  /* alarms that cost the operators most in a period */
+    REQ_IDENTITY,          /* gateways' tokens, revocations, windows: what people ask */
+    REQ_CERTIFICATE,       /* a certificate that a gateway asks for, and who signs them: the server's own */
     REQ_LEDGER,            /* what became of the gateways' records */
     REQ_QUARANTINE_LIST,   /* records that could not be used, the newest first */
     REQ_QUARANTINE_GET,    /* one of them, with its bytes and what they say */
@@ -217,6 +220,16 @@ struct request {
             int64_t later_max_us;             /* of a suggestion */
             char suggest[MODEL_NAME_MAX + 1]; /* alarm for which settings are tried; "": none */
         } backtest;
+        struct {
+            enum identity_ask ask;
+            char gateway[IDENTITY_GATEWAY_SIZE];
+            char reason[REASON_SIZE];
+            uint8_t hash[IDENTITY_HASH_SIZE]; /* of the token; of the authority; fingerprint of a certificate
+                                                 that is to be revoked with those that are known (all zero:
+                                                 none) */
+            int64_t until_us;
+            struct identity_issue issue; /* of IDENTITY_ISSUE, which names the gateway itself */
+        } identity;                      /* and of REQ_CERTIFICATE */
     };
 };
 

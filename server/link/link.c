@@ -173,6 +173,13 @@ static enum status set_up(struct link *l, const struct link_config *cfg, struct 
                              .key_file = cfg->key_file,
                              .crl_file = cfg->crl_file};
     enum status status = tls_context_new(&tls, &l->tls, err);
+    if (status == OK && cfg->ca_key_file != NULL) {
+        status = issuer_new(cfg->ca_file, cfg->ca_key_file, &l->issuer, err);
+    }
+    if (status == OK && l->issuer != NULL) {
+        tls_context_enrol(l->tls, l->issuer);
+        l->env.owner.certify = certify_ask;
+    }
     return status == OK ? listener_open(l, cfg->port, err) : status;
 }
 
@@ -311,6 +318,8 @@ void link_free(struct link **l) {
     }
     roster_free(&(*l)->roster);
     tls_context_free(&(*l)->tls);
+    issuer_free(&(*l)->issuer);
+    free((*l)->revoked);
     free((*l)->env.samples);
     free(*l);
     *l = NULL;

@@ -214,6 +214,7 @@ static void tick_live(struct session *s, struct link_now now) {
         session_bye(s, BYE_REAUTH, 0, "the certificate is to be shown again after a day", now);
     } else if (now.mono_us >= s->ping_mono_us) {
         send_ping(s, now);
+        session_offer_renewal(s, now);
     }
 }
 
@@ -243,6 +244,12 @@ void session_tick(struct session *s, struct link_now now) {
         return;
     case SESSION_LIVE:
         tick_live(s, now);
+        return;
+    case SESSION_ENROLLING:
+        if (late) {
+            session_fail(s, LINK_TIMEOUT, NULL, now, "%s",
+                         s->certifying ? "the database does not answer" : "nothing was asked for in time");
+        }
         return;
     case SESSION_CLOSING:
         return;

@@ -1,7 +1,7 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
- * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
+ * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements),
  * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
- * itself). */
+ * itself), session_enrol.c (certificates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -73,7 +73,11 @@ struct session {
     struct flight *flights; /* LINK_WINDOW_FRAMES of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    uint64_t skipped;      /* frames of unknown types */
+    uint64_t skipped;                        /* frames of unknown types */
+    bool renews;                             /* it said that it can */
+    bool certifying;                         /* it asked for a certificate; the answer is to come */
+    bool offered;                            /* it was told that it may */
+    uint8_t certificate[IDENTITY_HASH_SIZE]; /* what it has shown */
     bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
     bool told_backlog_end; /* the host was */
     bool has_live;         /* a live sample came: newest_us is the newest of the first such message */
@@ -108,6 +112,12 @@ void session_event(struct session *s, const char *action, struct link_now now, c
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
+
+/* ENROL and CERT_REQUEST (session_enrol.c). */
+enum verdict session_on_enrol(struct session *s, const struct frame *f, struct link_now now);
+enum verdict session_on_cert_request(struct session *s, const struct frame *f, struct link_now now);
+/* Offers a new certificate when the present one is in its last days, once. */
+void session_offer_renewal(struct session *s, struct link_now now);
 
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);

@@ -78,6 +78,8 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM:
     case REQ_SILENCE:
     case REQ_CONFIG_CHANGE:
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE:
     case REQ_BACKTEST:
     case REQ_QUARANTINE_REPLAY:
     case REQ_QUARANTINE_KEEP:

@@ -89,7 +89,9 @@ struct store_boot {
     const struct alarm_accumulator *accumulators;
     size_t n_accumulators;
     uint64_t journal_seq;
-    uint32_t users; /* how many accounts exist */
+    uint32_t users;         /* how many accounts exist */
+    const uint8_t *revoked; /* fingerprints of certificates, IDENTITY_HASH_SIZE bytes each, ascending */
+    size_t n_revoked;
 };
 
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
@@ -110,6 +112,9 @@ struct store_host {
     /* Another program (penstock config …) wrote a revision. config is the receiver's. May be NULL: then such
      * changes count from the next start. */
     void (*config_changed)(void *ctx, int64_t revision, struct config_set *config);
+    /* All certificates of gateways that are revoked now, as in struct store_boot: after the start whenever
+     * there may be more of them. May be NULL. */
+    void (*revoked)(void *ctx, const uint8_t *fingerprints, size_t n);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);

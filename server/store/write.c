@@ -1,6 +1,7 @@
 #include "server/store/write.h"
 
 #include "server/base/check.h"
+#include "server/store/identity_sql.h"
 #include "server/store/quarantine_sql.h"
 #include "server/store/user_sql.h"
 
@@ -171,6 +172,8 @@ bool write_knows(enum request_kind kind) {
     case REQ_AUDIT:
     case REQ_CONFIG_CHANGE:
     case REQ_QUARANTINE_KEEP:
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE:
         return true;
     case REQ_USER_FIND:
     case REQ_SESSION_FIND:
@@ -309,6 +312,8 @@ void write_request(struct pg *pg, const struct request *r, const uint8_t op[WRIT
         send_config(pg, &args, r, op);
     } else if (r->kind == REQ_QUARANTINE_KEEP) {
         quarantine_sql_keep_send(pg, &args, r, op);
+    } else if (r->kind == REQ_IDENTITY || r->kind == REQ_CERTIFICATE) {
+        identity_send(pg, &args, r, op);
     } else {
         struct write_audit audit = {.actor = r->actor,
                                     .action = r->audit.action,
@@ -359,6 +364,8 @@ static void reply_done(const struct request *r, const struct pg_answer *answer, 
         reply_config(result, answer->results[first + 2], keys, ret);
     } else if (r->kind == REQ_QUARANTINE_KEEP) {
         quarantine_sql_keep_reply(result, ret);
+    } else if (r->kind == REQ_IDENTITY || r->kind == REQ_CERTIFICATE) {
+        identity_reply(result, ret);
     }
 }
 

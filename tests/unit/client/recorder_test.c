@@ -1,5 +1,5 @@
 #include "protocol/client/recorder.h"
-#include "protocol/event_msg.h"
+#include "protocol/frame.h"
 #include "server/base/tm.h"
 #include "tests/unit/client/dir.h"
 
@@ -182,6 +182,53 @@ static void a_fork_of_the_present_epoch_writes_the_dictionary_anew(void **state)
     assert_true(f->r.dict.id == 2 && f->r.dict.first == 2 && f->r.dict.epoch == 11);
 }
 
+static void what_is_recorded_with_an_unsure_clock_is_marked(void **state) {
+    struct fixture *f = *state;
+    struct buf body;
+    buf_init(&body, 10000);
+    f->r.clock_unsure = true;
+    put(f, 1);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    f->r.clock_unsure = false;
+    put(f, 2);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->journal, 10, 1, &body, &e, NULL), OK);
+    assert_true(e.type == MSG_DATA && e.flags == FRAME_CLOCK_UNSYNCED);
+    assert_int_equal(journal_read(f->journal, 10, 2, &body, &e, NULL), OK);
+    assert_true(e.type == MSG_DATA && e.flags == 0);
+    buf_done(&body);
+}
+
+static void an_event_is_journaled_and_one_that_breaks_the_rules_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct msg_event m = {.code = EVENT_DEVICE_DOWN,
+                          .severity = EVENT_WARNING,
+                          .t_us = T0,
+                          .path = slice_str("modbus/plc1"),
+                          .text = slice_str("no answer in 3 s")};
+    assert_int_equal(recorder_event(&f->r, &m, NULL), OK);
+    struct buf body;
+    buf_init(&body, 10000);
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->journal, 10, 0, &body, &e, NULL), OK);
+    struct msg_event back;
+    assert_int_equal(event_decode(e.body, &back, NULL), OK);
+    assert_true(e.type == MSG_EVENT && e.dict == 0 && e.samples == 0);
+    assert_true(back.code == EVENT_DEVICE_DOWN && slice_eq(back.path, m.path) && slice_eq(back.text, m.text));
+    buf_done(&body);
+    static char text[LINK_TEXT_MAX + 1];
+    memset(text, 'x', sizeof text);
+    m.text = slice_of(text, sizeof text);
+    assert_int_equal(recorder_event(&f->r, &m, NULL), ERR_TOO_BIG);
+    m.text = slice_str("\xff");
+    assert_int_equal(recorder_event(&f->r, &m, NULL), ERR_INVALID);
+    m.text = slice_str("");
+    m.t_us = INT64_MAX;
+    assert_int_equal(recorder_event(&f->r, &m, NULL), ERR_INVALID);
+    assert_true(journal_next_seq(f->journal) == 1);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -192,6 +239,8 @@ int main(void) {
         T(the_disk_is_asked_at_most_every_so_often),
         T(samples_that_the_disk_refuses_are_counted_and_the_rest_goes_on),
         T(a_fork_of_the_present_epoch_writes_the_dictionary_anew),
+        T(what_is_recorded_with_an_unsure_clock_is_marked),
+        T(an_event_is_journaled_and_one_that_breaks_the_rules_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

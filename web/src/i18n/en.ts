@@ -343,6 +343,27 @@ export const en = {
   'quarantineCode.quota': 'over a limit',
   'quarantineCode.seq_conflict': 'number used twice',
   'quarantineCode.unsupported': 'unknown type',
+  'identity.certificate': 'Certificate',
+  'identity.days': '{n} d',
+  'identity.enrol': 'Enrol',
+  'identity.revoke': 'Revoke',
+  'identity.window': 'Let renew',
+  'identity.enrolTitle': 'Enrol {name}',
+  'identity.revokeTitle': 'Revoke the certificates of {name}',
+  'identity.windowTitle': 'Let {name} renew its expired certificate',
+  'identity.enrolNote':
+    'Makes a one-time token, good for an hour. With it the gateway makes its own key and gets its certificate; one that it had is revoked then. Earlier tokens end.',
+  'identity.make': 'Make a token',
+  'identity.once': 'This is shown once; the token works once, until {until}:',
+  'identity.type': 'At the gateway, the token on standard input:',
+  'identity.reason': 'Reason',
+  'identity.revokeNote':
+    'What was issued here for this gateway, and what it shows now, is refused for ever. Its session ends at once.',
+  'identity.windowNote':
+    'For an hour, the gateway may replace a certificate that expired within the last 30 days, once.',
+  'identity.revokeDone': 'The certificates of {name} are revoked.',
+  'identity.windowDone': '{name} may renew within the next hour.',
+  'identity.close': 'Close',
 
   'settings.title': 'Alarm limits',
   'settings.filter': 'Tag, alarm or message',

@@ -45,6 +45,8 @@ export interface Gateway {
   readonly dropped_total: number;
   readonly clock_offset_ms: number | null;
   readonly last_seen: string | null;
+  /** What its last session has shown. */
+  readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
   readonly revision: number;
 }

@@ -124,6 +124,22 @@ struct penstock_tag {
     double high;
 };
 
+enum penstock_event_code {
+    PENSTOCK_DEVICE_DOWN = 3,
+    PENSTOCK_DEVICE_UP = 4,
+    PENSTOCK_LOCAL_OPERATION = 6, /* somebody operated something at the site */
+};
+
+enum penstock_severity { PENSTOCK_INFO, PENSTOCK_WARNING, PENSTOCK_TROUBLE };
+
+struct penstock_event {
+    enum penstock_event_code code;
+    enum penstock_severity severity;
+    int64_t t_us;     /* 0: now */
+    const char *path; /* source, or source/device, at most 200 bytes. NULL: the gateway itself */
+    const char *text; /* at most 512 bytes */
+};
+
 struct penstock_client_status {
     bool up;
     bool has_clock_offset;
@@ -160,6 +176,9 @@ enum penstock_status penstock_client_put_integer(struct penstock_client *c, uint
 enum penstock_status penstock_client_put_text(struct penstock_client *c, uint32_t tag, int64_t t_us,
                                               const void *p, size_t n, uint8_t quality,
                                               struct penstock_error *error);
+/* Something happened at the gateway: it is journaled and told to the server, in no haste. */
+enum penstock_status penstock_client_event(struct penstock_client *c, const struct penstock_event *event,
+                                           struct penstock_error *error);
 /* At once, without waiting for flush_ms. */
 void penstock_client_flush(struct penstock_client *c);
 /* All that was put is committed by the server. */
