@@ -3,6 +3,7 @@
 #include "protocol/client/backoff.h"
 #include "protocol/client/clock_watch.h"
 #include "protocol/client/renewal.h"
+#include "protocol/client/window.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 
@@ -54,6 +55,8 @@ struct client {
     struct recorder recorder;
     struct uplink *uplink;
     struct renewal *renewal;
+    bool window_next; /* the next attempt is to replace a certificate that has ended */
+    bool window_open; /* such an attempt is under way */
     struct backoff backoff;
     struct clock_watch clock;
     enum clock_source clock_source;
@@ -269,10 +272,13 @@ static void end_conn(struct client *c, const char *reason) {
         return;
     }
     uplink_lost(c->uplink, reason);
+    struct moment now = moment_now();
     if (conn->up_mono_us == 0 && conn->tls != NULL) {
         renewal_failed(c->renewal);
+        /* By this clock, which may be wrong: so the two are tried in turn. */
+        int64_t ends_us = renewal_ends_us(c->renewal);
+        c->window_next = ends_us != 0 && now.wall_us > ends_us;
     }
-    struct moment now = moment_now();
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
     int64_t up_us = conn->up_mono_us != 0 ? now.mono_us - conn->up_mono_us : 0;
     int64_t at_least_us = was_session ? (int64_t)uplink_after_ms(c->uplink) * 1000 : 0;
@@ -450,6 +456,50 @@ static void connect_now(struct client *c, struct moment now) {
     }
 }
 
+/* ---- a certificate that has ended ---- */
+
+static void on_window_done(void *ctx, enum status status, const struct error *error) {
+    struct client *c = ctx;
+    struct error err = {0};
+    c->window_open = false;
+    if (!c->stopping) {
+        struct moment now = moment_now();
+        c->retry_mono_us = now.mono_us + backoff_next_us(&c->backoff, 0, 0);
+        if (status == OK && renewal_reload(c->renewal, &err) == OK) {
+            c->retry_mono_us = now.mono_us;
+            tell_certificate(c, EVENT_CERT_RENEWED, "the one that had expired was replaced");
+        } else {
+            note(c, "certificate.trouble", status == OK ? err.text : error->text);
+        }
+        turn(c);
+    }
+    handle_closed(c);
+}
+
+/* The room may have opened a window for it. */
+static void ask_in_window(struct client *c, struct moment now) {
+    struct error err = {0};
+    const struct identity_config files = renewal_files(c->renewal, c->name);
+    const struct enrolment_server server = {
+        .host = c->host_text, .port = c->port, .name = renewal_server_name(c->renewal)};
+    c->window_next = false;
+    c->retry_mono_us = now.mono_us + BACKOFF_MIN_US;
+    if (window_ask(c->loop, &files, &server, on_window_done, c, &err) == OK) {
+        c->window_open = true;
+        c->open_handles++;
+    } else {
+        note(c, "certificate.trouble", err.text);
+    }
+}
+
+static void attempt(struct client *c, struct moment now) {
+    if (c->window_next) {
+        ask_in_window(c, now);
+    } else {
+        connect_now(c, now);
+    }
+}
+
 /* ---- a turn ---- */
 
 /* What waits was stamped on both sides of a step: it is marked, too. */
@@ -528,7 +578,8 @@ static int64_t next_mono_us(const struct client *c) {
     int64_t sync = recorder_next_mono_us(&c->recorder);
     next = sync < next ? sync : next;
     if (c->conn == NULL) {
-        return !c->stopping && c->retry_mono_us < next ? c->retry_mono_us : next;
+        bool tries = !c->stopping && !c->window_open;
+        return tries && c->retry_mono_us < next ? c->retry_mono_us : next;
     }
     int64_t watch =
         c->conn->state == CONN_SESSION ? uplink_next_mono_us(c->uplink) : c->conn->deadline_mono_us;
@@ -549,8 +600,8 @@ static void turn(struct client *c) {
     if (recorder_sync(&c->recorder, now, &err) != OK) {
         note(c, "journal.not_durable", err.text);
     }
-    if (c->conn == NULL && !c->stopping && now.mono_us >= c->retry_mono_us) {
-        connect_now(c, now);
+    if (c->conn == NULL && !c->stopping && !c->window_open && now.mono_us >= c->retry_mono_us) {
+        attempt(c, now);
     }
     if (c->conn != NULL) {
         watch_conn(c, now);

@@ -16,7 +16,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { TIMEOUT_S = 15, ANSWER_MAX = 64 * 1024, ASK_MAX = 8 * 1024 };
+enum { TIMEOUT_S = 5, ANSWER_MAX = 64 * 1024, ASK_MAX = 8 * 1024 };
 
 /* One connection. */
 struct line {

@@ -1,7 +1,7 @@
 /* A gateway asks for a certificate where it has none that a session could be made with (ALPN
  * penstock-enrol/1): with a one-time token, knowing the authority by the token's fingerprint alone; or with a
  * certificate that has expired, in a window that somebody opened in the control room. One connection, one
- * question. It blocks, for at most half a minute: for a command, or for a thread of its own. */
+ * question. It blocks, 5 s for each step: for a command, or for a thread of its own. */
 #ifndef PENSTOCK_CLIENT_ENROLMENT_H
 #define PENSTOCK_CLIENT_ENROLMENT_H
 

@@ -105,6 +105,21 @@ enum status renewal_answer(struct renewal *r, const struct msg_cert_issued *m, s
     return status == OK ? load(r, true, err) : status;
 }
 
+enum status renewal_reload(struct renewal *r, struct error *err) {
+    return load(r, false, err);
+}
+
+struct identity_config renewal_files(const struct renewal *r, const char *name) {
+    return (struct identity_config){.name = name,
+                                    .ca_file = identity_ca_file(r->identity),
+                                    .cert_file = identity_cert_file(r->identity, false),
+                                    .key_file = identity_key_file(r->identity, false)};
+}
+
+const char *renewal_server_name(const struct renewal *r) {
+    return r->server_name;
+}
+
 int64_t renewal_ends_us(const struct renewal *r) {
     return r->ends_us;
 }

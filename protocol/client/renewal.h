@@ -26,6 +26,10 @@ MUSTCHECK enum status renewal_request(struct renewal *r, struct buf *request, st
 /* OK: the new pair is on disk; whoever wants it tried soon makes a new connection. ERR_DENIED: refused, or
  * not ours. */
 MUSTCHECK enum status renewal_answer(struct renewal *r, const struct msg_cert_issued *m, struct error *err);
+/* Somebody else (window.h) wrote a new pair in place of the present one. */
+MUSTCHECK enum status renewal_reload(struct renewal *r, struct error *err);
+struct identity_config renewal_files(const struct renewal *r, const char *name);
+const char *renewal_server_name(const struct renewal *r);
 /* When the certificate that is in use ends; 0: not known. */
 int64_t renewal_ends_us(const struct renewal *r);
 

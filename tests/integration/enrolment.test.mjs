@@ -1,19 +1,22 @@
 // How gateways get, renew and lose their certificates: the real server, the real gateway, and the rows that tell of it.
-// Covers: certify.c, identity_sql.c, revoked.c, enrolment.c, renewal.c, enrol_cmd.c, gateway_cmd.c, rest_identity.c
+// Covers: certify.c, identity_sql.c, revoked.c, enrolment.c, renewal.c, window.c, enrol_cmd.c, gateway_cmd.c, rest_identity.c
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Penstock, until } from '../lib/penstock.mjs';
+import { Penstock, root, until } from '../lib/penstock.mjs';
 
-const names = ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'];
+const names = ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4', 'gw-s5'];
+/** The example of alarms before a certificate ends, from the page for who runs it, for gw-s6 of S2. */
+const [, example] = /```json\n([^]*?certificate_days[^]*?)```/.exec(readFileSync(join(root, 'deploy/README.md'), 'utf8'));
+const announced = JSON.parse(example.replaceAll('S1', 'S2').replaceAll('gw-s1', 'gw-s6'));
 const config = {
-  sites: [{ name: 'S1', title: 'Station 1' }],
-  gateways: names.map((name) => ({ name, site: 'S1' })),
-  tags: names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })),
-  alarms: [],
+  sites: [{ name: 'S1', title: 'Station 1' }, { name: 'S2', title: 'Station 2' }],
+  gateways: [...names.map((name) => ({ name, site: 'S1' })), { name: 'gw-s6', site: 'S2' }],
+  tags: [...names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })), ...announced.tags],
+  alarms: announced.alarms,
 };
 const day = 24 * 3600 * 1000;
 
@@ -28,7 +31,7 @@ describe('certificates of gateways', { concurrency: false }, () => {
   const p = new Penstock({ config });
   let engineer, admin, first, fourth;
   before(async () => {
-    await p.prepare({ gateways: ['gw-s3', 'gw-s4'] });
+    await p.prepare({ gateways: ['gw-s3'] });
     mkdirSync(join(p.dir, 'keys'));
     await p.startServer({ link: { ca_key: p.pkiFile('ca.key') } });
     [engineer, admin] = await Promise.all([p.login('engineer'), p.login('admin')]);
@@ -175,26 +178,42 @@ describe('certificates of gateways', { concurrency: false }, () => {
     assert.equal((await certificates('gw-s3')).length, 1, 'and that one is not renewed at once');
   });
 
-  test('a certificate that has expired is renewed in a window, once, and nothing else can be done with it', async () => {
-    p.pki('gateway', 'gw-s4', '--expired');
-    const pki = { ca: p.pkiFile('ca.pem'), cert: p.pkiFile('gateways/gw-s4.pem'), key: p.pkiFile('gateways/gw-s4.key') };
-    const file = join(p.dir, 'gw-s4.json');
-    writeFileSync(file, JSON.stringify({ ...p.gatewayConfig('gw-s4'), ...pki, sources: [{ kind: 'replay', file: recording(), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'gw-s4.L', type: 'f64' }] }] }));
+  const expired = (name) => {
+    p.pki('gateway', name, '--expired');
+    return { ca: p.pkiFile('ca.pem'), cert: p.pkiFile(`gateways/${name}.pem`), key: p.pkiFile(`gateways/${name}.key`) };
+  };
+  const openWindow = (who, name) => who.post(`/api/gateways/${name}/renewal_window`, { body: { reason: 'two months under water' } });
+
+  test('a gateway whose certificate has expired gets a new one by itself as soon as a window is open', async () => {
+    const pki = expired('gw-s4');
+    fourth = run('gw-s4', pki);
+    await until('it has asked', () => /no window for its renewal is open/.test(p.log('gw-s4')));
+    assert.equal((await openWindow(engineer, 'gw-s4')).status, 403, 'an administrator opens it');
+    assert.equal((await openWindow(admin, 'gw-s4')).status, 204);
+    await upWith('gw-s4');
+    const [fresh, ...rest] = await certificates('gw-s4');
+    assert.equal(rest.length, 0);
+    assert.deepEqual([fresh.issued_why, fresh.issued_by, fresh.fingerprint], ['window', 'admin', fingerprint(pki.cert)]);
+    const [opened] = await audit('gw-s4', 'gateway.window');
+    assert.deepEqual([opened.actor, /two months under water/.test(opened.detail)], ['admin', true]);
+  });
+
+  test('a window is for one certificate that has expired, and for nothing else', async () => {
+    const pki = expired('gw-s5');
+    const old = { cert: readFileSync(pki.cert), key: readFileSync(pki.key) };
+    const file = join(p.dir, 'gw-s5.json');
+    writeFileSync(file, JSON.stringify({ ...p.gatewayConfig('gw-s5'), ...pki, sources: [{ kind: 'replay', file: recording(), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'gw-s5.L', type: 'f64' }] }] }));
     const closed = await gateway('renew', file);
     assert.equal(closed.code, 1);
     assert.match(closed.err, /no window for its renewal is open/);
-    assert.equal((await engineer.post('/api/gateways/gw-s4/renewal_window', { body: { reason: 'x' } })).status, 403, 'an administrator\'s');
-    assert.equal((await admin.post('/api/gateways/gw-s4/renewal_window', { body: { reason: 'two months under water' } })).status, 204);
+    p.penstock('gateway', 'window', 'gw-s5', '--reason', 'test');
     const renewed = await gateway('renew', file);
     assert.equal(renewed.code, 0, renewed.err);
-    const [fresh] = await certificates('gw-s4');
-    assert.deepEqual([fresh.issued_why, fresh.issued_by, fresh.fingerprint], ['window', 'admin', fingerprint(pki.cert)]);
-    fourth = run('gw-s4', pki);
-    await upWith('gw-s4', fresh.fingerprint);
-    const early = await gateway('renew', file);
-    assert.match(early.err, /has not expired/);
-    const [opened] = await audit('gw-s4', 'gateway.window');
-    assert.deepEqual([opened.actor, /two months under water/.test(opened.detail)], ['admin', true]);
+    assert.match((await gateway('renew', file)).err, /has not expired/);
+    writeFileSync(pki.cert, old.cert);
+    writeFileSync(pki.key, old.key);
+    assert.match((await gateway('renew', file)).err, /no window for its renewal is open/, 'it was for one');
+    assert.equal((await certificates('gw-s5')).length, 1);
   });
 
   test('to revoke ends the session at once and keeps it out', async () => {
@@ -247,5 +266,12 @@ describe('certificates of gateways', { concurrency: false }, () => {
     const done = await gateway(...enrolArgs(token('gw-s1'), keys('none')));
     assert.equal(done.code, 1);
     assert.match(done.err, /does it issue certificates/);
+  });
+
+  test('an alarm tells before a certificate ends that is not renewed', async () => {
+    p.pki('gateway', 'gw-s6', '--days', '5');
+    p.startGateway('gw-s6', { config: { ...p.gatewayConfig('gw-s6'), flush_ms: 100, sources: [{ kind: 'replay', file: recording(), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'L', type: 'f64' }] }] } });
+    await until('it rings', async () => (await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_7' and j.kind = 'raise' and j.priority = 3`)).length === 1);
+    assert.equal((await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_1' and j.kind = 'raise'`)).length, 0);
   });
 });
