@@ -145,6 +145,7 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .now_us = now.wall_us,
                           .clock_source = u->cfg.clock_source,
                           .clock_error_us = u->cfg.clock_error_us,
+                          .caps = u->cfg.caps,
                           .max_rx_frame = LINK_BODY_MAX,
                           .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
@@ -191,6 +192,7 @@ static void take_terms(struct uplink *u, const struct msg_welcome *m, struct mom
         u->dead_us = 2 * u->heartbeat_us;
     }
     u->session = m->session;
+    u->caps = m->caps & u->cfg.caps;
     u->window_bytes = m->window_bytes;
     u->window_frames = m->window_frames;
     u->backlog_rate = m->backlog_rate;
@@ -263,6 +265,9 @@ static enum status on_welcome(struct uplink *u, struct slice body, struct moment
     }
     take_terms(u, &m, now);
     u->state = UPLINK_UP;
+    if (u->cfg.host.up != NULL) {
+        u->cfg.host.up(u->cfg.host.ctx, &m);
+    }
     return OK;
 }
 
@@ -416,6 +421,18 @@ static enum status on_refresh(struct uplink *u, struct slice body, struct moment
     return OK;
 }
 
+static enum status on_command(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    struct msg_command m;
+    if ((u->caps & LINK_CAP_COMMANDS) == 0) {
+        return error_set(err, ERR_UNSUPPORTED, "CMD", "this gateway takes no commands, as HELLO said");
+    }
+    enum status st = command_decode(body, &m, err);
+    if (st == OK) {
+        u->cfg.host.command(u->cfg.host.ctx, &m, now);
+    }
+    return st;
+}
+
 typedef enum status (*frame_handler)(struct uplink *u, struct slice body, struct moment now,
                                      struct error *err);
 
@@ -426,7 +443,7 @@ static const struct {
 } handlers[] = {
     {MSG_WELCOME, true, on_welcome},  {MSG_ERROR, true, on_error}, {MSG_BYE, true, on_bye},
     {MSG_PING, true, on_ping},        {MSG_PONG, true, on_pong},   {MSG_WINDOW, false, on_window},
-    {MSG_REFRESH, false, on_refresh}, {MSG_ACK, false, on_ack},
+    {MSG_REFRESH, false, on_refresh}, {MSG_ACK, false, on_ack},    {MSG_CMD, false, on_command},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {
@@ -575,6 +592,20 @@ int64_t uplink_next_mono_us(const struct uplink *u) {
 }
 
 /* ---- the rest ---- */
+
+void uplink_command_ack(struct uplink *u, const struct msg_command_ack *m) {
+    if (u->state == UPLINK_UP) {
+        size_t mark = frame_begin(&u->out, MSG_CMD_ACK, 0);
+        command_ack_encode(&u->out, m);
+        frame_end(&u->out, mark);
+    }
+}
+
+void uplink_clock_stepped(struct uplink *u) {
+    u->n_probes = 0;
+    u->ping_t0_us = INT64_MIN; /* the answer that is on its way speaks of the old time */
+    u->ping_mono_us = INT64_MIN;
+}
 
 struct slice uplink_output(const struct uplink *u) {
     return buf_slice(&u->out);
