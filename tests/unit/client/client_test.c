@@ -1,4 +1,6 @@
+/* Covers: client_commands.c, public.c */
 #include "protocol/client/client.h"
+#include "protocol/client/include/penstock/client.h"
 #include "protocol/frame.h"
 #include "server/base/clock.h"
 #include "server/base/crc32c.h"
@@ -28,6 +30,7 @@ struct fixture {
     uv_timer_t poll;
     struct peer peer;
     struct client *c;
+    struct penstock_client *installed;
     uint16_t port;
     bool acknowledge;
     bool cut_after_data; /* closes the connection at the first DATA record, once */
@@ -516,6 +519,105 @@ static void a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart(
     client_down(f);
 }
 
+static void on_installed_link(void *ctx, bool up, const char *reason) {
+    on_link(ctx, up, reason);
+}
+
+static enum penstock_reason on_installed_check(void *ctx, const struct penstock_command *order) {
+    struct fixture *f = ctx;
+    assert_true(order->tag == 0 && f->ordered == 0);
+    return PENSTOCK_REASON_NONE;
+}
+
+static void on_installed_order(void *ctx, const struct penstock_command *order) {
+    struct fixture *f = ctx;
+    assert_true(order->tag == 0 && order->value.type == PENSTOCK_SCALED);
+    assert_true(order->value.integer == 425 && order->value.number == 42.5);
+    assert_string_equal(order->operator_name, "ann");
+    assert_string_equal(order->reason, "level low");
+    assert_true(penstock_client_command_may_begin(f->installed, order->id));
+    f->ordered++;
+    struct penstock_result r = {.outcome = PENSTOCK_FAILED,
+                                .reason = PENSTOCK_REASON_NO_EFFECT,
+                                .read_back = {.type = PENSTOCK_SCALED, .integer = 420},
+                                .text = "stuck"};
+    memcpy(r.id, order->id, sizeof r.id);
+    struct penstock_error e;
+    assert_int_equal(penstock_client_command_done(f->installed, &r, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_command_done(f->installed, &r, &e), PENSTOCK_NOT_FOUND);
+    assert_string_equal(e.where, "command");
+}
+
+static bool installed_is_drained(struct fixture *f) {
+    return penstock_client_is_drained(f->installed);
+}
+
+static void the_installed_interface_does_the_same(void **state) {
+    struct fixture *f = *state;
+    char files[3][400];
+    struct client_config inner = config(f, files);
+    struct penstock_config cfg = {.loop = inner.loop,
+                                  .name = inner.name,
+                                  .software = inner.software,
+                                  .host = inner.host,
+                                  .port = inner.port,
+                                  .server_name = inner.server_name,
+                                  .ca_file = inner.ca_file,
+                                  .cert_file = inner.cert_file,
+                                  .key_file = inner.key_file,
+                                  .journal_dir = inner.journal_dir,
+                                  .flush_ms = 20,
+                                  .sync_ms = 1,
+                                  .clock_source = PENSTOCK_CLOCK_NTP,
+                                  .hooks = {.ctx = f,
+                                            .on_link = on_installed_link,
+                                            .on_command = on_installed_order,
+                                            .on_command_check = on_installed_check}};
+    struct penstock_error e = {0};
+    assert_int_equal(penstock_client_new(&cfg, &f->installed, &e), PENSTOCK_OK);
+    struct penstock_tag tag = {
+        .name = "valve", .unit = "%", .type = PENSTOCK_SCALED, .flags = PENSTOCK_WRITABLE, .scale = 0.1};
+    uint32_t valve = 9;
+    uint32_t mode = 9;
+    assert_int_equal(penstock_client_define(f->installed, &tag, &valve, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_define(f->installed, &tag, &valve, &e), PENSTOCK_EXISTS);
+    tag = (struct penstock_tag){.name = "mode", .type = PENSTOCK_STRING};
+    assert_int_equal(penstock_client_define(f->installed, &tag, &mode, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_put(f->installed, valve, clock_wall_us(), 12.3, PENSTOCK_GOOD, &e),
+                     PENSTOCK_OK);
+    assert_int_equal(
+        penstock_client_put_integer(f->installed, valve, clock_wall_us(), 124, PENSTOCK_GOOD, &e),
+        PENSTOCK_OK);
+    assert_int_equal(
+        penstock_client_put_text(f->installed, mode, clock_wall_us(), "auto", 4, PENSTOCK_GOOD, &e),
+        PENSTOCK_OK);
+    struct penstock_event event = {.code = PENSTOCK_DEVICE_DOWN, .path = "plc1", .text = "no answer"};
+    assert_int_equal(penstock_client_event(f->installed, &event, &e), PENSTOCK_OK);
+    event.code = (enum penstock_event_code)5;
+    assert_int_equal(penstock_client_event(f->installed, &event, &e), PENSTOCK_INVALID);
+    f->commands = true;
+    f->command = a_command();
+    f->command.alias = 1;
+    f->command.name_crc = crc32c(0, "valve", 5);
+    f->command.value = (struct link_value){.type = VALUE_SCALED, .i = 425};
+    f->command.operator_name = slice_str("ann");
+    f->command.reason = slice_str("level low");
+    assert_int_equal(penstock_client_start(f->installed, &e), PENSTOCK_OK);
+    until(f, has_result);
+    assert_int_equal(f->ordered, 1);
+    assert_true(f->result.stage == COMMAND_STAGE_FAILED && f->result.reason == COMMAND_NO_EFFECT);
+    assert_true(f->result.value.type == VALUE_SCALED && f->result.value.i == 420);
+    assert_int_equal(f->events, 2);
+    until(f, installed_is_drained);
+    struct penstock_client_status st;
+    penstock_client_get_status(f->installed, &st);
+    assert_true(st.up && st.journal_waiting == 0 && st.dropped == 0 && st.records_acked == f->records);
+    penstock_client_stop(f->installed, on_stopped, f);
+    until(f, is_stopped);
+    penstock_client_free(&f->installed);
+    assert_null(f->installed);
+}
+
 static void a_gateway_without_a_hook_for_commands_refuses_them(void **state) {
     struct fixture *f = *state;
     client_up(f);
@@ -587,6 +689,7 @@ int main(void) {
         T(a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated),
         T(what_is_not_acknowledged_survives_a_restart),
         T(a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart),
+        T(the_installed_interface_does_the_same),
         T(a_gateway_without_a_hook_for_commands_refuses_them),
         T(without_a_server_it_says_why_and_stops_all_the_same),
         T(a_bad_configuration_is_refused_with_the_reason),
