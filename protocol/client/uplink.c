@@ -409,11 +409,12 @@ static enum status on_window(struct uplink *u, struct slice body, struct moment 
 }
 
 static enum status on_refresh(struct uplink *u, struct slice body, struct moment now, struct error *err) {
-    (void)body;
     (void)now;
-    (void)err;
-    u->snapshot_due = true;
-    return OK;
+    enum status st = refresh_decode(body, err);
+    if (st == OK) {
+        u->snapshot_due = true;
+    }
+    return st;
 }
 
 typedef enum status (*frame_handler)(struct uplink *u, struct slice body, struct moment now,
