@@ -418,11 +418,12 @@ static enum status on_window(struct uplink *u, struct slice body, struct moment 
 }
 
 static enum status on_refresh(struct uplink *u, struct slice body, struct moment now, struct error *err) {
-    (void)body;
     (void)now;
-    (void)err;
-    u->snapshot_due = true;
-    return OK;
+    enum status st = refresh_decode(body, err);
+    if (st == OK) {
+        u->snapshot_due = true;
+    }
+    return st;
 }
 
 static enum status on_command(struct uplink *u, struct slice body, struct moment now, struct error *err) {
