@@ -75,11 +75,12 @@ create table gateway_dropped (
     told_seq    bigint not null,
     received_us bigint not null,
     constraint gateway_dropped_pk primary key (gateway_key, epoch, told_epoch, told_seq),
-    constraint gateway_dropped_order_check check (0 <= first_seq and first_seq < end_seq)
+    constraint gateway_dropped_order_check check (0 <= first_seq and first_seq <= end_seq)
 );
 comment on table gateway_dropped is
     'Numbers [first_seq, end_seq) of an epoch that are gone at the site for ever, as the gateway told in the record (told_epoch, told_seq).';
 comment on column gateway_dropped.samples is 'How many samples are lost; from_us and to_us: their span of time.';
+comment on column gateway_dropped.end_seq is 'Equal to first_seq: the samples never had a number.';
 
 insert into gateway_day (gateway_key, epoch, day, next, stored, quarantined)
 select b.gateway_key, b.epoch, ledger_day(b.received_us), max(b.seq) + 1, count(*) - count(q.seq), count(q.seq)
@@ -101,6 +102,7 @@ alter table quarantine add column type smallint;
 alter table quarantine add column flags integer;
 alter table quarantine add column dict bigint;
 alter table quarantine add constraint quarantine_id_unique unique (quarantine_id);
+create index quarantine_gateway_idx on quarantine (gateway_key, quarantine_id);
 comment on column quarantine.quarantine_id is 'For people and programs that speak of it.';
 comment on column quarantine.type is 'Message type; null for what was quarantined before migration 0007: then it stands in ingest_batch.';
 

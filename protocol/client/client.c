@@ -1,8 +1,6 @@
 #include "protocol/client/client.h"
 
-#include "protocol/client/backoff.h"
-#include "protocol/client/clock_watch.h"
-#include "protocol/client/renewal.h"
+#include "protocol/client/client_state.h"
 #include "protocol/client/window.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -13,7 +11,6 @@
 #include <sys/random.h>
 
 enum {
-    NAME_SIZE = 256,
     READ_SIZE = 64 * 1024,
     WRITE_MAX = 64 * 1024,
     PLAIN_MAX = 1024 * 1024,
@@ -41,36 +38,6 @@ struct conn {
     char chunk[READ_SIZE];
 };
 
-struct client {
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    char name[NAME_SIZE];
-    char software[NAME_SIZE];
-    char host_text[NAME_SIZE];
-    uint16_t port;
-    int64_t flush_us;
-    struct client_hooks hooks;
-    struct tags *tags;
-    struct journal *journal;
-    struct recorder recorder;
-    struct uplink *uplink;
-    struct renewal *renewal;
-    bool window_next; /* the next attempt is to replace a certificate that has ended */
-    bool window_open; /* such an attempt is under way */
-    struct backoff backoff;
-    struct clock_watch clock;
-    enum clock_source clock_source;
-    struct conn *conn;
-    unsigned open_handles;
-    int64_t flush_mono_us; /* next one due */
-    int64_t retry_mono_us;
-    bool started;
-    bool stopping;
-    bool turning;
-    void (*on_stopped)(void *ctx);
-    void *stopped_ctx;
-};
-
 static void turn(struct client *c);
 
 static struct moment moment_now(void) {
@@ -90,7 +57,7 @@ static uint64_t new_epoch(void *ctx) {
     return random_number();
 }
 
-static void note(void *ctx, const char *event, const char *text) {
+void client_note(void *ctx, const char *event, const char *text) {
     struct client *c = ctx;
     if (c->hooks.on_note != NULL) {
         c->hooks.on_note(c->hooks.ctx, event, text);
@@ -112,9 +79,9 @@ static void tell_certificate(struct client *c, enum event_code code, const char 
     bool good = code == EVENT_CERT_RENEWED;
     const struct msg_event event = {
         .code = (uint16_t)code, .severity = good ? EVENT_INFO : EVENT_WARNING, .text = slice_str(text)};
-    note(c, good ? "certificate.renewed" : "certificate.trouble", text);
+    client_note(c, good ? "certificate.renewed" : "certificate.trouble", text);
     if (client_event(c, &event, &err) != OK) {
-        note(c, "journal.not_written", err.text);
+        client_note(c, "journal.not_written", err.text);
     }
 }
 
@@ -141,6 +108,10 @@ static void on_certificate_answered(void *ctx, const struct msg_cert_issued *ans
     } else {
         tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
     }
+}
+
+static void on_up(void *ctx, const struct msg_welcome *m) {
+    client_commands_up(ctx, m);
 }
 
 /* ---- making ---- */
@@ -186,15 +157,19 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
     }
     recorder_init(&c->recorder, c->tags, c->journal, (int64_t)cfg->sync_ms * 1000,
                   &(struct recorder_host){.ctx = c, .new_epoch = new_epoch, .on_record = on_record});
-    return uplink_new(&(struct uplink_config){.gateway = slice_str(c->name),
-                                              .software = slice_str(c->software),
-                                              .clock_source = cfg->clock_source,
-                                              .clock_error_us = cfg->clock_error_us,
-                                              .host = {.ctx = c,
-                                                       .note = note,
-                                                       .certificate_offered = on_certificate_offered,
-                                                       .certificate_answered = on_certificate_answered}},
-                      &c->recorder, &c->uplink, err);
+    st = uplink_new(&(struct uplink_config){.gateway = slice_str(c->name),
+                                            .software = slice_str(c->software),
+                                            .clock_source = cfg->clock_source,
+                                            .clock_error_us = cfg->clock_error_us,
+                                            .caps = cfg->hooks.on_command != NULL ? LINK_CAP_COMMANDS : 0,
+                                            .host = {.ctx = c,
+                                                     .note = client_note,
+                                                     .up = on_up,
+                                                     .command = client_commands_receive,
+                                                     .certificate_offered = on_certificate_offered,
+                                                     .certificate_answered = on_certificate_answered}},
+                    &c->recorder, &c->uplink, err);
+    return st == OK && cfg->hooks.on_command != NULL ? client_commands_open(c, err) : st;
 }
 
 enum status client_new(const struct client_config *cfg, struct client **ret, struct error *err) {
@@ -230,6 +205,7 @@ void client_free(struct client **ref) {
         return;
     }
     CHECK(c->open_handles == 0);
+    client_commands_close(c);
     uplink_free(&c->uplink);
     journal_close(&c->journal);
     renewal_free(&c->renewal);
@@ -279,6 +255,7 @@ static void end_conn(struct client *c, const char *reason) {
         int64_t ends_us = renewal_ends_us(c->renewal);
         c->window_next = ends_us != 0 && now.wall_us > ends_us;
     }
+    client_commands_down(c, now);
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
     int64_t up_us = conn->up_mono_us != 0 ? now.mono_us - conn->up_mono_us : 0;
     int64_t at_least_us = was_session ? (int64_t)uplink_after_ms(c->uplink) * 1000 : 0;
@@ -310,6 +287,7 @@ static void take_plain(struct client *c, const void *p, size_t n) {
         uplink_begin(c->uplink, now);
     }
     if (conn->plain.n > 0 && conn->state == CONN_SESSION) {
+        client_watch_clock(c, now); /* how old a command is depends on it */
         uplink_receive(c->uplink, conn->plain.p, conn->plain.n, now);
     }
     buf_clear(&conn->plain);
@@ -432,12 +410,12 @@ static void connect_now(struct client *c, struct moment now) {
     struct conn *conn = calloc(1, sizeof *conn);
     c->retry_mono_us = now.mono_us + BACKOFF_MIN_US;
     if (conn == NULL) {
-        note(c, "link.down", "no memory for a connection");
+        client_note(c, "link.down", "no memory for a connection");
         return;
     }
     int rc = uv_tcp_init(c->loop, &conn->tcp);
     if (rc != 0) {
-        note(c, "link.down", uv_strerror(rc));
+        client_note(c, "link.down", uv_strerror(rc));
         free(conn);
         return;
     }
@@ -469,7 +447,7 @@ static void on_window_done(void *ctx, enum status status, const struct error *er
             c->retry_mono_us = now.mono_us;
             tell_certificate(c, EVENT_CERT_RENEWED, "the one that had expired was replaced");
         } else {
-            note(c, "certificate.trouble", status == OK ? err.text : error->text);
+            client_note(c, "certificate.trouble", status == OK ? err.text : error->text);
         }
         turn(c);
     }
@@ -488,7 +466,7 @@ static void ask_in_window(struct client *c, struct moment now) {
         c->window_open = true;
         c->open_handles++;
     } else {
-        note(c, "certificate.trouble", err.text);
+        client_note(c, "certificate.trouble", err.text);
     }
 }
 
@@ -503,15 +481,16 @@ static void attempt(struct client *c, struct moment now) {
 /* ---- a turn ---- */
 
 /* What waits was stamped on both sides of a step: it is marked, too. */
-static void watch_clock(struct client *c, struct moment now) {
+void client_watch_clock(struct client *c, struct moment now) {
     int64_t step_us = clock_watch_look(&c->clock, now);
     c->recorder.clock_unsure = c->clock_source == CLOCK_NONE || !clock_watch_is_sure(&c->clock, now);
     if (step_us == 0) {
         return;
     }
+    uplink_clock_stepped(c->uplink);
     char text[100];
     (void)snprintf(text, sizeof text, "the clock was set by %+.3f s", (double)step_us / 1e6);
-    note(c, "clock.stepped", text);
+    client_note(c, "clock.stepped", text);
     struct error err = {0};
     struct msg_event event = {.code = EVENT_CLOCK_STEPPED,
                               .severity = EVENT_WARNING,
@@ -519,20 +498,20 @@ static void watch_clock(struct client *c, struct moment now) {
                               .text = slice_str(text),
                               .step_us = step_us};
     if (recorder_event(&c->recorder, &event, &err) != OK) {
-        note(c, "journal.not_written", err.text);
+        client_note(c, "journal.not_written", err.text);
     }
 }
 
 static void flush(struct client *c, struct moment now) {
     struct error err = {0};
     c->flush_mono_us = now.mono_us + c->flush_us;
-    watch_clock(c, now);
+    client_watch_clock(c, now);
     enum status st = recorder_flush(&c->recorder, now, &err);
     if (st != OK) {
-        note(c, "journal.not_written", err.text);
+        client_note(c, "journal.not_written", err.text);
     }
     if (recorder_sync(&c->recorder, now, &err) != OK) {
-        note(c, "journal.not_durable", err.text);
+        client_note(c, "journal.not_durable", err.text);
     }
     uplink_flushed(c->uplink, st == OK ? UPLINK_SAVED : UPLINK_NOT_SAVED, now);
 }
@@ -558,6 +537,7 @@ static void watch_conn(struct client *c, struct moment now) {
             }
         }
         if (uplink_state(c->uplink) == UPLINK_ENDED) {
+            client_commands_down(c, now);
             conn->state = CONN_GOODBYE;
             conn->deadline_mono_us = now.mono_us + GOODBYE_MS * INT64_C(1000);
         }
@@ -577,6 +557,8 @@ static int64_t next_mono_us(const struct client *c) {
     int64_t next = c->stopping ? MOMENT_NEVER : c->flush_mono_us;
     int64_t sync = recorder_next_mono_us(&c->recorder);
     next = sync < next ? sync : next;
+    int64_t command = c->commands != NULL ? commands_next_mono_us(c->commands) : MOMENT_NEVER;
+    next = command < next ? command : next;
     if (c->conn == NULL) {
         bool tries = !c->stopping && !c->window_open;
         return tries && c->retry_mono_us < next ? c->retry_mono_us : next;
@@ -597,8 +579,11 @@ static void turn(struct client *c) {
     if (!c->stopping && now.mono_us >= c->flush_mono_us) {
         flush(c, now);
     }
+    if (c->commands != NULL) {
+        commands_advance(c->commands, now);
+    }
     if (recorder_sync(&c->recorder, now, &err) != OK) {
-        note(c, "journal.not_durable", err.text);
+        client_note(c, "journal.not_durable", err.text);
     }
     if (c->conn == NULL && !c->stopping && !c->window_open && now.mono_us >= c->retry_mono_us) {
         attempt(c, now);
@@ -618,6 +603,12 @@ static void turn(struct client *c) {
     c->turning = false;
 }
 
+void client_wake(struct client *c) {
+    if (c->started && !uv_is_closing((uv_handle_t *)&c->timer)) {
+        (void)uv_timer_start(&c->timer, on_timer, 0, 0);
+    }
+}
+
 enum status client_start(struct client *c, struct error *err) {
     CHECK(!c->started);
     int rc = uv_timer_init(c->loop, &c->timer);
@@ -634,7 +625,7 @@ enum status client_start(struct client *c, struct error *err) {
     struct error trouble = {0};
     struct msg_event event = {.code = EVENT_STARTED, .text = slice_str(c->software)};
     if (client_event(c, &event, &trouble) != OK) {
-        note(c, "journal.not_written", trouble.text);
+        client_note(c, "journal.not_written", trouble.text);
     }
     return OK;
 }

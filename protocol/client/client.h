@@ -13,6 +13,7 @@
 #ifndef PENSTOCK_CLIENT_CLIENT_H
 #define PENSTOCK_CLIENT_CLIENT_H
 
+#include "protocol/client/commands.h"
 #include "protocol/client/tags.h"
 #include "protocol/client/uplink.h"
 
@@ -29,6 +30,13 @@ struct client_hooks {
     void (*on_note)(void *ctx, const char *event, const char *text);
     /* A DATA record is about to be journaled (recorder.h). */
     void (*on_record)(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v, uint32_t n);
+    /* Do this: its intent is on the disk, so it will never be asked for again. How it ended is told by
+     * client_command_done, at once or later. Texts are lent for the call. Without it the gateway takes no
+     * commands. */
+    void (*on_command)(void *ctx, const struct command_order *order);
+    /* Does the site allow it now (COMMAND_OK), or why not: interlock, local control, busy. Asked for
+     * selections, too. */
+    enum command_reason (*on_command_check)(void *ctx, const struct command_order *order);
 };
 
 struct client_config {
@@ -73,6 +81,13 @@ MUSTCHECK enum status client_put_integer(struct client *c, uint32_t tag, int64_t
                                          uint8_t quality, struct error *err);
 MUSTCHECK enum status client_put_text(struct client *c, uint32_t tag, int64_t t_us, struct slice value,
                                       uint8_t quality, struct error *err);
+/* To be asked just before the device is written, unless that is done in on_command itself: false if it is too
+ * late for it now (that is told already). */
+bool client_command_may_begin(struct client *c, const struct command_id *id);
+/* How a command ended: EXECUTED with the value read back, FAILED, REJECTED (nothing was tried), or IN_DOUBT.
+ * t_us 0: now. ERR_NOT_FOUND: it is not under way. */
+MUSTCHECK enum status client_command_done(struct client *c, const struct msg_command_result *result,
+                                          struct error *err);
 /* Something happened at the gateway: it is journaled and told to the server. t_us 0: now. */
 MUSTCHECK enum status client_event(struct client *c, const struct msg_event *event, struct error *err);
 /* At once, without waiting for flush_ms. */

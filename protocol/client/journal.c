@@ -394,6 +394,10 @@ uint64_t journal_durable_seq(const struct journal *j) {
     return j->durable_seq;
 }
 
+int journal_dir_fd(const struct journal *j) {
+    return j->dir_fd;
+}
+
 bool journal_is_broken(const struct journal *j) {
     return j->broken;
 }

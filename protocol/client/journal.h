@@ -113,6 +113,8 @@ MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struc
  * is. A crash in between leaves records under both; the server stores a sample once. */
 MUSTCHECK enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                                      struct error *err);
+/* The journal's directory, for what else the gateway keeps there under the same lock; lent. */
+int journal_dir_fd(const struct journal *j);
 void journal_get_stats(const struct journal *j, struct journal_stats *ret);
 
 #endif

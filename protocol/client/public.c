@@ -2,6 +2,7 @@
 #include "protocol/client/client.h"
 #include "protocol/client/include/penstock/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { FLUSH_MS = 1000, SYNC_MS = 200 };
@@ -17,6 +18,15 @@ _Static_assert((int)PENSTOCK_BOOL == (int)VALUE_BOOL && (int)PENSTOCK_BYTES == (
                "types agree");
 _Static_assert((int)PENSTOCK_CLOCK_NONE == (int)CLOCK_NONE && (int)PENSTOCK_CLOCK_GNSS == (int)CLOCK_GNSS,
                "clocks agree");
+_Static_assert((int)PENSTOCK_EXECUTED == (int)COMMAND_STAGE_EXECUTED &&
+                   (int)PENSTOCK_FAILED == (int)COMMAND_STAGE_FAILED &&
+                   (int)PENSTOCK_REJECTED == (int)COMMAND_STAGE_REJECTED &&
+                   (int)PENSTOCK_IN_DOUBT == (int)COMMAND_STAGE_IN_DOUBT &&
+                   (int)PENSTOCK_REASON_INTERLOCKED == (int)COMMAND_INTERLOCKED &&
+                   (int)PENSTOCK_REASON_BUSY == (int)COMMAND_BUSY &&
+                   (int)PENSTOCK_REASON_NO_EFFECT == (int)COMMAND_NO_EFFECT &&
+                   (int)PENSTOCK_REASON_LOCAL_CONTROL == (int)COMMAND_LOCAL_CONTROL,
+               "outcomes and reasons agree");
 _Static_assert((int)PENSTOCK_DEVICE_DOWN == (int)EVENT_DEVICE_DOWN &&
                    (int)PENSTOCK_DEVICE_UP == (int)EVENT_DEVICE_UP &&
                    (int)PENSTOCK_LOCAL_OPERATION == (int)EVENT_LOCAL_OPERATION &&
@@ -57,6 +67,98 @@ static void on_note(void *ctx, const char *event, const char *text) {
         c->hooks.on_note(c->hooks.ctx, event, text);
     }
 }
+
+/* ---- commands ---- */
+
+static bool is_text(int type) {
+    return type == VALUE_STRING || type == VALUE_BYTES;
+}
+
+static struct penstock_value value_out(const struct link_value *v, const struct dict_entry *e) {
+    struct penstock_value out = {.type = v->type};
+    if (is_text(v->type)) {
+        out.text = v->s.p;
+        out.text_size = v->s.n;
+        return out;
+    }
+    struct link_sample s = {.type = v->type};
+    if (v->type == VALUE_F32 || v->type == VALUE_F64) {
+        s.f = v->f;
+    } else {
+        s.i = v->i;
+        out.integer = v->i;
+    }
+    (void)link_sample_number(&s, e, &out.number);
+    return out;
+}
+
+static struct link_value value_in(const struct penstock_value *v) {
+    struct link_value in = {.type = (uint8_t)v->type};
+    if (is_text(v->type)) {
+        in.s = slice_of(v->text, v->text_size);
+    } else if (v->type == VALUE_F32 || v->type == VALUE_F64) {
+        in.f = v->number;
+    } else {
+        in.i = v->integer;
+    }
+    return in;
+}
+
+/* An order as the hooks get it; its texts with a NUL. */
+struct order_out {
+    struct penstock_command command;
+    char operator_name[LINK_OPERATOR_MAX + 1];
+    char reason[LINK_REASON_MAX + 1];
+};
+
+static void order_out(const struct penstock_client *c, const struct command_order *order,
+                      struct order_out *ret) {
+    *ret = (struct order_out){.command.tag = order->tag};
+    memcpy(ret->command.id, order->id.bytes, sizeof ret->command.id);
+    ret->command.value = value_out(&order->value, client_tag(c->client, order->tag));
+    (void)snprintf(ret->operator_name, sizeof ret->operator_name, "%.*s", SLICE_ARG(order->operator_name));
+    (void)snprintf(ret->reason, sizeof ret->reason, "%.*s", SLICE_ARG(order->reason));
+    ret->command.operator_name = ret->operator_name;
+    ret->command.reason = ret->reason;
+}
+
+static void on_command(void *ctx, const struct command_order *order) {
+    const struct penstock_client *c = ctx;
+    struct order_out out;
+    order_out(c, order, &out);
+    c->hooks.on_command(c->hooks.ctx, &out.command);
+}
+
+static enum command_reason on_command_check(void *ctx, const struct command_order *order) {
+    const struct penstock_client *c = ctx;
+    struct order_out out;
+    order_out(c, order, &out);
+    return (enum command_reason)c->hooks.on_command_check(c->hooks.ctx, &out.command);
+}
+
+bool penstock_client_command_may_begin(struct penstock_client *c, const uint8_t id[16]) {
+    struct command_id inner;
+    memcpy(inner.bytes, id, sizeof inner.bytes);
+    return c->hooks.on_command != NULL && client_command_may_begin(c->client, &inner);
+}
+
+enum penstock_status penstock_client_command_done(struct penstock_client *c,
+                                                  const struct penstock_result *result,
+                                                  struct penstock_error *error) {
+    struct error err = {0};
+    if (c->hooks.on_command == NULL) {
+        return give(error_set(&err, ERR_WRONG_STATE, "command", "this gateway has no hook for commands"),
+                    &err, error);
+    }
+    struct msg_command_result inner = {.stage = (uint8_t)result->outcome,
+                                       .reason = (uint16_t)result->reason,
+                                       .value = value_in(&result->read_back),
+                                       .text = slice_str(result->text)};
+    memcpy(inner.id.bytes, result->id, sizeof inner.id.bytes);
+    return give(client_command_done(c->client, &inner, &err), &err, error);
+}
+
+/* ---- making ---- */
 
 /* The first field that must be there and is not; NULL if all are. */
 static const char *missing_field(const struct penstock_config *cfg) {
@@ -105,7 +207,11 @@ enum penstock_status penstock_client_new(const struct penstock_config *cfg, stru
         .sync_ms = cfg->sync_ms != 0 ? cfg->sync_ms : SYNC_MS,
         .clock_source = (enum clock_source)cfg->clock_source,
         .clock_error_us = cfg->clock_error_us,
-        .hooks = {.ctx = c, .on_link = on_link, .on_note = on_note},
+        .hooks = {.ctx = c,
+                  .on_link = on_link,
+                  .on_note = on_note,
+                  .on_command = cfg->hooks.on_command != NULL ? on_command : NULL,
+                  .on_command_check = cfg->hooks.on_command_check != NULL ? on_command_check : NULL},
     };
     enum status st = client_new(&inner, &c->client, &err);
     if (st != OK) {

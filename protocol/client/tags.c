@@ -335,6 +335,10 @@ enum status tags_put_text(struct tags *t, uint32_t tag, int64_t t_us, struct sli
     return add(t, tag, &s, kept ? value : slice_of("", 0), err);
 }
 
+const struct link_sample *tags_present(const struct tags *t, uint32_t tag) {
+    return tag < t->n && t->v[tag].has_last ? &t->v[tag].last : NULL;
+}
+
 uint32_t tags_pending(const struct tags *t) {
     return t->n_pending;
 }

@@ -43,6 +43,9 @@ uint32_t tags_count(const struct tags *t);
 /* Lent as long as the table. */
 const struct dict_entry *tags_entry(const struct tags *t, uint32_t tag);
 
+/* The present value; NULL if there is none yet. Lent until the next put. */
+const struct link_sample *tags_present(const struct tags *t, uint32_t tag);
+
 /* A sample: when the source measured it (UTC), what, how good (0 is good). For BOOL to F64. ERR_FULL: flush
  * first. ERR_INVALID: no such tag, not of this kind, or a time before the year 2000 or after 9999. */
 MUSTCHECK enum status tags_put(struct tags *t, uint32_t tag, int64_t t_us, double value, uint8_t quality,

@@ -93,6 +93,10 @@ void uplink_lost(struct uplink *u, const char *reason) {
     buf_clear(&u->out);
 }
 
+static uint64_t caps_of(const struct uplink *u) {
+    return u->cfg.caps | (u->cfg.host.certificate_offered != NULL ? LINK_CAP_RENEWAL : 0);
+}
+
 /* The server broke the rules: tell it, and end. */
 static void refuse(struct uplink *u, enum link_code code, uint8_t ref_type, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
@@ -145,12 +149,12 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .now_us = now.wall_us,
                           .clock_source = u->cfg.clock_source,
                           .clock_error_us = u->cfg.clock_error_us,
+                          .caps = caps_of(u),
                           .max_rx_frame = LINK_BODY_MAX,
                           .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
                           .oldest_sample_us = stats.oldest_sample_us,
-                          .dropped_total = stats.dropped_total + u->recorder->untold.samples,
-                          .caps = u->cfg.host.certificate_offered == NULL ? 0 : LINK_CAP_RENEWAL};
+                          .dropped_total = stats.dropped_total + u->recorder->untold.samples};
     for (uint32_t i = 0; i < u->n_epochs; i++) {
         m.epochs[i] = (struct msg_epoch){.epoch = u->epochs[i].epoch,
                                          .oldest_unacked = u->epochs[i].oldest_unacked,
@@ -192,6 +196,7 @@ static void take_terms(struct uplink *u, const struct msg_welcome *m, struct mom
         u->dead_us = 2 * u->heartbeat_us;
     }
     u->session = m->session;
+    u->caps = m->caps & caps_of(u);
     u->window_bytes = m->window_bytes;
     u->window_frames = m->window_frames;
     u->backlog_rate = m->backlog_rate;
@@ -264,6 +269,9 @@ static enum status on_welcome(struct uplink *u, struct slice body, struct moment
     }
     take_terms(u, &m, now);
     u->state = UPLINK_UP;
+    if (u->cfg.host.up != NULL) {
+        u->cfg.host.up(u->cfg.host.ctx, &m);
+    }
     return OK;
 }
 
@@ -410,11 +418,24 @@ static enum status on_window(struct uplink *u, struct slice body, struct moment 
 }
 
 static enum status on_refresh(struct uplink *u, struct slice body, struct moment now, struct error *err) {
-    (void)body;
     (void)now;
-    (void)err;
-    u->snapshot_due = true;
-    return OK;
+    enum status st = refresh_decode(body, err);
+    if (st == OK) {
+        u->snapshot_due = true;
+    }
+    return st;
+}
+
+static enum status on_command(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    struct msg_command m;
+    if ((u->caps & LINK_CAP_COMMANDS) == 0) {
+        return error_set(err, ERR_UNSUPPORTED, "CMD", "this gateway takes no commands, as HELLO said");
+    }
+    enum status st = command_decode(body, &m, err);
+    if (st == OK) {
+        u->cfg.host.command(u->cfg.host.ctx, &m, now);
+    }
+    return st;
 }
 
 static enum status on_cert_offer(struct uplink *u, struct slice body, struct moment now, struct error *err) {
@@ -463,6 +484,7 @@ static const struct {
     {MSG_ACK, false, on_ack},
     {MSG_CERT_OFFER, false, on_cert_offer},
     {MSG_CERT_ISSUED, false, on_cert_issued},
+    {MSG_CMD, false, on_command},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {
@@ -611,6 +633,20 @@ int64_t uplink_next_mono_us(const struct uplink *u) {
 }
 
 /* ---- the rest ---- */
+
+void uplink_command_ack(struct uplink *u, const struct msg_command_ack *m) {
+    if (u->state == UPLINK_UP) {
+        size_t mark = frame_begin(&u->out, MSG_CMD_ACK, 0);
+        command_ack_encode(&u->out, m);
+        frame_end(&u->out, mark);
+    }
+}
+
+void uplink_clock_stepped(struct uplink *u) {
+    u->n_probes = 0;
+    u->ping_t0_us = INT64_MIN; /* the answer that is on its way speaks of the old time */
+    u->ping_mono_us = INT64_MIN;
+}
 
 struct slice uplink_output(const struct uplink *u) {
     return buf_slice(&u->out);

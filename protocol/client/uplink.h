@@ -23,6 +23,7 @@
 
 #include "protocol/cert_msg.h"
 #include "protocol/client/recorder.h"
+#include "protocol/command_msg.h"
 
 struct uplink;
 
@@ -41,6 +42,10 @@ struct uplink_host {
     void *ctx;
     /* Something for the log that does not end the session; text is UTF-8, partly the server's. */
     void (*note)(void *ctx, const char *event, const char *text);
+    /* The session is up. May be NULL, as may those below. */
+    void (*up)(void *ctx, const struct msg_welcome *m);
+    /* A command; only with LINK_CAP_COMMANDS on both sides. */
+    void (*command)(void *ctx, const struct msg_command *m, struct moment now);
     /* The server offers a new certificate; uplink_ask_certificate answers. NULL: this gateway cannot. */
     void (*certificate_offered)(void *ctx);
     /* What it says to the request. */
@@ -52,6 +57,7 @@ struct uplink_config {
     struct slice software;
     enum clock_source clock_source;
     uint64_t clock_error_us;
+    uint64_t caps;        /* enum link_cap */
     uint32_t greeting_ms; /* WELCOME must come within; 0: LINK_DEAD_MS */
     struct uplink_host host;
 };
@@ -88,6 +94,11 @@ void uplink_ask_certificate(struct uplink *u, struct slice request);
 void uplink_bye(struct uplink *u, const char *text);
 /* The line is gone. */
 void uplink_lost(struct uplink *u, const char *reason);
+
+/* An answer to a command; nothing if the session is gone. */
+void uplink_command_ack(struct uplink *u, const struct msg_command_ack *m);
+/* The wall clock was set: what was measured of its offset is void. */
+void uplink_clock_stepped(struct uplink *u);
 
 /* What to send; valid until the next call. */
 struct slice uplink_output(const struct uplink *u);

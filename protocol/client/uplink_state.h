@@ -45,6 +45,7 @@ struct uplink {
 
     /* as the server said */
     uint64_t session;
+    uint64_t caps; /* that both sides have */
     uint32_t window_bytes;
     uint32_t window_frames;
     uint32_t backlog_rate; /* bytes a second */

@@ -165,8 +165,9 @@ static void end_write(struct device *d) {
         struct modbus_value v;
         modbus_decode(&d->job.point, d->job.read_back, &v);
         value = in_unit(&d->cfg->tags[i], v.number);
-        d->reports[i] = (struct report){0}; /* whatever the deadband: an operator waits for it */
-        (void)report_due(&d->reports[i], &d->cfg->tags[i].rule, value, SOURCE_GOOD, clock_mono_us());
+        /* Given whatever the deadband: an operator waits for it. */
+        d->reports[i] =
+            (struct report){.any = true, .quality = SOURCE_GOOD, .value = value, .mono_us = clock_mono_us()};
         put_value(d, i, d->job.read_back_us, &v);
     }
     w.on_written(w.ctx, d->job.written, value, &d->job.err);

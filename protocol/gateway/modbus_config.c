@@ -99,7 +99,7 @@ static void read_tag(struct settings *s, const struct place *p, const struct mod
     }
 }
 
-static void read_tags(struct settings *s, const struct place *p, struct modbus_device *d) {
+void modbus_config_tags(struct settings *s, const struct place *p, struct modbus_device *d) {
     size_t n = settings_list(s, p, "tags", 1, LINK_TAGS_MAX);
     if (n == 0) {
         return;
@@ -138,7 +138,7 @@ static void read_device(struct settings *s, const struct place *p, struct modbus
     d->limits.bits = (uint16_t)settings_integer(s, p, "max_bits", MODBUS_BITS_MAX, 1, MODBUS_BITS_MAX);
     d->order = (enum modbus_order)settings_choice(s, p, "order", orders, MODBUS_ABCD);
     d->report_us = settings_integer(s, p, "report_s", 10, 1, 86400) * 1000000;
-    read_tags(s, p, d);
+    modbus_config_tags(s, p, d);
 }
 
 const void *modbus_config_read(struct settings *s, const struct place *p) {

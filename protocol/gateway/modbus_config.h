@@ -58,5 +58,7 @@ struct modbus_config {
 
 /* NULL after a fault. */
 const void *modbus_config_read(struct settings *s, const struct place *p);
+/* The list "tags" of the object at p, for a device whose other settings are there. */
+void modbus_config_tags(struct settings *s, const struct place *p, struct modbus_device *d);
 
 #endif

@@ -41,7 +41,16 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault = r->fault,
                                   .fault_text = r->fault_text,
                                   .samples = a->stored,
-                                  .n_samples = r->n_samples};
+                                  .n_samples = r->n_samples,
+                                  .has_dropped = r->lost != NULL};
+    if (r->lost != NULL) {
+        record.dropped = (struct store_dropped){.epoch = r->lost->epoch,
+                                                .first = r->lost->first,
+                                                .end = r->lost->end,
+                                                .samples = r->lost->samples,
+                                                .from_us = r->lost->from_us,
+                                                .to_us = r->lost->to_us};
+    }
     if (!store_has_room(a->store, &record)) {
         return ERR_FULL;
     }
@@ -73,6 +82,13 @@ static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v
     app_apply(
         a, &(struct event){.kind = EVENT_SAMPLES,
                            .samples = {.gateway = gateway, .lane = LANE_SNAPSHOT, .n = n, .v = a->samples}});
+}
+
+static void on_link_repeated(void *ctx, const struct link_repeat *r) {
+    struct app *a = ctx;
+    struct store_repeat repeat = {
+        .gateway_key = r->gateway_key, .session = r->session, .day = r->day, .n = r->n};
+    store_repeated(a->store, &repeat);
 }
 
 static void on_link_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -116,6 +132,7 @@ struct link_host route_link_host(struct app *a) {
                               .settle = on_link_settle,
                               .record = on_link_record,
                               .snapshot = on_link_snapshot,
+                              .repeated = on_link_repeated,
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
                               .certify = on_link_certify,
@@ -203,9 +220,11 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
                                    .session = s->session,
                                    .n_epochs = s->n_epochs,
                                    .epochs = s->epochs,
-                                   .n_dicts = s->n_dicts};
+                                   .n_dicts = s->n_dicts,
+                                   .n_gone = s->n_gone};
     struct link_dict *dicts = calloc((size_t)s->n_dicts + 1, sizeof *dicts);
-    if (dicts == NULL) {
+    struct link_gone *gone = calloc((size_t)s->n_gone + 1, sizeof *gone);
+    if (dicts == NULL || gone == NULL) {
         settled = (struct link_settled){.status = ERR_UNAVAILABLE};
         (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
     }
@@ -213,9 +232,15 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
         dicts[i] = (struct link_dict){
             .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
     }
+    for (uint32_t i = 0; gone != NULL && i < s->n_gone; i++) {
+        gone[i] =
+            (struct link_gone){.epoch = s->gone[i].epoch, .first = s->gone[i].first, .end = s->gone[i].end};
+    }
     settled.dicts = dicts;
+    settled.gone = gone;
     link_settled(a->link, token, &settled);
     free(dicts);
+    free(gone);
 }
 
 /* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
@@ -232,6 +257,8 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
         link_certified(a->link, token, told.status, told.error.text);
     } else if (r->kind == REQ_CONFIG_CHANGE) {
         reload_reply(a, token, &told);
+    } else if (r->kind == REQ_QUARANTINE_GET || r->kind == REQ_QUARANTINE_KEEP) {
+        quarantine_reply(a, token, &told);
     } else {
         api_reply(a->api, token, &told);
     }
@@ -309,6 +336,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_BACKTEST:
         backtest_request(a, token, r);
         return;
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
+        quarantine_request(a, token, r);
+        return;
     case REQ_USER_FIND:
     case REQ_LOGIN_CODE:
     case REQ_SESSION_OPEN:
@@ -325,6 +356,8 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
         return;
     case REQ_IDENTITY:

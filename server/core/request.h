@@ -9,6 +9,7 @@
 #include "server/core/alarm.h"
 #include "server/core/core.h"
 #include "server/core/identity.h"
+#include "server/core/sample.h"
 
 enum {
     USER_NAME_SIZE = 64,
@@ -72,6 +73,10 @@ enum request_kind {
     REQ_IDENTITY,          /* gateways' tokens, revocations, windows: what people ask */
     REQ_CERTIFICATE,       /* a certificate that a gateway asks for, and who signs them: the server's own */
     REQ_LEDGER,            /* what became of the gateways' records */
+    REQ_QUARANTINE_LIST,   /* records that could not be used, the newest first */
+    REQ_QUARANTINE_GET,    /* one of them, with its bytes and what they say */
+    REQ_QUARANTINE_REPLAY, /* … to be used after all */
+    REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -169,6 +174,23 @@ struct request {
             int64_t to_us;
             char gateway[MODEL_NAME_MAX + 1]; /* "": all, their days summed up, without gaps */
         } ledger;
+        struct {
+            char gateway[MODEL_NAME_MAX + 1]; /* "": all */
+            uint32_t code;                    /* enum link_code; 0: all */
+            int64_t before;                   /* ids below it; 0: from the newest */
+            uint32_t limit;                   /* 1 to HISTORY_LIMIT_MAX */
+        } quarantine_list;
+        struct {
+            int64_t id;
+        } quarantine; /* REQ_QUARANTINE_GET, REQ_QUARANTINE_REPLAY */
+        struct {
+            int64_t id;
+            bool usable;
+            bool dictionary;               /* it is one, to be kept with the others */
+            char detail[REASON_SIZE];      /* why it is not usable, or what was left out */
+            const struct stored_sample *v; /* borrowed during the call */
+            uint32_t n;
+        } quarantine_keep;
         struct {
             int64_t tag_key;
             int64_t from_us; /* [from, to) in source time */
@@ -306,6 +328,31 @@ struct ledger_gap {
     int64_t to_us;
 };
 
+/* A record that could not be used, and what a person made of it last. */
+struct quarantine_row {
+    int64_t id;
+    struct slice gateway;
+    uint64_t epoch;
+    int64_t seq;
+    uint64_t dict;
+    uint8_t type;
+    uint16_t flags;
+    uint16_t code; /* enum link_code: why */
+    struct slice reason;
+    int64_t received_us;
+    int64_t size;
+    struct slice outcome; /* "done", "refused"; empty: nobody tried */
+    int64_t replayed_us;
+    struct slice actor;
+    struct slice detail;
+    int64_t samples; /* that went to history then */
+};
+
+struct quarantine_dict {
+    uint64_t dict;
+    struct slice body;
+};
+
 struct revision_row {
     int64_t revision;
     int64_t at_us;
@@ -419,6 +466,21 @@ struct reply {
             const struct ledger_gap *gaps; /* lost ones first; at most LEDGER_GAPS_MAX */
             uint32_t n_gaps;
         } ledger;
+        struct {
+            const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */
+            uint32_t n;
+            struct slice body;                   /* of REQ_QUARANTINE_GET, as the following */
+            const struct quarantine_dict *dicts; /* of its epoch, in order of (dict, part) */
+            uint32_t n_dicts;
+            struct slice says;  /* lines, as far as it can be read now */
+            bool usable;        /* now */
+            struct slice fault; /* why not */
+        } quarantine;
+        struct {
+            bool usable;
+            int64_t samples; /* that went to history */
+            struct slice detail;
+        } replayed; /* REQ_QUARANTINE_REPLAY, REQ_QUARANTINE_KEEP */
     };
 };
 

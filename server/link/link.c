@@ -83,6 +83,11 @@ static void on_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uin
     l->host.snapshot(l->host.ctx, gateway, v, n, received_us);
 }
 
+static void on_repeated(void *ctx, const struct link_repeat *r) {
+    struct link *l = ctx;
+    l->host.repeated(l->host.ctx, r);
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct link *l = ctx;
     l->host.backlog_end(l->host.ctx, gateway, te_us);
@@ -145,6 +150,7 @@ static void set_env(struct link *l, const struct link_config *cfg) {
                                      .settle = on_settle,
                                      .record = on_record,
                                      .snapshot = on_snapshot,
+                                     .repeated = on_repeated,
                                      .backlog_end = on_backlog_end,
                                      .state = on_state,
                                      .incident = on_incident};

@@ -5,6 +5,7 @@
 #ifndef PENSTOCK_LINK_LINK_H
 #define PENSTOCK_LINK_LINK_H
 
+#include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "server/core/core.h"
 #include "server/core/identity.h"
@@ -32,6 +33,7 @@ struct link_record {
     uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
     const char *fault_text; /* "" without fault */
     uint32_t unknown_tags;  /* samples left out because the configuration has no such tag */
+    const struct event_lost *lost; /* of a good EVENT "samples lost"; else NULL. end is at most 2^63 - 1 */
 };
 
 /* What the database knows of a gateway, as answer to host->settle. */
@@ -49,6 +51,20 @@ struct link_settled {
         uint64_t dict;
         struct slice body;
     } * dicts;
+    uint32_t n_gone; /* numbers of these epochs that the site told to be gone; they never come */
+    const struct link_gone {
+        uint64_t epoch;
+        uint64_t first; /* [first, end) */
+        uint64_t end;
+    } * gone;
+};
+
+/* Records of a session that came again and were refused. */
+struct link_repeat {
+    int64_t gateway_key;
+    uint64_t session;
+    int64_t day; /* of the server's receipt, since 1970-01-01, UTC */
+    uint64_t n;  /* on that day, since the session began */
 };
 
 struct link_host {
@@ -61,6 +77,8 @@ struct link_host {
     enum status (*record)(void *ctx, const struct link_record *r);
     /* What is true now, not to be stored. Values as sent (not normalised). */
     void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
+    /* For the ledger: at most once a second and session, and at its end. */
+    void (*repeated)(void *ctx, const struct link_repeat *r);
     /* All that the gateway had stored before this session has come (or nothing had been missing), and te_us
      * is the time of the newest sample in its first live message. Once a session. */
     void (*backlog_end)(void *ctx, uint32_t gateway, int64_t te_us);

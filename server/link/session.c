@@ -60,6 +60,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
     if (s->state == SESSION_CLOSING) {
         return;
     }
+    session_tell_repeats(s, true, now);
     s->status.up = false;
     s->state = SESSION_CLOSING;
     s->blocked = false;
@@ -206,6 +207,7 @@ static void send_ping(struct session *s, struct link_now now) {
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
     bool listening = !s->blocked && !s->frozen;
+    session_tell_repeats(s, false, now);
     if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
     } else if (now.mono_us >= s->reauth_mono_us) {

@@ -45,9 +45,8 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     for (uint32_t i = 0; i < hello->n_epochs; i++) {
         s->epochs[i].epoch = hello->epochs[i].epoch;
         s->epochs[i].next_seq = hello->epochs[i].next_seq;
-        if (hello->epochs[i].oldest_unacked > 0) {
-            session_note_gone(s, i, 0, hello->epochs[i].oldest_unacked);
-        }
+        /* What lies below and is not committed is gone. */
+        session_note_gone(s, hello->epochs[i].epoch, 0, hello->epochs[i].oldest_unacked);
     }
     struct link_status *status = &s->status;
     (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));
@@ -177,6 +176,9 @@ static bool take_settled(struct session *s, const struct link_settled *settled, 
     }
     s->gateway_key = settled->gateway_key;
     s->status.session = settled->session;
+    for (uint32_t i = 0; i < settled->n_gone; i++) {
+        session_note_gone(s, settled->gone[i].epoch, settled->gone[i].first, settled->gone[i].end);
+    }
     session_load_dicts(s, settled);
     return true;
 }

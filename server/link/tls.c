@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GATEWAY_SIZE = LINK_NAME_MAX + 1 };
+enum {
+    GATEWAY_SIZE = LINK_NAME_MAX + 1,
+    SECURITY_LEVEL = 2, /* keys and signatures of 112 bits: RSA from 2048, no SHA-1 */
+};
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -38,11 +41,32 @@ _Static_assert(sizeof LINK_ALPN == 15 + 1, "the first byte is the length of the 
 _Static_assert(sizeof LINK_ALPN_ENROL == 16 + 1, "and the one before the second");
 enum { ALPN_LINK_LEN = 16, ALPN_BOTH_LEN = sizeof alpn_wire - 1 };
 
+/* What OpenSSL says of these is for those who know it well; a stranger at the door is told to people. */
+static const struct {
+    int reason;
+    const char *text;
+} told[] = {
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "no certificate was shown"},
+    {SSL_R_EXCESSIVE_MESSAGE_SIZE, "the certificates that were shown are longer than 16 KiB"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, "the other side does not speak TLS 1.3"},
+    {SSL_R_NO_SHARED_CIPHER, "no common cipher of TLS 1.3"},
+};
+_Static_assert(TLS_CERTIFICATES_MAX == 16 * 1024, "the text above names it");
+
+static const char *told_reason(unsigned long code) {
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == told[i].reason) {
+            return told[i].text;
+        }
+    }
+    return ERR_reason_error_string(code);
+}
+
 /* Takes the newest entry of OpenSSL's error queue as a reason; the queue is shared with everybody on this
  * thread, so it is emptied. */
 static const char *queue_reason(void) {
     unsigned long code = ERR_peek_error();
-    const char *text = code == 0 ? NULL : ERR_reason_error_string(code);
+    const char *text = code == 0 ? NULL : told_reason(code);
     ERR_clear_error();
     return text == NULL ? "no reason given" : text;
 }
@@ -137,9 +161,10 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls *t = SSL_get_app_data(ssl);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    X509 *own = X509_STORE_CTX_get0_cert(store);
     int depth = X509_STORE_CTX_get_error_depth(store);
-    if (cert != NULL && (depth == 0 || !ok)) {
-        (void)X509_NAME_oneline(X509_get_subject_name(cert), t->subject, (int)sizeof t->subject);
+    if (own != NULL) {
+        (void)X509_NAME_oneline(X509_get_subject_name(own), t->subject, (int)sizeof t->subject);
     }
     if (!ok && cert != NULL && ended_lately(t, store, cert)) {
         X509_STORE_CTX_set_error(store, X509_V_OK);
@@ -239,6 +264,7 @@ static enum status set_up(SSL_CTX *ssl, const struct tls_config *cfg, struct err
         SSL_CTX_set_max_early_data(ssl, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl, 0) != 1) {
         return file_error(err, "TLS", "this OpenSSL cannot do TLS 1.3 as it is needed");
     }
+    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL); /* whatever this system's default is */
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);

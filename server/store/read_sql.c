@@ -4,12 +4,13 @@
 #include "server/store/alarm_sql.h"
 #include "server/store/figures_sql.h"
 #include "server/store/ledger_sql.h"
+#include "server/store/quarantine_sql.h"
 #include "server/store/samples_sql.h"
 #include "server/store/user_sql.h"
 
 #include <stdlib.h>
 
-enum { ARGS_BYTES = 512 };
+enum { ARGS_BYTES = 1024 };
 
 /* By app_user_name_unique. */
 static const char user_sql[] = "select " USER_SELECT " from app_user u where u.name = $1";
@@ -61,6 +62,9 @@ enum status read_check(const struct request *r, struct error *err) {
         return figures_check(r, err);
     case REQ_LEDGER:
         return ledger_check(r, err);
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_GET:
+        return quarantine_sql_check(r, err);
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
@@ -77,6 +81,8 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_IDENTITY:
     case REQ_CERTIFICATE:
     case REQ_BACKTEST:
+    case REQ_QUARANTINE_REPLAY:
+    case REQ_QUARANTINE_KEEP:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
@@ -115,6 +121,8 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         samples_send(pg, &args, r);
     } else if (r->kind == REQ_LEDGER) {
         ledger_send(pg, &args, r);
+    } else if (quarantine_sql_reads(r->kind)) {
+        quarantine_sql_send(pg, &args, r);
     } else {
         send_list(pg, &args, r);
     }
@@ -172,6 +180,16 @@ static size_t row_size(enum request_kind kind) {
     return kind == REQ_AUDIT_LIST ? sizeof(struct audit_row) : sizeof(struct sample_point);
 }
 
+static size_t memory_size(enum request_kind kind, const struct pg_answer *answer) {
+    if (kind == REQ_LEDGER) {
+        return ledger_reply_size(answer);
+    }
+    if (quarantine_sql_reads(kind)) {
+        return quarantine_sql_reply_size(answer);
+    }
+    return ((size_t)PQntuples(answer->results[0]) + 1) * row_size(kind);
+}
+
 #define QUERY_CANCELED "57014"
 
 static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
@@ -198,8 +216,7 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         reply_user(rows, ret);
         return;
     }
-    memory->rows = r->kind == REQ_LEDGER ? calloc(1, ledger_reply_size(answer))
-                                         : calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
+    memory->rows = calloc(1, memory_size(r->kind, answer));
     if (memory->rows == NULL) {
         ret->status = error_set(&ret->error, ERR_NOMEM, "store", "no memory for the answer");
     } else if (alarm_sql_knows(r->kind)) {
@@ -208,6 +225,8 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         figures_reply(rows, memory->rows, ret);
     } else if (r->kind == REQ_LEDGER) {
         ledger_reply(answer, memory->rows, ret);
+    } else if (quarantine_sql_reads(r->kind)) {
+        quarantine_sql_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
     } else if (r->kind == REQ_AUDIT_LIST) {

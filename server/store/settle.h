@@ -6,7 +6,7 @@
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
-enum { SETTLE_DICT_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SETTLE_DICT_BYTES_MAX = 64 * 1024 * 1024, SETTLE_GONE_MAX = 1024 /* ranges, the longest first */ };
 
 struct settle {
     struct settle *next;

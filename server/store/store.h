@@ -20,7 +20,7 @@ struct store;
 /* What a gateway tells to be gone at the site: numbers [first, end) of one of its epochs. */
 struct store_dropped {
     uint64_t epoch;
-    uint64_t first; /* first < end, end at most 2^63 - 1 */
+    uint64_t first; /* first <= end <= 2^63 - 1; equal: its samples never had a number */
     uint64_t end;
     uint64_t samples;
     int64_t from_us; /* span of their times */
@@ -76,6 +76,8 @@ struct store_settled {
     const struct msg_epoch *epochs;
     uint32_t n_dicts;
     const struct store_dict *dicts;
+    uint32_t n_gone;                  /* numbers of these epochs that are gone at the site */
+    const struct store_dropped *gone; /* epoch, first and end alone */
 };
 
 /* All that a start needs. Valid during the call. */

@@ -9,11 +9,13 @@
 //             10 + 2k flow of drive k in 0.01 L/s, 11 + 2k its power in 0.01 kW
 //             30, 31  suction and discharge pressure in cm of water, signed
 //             40, 41  the plant's own time: minutes since its start, low word first
+//             50000…  this map as a text, for gateways that read it from here (protocol/gateway/plant.h)
 //
 // Everything else answers with exception 2.
 import { ModbusDevice } from './modbus.mjs';
 
-const LEVEL = 0, DRIVE = 10, PRESSURE = 30, TIME = 40;
+const LEVEL = 0, DRIVE = 10, PRESSURE = 30, TIME = 40, MAP = 50000;
+const MAP_MAGIC = 0x5053, MAP_VERSION = 1;
 const word = (value) => Math.max(0, Math.min(65535, Math.round(value)));
 const signed = (value) => Math.max(-32768, Math.min(32767, Math.round(value))) & 0xffff;
 
@@ -26,13 +28,36 @@ export const stations = {
   S5: { tanks: ['T6', 'T7'], drives: ['PU10', 'PU11'], suction: 'J307', discharge: 'J317' },
 };
 
+/** The register map as a gateway's tags. */
+export function mapOf({ tanks, drives }) {
+  const input = (name, address, scale, rest) => ({ name, table: 'input', address, scale, ...rest });
+  return {
+    tags: [
+      ...tanks.map((tank, k) => input(`L_${tank}`, LEVEL + k, 0.001, { deadband: 0.005, unit: 'm', description: `Level of tank ${tank}` })),
+      ...drives.flatMap((drive, k) => [
+        input(`F_${drive}`, DRIVE + 2 * k, 0.01, { deadband: 0.05, unit: 'L/s', description: `Flow of ${drive}` }),
+        input(`P_${drive}`, DRIVE + 2 * k + 1, 0.01, { deadband: 0.05, unit: 'kW', description: `Power of ${drive}` }),
+        { name: `${drive}_RUN`, table: 'discrete', address: k, description: `${drive} runs` },
+        { name: `${drive}_CMD`, table: 'coil', address: 2 * k, writable: true, description: `${drive}: 1 starts it, 0 stops it` },
+        { name: `${drive}_AUTO`, table: 'coil', address: 2 * k + 1, writable: true, description: `${drive} is under level control` },
+      ]),
+      ...['PS', 'PD'].map((name, k) => input(name, PRESSURE + k, 0.01, { type: 'int16', deadband: 0.02, unit: 'm', description: k === 0 ? 'Suction pressure' : 'Discharge pressure' })),
+    ],
+  };
+}
+
 export class Station {
-  constructor(network, { tanks, drives, suction, discharge }) {
+  constructor(network, what) {
+    const { tanks, drives, suction, discharge } = what;
     this.network = network;
     this.tanks = tanks;
     this.drives = drives.map((name) => ({ name, auto: Boolean(network.controls[name]), run: network.isOpen(name), ...network.controls[name] }));
     this.nodes = [suction, discharge];
     this.tables = { coil: {}, discrete: {}, holding: {}, input: {} };
+    const map = Buffer.from(JSON.stringify(mapOf(what)));
+    const even = Buffer.concat([map, Buffer.alloc(map.length % 2)]);
+    [MAP_MAGIC, MAP_VERSION, map.length].forEach((head, i) => (this.tables.input[MAP + i] = head));
+    for (let i = 0; i < even.length; i += 2) this.tables.input[MAP + 3 + i / 2] = even.readUInt16BE(i);
     this.measure();
     this.device = new ModbusDevice({ tables: this.tables, write: (table, address, value) => this.#write(table, address, value) });
   }

@@ -1,6 +1,9 @@
+/* Covers: client_commands.c, public.c */
 #include "protocol/client/client.h"
+#include "protocol/client/include/penstock/client.h"
 #include "protocol/frame.h"
 #include "server/base/clock.h"
+#include "server/base/crc32c.h"
 #include "tests/unit/client/tls_server.h"
 
 enum { TAGS = 2, GIVE_UP_MS = 60000 };
@@ -27,6 +30,7 @@ struct fixture {
     uv_timer_t poll;
     struct peer peer;
     struct client *c;
+    struct penstock_client *installed;
     uint16_t port;
     bool acknowledge;
     bool cut_after_data; /* closes the connection at the first DATA record, once */
@@ -35,6 +39,13 @@ struct fixture {
     uint32_t hellos;
     uint32_t records;
     uint32_t events;
+    bool commands; /* the gateway takes them, and the server sends one after each greeting */
+    struct msg_command command;
+    uint32_t ordered;
+    uint32_t acks;
+    struct msg_command_ack ack;
+    uint32_t results;
+    struct msg_command_result result;
     uint32_t repeated;
     uint32_t snapshots;
     uint32_t byes;
@@ -102,9 +113,37 @@ static void peer_welcome(struct fixture *f) {
                                                 .max_frame = LINK_BODY_MAX,
                                                 .heartbeat_ms = 1000,
                                                 .dead_ms = 30000,
-                                                .backlog_rate = 1000000});
+                                                .backlog_rate = 1000000,
+                                                .now_us = clock_wall_us(),
+                                                .caps = LINK_CAP_COMMANDS,
+                                                .commands_allowed = f->commands});
     peer_say(f, MSG_WELCOME, &body);
     buf_done(&body);
+}
+
+static void peer_command(struct fixture *f, uint8_t op) {
+    struct msg_command m = f->command;
+    m.op = op;
+    m.session = f->hellos;
+    m.issued_us = clock_wall_us();
+    if (op == COMMAND_QUERY) {
+        m.value = (struct link_value){0};
+    }
+    struct buf body;
+    buf_init(&body, 10000);
+    command_encode(&body, &m);
+    peer_say(f, MSG_CMD, &body);
+    buf_done(&body);
+}
+
+static void peer_answer(struct fixture *f, const struct frame *frame, struct slice rest) {
+    if (frame->type == MSG_CMD_ACK) {
+        assert_int_equal(command_ack_decode(frame->body, &f->ack, NULL), OK);
+        f->acks++;
+    } else {
+        assert_int_equal(command_result_decode(rest, &f->result, NULL), OK);
+        f->results++;
+    }
 }
 
 static void peer_record(struct fixture *f, const struct frame *frame) {
@@ -116,6 +155,12 @@ static void peer_record(struct fixture *f, const struct frame *frame) {
     }
     assert_int_equal(prefix_decode(frame->body, true, &prefix, &rest, NULL), OK);
     f->records++;
+    if (frame->type == MSG_CMD_RESULT) {
+        peer_answer(f, frame, rest);
+    }
+    if (frame->type == MSG_DICT && f->commands) {
+        peer_command(f, COMMAND_DIRECT);
+    }
     f->events += frame->type == MSG_EVENT ? 1 : 0;
     f->repeated += f->records > 1 && prefix.seq <= f->highest_seq;
     f->highest_seq = prefix.seq > f->highest_seq ? prefix.seq : f->highest_seq;
@@ -143,7 +188,11 @@ static void peer_frame(struct fixture *f, const struct frame *frame) {
     case MSG_DICT:
     case MSG_DATA:
     case MSG_EVENT:
+    case MSG_CMD_RESULT:
         peer_record(f, frame);
+        break;
+    case MSG_CMD_ACK:
+        peer_answer(f, frame, frame->body);
         break;
     case MSG_BYE:
         f->byes++;
@@ -243,9 +292,23 @@ static struct client_config config(struct fixture *f, char files[3][400]) {
                                   .hooks = {.ctx = f, .on_link = on_link, .on_record = on_record}};
 }
 
+static void on_order(void *ctx, const struct command_order *order) {
+    struct fixture *f = ctx;
+    assert_true(order->tag == 1 && order->value.f == 42.5);
+    assert_true(client_command_may_begin(f->c, &order->id));
+    f->ordered++;
+    struct msg_command_result r = {
+        .id = order->id, .stage = COMMAND_STAGE_EXECUTED, .value = order->value, .text = slice_str("done")};
+    assert_int_equal(client_command_done(f->c, &r, NULL), OK);
+}
+
 static void client_up(struct fixture *f) {
     char files[3][400];
     struct client_config cfg = config(f, files);
+    cfg.clock_source = CLOCK_NTP;
+    if (f->commands) {
+        cfg.hooks.on_command = on_order;
+    }
     struct error err = {0};
     if (client_new(&cfg, &f->c, &err) != OK) {
         fail_msg("%s: %s", err.where, err.text);
@@ -254,7 +317,7 @@ static void client_up(struct fixture *f) {
         char name[8];
         uint32_t tag = 0;
         (void)snprintf(name, sizeof name, "t%d", i);
-        struct tag_def def = {.name = slice_str(name), .type = VALUE_F64};
+        struct tag_def def = {.name = slice_str(name), .type = VALUE_F64, .flags = DICT_WRITABLE};
         assert_int_equal(client_define(f->c, &def, &tag, NULL), OK);
     }
     assert_int_equal(client_start(f->c, NULL), OK);
@@ -301,6 +364,9 @@ static bool is_up(struct fixture *f) {
 }
 static bool is_down(struct fixture *f) {
     return f->downs > 1;
+}
+static bool has_fallen(struct fixture *f) {
+    return f->downs > 0;
 }
 static bool is_drained(struct fixture *f) {
     return client_is_drained(f->c);
@@ -410,6 +476,160 @@ static void what_is_not_acknowledged_survives_a_restart(void **state) {
     client_down(f);
 }
 
+static bool has_result(struct fixture *f) {
+    return f->results > 0;
+}
+
+static struct msg_command a_command(void) {
+    struct msg_command m = {.dict = 1,
+                            .alias = 2,
+                            .name_crc = crc32c(0, "t1", 2),
+                            .value = {.type = VALUE_F64, .f = 42.5},
+                            .ttl_ms = 60000};
+    uint64_t ms = (uint64_t)clock_wall_us() / 1000;
+    for (int i = 0; i < 6; i++) {
+        m.id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    }
+    m.id.bytes[6] = 0x70;
+    m.id.bytes[8] = 0x80;
+    return m;
+}
+
+static void a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart(void **state) {
+    struct fixture *f = *state;
+    f->commands = true;
+    f->command = a_command();
+    client_up(f);
+    until(f, has_result);
+    assert_int_equal(f->ordered, 1);
+    assert_int_equal(f->acks, 1);
+    assert_int_equal(f->ack.status, COMMAND_RECEIVED);
+    assert_int_equal(f->result.stage, COMMAND_STAGE_EXECUTED);
+    assert_true(f->result.value.type == VALUE_F64 && f->result.value.f == 42.5);
+    until(f, is_drained);
+    client_down(f);
+    until(f, has_left);
+    f->results = 0;
+    f->result = (struct msg_command_result){0};
+    client_up(f);
+    until(f, has_result);
+    assert_int_equal(f->ordered, 1);
+    assert_int_equal(f->result.stage, COMMAND_STAGE_EXECUTED);
+    assert_true(f->result.value.f == 42.5);
+    client_down(f);
+}
+
+static void on_installed_link(void *ctx, bool up, const char *reason) {
+    on_link(ctx, up, reason);
+}
+
+static enum penstock_reason on_installed_check(void *ctx, const struct penstock_command *order) {
+    struct fixture *f = ctx;
+    assert_true(order->tag == 0 && f->ordered == 0);
+    return PENSTOCK_REASON_NONE;
+}
+
+static void on_installed_order(void *ctx, const struct penstock_command *order) {
+    struct fixture *f = ctx;
+    assert_true(order->tag == 0 && order->value.type == PENSTOCK_SCALED);
+    assert_true(order->value.integer == 425 && order->value.number == 42.5);
+    assert_string_equal(order->operator_name, "ann");
+    assert_string_equal(order->reason, "level low");
+    assert_true(penstock_client_command_may_begin(f->installed, order->id));
+    f->ordered++;
+    struct penstock_result r = {.outcome = PENSTOCK_FAILED,
+                                .reason = PENSTOCK_REASON_NO_EFFECT,
+                                .read_back = {.type = PENSTOCK_SCALED, .integer = 420},
+                                .text = "stuck"};
+    memcpy(r.id, order->id, sizeof r.id);
+    struct penstock_error e;
+    assert_int_equal(penstock_client_command_done(f->installed, &r, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_command_done(f->installed, &r, &e), PENSTOCK_NOT_FOUND);
+    assert_string_equal(e.where, "command");
+}
+
+static bool installed_is_drained(struct fixture *f) {
+    return penstock_client_is_drained(f->installed);
+}
+
+static void the_installed_interface_does_the_same(void **state) {
+    struct fixture *f = *state;
+    char files[3][400];
+    struct client_config inner = config(f, files);
+    struct penstock_config cfg = {.loop = inner.loop,
+                                  .name = inner.name,
+                                  .software = inner.software,
+                                  .host = inner.host,
+                                  .port = inner.port,
+                                  .server_name = inner.server_name,
+                                  .ca_file = inner.ca_file,
+                                  .cert_file = inner.cert_file,
+                                  .key_file = inner.key_file,
+                                  .journal_dir = inner.journal_dir,
+                                  .flush_ms = 20,
+                                  .sync_ms = 1,
+                                  .clock_source = PENSTOCK_CLOCK_NTP,
+                                  .hooks = {.ctx = f,
+                                            .on_link = on_installed_link,
+                                            .on_command = on_installed_order,
+                                            .on_command_check = on_installed_check}};
+    struct penstock_error e = {0};
+    assert_int_equal(penstock_client_new(&cfg, &f->installed, &e), PENSTOCK_OK);
+    struct penstock_tag tag = {
+        .name = "valve", .unit = "%", .type = PENSTOCK_SCALED, .flags = PENSTOCK_WRITABLE, .scale = 0.1};
+    uint32_t valve = 9;
+    uint32_t mode = 9;
+    assert_int_equal(penstock_client_define(f->installed, &tag, &valve, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_define(f->installed, &tag, &valve, &e), PENSTOCK_EXISTS);
+    tag = (struct penstock_tag){.name = "mode", .type = PENSTOCK_STRING};
+    assert_int_equal(penstock_client_define(f->installed, &tag, &mode, &e), PENSTOCK_OK);
+    assert_int_equal(penstock_client_put(f->installed, valve, clock_wall_us(), 12.3, PENSTOCK_GOOD, &e),
+                     PENSTOCK_OK);
+    assert_int_equal(
+        penstock_client_put_integer(f->installed, valve, clock_wall_us(), 124, PENSTOCK_GOOD, &e),
+        PENSTOCK_OK);
+    assert_int_equal(
+        penstock_client_put_text(f->installed, mode, clock_wall_us(), "auto", 4, PENSTOCK_GOOD, &e),
+        PENSTOCK_OK);
+    struct penstock_event event = {.code = PENSTOCK_DEVICE_DOWN, .path = "plc1", .text = "no answer"};
+    assert_int_equal(penstock_client_event(f->installed, &event, &e), PENSTOCK_OK);
+    event.code = (enum penstock_event_code)5;
+    assert_int_equal(penstock_client_event(f->installed, &event, &e), PENSTOCK_INVALID);
+    f->commands = true;
+    f->command = a_command();
+    f->command.alias = 1;
+    f->command.name_crc = crc32c(0, "valve", 5);
+    f->command.value = (struct link_value){.type = VALUE_SCALED, .i = 425};
+    f->command.operator_name = slice_str("ann");
+    f->command.reason = slice_str("level low");
+    assert_int_equal(penstock_client_start(f->installed, &e), PENSTOCK_OK);
+    until(f, has_result);
+    assert_int_equal(f->ordered, 1);
+    assert_true(f->result.stage == COMMAND_STAGE_FAILED && f->result.reason == COMMAND_NO_EFFECT);
+    assert_true(f->result.value.type == VALUE_SCALED && f->result.value.i == 420);
+    assert_int_equal(f->events, 2);
+    until(f, installed_is_drained);
+    struct penstock_client_status st;
+    penstock_client_get_status(f->installed, &st);
+    assert_true(st.up && st.journal_waiting == 0 && st.dropped == 0 && st.records_acked == f->records);
+    penstock_client_stop(f->installed, on_stopped, f);
+    until(f, is_stopped);
+    penstock_client_free(&f->installed);
+    assert_null(f->installed);
+}
+
+static void a_gateway_without_a_hook_for_commands_refuses_them(void **state) {
+    struct fixture *f = *state;
+    client_up(f);
+    until(f, is_up);
+    f->command = a_command();
+    peer_command(f, COMMAND_DIRECT);
+    peer_turn(f);
+    until(f, has_fallen);
+    assert_non_null(strstr(f->reason, "takes no commands"));
+    client_down(f);
+}
+
 static void without_a_server_it_says_why_and_stops_all_the_same(void **state) {
     struct fixture *f = *state;
     uv_close((uv_handle_t *)&f->peer.listener, NULL);
@@ -468,6 +688,9 @@ int main(void) {
         T(samples_reach_the_server_and_a_stop_says_goodbye),
         T(a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated),
         T(what_is_not_acknowledged_survives_a_restart),
+        T(a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart),
+        T(the_installed_interface_does_the_same),
+        T(a_gateway_without_a_hook_for_commands_refuses_them),
         T(without_a_server_it_says_why_and_stops_all_the_same),
         T(a_bad_configuration_is_refused_with_the_reason),
         T(two_clients_on_one_journal_are_refused),

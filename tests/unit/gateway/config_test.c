@@ -98,7 +98,7 @@ static void all_faults_are_told_at_once_in_the_order_of_the_file(void **state) {
         {2, 56, "/server/name", "5 is here, a text is needed"},
         {4, 26, "/journal/segment_kib", "1 is here, a whole number from 4 to 16384"},
         {5, 2, "/exit_when_done", "true or false"},
-        {7, 4, "/sources/0/kind", "\"magic\" is here, needed is \"replay\""},
+        {7, 4, "/sources/0/kind", "\"magic\" is here, needed is \"replay\", \"modbus\" or \"plant\""},
         {9, 34, "/sources/1/tags/0/type", "\"bool\", \"int\", \"scaled\" or \"f64\""},
         {10, 5, "/sources/1/tags/1/scale", "nothing is here, a number"},
         {10, 21, "/sources/1/tags/1/name", "each name is used once"},

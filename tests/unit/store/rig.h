@@ -188,6 +188,33 @@ static inline void rig_copy_ledger(struct rig_reply *copy, const struct reply *r
     }
 }
 
+/* "1 gw-a 10/1 DATA 7 why 5 done anna detail 2;" for each, then the bytes and "5=dictionary " of one. */
+static inline void rig_copy_quarantine(struct rig_reply *copy, const struct reply *reply) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < reply->quarantine.n && n < sizeof copy->text; i++) {
+        const struct quarantine_row *q = &reply->quarantine.v[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%lld %.*s %llu/%lld %s %u %.*s %lld ",
+                              (long long)q->id, SLICE_ARG(q->gateway), (unsigned long long)q->epoch,
+                              (long long)q->seq, msg_type_name(q->type), q->code, SLICE_ARG(q->reason),
+                              (long long)q->size);
+        if (q->outcome.n > 0) {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%.*s %.*s %.*s %lld",
+                                  SLICE_ARG(q->outcome), SLICE_ARG(q->actor), SLICE_ARG(q->detail),
+                                  (long long)q->samples);
+        }
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, ";");
+    }
+    if (reply->kind == REQ_QUARANTINE_GET) {
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%.*s ",
+                              SLICE_ARG(reply->quarantine.body));
+    }
+    for (uint32_t i = 0; i < reply->quarantine.n_dicts && n < sizeof copy->text; i++) {
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%llu=%.*s ",
+                              (unsigned long long)reply->quarantine.dicts[i].dict,
+                              SLICE_ARG(reply->quarantine.dicts[i].body));
+    }
+}
+
 static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *reply) {
     struct rig *r = ctx;
     struct rig_reply *copy = &r->replies[r->n_replies++ % RIG_REPLIES_MAX];
@@ -213,6 +240,8 @@ static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *r
         rig_copy_figures(copy, reply);
     } else if (reply->kind == REQ_LEDGER) {
         rig_copy_ledger(copy, reply);
+    } else if (reply->kind == REQ_QUARANTINE_LIST || reply->kind == REQ_QUARANTINE_GET) {
+        rig_copy_quarantine(copy, reply);
     } else if (reply->kind == REQ_CONFIG_HISTORY && reply->revisions.n > 0) {
         const struct revision_row *row = &reply->revisions.v[0];
         (void)snprintf(copy->text, sizeof copy->text, "%.*s%s%.*s|%.*s|%.*s", SLICE_ARG(row->actor),

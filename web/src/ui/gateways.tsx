@@ -7,6 +7,7 @@ import { get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
 import { CertificateCell, IdentityPanel } from './gateway-identity.tsx';
+import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 
 const REFRESH_MS = 5_000;
@@ -96,6 +97,7 @@ export function GatewaysScreen() {
     <div class="page">
       <header class="page-head">
         <h1>{t('gateways.title')}</h1>
+        <GatewayTabs at="gateways" />
         {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
         {failed === '' ? null : <strong class="fault">{failed}</strong>}
       </header>

@@ -48,6 +48,51 @@ struct penstock_error {
 /* What disciplines the gateway's clock. Without anything, say NONE: samples are then marked. */
 enum penstock_clock { PENSTOCK_CLOCK_NONE, PENSTOCK_CLOCK_NTP, PENSTOCK_CLOCK_PTP, PENSTOCK_CLOCK_GNSS };
 
+/* A value with its type. */
+struct penstock_value {
+    int type;         /* enum penstock_type; 0: no value */
+    int64_t integer;  /* BOOL, INT, UINT (its 64 bits), ENUM; SCALED: before scale and offset */
+    double number;    /* F32, F64 and all numbers; SCALED: with scale and offset */
+    const void *text; /* STRING, BYTES */
+    size_t text_size;
+};
+
+/* What is to be done. Texts are lent for the call. */
+struct penstock_command {
+    uint8_t id[16];
+    uint32_t tag;
+    struct penstock_value value;
+    const char *operator_name;
+    const char *reason;
+};
+
+/* Why something was not done. */
+enum penstock_reason {
+    PENSTOCK_REASON_NONE = 0,
+    PENSTOCK_REASON_INTERLOCKED = 8, /* the site's own logic forbids it */
+    PENSTOCK_REASON_BUSY = 12,       /* another command is under way at this device */
+    PENSTOCK_REASON_DEVICE_SILENT = 14,
+    PENSTOCK_REASON_DEVICE_REFUSED = 15,
+    PENSTOCK_REASON_NO_EFFECT = 16,     /* the device took it, and shows another value */
+    PENSTOCK_REASON_LOCAL_CONTROL = 18, /* somebody at the site has taken it over */
+};
+
+/* How a command ended. */
+enum penstock_outcome {
+    PENSTOCK_EXECUTED = 3,
+    PENSTOCK_FAILED = 4,   /* tried, and not done */
+    PENSTOCK_REJECTED = 5, /* not tried */
+    PENSTOCK_IN_DOUBT = 8, /* begun, and nobody knows how it ended */
+};
+
+struct penstock_result {
+    uint8_t id[16];
+    enum penstock_outcome outcome;
+    enum penstock_reason reason;
+    struct penstock_value read_back; /* as the device shows it; number or text by its type */
+    const char *text;                /* for people; may be NULL */
+};
+
 /* All may be NULL. */
 struct penstock_hooks {
     void *ctx;
@@ -55,6 +100,11 @@ struct penstock_hooks {
     void (*on_link)(void *ctx, bool up, const char *reason);
     /* For the log: trouble that does not end the session. */
     void (*on_note)(void *ctx, const char *event, const char *text);
+    /* Do this. Its intent is on the disk, so it will never be asked for again; tell how it ended by
+     * penstock_client_command_done, at once or later. Without this hook the gateway takes no commands. */
+    void (*on_command)(void *ctx, const struct penstock_command *command);
+    /* May it be done now, or why not? Asked for selections, too. */
+    enum penstock_reason (*on_command_check)(void *ctx, const struct penstock_command *command);
 };
 
 struct penstock_config {
@@ -176,6 +226,13 @@ enum penstock_status penstock_client_put_integer(struct penstock_client *c, uint
 enum penstock_status penstock_client_put_text(struct penstock_client *c, uint32_t tag, int64_t t_us,
                                               const void *p, size_t n, uint8_t quality,
                                               struct penstock_error *error);
+/* To be asked just before the device is written, unless that is done in on_command itself: false if it is too
+ * late for it now (that is told already). */
+bool penstock_client_command_may_begin(struct penstock_client *c, const uint8_t id[16]);
+/* PENSTOCK_NOT_FOUND: it is not under way. PENSTOCK_INVALID: that is no way to end. */
+enum penstock_status penstock_client_command_done(struct penstock_client *c,
+                                                  const struct penstock_result *result,
+                                                  struct penstock_error *error);
 /* Something happened at the gateway: it is journaled and told to the server, in no haste. */
 enum penstock_status penstock_client_event(struct penstock_client *c, const struct penstock_event *event,
                                            struct penstock_error *error);
