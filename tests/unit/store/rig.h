@@ -58,7 +58,16 @@ struct rig {
     uint32_t n_settled;
     struct rig_settled settled[16];
     uint32_t config_changes;
+    size_t n_revoked; /* as last told */
+    uint8_t revoked[16 * IDENTITY_HASH_SIZE];
 };
+
+static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
+    struct rig *r = ctx;
+    assert_true(n * IDENTITY_HASH_SIZE <= sizeof r->revoked);
+    r->n_revoked = n;
+    memcpy(r->revoked, fingerprints, n * IDENTITY_HASH_SIZE);
+}
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     struct rig *r = ctx;
@@ -67,6 +76,7 @@ static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     r->revision = boot->revision;
     r->journal_seq = boot->journal_seq;
     r->users = boot->users;
+    rig_on_revoked(r, boot->revoked, boot->n_revoked);
     r->n_records = boot->n_records;
     for (size_t i = 0; i < boot->n_records && i < 16; i++) {
         r->records[i] = boot->records[i];
@@ -320,6 +330,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .settled = rig_on_settled,
                               .reply = rig_on_reply,
                               .config_changed = rig_on_config_changed,
+                              .revoked = rig_on_revoked,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {
