@@ -28,6 +28,10 @@ struct api_gateway {
     int64_t clock_offset_us;
     int64_t last_seen_us;
     const char *fault;
+    int64_t suspended_until_us; /* 0: it is not */
+    char suspended_why[256];
+    int64_t duplicate_until_us; /* another one of its name is kept out; 0: no */
+    char duplicate_why[256];
 };
 
 struct api_health {

@@ -1,6 +1,6 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
- * session_backlog.c (what will never come, the end of the backlog). */
+ * session_backlog.c (what will never come, the end of the backlog) and session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -16,6 +16,8 @@ enum {
     SESSION_CLOCK_PROBES = 8,
     SESSION_SEQ_BITS = 63,    /* PostgreSQL's bigint */
     SESSION_RETRY_MS = 10000, /* told to those who are to come again */
+    SESSION_NARROW = 8,       /* so much narrower is the window of one that sends too many samples … */
+    SESSION_NARROW_S = 60,    /* … for so long after it did */
 };
 
 /* A record that was handed over and is not committed yet. */
@@ -44,6 +46,7 @@ struct session {
     enum session_state state;
     bool blocked;
     bool frozen;
+    bool paused; /* it sent more samples than it may: nothing is taken until paused_mono_us */
     bool breached;
     uint32_t gateway;
     int64_t gateway_key;
@@ -62,13 +65,18 @@ struct session {
     uint32_t n_epochs;
     struct session_epoch epochs[LINK_EPOCHS_MAX];
     struct shelf shelf;
-    struct flight *flights; /* LINK_WINDOW_FRAMES of them */
+    struct flight *flights; /* window_frames of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    uint64_t skipped;      /* frames of unknown types */
-    bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
-    bool told_backlog_end; /* the host was */
-    bool has_live;         /* a live sample came: newest_us is the newest of the first such message */
+    struct sample_rate rates[RATES];
+    int64_t paused_mono_us;
+    int64_t narrow_mono_us;  /* until then its window is narrow; 0: it is not */
+    uint32_t backlog_rate;   /* as told */
+    int64_t backlog_mono_us; /* when backlog came last */
+    uint64_t skipped;        /* frames of unknown types */
+    bool awaits_backlog;     /* until last_seq of epoch last_ep has come on the backlog lane */
+    bool told_backlog_end;   /* the host was */
+    bool has_live;           /* a live sample came: newest_us is the newest of the first such message */
     uint32_t last_ep;
     uint64_t last_seq;
     int64_t newest_us;
@@ -94,6 +102,9 @@ void session_close(struct session *s, const char *reason, struct link_now now);
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
+/* Handles what was received while it took nothing (session_frames.c). */
+void session_go_on(struct session *s, struct link_now now);
+
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
 
@@ -104,6 +115,11 @@ void session_load_dicts(struct session *s, const struct link_settled *settled);
 bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
 /* Tells the host how many records came again, if that is due, or at once. */
 void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
+
+/* n samples came: a gateway that sends too many is made to wait, and told so. */
+void session_take_samples(struct session *s, uint32_t n, int lane, struct link_now now);
+/* Ends its pause when that is over. */
+void session_pause_tick(struct session *s, struct link_now now);
 
 /* The backlog (session_backlog.c). */
 /* What is the last record of the backlog, by what is committed (after WELCOME). */

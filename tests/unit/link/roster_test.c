@@ -153,7 +153,7 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
 
 static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     struct rig *r = *state;
-    for (int i = 0; i < GUARD_BREACHES; i++) {
+    for (int i = 0; i < (int)r->env.limits.link.breaches; i++) {
         struct session *s = rig_connect(r, "gw-s1");
         rig_send_bytes(r, s, "GET / HTTP/1.1", 14); /* before HELLO: the certificate says who it is */
         end(r, s);
