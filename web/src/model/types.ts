@@ -46,7 +46,16 @@ export interface Gateway {
   readonly clock_offset_ms: number | null;
   readonly last_seen: string | null;
   readonly fault: string;
+  /** Kept out after too many breaches of the protocol. */
+  readonly suspended: Until | null;
+  /** Two devices show its certificate; the present connection is kept. */
+  readonly duplicate: Until | null;
   readonly revision: number;
+}
+
+export interface Until {
+  readonly until: string | null;
+  readonly reason: string;
 }
 
 /** What became of the records of some days. */
