@@ -404,6 +404,8 @@ export class FakeServer {
       clock_offset_ms: -12,
       last_seen: iso(up ? Date.now() : since),
       fault: '',
+      suspended: null,
+      duplicate: null,
       revision: 1,
     };
   }

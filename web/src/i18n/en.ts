@@ -275,6 +275,10 @@ export const en = {
   'gateways.fault': 'Fault',
   'gateways.empty': 'No gateway is configured yet.',
   'gateways.summary': '{up} of {n} connected',
+  'gateways.suspended': 'Kept out until {until} after too many breaches of the protocol: {reason}',
+  'gateways.duplicate': 'Two devices show its certificate; the present one is kept until {until}: {reason}',
+  'gateways.release': 'Let it in',
+  'gateways.released': '{gateway} may connect again.',
   'gateways.links': 'Links',
   'ledger.how':
     'Every record that a gateway numbers is accounted for: produced = stored + quarantined + dropped at the site + waiting there + lost. Days are of UTC.',
