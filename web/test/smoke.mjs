@@ -268,6 +268,7 @@ const steps = {
         assert.ok(wide <= 0, `${screen} at ${size} % is ${wide} px too wide`);
         if (i < 4) await shot(page, `small-${size}-${i}`);
       }
+      await page.getByRole('button', { name: 'The operator' }).waitFor();
       await id(page, 'scale-toggle').click();
     }
     await page.setViewportSize({ width: 1600, height: 950 });
