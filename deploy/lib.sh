@@ -3,7 +3,7 @@
 
 # What building and running needs …
 PACKAGES_BUILD=(gcc make cmake ninja-build pkg-config git ca-certificates zlib1g-dev libuv1-dev libwebsockets-dev
-    libwebsockets-evlib-uv libjansson-dev libpq-dev libssl-dev libsodium-dev postgresql postgresql-client
+    libwebsockets-evlib-uv libjansson-dev libpq-dev libssl-dev libsodium-dev libmodbus-dev postgresql postgresql-client
     openssl nodejs npm tzdata)
 # … and what testing needs on top of it, by part.
 PACKAGES_TEST=(libcmocka-dev procps curl)

@@ -204,6 +204,12 @@ void window_encode(struct buf *out, const struct msg_window *m) {
     write_varint(out, m->backlog_rate);
 }
 
+enum status refresh_decode(struct slice body, struct error *err) {
+    struct reader r;
+    reader_init(&r, body, "REFRESH", err);
+    return end(&r);
+}
+
 enum status ack_decode(struct slice body, struct msg_ack *ret, struct error *err) {
     struct reader r;
     reader_init(&r, body, "ACK", err);

@@ -251,6 +251,8 @@ MUSTCHECK enum status pong_decode(struct slice body, struct msg_pong *ret, struc
 void pong_encode(struct buf *out, const struct msg_pong *m);
 MUSTCHECK enum status window_decode(struct slice body, struct msg_window *ret, struct error *err);
 void window_encode(struct buf *out, const struct msg_window *m);
+/* REFRESH: empty, or fields of later versions. */
+MUSTCHECK enum status refresh_decode(struct slice body, struct error *err);
 MUSTCHECK enum status ack_decode(struct slice body, struct msg_ack *ret, struct error *err);
 void ack_encode(struct buf *out, const struct msg_ack *m);
 

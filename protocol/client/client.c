@@ -1,6 +1,7 @@
 #include "protocol/client/client.h"
 
 #include "protocol/client/client_state.h"
+#include "protocol/client/window.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
 
@@ -70,6 +71,45 @@ static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link
     }
 }
 
+/* ---- the certificate ---- */
+
+/* To the log here, and to the room. */
+static void tell_certificate(struct client *c, enum event_code code, const char *text) {
+    struct error err = {0};
+    bool good = code == EVENT_CERT_RENEWED;
+    const struct msg_event event = {
+        .code = (uint16_t)code, .severity = good ? EVENT_INFO : EVENT_WARNING, .text = slice_str(text)};
+    client_note(c, good ? "certificate.renewed" : "certificate.trouble", text);
+    if (client_event(c, &event, &err) != OK) {
+        client_note(c, "journal.not_written", err.text);
+    }
+}
+
+static void on_certificate_offered(void *ctx) {
+    struct client *c = ctx;
+    struct buf request;
+    struct error err = {0};
+    buf_init(&request, IDENTITY_REQUEST_SIZE);
+    enum status st = renewal_request(c->renewal, &request, &err);
+    if (st == OK) {
+        uplink_ask_certificate(c->uplink, buf_slice(&request));
+    } else if (st != ERR_WRONG_STATE) {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+    buf_done(&request);
+}
+
+/* Tried at once, while the old one is good for weeks: whoever finds out that it fails has time. */
+static void on_certificate_answered(void *ctx, const struct msg_cert_issued *answer) {
+    struct client *c = ctx;
+    struct error err = {0};
+    if (renewal_answer(c->renewal, answer, &err) == OK) {
+        uplink_bye(c->uplink, "a new certificate is to be shown");
+    } else {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+}
+
 static void on_up(void *ctx, const struct msg_welcome *m) {
     client_commands_up(ctx, m);
     client_config_up(ctx);
@@ -107,11 +147,12 @@ static uint64_t caps_of(const struct client_config *cfg) {
 static enum status make_parts(struct client *c, const struct client_config *cfg, struct error *err) {
     enum status st = tags_new(&c->tags, err);
     if (st == OK) {
-        st = tls_client_new(&(struct tls_client_config){.ca_file = cfg->ca_file,
-                                                        .cert_file = cfg->cert_file,
-                                                        .key_file = cfg->key_file,
-                                                        .server_name = cfg->server_name},
-                            &c->tls, err);
+        st = renewal_new(cfg->name,
+                         &(struct tls_client_config){.ca_file = cfg->ca_file,
+                                                     .cert_file = cfg->cert_file,
+                                                     .key_file = cfg->key_file,
+                                                     .server_name = cfg->server_name},
+                         &c->renewal, err);
     }
     if (st == OK) {
         st = journal_open(&(struct journal_config){.dir = cfg->journal_dir,
@@ -136,7 +177,9 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
                                                      .command = client_commands_receive,
                                                      .config_offer = client_config_offered,
                                                      .config_chunk = client_config_chunk,
-                                                     .config_version = client_config_version}},
+                                                     .config_version = client_config_version,
+                                                     .certificate_offered = on_certificate_offered,
+                                                     .certificate_answered = on_certificate_answered}},
                     &c->recorder, &c->uplink, err);
     if (st == OK && cfg->hooks.on_command != NULL) {
         st = client_commands_open(c, err);
@@ -181,7 +224,7 @@ void client_free(struct client **ref) {
     client_config_close(c);
     uplink_free(&c->uplink);
     journal_close(&c->journal);
-    tls_client_free(&c->tls);
+    renewal_free(&c->renewal);
     tags_free(&c->tags);
     free(c);
     *ref = NULL;
@@ -222,6 +265,12 @@ static void end_conn(struct client *c, const char *reason) {
     }
     uplink_lost(c->uplink, reason);
     struct moment now = moment_now();
+    if (conn->up_mono_us == 0 && conn->tls != NULL) {
+        renewal_failed(c->renewal);
+        /* By this clock, which may be wrong: so the two are tried in turn. */
+        int64_t ends_us = renewal_ends_us(c->renewal);
+        c->window_next = ends_us != 0 && now.wall_us > ends_us;
+    }
     client_commands_down(c, now);
     client_config_down(c);
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
@@ -350,7 +399,7 @@ static void on_connected(uv_connect_t *connect, int status) {
         (void)snprintf(text, sizeof text, "cannot connect to %s port %u: %s", c->host_text, c->port,
                        uv_strerror(rc));
         end_conn(c, text);
-    } else if (tls_line_new(c->tls, &conn->tls, &err) != OK) {
+    } else if (tls_line_new(renewal_tls(c->renewal), &conn->tls, &err) != OK) {
         end_conn(c, err.text);
     }
     turn(c);
@@ -402,6 +451,50 @@ static void connect_now(struct client *c, struct moment now) {
     }
 }
 
+/* ---- a certificate that has ended ---- */
+
+static void on_window_done(void *ctx, enum status status, const struct error *error) {
+    struct client *c = ctx;
+    struct error err = {0};
+    c->window_open = false;
+    if (!c->stopping) {
+        struct moment now = moment_now();
+        c->retry_mono_us = now.mono_us + backoff_next_us(&c->backoff, 0, 0);
+        if (status == OK && renewal_reload(c->renewal, &err) == OK) {
+            c->retry_mono_us = now.mono_us;
+            tell_certificate(c, EVENT_CERT_RENEWED, "the one that had expired was replaced");
+        } else {
+            client_note(c, "certificate.trouble", status == OK ? err.text : error->text);
+        }
+        turn(c);
+    }
+    handle_closed(c);
+}
+
+/* The room may have opened a window for it. */
+static void ask_in_window(struct client *c, struct moment now) {
+    struct error err = {0};
+    const struct identity_config files = renewal_files(c->renewal, c->name);
+    const struct enrolment_server server = {
+        .host = c->host_text, .port = c->port, .name = renewal_server_name(c->renewal)};
+    c->window_next = false;
+    c->retry_mono_us = now.mono_us + BACKOFF_MIN_US;
+    if (window_ask(c->loop, &files, &server, on_window_done, c, &err) == OK) {
+        c->window_open = true;
+        c->open_handles++;
+    } else {
+        client_note(c, "certificate.trouble", err.text);
+    }
+}
+
+static void attempt(struct client *c, struct moment now) {
+    if (c->window_next) {
+        ask_in_window(c, now);
+    } else {
+        connect_now(c, now);
+    }
+}
+
 /* ---- a turn ---- */
 
 /* What waits was stamped on both sides of a step: it is marked, too. */
@@ -440,12 +533,22 @@ static void flush(struct client *c, struct moment now) {
     uplink_flushed(c->uplink, st == OK ? UPLINK_SAVED : UPLINK_NOT_SAVED, now);
 }
 
+static void settle_certificate(struct client *c) {
+    struct error err = {0};
+    if (renewal_up(c->renewal, &err)) {
+        tell_certificate(c, EVENT_CERT_RENEWED, "the new certificate is in use");
+    } else if (err.code != OK) {
+        tell_certificate(c, EVENT_CERT_TROUBLE, err.text);
+    }
+}
+
 static void watch_conn(struct client *c, struct moment now) {
     struct conn *conn = c->conn;
     if (conn->state == CONN_SESSION) {
         uplink_advance(c->uplink, now);
         if (uplink_state(c->uplink) == UPLINK_UP && conn->up_mono_us == 0) {
             conn->up_mono_us = now.mono_us;
+            settle_certificate(c);
             if (c->hooks.on_link != NULL) {
                 c->hooks.on_link(c->hooks.ctx, true, "");
             }
@@ -477,7 +580,8 @@ static int64_t next_mono_us(const struct client *c) {
     int64_t trial = c->takes_config ? config_push_next_mono_us(&c->config) : MOMENT_NEVER;
     next = trial < next ? trial : next;
     if (c->conn == NULL) {
-        return !c->stopping && c->retry_mono_us < next ? c->retry_mono_us : next;
+        bool tries = !c->stopping && !c->window_open;
+        return tries && c->retry_mono_us < next ? c->retry_mono_us : next;
     }
     int64_t watch =
         c->conn->state == CONN_SESSION ? uplink_next_mono_us(c->uplink) : c->conn->deadline_mono_us;
@@ -504,8 +608,8 @@ static void turn(struct client *c) {
     if (recorder_sync(&c->recorder, now, &err) != OK) {
         client_note(c, "journal.not_durable", err.text);
     }
-    if (c->conn == NULL && !c->stopping && now.mono_us >= c->retry_mono_us) {
-        connect_now(c, now);
+    if (c->conn == NULL && !c->stopping && !c->window_open && now.mono_us >= c->retry_mono_us) {
+        attempt(c, now);
     }
     if (c->conn != NULL) {
         watch_conn(c, now);
@@ -615,7 +719,8 @@ bool client_is_drained(const struct client *c) {
 }
 
 void client_get_status(const struct client *c, struct client_status *ret) {
-    *ret = (struct client_status){.lost = c->recorder.lost};
+    *ret =
+        (struct client_status){.lost = c->recorder.lost, .certificate_ends_us = renewal_ends_us(c->renewal)};
     uplink_get_status(c->uplink, &ret->link);
     ret->up = ret->link.state == UPLINK_UP;
     journal_get_stats(c->journal, &ret->journal);

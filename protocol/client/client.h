@@ -71,7 +71,8 @@ struct client_status {
     bool up;
     struct uplink_status link;
     struct journal_stats journal;
-    uint64_t lost; /* samples that the disk did not take */
+    uint64_t lost;               /* samples that the disk did not take */
+    int64_t certificate_ends_us; /* 0: not known */
 };
 
 /* Opens the journal and reads the keys. ERR_CONFLICT: another process has the journal. */

@@ -8,7 +8,7 @@
 #include "protocol/client/clock_watch.h"
 #include "protocol/client/command_log.h"
 #include "protocol/client/config_push.h"
-#include "protocol/client/tls.h"
+#include "protocol/client/renewal.h"
 
 enum { NAME_SIZE = 256 };
 
@@ -27,7 +27,9 @@ struct client {
     struct journal *journal;
     struct recorder recorder;
     struct uplink *uplink;
-    struct tls_client *tls;
+    struct renewal *renewal;
+    bool window_next; /* the next attempt is to replace a certificate that has ended */
+    bool window_open; /* such an attempt is under way */
     struct backoff backoff;
     struct clock_watch clock;
     enum clock_source clock_source;

@@ -165,6 +165,8 @@ static enum status load_directory(struct journal *j, struct error *err) {
     (void)closedir(dir);
     if (st == OK && j->n_segments > 0) {
         qsort(j->segments, j->n_segments, pointer_size, by_number);
+        /* All others were made durable before this one was begun. */
+        st = segment_write_again(j->segments[j->n_segments - 1], err);
     }
     return st;
 }

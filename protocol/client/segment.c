@@ -240,6 +240,19 @@ out:
     return OK;
 }
 
+enum status segment_write_again(struct segment *s, struct error *err) {
+    uint8_t *p = malloc(s->bytes > 0 ? s->bytes : 1);
+    if (p == NULL) {
+        return error_set(err, ERR_NOMEM, s->name, "no memory for %" PRIu32 " bytes", s->bytes);
+    }
+    enum status st = file_read_at(s->fd, s->name, p, s->bytes, 0, err);
+    if (st == OK) {
+        st = file_write_at(s->fd, s->name, p, s->bytes, 0, err);
+    }
+    free(p);
+    return st == OK ? file_sync(s->fd, s->name, err) : st;
+}
+
 enum status segment_remove(struct segment *s, struct error *err) {
     return unlinkat(s->dir_fd, s->name, 0) == 0 ? OK : file_error(err, s->name, "remove");
 }

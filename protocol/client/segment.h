@@ -78,6 +78,10 @@ MUSTCHECK enum status segment_create(int dir_fd, uint64_t number, uint64_t epoch
 bool segment_parse_name(const char *name, uint64_t *ret_number, uint64_t *ret_epoch);
 /* Opens and indexes a file; it is made durable, since what is found may so far be in the page cache only. */
 MUSTCHECK enum status segment_load(int dir_fd, const char *name, struct segment **ret, struct error *err);
+/* Writes its bytes in place once more and makes them durable. After a failed sync the system may take for
+ * written what never was, and the next sync says so: a new process cannot know whether that happened to the
+ * one before. */
+MUSTCHECK enum status segment_write_again(struct segment *s, struct error *err);
 /* Closes, does not remove. Accepts NULL. */
 void segment_free(struct segment **s);
 /* Removes the file. */

@@ -93,6 +93,10 @@ void uplink_lost(struct uplink *u, const char *reason) {
     buf_clear(&u->out);
 }
 
+static uint64_t caps_of(const struct uplink *u) {
+    return u->cfg.caps | (u->cfg.host.certificate_offered != NULL ? LINK_CAP_RENEWAL : 0);
+}
+
 /* The server broke the rules: tell it, and end. */
 static void refuse(struct uplink *u, enum link_code code, uint8_t ref_type, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
@@ -145,7 +149,7 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .now_us = now.wall_us,
                           .clock_source = u->cfg.clock_source,
                           .clock_error_us = u->cfg.clock_error_us,
-                          .caps = u->cfg.caps,
+                          .caps = caps_of(u),
                           .config_version = (u->cfg.caps & LINK_CAP_CONFIG) != 0
                                                 ? u->cfg.host.config_version(u->cfg.host.ctx)
                                                 : 0,
@@ -195,7 +199,7 @@ static void take_terms(struct uplink *u, const struct msg_welcome *m, struct mom
         u->dead_us = 2 * u->heartbeat_us;
     }
     u->session = m->session;
-    u->caps = m->caps & u->cfg.caps;
+    u->caps = m->caps & caps_of(u);
     u->window_bytes = m->window_bytes;
     u->window_frames = m->window_frames;
     u->backlog_rate = m->backlog_rate;
@@ -417,11 +421,12 @@ static enum status on_window(struct uplink *u, struct slice body, struct moment 
 }
 
 static enum status on_refresh(struct uplink *u, struct slice body, struct moment now, struct error *err) {
-    (void)body;
     (void)now;
-    (void)err;
-    u->snapshot_due = true;
-    return OK;
+    enum status st = refresh_decode(body, err);
+    if (st == OK) {
+        u->snapshot_due = true;
+    }
+    return st;
 }
 
 static enum status on_command(struct uplink *u, struct slice body, struct moment now, struct error *err) {
@@ -434,6 +439,34 @@ static enum status on_command(struct uplink *u, struct slice body, struct moment
         u->cfg.host.command(u->cfg.host.ctx, &m, now);
     }
     return st;
+}
+
+static enum status on_cert_offer(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    (void)now;
+    enum status st = cert_offer_decode(body, err);
+    if (st == OK && u->cfg.host.certificate_offered != NULL) {
+        u->cfg.host.certificate_offered(u->cfg.host.ctx);
+    }
+    return st;
+}
+
+static enum status on_cert_issued(struct uplink *u, struct slice body, struct moment now, struct error *err) {
+    (void)now;
+    struct msg_cert_issued m;
+    enum status st = cert_issued_decode(body, &m, err);
+    if (st == OK && u->cfg.host.certificate_answered != NULL) {
+        u->cfg.host.certificate_answered(u->cfg.host.ctx, &m);
+    }
+    return st;
+}
+
+void uplink_ask_certificate(struct uplink *u, struct slice request) {
+    if (u->state != UPLINK_UP) {
+        return;
+    }
+    size_t mark = frame_begin(&u->out, MSG_CERT_REQUEST, 0);
+    cert_request_encode(&u->out, &(struct msg_cert_request){.request = request});
+    frame_end(&u->out, mark);
 }
 
 static enum status on_config_offer(struct uplink *u, struct slice body, struct moment now,
@@ -476,6 +509,8 @@ static const struct {
     {MSG_CMD, false, on_command},
     {MSG_CFG_OFFER, false, on_config_offer},
     {MSG_CFG_CHUNK, false, on_config_chunk},
+    {MSG_CERT_OFFER, false, on_cert_offer},
+    {MSG_CERT_ISSUED, false, on_cert_issued},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {

@@ -21,6 +21,7 @@
 #ifndef PENSTOCK_CLIENT_UPLINK_H
 #define PENSTOCK_CLIENT_UPLINK_H
 
+#include "protocol/cert_msg.h"
 #include "protocol/client/recorder.h"
 #include "protocol/command_msg.h"
 #include "protocol/config_msg.h"
@@ -51,6 +52,10 @@ struct uplink_host {
     enum status (*config_chunk)(void *ctx, const struct msg_config_chunk *m, struct moment now,
                                 struct error *err);
     uint64_t (*config_version)(void *ctx); /* for HELLO */
+    /* The server offers a new certificate; uplink_ask_certificate answers. NULL: this gateway cannot. */
+    void (*certificate_offered)(void *ctx);
+    /* What it says to the request. */
+    void (*certificate_answered)(void *ctx, const struct msg_cert_issued *answer);
 };
 
 struct uplink_config {
@@ -89,6 +94,8 @@ void uplink_advance(struct uplink *u, struct moment now);
 /* recorder_flush was done; saved: the samples are in the journal. */
 enum uplink_saved { UPLINK_SAVED, UPLINK_NOT_SAVED };
 void uplink_flushed(struct uplink *u, enum uplink_saved saved, struct moment now);
+/* A request for a certificate (PKCS#10, DER), if the session is UP. */
+void uplink_ask_certificate(struct uplink *u, struct slice request);
 /* Says goodbye and ends. */
 void uplink_bye(struct uplink *u, const char *text);
 /* The line is gone. */

@@ -1,22 +1,19 @@
-/* The configuration file of penstock-gateway: JSON, read once, checked whole. An error names the place as a
- * JSON Pointer, says what was wrong and what would be right. Unknown keys are errors: a misspelt one must not
- * be silently without effect. See `penstock-gateway --help` for an example. */
+/* The configuration file of penstock-gateway: JSON, read once, checked whole; every fault is told with its
+ * line, column and JSON Pointer (settings.h). See `penstock-gateway --help` for an example. */
 #ifndef PENSTOCK_GATEWAY_CONFIG_H
 #define PENSTOCK_GATEWAY_CONFIG_H
 
-#include "protocol/client/tags.h"
-#include "server/base/arena.h"
+#include "protocol/gateway/source.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+enum { GATEWAY_SOURCES_MAX = 64, GATEWAY_FILE_MAX = 16 * 1024 * 1024 };
 
-struct gateway_tag {
-    const char *column; /* of the file */
-    struct tag_def def;
+struct gateway_source {
+    const struct source_kind *kind;
+    const void *settings;
 };
 
 struct gateway_config {
-    struct arena arena; /* owns all texts */
+    struct arena arena; /* owns all texts and the sources' settings */
     const char *name;
     const char *host;
     uint16_t port;
@@ -31,18 +28,13 @@ struct gateway_config {
     uint32_t sync_ms;
     const char *ledger; /* NULL: none */
     bool exit_when_done;
-    /* source, kind "replay" */
-    const char *file;
-    const char *time_column;
-    double speed;
-    double offset_s;
-    bool loop;
-    uint64_t rows; /* UINT64_MAX: all */
-    uint32_t n_tags;
-    struct gateway_tag *tags;
+    uint32_t n_sources;
+    struct gateway_source sources[GATEWAY_SOURCES_MAX];
 };
 
-MUSTCHECK enum status gateway_config_read(const char *file, struct gateway_config *ret, struct error *err);
+/* On ERR_INVALID the faults say all that is wrong; other errors (the file cannot be read) are in err. */
+MUSTCHECK enum status gateway_config_read(const char *file, struct gateway_config *ret,
+                                          struct settings_faults *faults, struct error *err);
 void gateway_config_done(struct gateway_config *c);
 
 #endif

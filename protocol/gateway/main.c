@@ -1,7 +1,8 @@
 /* penstock-gateway: the reference gateway. See `penstock-gateway --help`. */
 #include "protocol/client/client.h"
 #include "protocol/gateway/config.h"
-#include "protocol/gateway/replay.h"
+#include "protocol/gateway/enrol_cmd.h"
+#include "protocol/gateway/health.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
@@ -15,7 +16,14 @@
 
 static const char usage[] =
     "usage: penstock-gateway FILE           run a gateway\n"
-    "       penstock-gateway --check FILE   check the file and the recording, and stop\n"
+    "       penstock-gateway --check FILE   check the file and its recordings, and stop\n"
+    "       penstock-gateway enrol TOKEN|- --host ADDRESS [--port N] [--name SERVER] --dir DIR\n"
+    "                                       make a key, and get a certificate for the token that the "
+    "control\n"
+    "                                       room has made (-: from stdin); writes DIR/ca.pem, NAME.pem, "
+    "NAME.key\n"
+    "       penstock-gateway renew FILE     the certificate has expired, and the control room has opened a\n"
+    "                                       window for its renewal (one that is still good renews itself)\n"
     "       penstock-gateway --version\n"
     "\n"
     "FILE is JSON:\n"
@@ -24,34 +32,44 @@ static const char usage[] =
     "   \"ca\": \"ca.pem\", \"cert\": \"gw-s1.pem\", \"key\": \"gw-s1.key\",\n"
     "   \"journal\": {\"dir\": \"/var/lib/gateway/journal\", \"capacity_mib\": 64},\n"
     "   \"flush_ms\": 1000, \"sync_ms\": 200,\n"
-    "   \"source\": {\"kind\": \"replay\", \"file\": \"plant.csv.gz\", \"time_column\": \"t_s\", \"speed\": "
-    "60,\n"
-    "              \"start\": {\"offset_s\": 0}, \"loop\": true, \"rows\": 1000,\n"
-    "              \"tags\": [{\"column\": \"L_T1_m\", \"name\": \"L_T1\", \"type\": \"scaled\", \"scale\": "
-    "0.001,\n"
-    "                        \"unit\": \"m\", \"low\": 0, \"high\": 6.5, \"description\": \"Level of tank "
-    "1\"}]},\n"
+    "   \"sources\": [\n"
+    "     {\"kind\": \"replay\", \"file\": \"plant.csv.gz\", \"time_column\": \"t_s\", \"speed\": 60,\n"
+    "      \"start\": {\"offset_s\": 0}, \"loop\": true, \"rows\": 1000,\n"
+    "      \"tags\": [{\"column\": \"L_T1_m\", \"name\": \"L_T1\", \"type\": \"scaled\", \"scale\": 0.001,\n"
+    "                \"unit\": \"m\", \"low\": 0, \"high\": 6.5, \"description\": \"Level of tank 1\"}]},\n"
+    "     {\"kind\": \"modbus\", \"devices\": [\n"
+    "       {\"name\": \"plc1\", \"host\": \"192.0.2.10\", \"port\": 502, \"unit\": 1, \"poll_ms\": 1000,\n"
+    "        \"tags\": [{\"name\": \"PU1_RUN\", \"table\": \"coil\", \"address\": 0, \"writable\": true},\n"
+    "                 {\"name\": \"F_PU1\", \"table\": \"input\", \"address\": 10, \"type\": \"uint16\", "
+    "\"scale\": 0.01,\n"
+    "                  \"deadband\": 0.1, \"unit\": \"L/s\"}]}]}],\n"
     "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
     "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
     "journal.segment_kib (chosen): files of this size; the smaller, the sooner space is given back.\n"
-    "rows: stop after so many. exit_when_done: when the recording has ended (loop false, or rows) and the\n"
-    "server has committed everything, exit with 0. ledger: a line for each sample, `epoch seq name t_us\n"
+    "A source of kind modbus polls devices; all its settings, and the tags in which the gateway tells its "
+    "own\n"
+    "health, are in protocol/gateway/README.md.\n"
+    "rows: stop after so many. exit_when_done (recordings only): when all have ended (loop false, or rows) "
+    "and\n"
+    "the server has committed everything, exit with 0. ledger: a line for each sample, `epoch seq name t_us\n"
     "value quality`, written before the sample goes to the journal.\n";
 
 enum { DONE_POLL_MS = 20, LEDGER_MAX = 64 * 1024 * 1024 };
 
 struct gateway {
     uv_loop_t loop;
-    uv_timer_t rows;
+    uv_timer_t done_poll;
+    uv_timer_t health_timer;
     uv_signal_t term;
     uv_signal_t interrupt;
     struct gateway_config cfg;
-    struct replay *replay;
+    struct source *sources[GATEWAY_SOURCES_MAX];
     struct client *client;
+    struct health *health;
     int ledger_fd; /* -1: none */
     struct buf ledger_text;
-    bool failed;
     bool stopping;
+    bool link_up;
 };
 
 static int fail(const char *event, const struct error *err) {
@@ -72,9 +90,13 @@ static void stop(struct gateway *g) {
         return;
     }
     g->stopping = true;
-    uv_close((uv_handle_t *)&g->rows, NULL);
+    uv_close((uv_handle_t *)&g->done_poll, NULL);
+    uv_close((uv_handle_t *)&g->health_timer, NULL);
     uv_close((uv_handle_t *)&g->term, NULL);
     uv_close((uv_handle_t *)&g->interrupt, NULL);
+    for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
+        g->sources[i]->ops->stop(g->sources[i]);
+    }
     client_stop(g->client, on_stopped, g);
 }
 
@@ -86,7 +108,11 @@ static void on_signal(uv_signal_t *signal, int number) {
 /* ---- what the client tells ---- */
 
 static void on_link(void *ctx, bool up, const char *reason) {
-    const struct gateway *g = ctx;
+    struct gateway *g = ctx;
+    if (g->link_up != up && !g->stopping) {
+        g->link_up = up; /* it is also told that an attempt failed */
+        health_link(g->health, up, clock_wall_us());
+    }
     if (up) {
         struct client_status status;
         client_get_status(g->client, &status);
@@ -126,63 +152,97 @@ static void on_record(void *ctx, uint64_t epoch, uint64_t seq, const struct link
     }
 }
 
-/* ---- rows ---- */
+/* ---- sources ---- */
 
-static void on_rows(uv_timer_t *timer);
+static enum status host_define(void *ctx, const struct tag_def *def, uint32_t *ret_tag, struct error *err) {
+    struct gateway *g = ctx;
+    return client_define(g->client, def, ret_tag, err);
+}
 
-static void put_row(struct gateway *g, int64_t t_us, const double *values) {
-    for (uint32_t i = 0; i < g->cfg.n_tags; i++) {
-        struct error err = {0};
-        if (client_put(g->client, i, t_us, values[i], 0, &err) != OK) {
-            log_event(LOG_ERROR, "sample.refused", "tag=%s text=%s", LOG_Q(g->cfg.tags[i].def.name),
-                      LOG_Q(slice_str(err.text)));
-        }
+static void told_refused(const struct gateway *g, uint32_t tag, const struct error *err) {
+    log_event(LOG_ERROR, "sample.refused", "tag=%s text=%s", LOG_Q(client_tag(g->client, tag)->name),
+              LOG_Q(slice_str(err->text)));
+}
+
+static void host_put(void *ctx, uint32_t tag, int64_t t_us, double value, uint8_t quality) {
+    struct gateway *g = ctx;
+    struct error err = {0};
+    if (client_put(g->client, tag, t_us, value, quality, &err) != OK) {
+        told_refused(g, tag, &err);
     }
 }
 
-static void arm(struct gateway *g, int64_t mono_us) {
-    int64_t next = replay_next_mono_us(g->replay);
-    if (next != INT64_MAX) {
-        (void)uv_timer_start(&g->rows, on_rows, next <= mono_us ? 0 : (uint64_t)((next - mono_us) / 1000 + 1),
-                             0);
-    } else if (g->cfg.exit_when_done) {
-        (void)uv_timer_start(&g->rows, on_rows, DONE_POLL_MS, 0);
+static void host_put_integer(void *ctx, uint32_t tag, int64_t t_us, int64_t value, uint8_t quality) {
+    struct gateway *g = ctx;
+    struct error err = {0};
+    if (client_put_integer(g->client, tag, t_us, value, quality, &err) != OK) {
+        told_refused(g, tag, &err);
     }
 }
 
-static void on_rows(uv_timer_t *timer) {
-    struct gateway *g = timer->data;
-    int64_t mono_us = clock_mono_us();
-    int64_t wall_us = clock_wall_us();
-    int64_t t_us = 0;
-    const double *values = NULL;
-    while (replay_take(g->replay, wall_us, mono_us, &t_us, &values)) {
-        put_row(g, t_us, values);
-    }
-    if (g->cfg.exit_when_done && replay_next_mono_us(g->replay) == INT64_MAX &&
-        client_is_drained(g->client)) {
-        log_event(LOG_INFO, "gateway.done", "committed=all");
-        stop(g);
-        return;
-    }
-    arm(g, mono_us);
+static enum status host_define_device(void *ctx, const char *name, uint32_t *ret_device, struct error *err) {
+    struct gateway *g = ctx;
+    return health_define_device(g->health, name, ret_device, err);
 }
 
-/* ---- starting ---- */
+static void host_device(void *ctx, uint32_t device, enum source_device state, const char *reason) {
+    struct gateway *g = ctx;
+    bool up = state == SOURCE_DEVICE_UP;
+    log_event(up ? LOG_INFO : LOG_WARN, up ? "device.up" : "device.down", "device=%s%s%s",
+              health_device_name(g->health, device),
+              up ? "" : " reason=", up ? "" : LOG_Q(slice_str(reason)));
+    health_device(g->health, device, up, clock_wall_us());
+}
 
-static enum status define_tags(struct gateway *g, struct error *err) {
-    for (uint32_t i = 0; i < g->cfg.n_tags; i++) {
-        uint32_t tag = 0;
-        enum status st = client_define(g->client, &g->cfg.tags[i].def, &tag, err);
+static enum status open_sources(struct gateway *g, const struct source_host *host, struct error *err) {
+    for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
+        const struct gateway_source *s = &g->cfg.sources[i];
+        enum status st = s->kind->open(s->settings, host, &g->sources[i], err);
         if (st != OK) {
-            char where[sizeof err->where];
-            (void)snprintf(where, sizeof where, "/source/tags/%" PRIu32 "/%.40s", i, err->where);
-            (void)snprintf(err->where, sizeof err->where, "%s", where);
             return st;
         }
     }
     return OK;
 }
+
+static enum status start_sources(struct gateway *g, struct error *err) {
+    for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
+        enum status st = g->sources[i]->ops->start(g->sources[i], err);
+        if (st != OK) {
+            return st;
+        }
+    }
+    return OK;
+}
+
+static void free_sources(struct gateway *g) {
+    for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
+        if (g->sources[i] != NULL) {
+            g->sources[i]->ops->free(g->sources[i]);
+            g->sources[i] = NULL;
+        }
+    }
+}
+
+static void on_health(uv_timer_t *timer) {
+    struct gateway *g = timer->data;
+    health_report(g->health, clock_wall_us());
+}
+
+static void on_done_poll(uv_timer_t *timer) {
+    struct gateway *g = timer->data;
+    for (uint32_t i = 0; i < g->cfg.n_sources; i++) {
+        if (!g->sources[i]->ops->is_done(g->sources[i])) {
+            return;
+        }
+    }
+    if (client_is_drained(g->client)) {
+        log_event(LOG_INFO, "gateway.done", "committed=all");
+        stop(g);
+    }
+}
+
+/* ---- starting ---- */
 
 static enum status open_ledger(struct gateway *g, struct error *err) {
     g->ledger_fd = -1;
@@ -219,24 +279,46 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .hooks = {.ctx = g, .on_link = on_link, .on_note = on_note, .on_record = on_record},
     };
     st = client_new(&cfg, &g->client, err);
+    const struct source_host host = {.ctx = g,
+                                     .loop = &g->loop,
+                                     .define = host_define,
+                                     .put = host_put,
+                                     .put_integer = host_put_integer,
+                                     .define_device = host_define_device,
+                                     .device = host_device};
+    st = st == OK ? health_new(g->client, g->cfg.cert, &g->health, err) : st;
     if (st == OK) {
-        st = define_tags(g, err);
+        st = open_sources(g, &host, err);
     }
     return st == OK ? client_start(g->client, err) : st;
 }
 
-static void start_handles(struct gateway *g) {
-    g->rows.data = g;
+static enum status start(struct gateway *g, struct error *err) {
+    g->done_poll.data = g;
     g->term.data = g;
     g->interrupt.data = g;
-    (void)uv_timer_init(&g->loop, &g->rows);
+    g->health_timer.data = g;
+    (void)uv_timer_init(&g->loop, &g->done_poll);
+    (void)uv_timer_init(&g->loop, &g->health_timer);
+    (void)uv_timer_start(&g->health_timer, on_health, 0, HEALTH_INTERVAL_US / 1000);
     (void)uv_signal_init(&g->loop, &g->term);
     (void)uv_signal_init(&g->loop, &g->interrupt);
     (void)uv_signal_start(&g->term, on_signal, SIGTERM);
     (void)uv_signal_start(&g->interrupt, on_signal, SIGINT);
-    int64_t mono_us = clock_mono_us();
-    replay_start(g->replay, mono_us);
-    arm(g, mono_us);
+    if (g->cfg.exit_when_done) {
+        (void)uv_timer_start(&g->done_poll, on_done_poll, DONE_POLL_MS, DONE_POLL_MS);
+    }
+    struct client_status status;
+    client_get_status(g->client, &status);
+    log_event(LOG_INFO, "gateway.started",
+              "name=%s sources=%" PRIu32 " tags=%" PRIu32 " waiting=%" PRIu64 " damaged_bytes=%" PRIu64,
+              LOG_Q(slice_str(g->cfg.name)), g->cfg.n_sources, client_tags(g->client), status.journal.waiting,
+              status.journal.damaged_bytes);
+    enum status st = start_sources(g, err);
+    if (st != OK) {
+        stop(g);
+    }
+    return st;
 }
 
 static int run(struct gateway *g) {
@@ -247,18 +329,16 @@ static int run(struct gateway *g) {
         return fail("gateway.not_started", &err);
     }
     int code = 0;
-    if (prepare(g, &err) == OK) {
-        struct client_status status;
-        client_get_status(g->client, &status);
-        log_event(LOG_INFO, "gateway.started",
-                  "name=%s tags=%" PRIu32 " waiting=%" PRIu64 " damaged_bytes=%" PRIu64,
-                  LOG_Q(slice_str(g->cfg.name)), g->cfg.n_tags, status.journal.waiting,
-                  status.journal.damaged_bytes);
-        start_handles(g);
-        (void)uv_run(&g->loop, UV_RUN_DEFAULT);
-    } else {
+    if (prepare(g, &err) != OK) {
         code = fail("gateway.not_started", &err);
+    } else {
+        if (start(g, &err) != OK) {
+            code = fail("gateway.not_started", &err);
+        }
+        (void)uv_run(&g->loop, UV_RUN_DEFAULT);
     }
+    free_sources(g);
+    health_free(&g->health);
     client_free(&g->client);
     (void)uv_loop_close(&g->loop);
     buf_done(&g->ledger_text);
@@ -266,6 +346,56 @@ static int run(struct gateway *g) {
         (void)close(g->ledger_fd);
     }
     return code;
+}
+
+/* ---- checking ---- */
+
+static enum status count_tag(void *ctx, const struct tag_def *def, uint32_t *ret_tag, struct error *err) {
+    (void)def;
+    (void)err;
+    uint32_t *n = ctx;
+    *ret_tag = (*n)++;
+    return OK;
+}
+
+static enum status count_device(void *ctx, const char *name, uint32_t *ret_device, struct error *err) {
+    (void)ctx;
+    (void)name;
+    (void)err;
+    *ret_device = 0;
+    return OK;
+}
+
+/* Opens the sources as far as that needs no device: a recording is read. */
+static int check(struct gateway *g) {
+    uint32_t n = 0;
+    struct error err = {0};
+    const struct source_host host = {.ctx = &n, .define = count_tag, .define_device = count_device};
+    enum status st = open_sources(g, &host, &err);
+    free_sources(g);
+    return st == OK ? 0 : fail("config.refused", &err);
+}
+
+static void tell_faults(const char *file, const struct settings_faults *faults) {
+    for (uint32_t i = 0; i < faults->n; i++) {
+        const struct settings_fault *f = &faults->v[i];
+        (void)fprintf(stderr, "%s:%u:%u: %s%s%s\n", file, f->line, f->column, f->pointer,
+                      f->pointer[0] != '\0' ? ": " : "", f->text);
+    }
+    if (faults->more > 0) {
+        (void)fprintf(stderr, "%s: and %" PRIu32 " more\n", file, faults->more);
+    }
+}
+
+static enum status read_config(struct gateway *g, const char *file) {
+    static struct settings_faults faults; /* too big for the stack; lives as long as the program */
+    struct error err = {0};
+    enum status st = gateway_config_read(file, &g->cfg, &faults, &err);
+    if (st != OK) {
+        tell_faults(file, &faults);
+        (void)fail("config.refused", &err);
+    }
+    return st;
 }
 
 int main(int argc, char **argv) {
@@ -277,23 +407,23 @@ int main(int argc, char **argv) {
         (void)fputs(usage, stdout);
         return 0;
     }
-    bool check = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!check && (argc != 2 || argv[1][0] == '-')) {
+    if (argc >= 2 && strcmp(argv[1], "enrol") == 0) {
+        (void)signal(SIGPIPE, SIG_IGN);
+        return enrol_cmd(argc - 2, argv + 2);
+    }
+    bool renewing = argc == 3 && strcmp(argv[1], "renew") == 0;
+    bool checking = argc == 3 && strcmp(argv[1], "--check") == 0;
+    if (!checking && !renewing && (argc != 2 || argv[1][0] == '-')) {
         (void)fputs(usage, stderr);
         return 2;
     }
     static struct gateway g; /* lives as long as the program */
-    struct error err = {0};
-    if (gateway_config_read(argv[check ? 2 : 1], &g.cfg, &err) != OK) {
-        return fail("config.refused", &err);
+    if (read_config(&g, argv[argc - 1]) != OK) {
+        return 1;
     }
     /* A connection that breaks while it is written to is an error of that write, not a signal. */
     (void)signal(SIGPIPE, SIG_IGN);
-    int code = replay_new(&g.cfg, &g.replay, &err) == OK ? 0 : fail("config.refused", &err);
-    if (code == 0 && !check) {
-        code = run(&g);
-    }
-    replay_free(&g.replay);
+    int code = checking ? check(&g) : renewing ? renew_cmd(&g.cfg) : run(&g);
     gateway_config_done(&g.cfg);
     return code;
 }

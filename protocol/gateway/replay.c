@@ -58,7 +58,7 @@ struct columns {
     int64_t *place; /* for each tag, its column */
 };
 
-static enum status read_head(const struct gateway_config *cfg, const char *line, struct columns *ret,
+static enum status read_head(const struct replay_config *cfg, const char *line, struct columns *ret,
                              struct error *err) {
     ret->time = -1;
     for (uint32_t t = 0; t < cfg->n_tags; t++) {
@@ -79,9 +79,8 @@ static enum status read_head(const struct gateway_config *cfg, const char *line,
     }
     for (uint32_t t = 0; t < cfg->n_tags; t++) {
         if (ret->place[t] < 0) {
-            return error_set(err, ERR_INVALID, cfg->file,
-                             "there is no column \"%s\" (/source/tags/%" PRIu32 "/column)",
-                             cfg->tags[t].column, t);
+            return error_set(err, ERR_INVALID, cfg->file, "there is no column \"%s\" for the tag \"%.*s\"",
+                             cfg->tags[t].column, SLICE_ARG(cfg->tags[t].def.name));
         }
     }
     return OK;
@@ -155,7 +154,7 @@ static bool read_line(gzFile in, char *line) {
     return true;
 }
 
-static enum status read_lines(const struct gateway_config *cfg, struct replay *r, gzFile in, char *line,
+static enum status read_lines(const struct replay_config *cfg, struct replay *r, gzFile in, char *line,
                               struct error *err) {
     struct columns c = {.place = calloc(cfg->n_tags, sizeof(int64_t))};
     if (c.place == NULL) {
@@ -184,14 +183,14 @@ static enum status read_lines(const struct gateway_config *cfg, struct replay *r
 }
 
 /* Drops the rows before start.offset_s and counts times from the first that stays. */
-static enum status cut_start(const struct gateway_config *cfg, struct replay *r, struct error *err) {
+static enum status cut_start(const struct replay_config *cfg, struct replay *r, struct error *err) {
     uint64_t first = 0;
     while (first < r->n_rows && r->times_s[first] - r->times_s[0] < cfg->offset_s) {
         first++;
     }
     if (first == r->n_rows) {
-        return error_set(err, ERR_INVALID, cfg->file,
-                         "there is no row at or after /source/start/offset_s (%g)", cfg->offset_s);
+        return error_set(err, ERR_INVALID, cfg->file, "there is no row at or after start.offset_s (%g)",
+                         cfg->offset_s);
     }
     r->next = first;
     double base = r->times_s[0];
@@ -202,7 +201,7 @@ static enum status cut_start(const struct gateway_config *cfg, struct replay *r,
     return OK;
 }
 
-enum status replay_new(const struct gateway_config *cfg, struct replay **ret, struct error *err) {
+enum status replay_new(const struct replay_config *cfg, struct replay **ret, struct error *err) {
     struct replay *r = calloc(1, sizeof *r);
     char *line = malloc(LINE_MAX_SIZE);
     gzFile in = gzopen(cfg->file, "rb");

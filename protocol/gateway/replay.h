@@ -5,12 +5,31 @@
 #ifndef PENSTOCK_GATEWAY_REPLAY_H
 #define PENSTOCK_GATEWAY_REPLAY_H
 
-#include "protocol/gateway/config.h"
+#include "protocol/client/tags.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct replay;
 
+struct replay_tag {
+    const char *column; /* of the file */
+    struct tag_def def;
+};
+
+struct replay_config {
+    const char *file;
+    const char *time_column;
+    double speed;
+    double offset_s;
+    bool loop;
+    uint64_t rows;
+    uint32_t n_tags;
+    struct replay_tag *tags;
+};
+
 /* The error names line and column. */
-MUSTCHECK enum status replay_new(const struct gateway_config *cfg, struct replay **ret, struct error *err);
+MUSTCHECK enum status replay_new(const struct replay_config *cfg, struct replay **ret, struct error *err);
 void replay_free(struct replay **r);
 /* Row 0 is due now. */
 void replay_start(struct replay *r, int64_t mono_us);

@@ -27,6 +27,8 @@ struct api_gateway {
     uint64_t dropped_total;
     int64_t clock_offset_us;
     int64_t last_seen_us;
+    const uint8_t *certificate;  /* SHA-256, IDENTITY_HASH_SIZE bytes; NULL if none is known */
+    int64_t certificate_ends_us; /* 0: not known */
     const char *fault;
 };
 
@@ -47,6 +49,9 @@ struct api_host {
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);
+    /* Writes a one-time token out as its gateway takes it. False: this server signs no certificates. */
+    bool (*token)(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
+                  char ret[IDENTITY_TOKEN_TEXT_SIZE]);
     /* core_alarm_explain of the core that is shown: it needs room of the core's own to work in. */
     uint32_t (*explain)(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
                         uint32_t max);

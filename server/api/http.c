@@ -143,11 +143,15 @@ void http_header(struct http_request *r, const char *fmt, ...) {
 }
 
 void http_json(struct http_request *r, int status) {
+    http_content(r, status, "application/json");
+}
+
+void http_content(struct http_request *r, int status, const char *content_type) {
     if (r->out.failed) {
         http_problem(r, 500, "too_big", "the answer is too big; ask for less (site=, limit=)");
         return;
     }
-    r->content_type_out = "application/json";
+    r->content_type_out = content_type;
     done(r, status);
 }
 

@@ -93,6 +93,8 @@ bool http_param_time(const struct http_request *r, const char *name, int64_t *va
 void http_header(struct http_request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* What was written into r->out is the JSON body. */
 void http_json(struct http_request *r, int status);
+/* The same with another type of body. */
+void http_content(struct http_request *r, int status, const char *content_type);
 void http_no_content(struct http_request *r);
 void http_shared(struct http_request *r, int status, const char *content_type, struct slice body);
 /* application/problem+json; code is stable, detail says what was wrong and what would be right. */

@@ -31,10 +31,22 @@ void rest_site_delete(struct api *a, struct http_request *r);
 void rest_gateway_delete(struct api *a, struct http_request *r);
 void rest_tag_delete(struct api *a, struct http_request *r);
 void rest_alarm_setting_delete(struct api *a, struct http_request *r);
+/* rest_identity.c */
+void rest_gateway_enrol(struct api *a, struct http_request *r);
+void rest_gateway_revoke(struct api *a, struct http_request *r);
+void rest_gateway_window(struct api *a, struct http_request *r);
 /* rest_config.c */
 void rest_config_get(struct api *a, struct http_request *r);
 void rest_config_post(struct api *a, struct http_request *r);
 void rest_revisions(struct api *a, struct http_request *r);
+/* rest_ledger.c */
+void rest_ledger(struct api *a, struct http_request *r);
+void rest_gateway_ledger(struct api *a, struct http_request *r);
+/* rest_quarantine.c */
+void rest_quarantine(struct api *a, struct http_request *r);
+void rest_quarantine_get(struct api *a, struct http_request *r);
+void rest_quarantine_record(struct api *a, struct http_request *r);
+void rest_quarantine_replay(struct api *a, struct http_request *r);
 /* rest_samples.c */
 void rest_samples(struct api *a, struct http_request *r);
 /* rest_alarms.c */

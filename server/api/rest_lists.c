@@ -57,6 +57,21 @@ static void key_time(struct buf *out, const char *key, int64_t t_us) {
     view_time(out, t_us);
 }
 
+/* What its last session has shown; null where none is known since this server started. */
+static void write_certificate(struct buf *out, const struct api_gateway *s) {
+    if (s->certificate == NULL || s->certificate_ends_us == 0) {
+        buf_text(out, ",\"certificate\":null");
+        return;
+    }
+    buf_text(out, ",\"certificate\":{\"fingerprint\":\"");
+    for (size_t i = 0; i < IDENTITY_HASH_SIZE; i++) {
+        buf_printf(out, "%02x", s->certificate[i]);
+    }
+    buf_text(out, "\",\"until\":");
+    view_time(out, s->certificate_ends_us);
+    buf_byte(out, '}');
+}
+
 static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t revision) {
     const struct model *m = core_model(a->core);
     const struct model_gateway *g = &m->gateways[i];
@@ -82,6 +97,7 @@ static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t re
     buf_json_number(out, (double)s.clock_offset_us / 1000.0);
     key_time(out, "last_seen", s.last_seen_us);
     view_string(out, "fault", slice_str(s.fault));
+    write_certificate(out, &s);
     buf_printf(out, ",\"revision\":%lld}", (long long)revision);
 }
 

@@ -71,6 +71,7 @@ static enum status init_link(struct app *a, struct error *err) {
         .cert_file = a->opts.link.cert,
         .key_file = a->opts.link.key,
         .crl_file = a->opts.link.crl[0] == '\0' ? NULL : a->opts.link.crl,
+        .ca_key_file = a->opts.link.ca_key[0] == '\0' ? NULL : a->opts.link.ca_key,
         .sessions_max = a->opts.link.sessions_max,
         .backlog_rate = a->opts.link.backlog_rate,
         .mutant_ack_before_commit = a->opts.mutant_ack_before_commit,

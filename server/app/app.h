@@ -25,6 +25,8 @@ enum {
     APP_REQUEST_WAIT_US = 10000000, /* then the spool is to keep it, or the operator is told that the database
                                        is late */
     APP_CHANGED_MAX = 4096,         /* tags handed to the interface at once */
+    APP_REPLAYS_MAX = 8,            /* records from quarantine that are being replayed */
+    APP_REPLAY_TEXT_MAX = 1024 * 1024,
 };
 
 /* A request of an operator whose records are on their way to the database. */
@@ -34,6 +36,14 @@ struct app_request {
     int64_t deadline_mono_us;
     uint32_t n;
     struct alarm_answer *v; /* owned */
+};
+
+/* A record that a person wants to be used after all, on its way from and to the database. */
+struct app_replay {
+    bool busy;
+    uint64_t token;
+    int64_t id;
+    struct actor actor;
 };
 
 struct app {
@@ -62,6 +72,7 @@ struct app {
     struct app_request requests[APP_REQUESTS_MAX];
     uint32_t n_requests;
     struct app_request *collecting; /* whose EVENT_REQUESTs are being applied */
+    struct app_replay replays[APP_REPLAYS_MAX];
     struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
@@ -111,6 +122,10 @@ void requests_journaled(struct app *a);
 /* The database went away: what waits for it is answered from the spool. */
 void requests_away(struct app *a);
 void requests_overdue(struct app *a, int64_t mono_us);
+
+/* quarantine.c: records that could not be used, shown and replayed. */
+void quarantine_request(struct app *a, uint64_t token, const struct request *r);
+void quarantine_reply(struct app *a, uint64_t token, const struct reply *r);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

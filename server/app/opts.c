@@ -35,6 +35,7 @@ static const struct opt table[] = {
     OPT("link", "cert", OPT_TEXT, link.cert, true),
     OPT("link", "key", OPT_TEXT, link.key, true),
     OPT("link", "crl", OPT_TEXT, link.crl, false),
+    OPT("link", "ca_key", OPT_TEXT, link.ca_key, false),
     OPT("link", "sessions_max", OPT_COUNT, link.sessions_max, false),
     OPT("link", "backlog_rate", OPT_COUNT, link.backlog_rate, false),
     OPT("web", "address", OPT_TEXT, web.address, true),

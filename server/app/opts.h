@@ -19,7 +19,8 @@ struct opts {
         char ca[OPTS_TEXT_SIZE];
         char cert[OPTS_TEXT_SIZE];
         char key[OPTS_TEXT_SIZE];
-        char crl[OPTS_TEXT_SIZE]; /* "" for none */
+        char crl[OPTS_TEXT_SIZE];    /* "" for none */
+        char ca_key[OPTS_TEXT_SIZE]; /* "": gateways get their certificates elsewhere */
         uint32_t sessions_max;
         uint32_t backlog_rate; /* bytes a second that each gateway may use for its backlog */
     } link;

@@ -1,3 +1,4 @@
+#include "protocol/enrol.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
@@ -40,7 +41,16 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault = r->fault,
                                   .fault_text = r->fault_text,
                                   .samples = a->stored,
-                                  .n_samples = r->n_samples};
+                                  .n_samples = r->n_samples,
+                                  .has_dropped = r->lost != NULL};
+    if (r->lost != NULL) {
+        record.dropped = (struct store_dropped){.epoch = r->lost->epoch,
+                                                .first = r->lost->first,
+                                                .end = r->lost->end,
+                                                .samples = r->lost->samples,
+                                                .from_us = r->lost->from_us,
+                                                .to_us = r->lost->to_us};
+    }
     if (!store_has_room(a->store, &record)) {
         return ERR_FULL;
     }
@@ -74,6 +84,13 @@ static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v
                            .samples = {.gateway = gateway, .lane = LANE_SNAPSHOT, .n = n, .v = a->samples}});
 }
 
+static void on_link_repeated(void *ctx, const struct link_repeat *r) {
+    struct app *a = ctx;
+    struct store_repeat repeat = {
+        .gateway_key = r->gateway_key, .session = r->session, .day = r->day, .n = r->n};
+    store_repeated(a->store, &repeat);
+}
+
 static void on_link_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct app *a = ctx;
     if (a->core != NULL) {
@@ -100,21 +117,46 @@ static void on_link_incident(void *ctx, const char *action, const char *peer, co
     store_audit(a->store, &actor, action, object, detail);
 }
 
+/* Goes to its gateway when the database has it: the answer comes by way of on_store_reply. */
+static void on_link_certify(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer) {
+    struct app *a = ctx;
+    struct request r = {.kind = REQ_CERTIFICATE, .actor = {.name = "gateway link"}};
+    (void)snprintf(r.actor.peer, sizeof r.actor.peer, "%s", peer);
+    r.identity.ask = IDENTITY_ISSUE;
+    r.identity.issue = *issue;
+    store_request(a->store, token, &r);
+}
+
 struct link_host route_link_host(struct app *a) {
     return (struct link_host){.ctx = a,
                               .settle = on_link_settle,
                               .record = on_link_record,
                               .snapshot = on_link_snapshot,
+                              .repeated = on_link_repeated,
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
+                              .certify = on_link_certify,
                               .incident = on_link_incident};
 }
 
 /* --- from the database --- */
 
+/* So that the command line can put it into tokens. */
+static void note_authority(struct app *a) {
+    struct request r = {.kind = REQ_CERTIFICATE};
+    const uint8_t *fingerprint = link_authority(a->link);
+    if (fingerprint != NULL) {
+        r.identity.ask = IDENTITY_AUTHORITY;
+        memcpy(r.identity.hash, fingerprint, sizeof r.identity.hash);
+        store_request(a->store, 0, &r); /* nobody waits for the answer */
+    }
+}
+
 static void on_store_loaded(void *ctx, struct store_boot *boot) {
     struct app *a = ctx;
     struct error err;
+    link_set_revoked(a->link, boot->revoked, boot->n_revoked);
+    note_authority(a);
     if (boot->users == 0) {
         log_event(LOG_WARN, "setup.needed",
                   "text=\"no account exists\" run=\"penstock user add NAME --role admin\"");
@@ -178,9 +220,11 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
                                    .session = s->session,
                                    .n_epochs = s->n_epochs,
                                    .epochs = s->epochs,
-                                   .n_dicts = s->n_dicts};
+                                   .n_dicts = s->n_dicts,
+                                   .n_gone = s->n_gone};
     struct link_dict *dicts = calloc((size_t)s->n_dicts + 1, sizeof *dicts);
-    if (dicts == NULL) {
+    struct link_gone *gone = calloc((size_t)s->n_gone + 1, sizeof *gone);
+    if (dicts == NULL || gone == NULL) {
         settled = (struct link_settled){.status = ERR_UNAVAILABLE};
         (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
     }
@@ -188,9 +232,15 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
         dicts[i] = (struct link_dict){
             .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
     }
+    for (uint32_t i = 0; gone != NULL && i < s->n_gone; i++) {
+        gone[i] =
+            (struct link_gone){.epoch = s->gone[i].epoch, .first = s->gone[i].first, .end = s->gone[i].end};
+    }
     settled.dicts = dicts;
+    settled.gone = gone;
     link_settled(a->link, token, &settled);
     free(dicts);
+    free(gone);
 }
 
 /* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
@@ -203,8 +253,12 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
     }
-    if (r->kind == REQ_CONFIG_CHANGE) {
+    if (r->kind == REQ_CERTIFICATE) {
+        link_certified(a->link, token, told.status, told.error.text);
+    } else if (r->kind == REQ_CONFIG_CHANGE) {
         reload_reply(a, token, &told);
+    } else if (r->kind == REQ_QUARANTINE_GET || r->kind == REQ_QUARANTINE_KEEP) {
+        quarantine_reply(a, token, &told);
     } else {
         api_reply(a->api, token, &told);
     }
@@ -212,6 +266,11 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
 
 static void on_store_config_changed(void *ctx, int64_t revision, struct config_set *set) {
     reload_changed(ctx, revision, set);
+}
+
+static void on_store_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
+    struct app *a = ctx;
+    link_set_revoked(a->link, fingerprints, n);
 }
 
 static void on_store_fatal(void *ctx, const struct error *error) {
@@ -230,6 +289,7 @@ struct store_host route_store_host(struct app *a) {
                                .settled = on_store_settled,
                                .reply = on_store_reply,
                                .config_changed = on_store_config_changed,
+                               .revoked = on_store_revoked,
                                .fatal = on_store_fatal};
 }
 
@@ -248,6 +308,19 @@ static void backtest_request(struct app *a, uint64_t token, const struct request
     api_reply(a->api, token, &reply);
 }
 
+/* What a gateway shows now is revoked with what the database knows: the certificate of another authority is
+ * known from its session alone. */
+static void identity_request(struct app *a, uint64_t token, const struct request *r) {
+    struct request q = *r;
+    uint32_t gateway =
+        a->model == NULL ? MODEL_NONE : model_find_gateway(a->model, slice_str(q.identity.gateway));
+    const struct link_status *s = gateway == MODEL_NONE ? NULL : link_borrow_status(a->link, gateway);
+    if (q.identity.ask == IDENTITY_REVOKE && s != NULL) {
+        memcpy(q.identity.hash, s->certificate, sizeof q.identity.hash);
+    }
+    store_request(a->store, token, &q);
+}
+
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     struct app *a = ctx;
     switch (r->kind) {
@@ -262,6 +335,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
         return;
     case REQ_BACKTEST:
         backtest_request(a, token, r);
+        return;
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
+        quarantine_request(a, token, r);
         return;
     case REQ_USER_FIND:
     case REQ_LOGIN_CODE:
@@ -278,7 +355,14 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
+        return;
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE: /* never from people */
+        identity_request(a, token, r);
         return;
     }
 }
@@ -304,6 +388,8 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .dropped_total = s->dropped_total,
                                 .clock_offset_us = s->clock_offset_us,
                                 .last_seen_us = s->last_seen_us,
+                                .certificate = s->certificate,
+                                .certificate_ends_us = s->certificate_ends_us,
                                 .fault = s->fault};
 }
 
@@ -319,6 +405,24 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq};
 }
 
+_Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
+_Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
+
+static bool on_api_token(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
+                         char ret[IDENTITY_TOKEN_TEXT_SIZE]) {
+    struct app *a = ctx;
+    const uint8_t *authority = link_authority(a->link);
+    struct enrol_token token = {.name = ""};
+    if (authority == NULL || !enrol_is_name(slice_str(gateway))) {
+        return false;
+    }
+    (void)snprintf(token.name, sizeof token.name, "%s", gateway);
+    memcpy(token.secret, secret, sizeof token.secret);
+    memcpy(token.authority, authority, sizeof token.authority);
+    enrol_token_format(&token, ret);
+    return true;
+}
+
 static uint32_t on_api_explain(void *ctx, uint32_t alarm, struct slice *ret_source, struct rule_part *ret,
                                uint32_t max) {
     struct app *a = ctx;
@@ -330,5 +434,6 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
+                             .token = on_api_token,
                              .explain = on_api_explain};
 }

@@ -8,6 +8,8 @@
 #include "server/base/status.h"
 #include "server/core/alarm.h"
 #include "server/core/core.h"
+#include "server/core/identity.h"
+#include "server/core/sample.h"
 
 enum {
     USER_NAME_SIZE = 64,
@@ -22,6 +24,8 @@ enum {
     RAISED_LIMIT_MAX = 100000, /* … and to REQ_ALARM_LAST_RAISED */
     SITE_LIST_MAX = 2000,
     POSITION_SIZE = 64,
+    LEDGER_DAYS_MAX = 366, /* of one answer to REQ_LEDGER */
+    LEDGER_GAPS_MAX = 1000,
 };
 
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ENGINEER, ROLE_ADMIN };
@@ -66,6 +70,13 @@ enum request_kind {
     REQ_ALARM_LAST_RAISED, /* when each alarm was raised last */
     REQ_ALARM_KPI,         /* figures of the alarm system over a period */
     REQ_ALARM_BAD_ACTORS,  /* alarms that cost the operators most in a period */
+    REQ_IDENTITY,          /* gateways' tokens, revocations, windows: what people ask */
+    REQ_CERTIFICATE,       /* a certificate that a gateway asks for, and who signs them: the server's own */
+    REQ_LEDGER,            /* what became of the gateways' records */
+    REQ_QUARANTINE_LIST,   /* records that could not be used, the newest first */
+    REQ_QUARANTINE_GET,    /* one of them, with its bytes and what they say */
+    REQ_QUARANTINE_REPLAY, /* … to be used after all */
+    REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -159,6 +170,28 @@ struct request {
             char position[POSITION_SIZE]; /* "": all */
         } kpi;                            /* and of the bad actors */
         struct {
+            int64_t from_us; /* days (UTC) that begin in [from, to) */
+            int64_t to_us;
+            char gateway[MODEL_NAME_MAX + 1]; /* "": all, their days summed up, without gaps */
+        } ledger;
+        struct {
+            char gateway[MODEL_NAME_MAX + 1]; /* "": all */
+            uint32_t code;                    /* enum link_code; 0: all */
+            int64_t before;                   /* ids below it; 0: from the newest */
+            uint32_t limit;                   /* 1 to HISTORY_LIMIT_MAX */
+        } quarantine_list;
+        struct {
+            int64_t id;
+        } quarantine; /* REQ_QUARANTINE_GET, REQ_QUARANTINE_REPLAY */
+        struct {
+            int64_t id;
+            bool usable;
+            bool dictionary;               /* it is one, to be kept with the others */
+            char detail[REASON_SIZE];      /* why it is not usable, or what was left out */
+            const struct stored_sample *v; /* borrowed during the call */
+            uint32_t n;
+        } quarantine_keep;
+        struct {
             int64_t tag_key;
             int64_t from_us; /* [from, to) in source time */
             int64_t to_us;
@@ -187,6 +220,16 @@ struct request {
             int64_t later_max_us;             /* of a suggestion */
             char suggest[MODEL_NAME_MAX + 1]; /* alarm for which settings are tried; "": none */
         } backtest;
+        struct {
+            enum identity_ask ask;
+            char gateway[IDENTITY_GATEWAY_SIZE];
+            char reason[REASON_SIZE];
+            uint8_t hash[IDENTITY_HASH_SIZE]; /* of the token; of the authority; fingerprint of a certificate
+                                                 that is to be revoked with those that are known (all zero:
+                                                 none) */
+            int64_t until_us;
+            struct identity_issue issue; /* of IDENTITY_ISSUE, which names the gateway itself */
+        } identity;                      /* and of REQ_CERTIFICATE */
     };
 };
 
@@ -243,6 +286,71 @@ struct figure_row {
     double value;            /* NaN if there is none: text says what there is */
     struct slice text;       /* JSON: the value with its parts; "null" if there is none */
     struct slice definition; /* what was counted, a sentence for people */
+};
+
+/* Records of one gateway on one day, or in all days that were asked for. */
+struct ledger_day {
+    struct slice gateway;
+    struct slice day; /* "2026-11-29"; empty: all */
+    int64_t produced; /* became known to exist */
+    int64_t stored;
+    int64_t quarantined;
+    int64_t duplicates;
+    int64_t conflicts; /* under a number that was stored with another content */
+    int64_t dropped;   /* gone at the site, as the gateway told */
+    int64_t dropped_samples;
+    int64_t samples; /* that went to history */
+};
+
+/* All records that a gateway ever numbered: produced = stored + quarantined + dropped + waiting + lost. */
+struct ledger_balance {
+    struct slice gateway;
+    int64_t produced;
+    int64_t stored;
+    int64_t quarantined;
+    int64_t replayed; /* of quarantined: used after all */
+    int64_t duplicates;
+    int64_t conflicts;
+    int64_t dropped;
+    int64_t waiting; /* at the site, as its last HELLO said */
+    int64_t lost;    /* not stored, and the site has them no more */
+    bool balanced;
+};
+
+/* Numbers [first, end) of an epoch that are not stored. */
+struct ledger_gap {
+    struct slice state; /* "lost", "waiting", "dropped" */
+    uint64_t epoch;
+    int64_t first;
+    int64_t end;
+    int64_t samples; /* of "dropped", as the next two: the lost samples and their times */
+    int64_t from_us;
+    int64_t to_us;
+};
+
+/* A record that could not be used, and what a person made of it last. */
+struct quarantine_row {
+    int64_t id;
+    struct slice gateway;
+    uint64_t epoch;
+    int64_t seq;
+    uint64_t dict;
+    uint8_t type;
+    uint16_t flags;
+    uint16_t code; /* enum link_code: why */
+    struct slice reason;
+    int64_t received_us;
+    int64_t size;
+    struct slice outcome; /* "done", "refused"; empty: nobody tried */
+    int64_t replayed_us;
+    struct slice actor;
+    struct slice detail;
+    int64_t samples; /* that went to history then */
+};
+
+struct quarantine_dict {
+    uint64_t dict;
+    struct slice body;
 };
 
 struct revision_row {
@@ -350,6 +458,29 @@ struct reply {
             const struct figure_row *v;
             uint32_t n;
         } figures; /* REQ_ALARM_KPI, REQ_ALARM_BAD_ACTORS */
+        struct {
+            const struct ledger_balance *balances; /* in order of the gateway's name */
+            uint32_t n_balances;
+            const struct ledger_day *days; /* in order of name and day; only where something happened */
+            uint32_t n_days;
+            const struct ledger_gap *gaps; /* lost ones first; at most LEDGER_GAPS_MAX */
+            uint32_t n_gaps;
+        } ledger;
+        struct {
+            const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */
+            uint32_t n;
+            struct slice body;                   /* of REQ_QUARANTINE_GET, as the following */
+            const struct quarantine_dict *dicts; /* of its epoch, in order of (dict, part) */
+            uint32_t n_dicts;
+            struct slice says;  /* lines, as far as it can be read now */
+            bool usable;        /* now */
+            struct slice fault; /* why not */
+        } quarantine;
+        struct {
+            bool usable;
+            int64_t samples; /* that went to history */
+            struct slice detail;
+        } replayed; /* REQ_QUARANTINE_REPLAY, REQ_QUARANTINE_KEEP */
     };
 };
 

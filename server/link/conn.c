@@ -111,7 +111,13 @@ static void send_all(struct conn *c, struct link_now now) {
 
 static void handshake_done(struct conn *c, struct link_now now) {
     end_shaking(c);
-    session_open(c->session, tls_gateway(c->tls), now);
+    struct tls_certificate shown = tls_certificate(c->tls);
+    session_set_certificate(c->session, shown.fingerprint, shown.not_after_us);
+    if (tls_enrols(c->tls)) {
+        session_open_enrolment(c->session, tls_gateway(c->tls), now);
+    } else {
+        session_open(c->session, tls_gateway(c->tls), now);
+    }
     listener_continue(c->link);
 }
 
@@ -382,5 +388,6 @@ void conn_free(struct conn *c) {
     l->n_gone--;
     session_free(&c->session);
     tls_free(&c->tls);
+    free(c->issued);
     free(c);
 }

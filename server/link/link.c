@@ -83,6 +83,11 @@ static void on_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uin
     l->host.snapshot(l->host.ctx, gateway, v, n, received_us);
 }
 
+static void on_repeated(void *ctx, const struct link_repeat *r) {
+    struct link *l = ctx;
+    l->host.repeated(l->host.ctx, r);
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct link *l = ctx;
     l->host.backlog_end(l->host.ctx, gateway, te_us);
@@ -145,6 +150,7 @@ static void set_env(struct link *l, const struct link_config *cfg) {
                                      .settle = on_settle,
                                      .record = on_record,
                                      .snapshot = on_snapshot,
+                                     .repeated = on_repeated,
                                      .backlog_end = on_backlog_end,
                                      .state = on_state,
                                      .incident = on_incident};
@@ -167,6 +173,13 @@ static enum status set_up(struct link *l, const struct link_config *cfg, struct 
                              .key_file = cfg->key_file,
                              .crl_file = cfg->crl_file};
     enum status status = tls_context_new(&tls, &l->tls, err);
+    if (status == OK && cfg->ca_key_file != NULL) {
+        status = issuer_new(cfg->ca_file, cfg->ca_key_file, &l->issuer, err);
+    }
+    if (status == OK && l->issuer != NULL) {
+        tls_context_enrol(l->tls, l->issuer);
+        l->env.owner.certify = certify_ask;
+    }
     return status == OK ? listener_open(l, cfg->port, err) : status;
 }
 
@@ -305,6 +318,8 @@ void link_free(struct link **l) {
     }
     roster_free(&(*l)->roster);
     tls_context_free(&(*l)->tls);
+    issuer_free(&(*l)->issuer);
+    free((*l)->revoked);
     free((*l)->env.samples);
     free(*l);
     *l = NULL;

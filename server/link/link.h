@@ -5,8 +5,10 @@
 #ifndef PENSTOCK_LINK_LINK_H
 #define PENSTOCK_LINK_LINK_H
 
+#include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "server/core/core.h"
+#include "server/core/identity.h"
 
 #include <uv.h>
 
@@ -31,6 +33,7 @@ struct link_record {
     uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
     const char *fault_text; /* "" without fault */
     uint32_t unknown_tags;  /* samples left out because the configuration has no such tag */
+    const struct event_lost *lost; /* of a good EVENT "samples lost"; else NULL. end is at most 2^63 - 1 */
 };
 
 /* What the database knows of a gateway, as answer to host->settle. */
@@ -48,6 +51,20 @@ struct link_settled {
         uint64_t dict;
         struct slice body;
     } * dicts;
+    uint32_t n_gone; /* numbers of these epochs that the site told to be gone; they never come */
+    const struct link_gone {
+        uint64_t epoch;
+        uint64_t first; /* [first, end) */
+        uint64_t end;
+    } * gone;
+};
+
+/* Records of a session that came again and were refused. */
+struct link_repeat {
+    int64_t gateway_key;
+    uint64_t session;
+    int64_t day; /* of the server's receipt, since 1970-01-01, UTC */
+    uint64_t n;  /* on that day, since the session began */
 };
 
 struct link_host {
@@ -60,11 +77,16 @@ struct link_host {
     enum status (*record)(void *ctx, const struct link_record *r);
     /* What is true now, not to be stored. Values as sent (not normalised). */
     void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
+    /* For the ledger: at most once a second and session, and at its end. */
+    void (*repeated)(void *ctx, const struct link_repeat *r);
     /* All that the gateway had stored before this session has come (or nothing had been missing), and te_us
      * is the time of the newest sample in its first live message. Once a session. */
     void (*backlog_end)(void *ctx, uint32_t gateway, int64_t te_us);
     /* A session is up (after WELCOME) or gone. reason for people: "connection closed by gateway", … */
     void (*state)(void *ctx, uint32_t gateway, bool up, const char *peer, const char *reason);
+    /* A gateway asks for a certificate, which is made. Keep it if it may have one, then say so by
+     * link_certified with the same token. NULL if link_config has no ca_key_file. */
+    void (*certify)(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer);
     /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol
      * errors. */
     void (*incident)(void *ctx, const char *action, const char *peer, const char *object, const char *detail);
@@ -77,7 +99,9 @@ struct link_config {
     const char *ca_file;   /* PEM: who may sign gateways */
     const char *cert_file; /* PEM chain of the server */
     const char *key_file;
-    const char *crl_file; /* NULL: none */
+    const char *crl_file;    /* NULL: none */
+    const char *ca_key_file; /* key of the authority in ca_file that signs gateways; NULL: nobody is enrolled
+                                here */
     uint32_t sessions_max;
     uint32_t heartbeat_ms; /* 0: the default of limits.h, as for the following */
     uint32_t dead_ms;
@@ -104,7 +128,9 @@ struct link_status {
     uint64_t dropped_total;
     int64_t clock_offset_us; /* gateway minus server, as measured */
     int64_t last_seen_us;
-    char fault[256]; /* last reason for being down or of trouble; "" */
+    uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
+    int64_t certificate_ends_us;             /* 0: none was shown yet */
+    char fault[256];                         /* last reason for being down or of trouble; "" */
 };
 
 /* Listens at once; sessions are refused with BYE RETRY until the first link_set_model. */
@@ -117,6 +143,14 @@ void link_set_model(struct link *l, const struct model *m);
 void link_settled(struct link *l, uint64_t token, const struct link_settled *s);
 /* This record is durable. Its ACK goes out in link_turn_end. Unknown ones are ignored. */
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* The answer to host->certify: OK, when it is durable; ERR_DENIED with the reason; else it is to try again.
+ */
+void link_certified(struct link *l, uint64_t token, enum status status, const char *text);
+/* SHA-256 of the authority that signs gateways here; NULL: there is none. */
+const uint8_t *link_authority(const struct link *l);
+/* All certificates that are revoked, by fingerprint, IDENTITY_HASH_SIZE bytes each, ascending; copied. Ends
+ * the sessions of those. */
+void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
 /* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its

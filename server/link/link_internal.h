@@ -4,6 +4,7 @@
 #define PENSTOCK_LINK_LINK_INTERNAL_H
 
 #include "server/base/rand.h"
+#include "server/base/tm.h"
 #include "server/link/roster.h"
 #include "server/link/tls.h"
 
@@ -18,7 +19,9 @@ enum {
     LINK_TICK_MS = 100,
     LINK_BACKLOG = 512,
     LINK_LISTEN_AGAIN_MS = 1000,
+    CERTIFY_BURST = 30, /* requests for a certificate by those who have none, of all together */
 };
+#define CERTIFY_INTERVAL_US TM_SECOND_US /* … and then one in each of these */
 
 /* Life of a connection. Only conn.c changes it. */
 enum conn_phase {
@@ -45,6 +48,8 @@ struct conn {
     int64_t stuck_mono_us;    /* since when too much waits to be written; 0: it does not */
     int64_t deadline_mono_us; /* of CONN_LINGER */
     int64_t accepted_mono_us;
+    uint64_t certify_token; /* of the request that the host has; 0: none */
+    struct issued *issued;  /* what it is about; owned */
     char peer[64];
 };
 
@@ -64,6 +69,10 @@ struct link {
     struct session_env env;
     struct roster *roster;
     struct tls_context *tls;
+    struct issuer *issuer; /* NULL: nobody is enrolled here */
+    struct bucket enrolments;
+    uint64_t certify_tokens;
+    uint8_t *revoked; /* lent to env; owned */
     struct listener listener;
     uv_timer_t tick;
     bool tick_open;
@@ -104,6 +113,10 @@ void conn_evict(struct conn *c, struct link_now now);
 void conn_free(struct conn *c);
 /* Moves it to the end of the list of connections; *last is the last one, before and after. */
 void conn_move_behind(struct conn *c, struct conn **last);
+
+/* certify.c: env.owner.certify. */
+void certify_ask(void *ctx, struct session *s, enum identity_why why, const struct msg_enrol *ask,
+                 struct link_now now);
 
 /* link.c: a handle is gone; perhaps it was the last. */
 void link_handle_closed(struct link *l);

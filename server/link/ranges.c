@@ -37,14 +37,6 @@ bool ranges_has(const struct ranges *s, uint64_t seq) {
     return find(s, seq) != NULL;
 }
 
-bool ranges_find(const struct ranges *s, uint64_t seq, struct seq_range *ret) {
-    const struct marked_range *range = find(s, seq);
-    if (range != NULL) {
-        *ret = range->r;
-    }
-    return range != NULL;
-}
-
 static enum status make_room(struct ranges *s) {
     if (s->n < s->cap) {
         return OK;

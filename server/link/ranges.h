@@ -21,8 +21,6 @@ struct ranges {
 /* An all-zero struct is an empty set. */
 void ranges_done(struct ranges *s);
 bool ranges_has(const struct ranges *s, uint64_t seq);
-/* The range with seq; false if there is none. */
-bool ranges_find(const struct ranges *s, uint64_t seq, struct seq_range *ret);
 /* Adds [first, end) and marks the range that it becomes part of. first < end. ERR_FULL beyond RANGES_MAX
  * ranges, ERR_NOMEM. */
 MUSTCHECK enum status ranges_add(struct ranges *s, uint64_t first, uint64_t end);

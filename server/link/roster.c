@@ -143,6 +143,19 @@ enum status roster_set_model(struct roster *r, const struct model *m, struct lin
     return OK;
 }
 
+static void end_revoked(struct roster *r, struct session *s, struct link_now now) {
+    if (s != NULL && session_env_revoked(r->env, session_certificate(s))) {
+        session_bye(s, BYE_REVOKED, GUARD_RETRY_MS, "the certificate was revoked", now);
+    }
+}
+
+void roster_end_revoked(struct roster *r, struct link_now now) {
+    for (uint32_t i = 0; i < r->n; i++) {
+        end_revoked(r, r->slots[i].newcomer, now);
+        end_revoked(r, r->slots[i].current, now);
+    }
+}
+
 /* --- sessions come and go --- */
 
 static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now now) {

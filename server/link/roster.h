@@ -14,6 +14,8 @@ void roster_free(struct roster **r);
 
 /* Sets env->model. Sessions of gateways that are gone or disabled are ended. */
 MUSTCHECK enum status roster_set_model(struct roster *r, const struct model *m, struct link_now now);
+/* Ends the sessions whose certificate is in env->revoked. */
+void roster_end_revoked(struct roster *r, struct link_now now);
 void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
                     struct link_now now);
 void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq);

@@ -60,6 +60,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
     if (s->state == SESSION_CLOSING) {
         return;
     }
+    session_tell_repeats(s, true, now);
     s->status.up = false;
     s->state = SESSION_CLOSING;
     s->blocked = false;
@@ -152,6 +153,8 @@ void session_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, c
 }
 
 static void tell(struct session *s, const struct told *told, const char *action, const char *fmt,
+                 va_list args) PRINTF_LIKE(4, 0);
+static void tell(struct session *s, const struct told *told, const char *action, const char *fmt,
                  va_list args) {
     char detail[LINK_NAME_MAX + LINK_TEXT_MAX + SESSION_REASON_SIZE];
     (void)vsnprintf(detail, sizeof detail, fmt, args);
@@ -204,12 +207,14 @@ static void send_ping(struct session *s, struct link_now now) {
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
     bool listening = !s->blocked && !s->frozen;
+    session_tell_repeats(s, false, now);
     if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
     } else if (now.mono_us >= s->reauth_mono_us) {
         session_bye(s, BYE_REAUTH, 0, "the certificate is to be shown again after a day", now);
     } else if (now.mono_us >= s->ping_mono_us) {
         send_ping(s, now);
+        session_offer_renewal(s, now);
     }
 }
 
@@ -239,6 +244,12 @@ void session_tick(struct session *s, struct link_now now) {
         return;
     case SESSION_LIVE:
         tick_live(s, now);
+        return;
+    case SESSION_ENROLLING:
+        if (late) {
+            session_fail(s, LINK_TIMEOUT, NULL, now, "%s",
+                         s->certifying ? "the database does not answer" : "nothing was asked for in time");
+        }
         return;
     case SESSION_CLOSING:
         return;

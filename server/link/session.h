@@ -2,6 +2,7 @@
  * out, time as a parameter, no socket. It passes through
  *
  *   HANDSHAKE -> HELLO -> SETTLING -> LIVE -> CLOSING      (and from each to CLOSING)
+ *   HANDSHAKE -> ENROLLING -> CLOSING                      (ALPN penstock-enrol/1)
  *
  * What each type of frame does in each state is one table in session.c. Records go to the host (link.h); what
  * concerns more than one session goes to its owner (roster.h). After CLOSING nothing is read any more; what
@@ -11,6 +12,9 @@
 #ifndef PENSTOCK_LINK_SESSION_H
 #define PENSTOCK_LINK_SESSION_H
 
+#include "protocol/cert_msg.h"
+#include "protocol/enrol.h"
+#include "server/core/identity.h"
 #include "server/link/guard.h"
 #include "server/link/link.h"
 
@@ -26,6 +30,7 @@ enum session_state {
     SESSION_HELLO,     /* who is there is proven; HELLO is awaited */
     SESSION_SETTLING,  /* HELLO was good; the host finds out what is committed */
     SESSION_LIVE,      /* WELCOME was said */
+    SESSION_ENROLLING, /* one request for a certificate, and its answer */
     SESSION_CLOSING,
 };
 
@@ -48,6 +53,10 @@ struct session_owner {
                   struct link_now now);
     /* The session became CLOSING; told once. */
     void (*closed)(void *ctx, struct session *s, struct link_now now);
+    /* It asks for a certificate: the gateway's name, the secret of ENROL (else empty), the request (DER).
+     * Answered by session_certified, perhaps from inside. NULL: nobody issues any. */
+    void (*certify)(void *ctx, struct session *s, enum identity_why why, const struct msg_enrol *ask,
+                    struct link_now now);
     /* There is something to send, or the state changed, outside of session_receive. */
     void (*wake)(void *ctx, struct session *s);
 };
@@ -61,14 +70,26 @@ struct session_env {
     enum server_state store_state;
     uint64_t commit_lag_ms;
     struct sample *samples; /* room for LINK_SAMPLES_MAX */
+    const uint8_t *revoked; /* fingerprints of certificates, IDENTITY_HASH_SIZE bytes each, ascending */
+    size_t n_revoked;
 };
+/* Whether this certificate is on the list. */
+bool session_env_revoked(const struct session_env *env, const uint8_t fingerprint[IDENTITY_HASH_SIZE]);
 
 MUSTCHECK enum status session_new(const struct session_env *env, const char *peer, void *user,
                                   struct link_now now, struct session **ret);
 void session_free(struct session **s);
 
+/* Before session_open: what the gateway has shown. */
+void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
+                             int64_t not_after_us);
 /* TLS is done: the certificate names this gateway. */
 void session_open(struct session *s, const char *gateway, struct link_now now);
+/* TLS is done, and whoever it is wants a certificate. gateway: as the one that was shown says; "" if none
+ * was. */
+void session_open_enrolment(struct session *s, const char *gateway, struct link_now now);
+/* The answer to owner.certify: issued with the chain (PEM), or refused with the reason. */
+void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now);
 /* How many bytes it takes now; 0 while it is blocked, frozen or closing. */
 size_t session_room(const struct session *s);
 /* At most session_room bytes; handles each whole frame. */
@@ -111,6 +132,8 @@ const char *session_reason(const struct session *s);
 bool session_breached(const struct session *s);
 /* Id from the certificate; "" before session_open. */
 struct slice session_gateway_name(const struct session *s);
+/* What was shown; all zero if nothing was. */
+const uint8_t *session_certificate(const struct session *s);
 /* As of the last session_set_gateway; MODEL_NONE before. */
 uint32_t session_gateway(const struct session *s);
 const struct link_status *session_status(const struct session *s);

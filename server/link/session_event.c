@@ -8,13 +8,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum status session_check_told(uint8_t type, struct slice rest, struct error *err) {
-    struct msg_event event;
+static enum status check_event(struct slice rest, struct msg_event *ret, struct error *err) {
+    enum status status = event_decode(rest, ret, err);
+    if (status == OK && ret->code == EVENT_SAMPLES_LOST && ret->lost.end > INT64_MAX) {
+        status = error_set(err, ERR_INVALID, "EVENT", "number %" PRIu64 " is beyond all that can be stored",
+                           ret->lost.end);
+    }
+    return status;
+}
+
+enum status session_check_told(uint8_t type, struct slice rest, struct msg_event *ret_event,
+                               struct error *err) {
     struct msg_command_result command;
     struct msg_config_result config;
     switch (type) {
     case MSG_EVENT:
-        return event_decode(rest, &event, err);
+        return check_event(rest, ret_event, err);
     case MSG_CMD_RESULT:
         return command_result_decode(rest, &command, err);
     case MSG_CFG_RESULT:
@@ -80,17 +89,11 @@ static void take_event(struct session *s, const struct msg_event *m, struct link
     describe_fields(m, fields);
     session_event(s, action_of(m->code), now, "code %u at %s%s%.*s%s: %.*s", m->code, t,
                   m->path.n > 0 ? ", " : "", SLICE_ARG(m->path), fields, SLICE_ARG(m->text));
-    for (uint32_t ep = 0; m->code == EVENT_SAMPLES_LOST && ep < s->n_epochs; ep++) {
-        if (s->epochs[ep].epoch == m->lost.epoch && m->lost.first < m->lost.end) {
-            session_note_gone(s, ep, m->lost.first, m->lost.end);
-        }
-    }
 }
 
-void session_on_told(struct session *s, uint8_t type, struct slice rest, struct link_now now) {
-    struct msg_event event;
-    if (type == MSG_EVENT && event_decode(rest, &event, NULL) == OK) {
-        take_event(s, &event, now);
+void session_on_told(struct session *s, uint8_t type, const struct msg_event *event, struct link_now now) {
+    if (type == MSG_EVENT) {
+        take_event(s, event, now);
     } else if (type == MSG_CMD_RESULT || type == MSG_CFG_RESULT) {
         session_incident(s, "link.unasked", now, "%s: this server asked for none; it is stored",
                          msg_type_name(type));

@@ -137,6 +137,14 @@ static enum verdict not_yours(struct session *s, const struct frame *f, struct l
     return refuse(s, f, LINK_BAD_FRAME, "only the server sends this", now);
 }
 
+static enum verdict not_here(struct session *s, const struct frame *f, struct link_now now) {
+    return refuse(s, f, LINK_BAD_FRAME, "only on a connection that speaks " LINK_ALPN_ENROL, now);
+}
+
+static enum verdict not_enrolled(struct session *s, const struct frame *f, struct link_now now) {
+    return refuse(s, f, LINK_BAD_FRAME, "this connection is for ENROL or CERT_REQUEST", now);
+}
+
 static enum verdict not_so(struct session *s, const struct frame *f, struct link_now now) {
     return refuse(s, f, LINK_BAD_FRAME, "flags J and S do not go with this type", now);
 }
@@ -155,6 +163,8 @@ enum frame_class {
     CLASS_PONG,
     CLASS_ERROR,
     CLASS_BYE,
+    CLASS_ENROL,
+    CLASS_CERT_REQUEST,
     CLASS_CMD_ACK,
     CLASS_CFG_GET,
     CLASS_SERVER,   /* what only the server says */
@@ -176,6 +186,10 @@ static enum frame_class class_of_control(uint8_t type) {
         return CLASS_ERROR;
     case MSG_BYE:
         return CLASS_BYE;
+    case MSG_ENROL:
+        return CLASS_ENROL;
+    case MSG_CERT_REQUEST:
+        return CLASS_CERT_REQUEST;
     case MSG_CMD_ACK:
         return CLASS_CMD_ACK;
     case MSG_CFG_GET:
@@ -216,6 +230,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = not_first,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_ENROL] = not_here,
+            [CLASS_CERT_REQUEST] = not_first,
             [CLASS_CMD_ACK] = not_first,
             [CLASS_CFG_GET] = not_first,
             [CLASS_SERVER] = not_yours,
@@ -232,6 +248,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = on_pong,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_ENROL] = not_here,
+            [CLASS_CERT_REQUEST] = not_yet,
             [CLASS_CMD_ACK] = not_yet,
             [CLASS_CFG_GET] = not_yet,
             [CLASS_SERVER] = not_yours,
@@ -248,6 +266,8 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_PONG] = on_pong,
             [CLASS_ERROR] = on_error,
             [CLASS_BYE] = on_bye,
+            [CLASS_ENROL] = not_here,
+            [CLASS_CERT_REQUEST] = session_on_cert_request,
             [CLASS_CMD_ACK] = session_on_unasked,
             [CLASS_CFG_GET] = session_on_config_get,
             [CLASS_SERVER] = not_yours,
@@ -255,11 +275,30 @@ static const frame_handler handlers[][CLASSES] = {
             [CLASS_UNKNOWN] = skip,
             [CLASS_CRITICAL] = not_known,
         },
+    [SESSION_ENROLLING] =
+        {
+            [CLASS_HELLO] = not_enrolled,
+            [CLASS_RECORD] = not_enrolled,
+            [CLASS_SNAPSHOT] = not_enrolled,
+            [CLASS_PING] = not_enrolled,
+            [CLASS_PONG] = not_enrolled,
+            [CLASS_ERROR] = on_error,
+            [CLASS_BYE] = on_bye,
+            [CLASS_ENROL] = session_on_enrol,
+            [CLASS_CERT_REQUEST] = session_on_cert_request,
+            [CLASS_CMD_ACK] = not_enrolled,
+            [CLASS_CFG_GET] = not_enrolled,
+            [CLASS_SERVER] = not_yours,
+            [CLASS_FLAGS] = not_enrolled,
+            [CLASS_UNKNOWN] = skip,
+            [CLASS_CRITICAL] = not_known,
+        },
 };
 
 static bool takes_frames(const struct session *s) {
     return !s->blocked && !s->frozen &&
-           (s->state == SESSION_HELLO || s->state == SESSION_SETTLING || s->state == SESSION_LIVE);
+           (s->state == SESSION_HELLO || s->state == SESSION_SETTLING || s->state == SESSION_LIVE ||
+            s->state == SESSION_ENROLLING);
 }
 
 static enum verdict on_frame(struct session *s, const struct frame *f, struct link_now now) {

@@ -24,6 +24,11 @@ static bool known_gateway(struct session *s, const struct msg_hello *hello, stru
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is starting", now);
         return false;
     }
+    if (session_env_revoked(s->env, s->certificate)) {
+        session_incident(s, "link.refused", now, "certificate is revoked");
+        session_fail(s, LINK_NOT_ALLOWED, NULL, now, "the certificate of gateway \"%s\" is revoked", s->name);
+        return false;
+    }
     uint32_t gateway = model_find_gateway(s->env->model, slice_str(s->name));
     if (gateway == MODEL_NONE || !s->env->model->gateways[gateway].enabled) {
         const char *why = gateway == MODEL_NONE ? "is not in the configuration" : "is disabled";
@@ -40,13 +45,13 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     for (uint32_t i = 0; i < hello->n_epochs; i++) {
         s->epochs[i].epoch = hello->epochs[i].epoch;
         s->epochs[i].next_seq = hello->epochs[i].next_seq;
-        if (hello->epochs[i].oldest_unacked > 0) {
-            session_note_gone(s, i, 0, hello->epochs[i].oldest_unacked);
-        }
+        /* What lies below and is not committed is gone. */
+        session_note_gone(s, hello->epochs[i].epoch, 0, hello->epochs[i].oldest_unacked);
     }
     struct link_status *status = &s->status;
     (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));
     status->software[utf8_valid_prefix(status->software, strlen(status->software))] = '\0';
+    s->renews = (hello->caps & LINK_CAP_RENEWAL) != 0;
     status->backlog_bytes = hello->journal_bytes;
     status->oldest_sample_us = hello->oldest_sample_us;
     status->dropped_total = hello->dropped_total;
@@ -133,7 +138,8 @@ static void put_welcome(struct session *s, struct link_now now) {
                                   .heartbeat_ms = limits->heartbeat_ms,
                                   .dead_ms = limits->dead_ms,
                                   .backlog_rate = limits->backlog_rate,
-                                  .state = s->env->store_state};
+                                  .state = s->env->store_state,
+                                  .caps = s->env->owner.certify == NULL ? 0 : LINK_CAP_RENEWAL};
     for (uint32_t i = 0; i < s->n_epochs; i++) {
         welcome.epochs[i].epoch = s->epochs[i].epoch;
     }
@@ -170,6 +176,9 @@ static bool take_settled(struct session *s, const struct link_settled *settled, 
     }
     s->gateway_key = settled->gateway_key;
     s->status.session = settled->session;
+    for (uint32_t i = 0; i < settled->n_gone; i++) {
+        session_note_gone(s, settled->gone[i].epoch, settled->gone[i].first, settled->gone[i].end);
+    }
     session_load_dicts(s, settled);
     return true;
 }

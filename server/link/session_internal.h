@@ -1,9 +1,11 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
- * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements) and
- * session_event.c (what a gateway tells of itself). */
+ * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements),
+ * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
+ * itself), session_enrol.c (certificates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
+#include "protocol/event_msg.h"
 #include "protocol/frame.h"
 #include "server/link/ranges.h"
 #include "server/link/session.h"
@@ -30,7 +32,7 @@ struct session_epoch {
     uint64_t epoch;
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
-    struct ranges gone; /* will never come: below HELLO's oldest, or told by a tombstone */
+    struct ranges gone; /* never come, unless they are committed: the site has them no more */
 };
 
 /* What is told to people, at a bounded rate. */
@@ -71,13 +73,20 @@ struct session {
     struct flight *flights; /* LINK_WINDOW_FRAMES of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    uint64_t skipped;      /* frames of unknown types */
+    uint64_t skipped;                        /* frames of unknown types */
+    bool renews;                             /* it said that it can */
+    bool certifying;                         /* it asked for a certificate; the answer is to come */
+    bool offered;                            /* it was told that it may */
+    uint8_t certificate[IDENTITY_HASH_SIZE]; /* what it has shown */
     bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
     bool told_backlog_end; /* the host was */
     bool has_live;         /* a live sample came: newest_us is the newest of the first such message */
     uint32_t last_ep;
     uint64_t last_seq;
     int64_t newest_us;
+    struct link_repeat repeats; /* of the present day */
+    uint64_t repeats_told;
+    int64_t repeats_due_mono_us;
     struct told incidents;
     struct told events;
     struct link_status status;
@@ -104,19 +113,35 @@ void session_event(struct session *s, const char *action, struct link_now now, c
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
 
+/* ENROL and CERT_REQUEST (session_enrol.c). */
+enum verdict session_on_enrol(struct session *s, const struct frame *f, struct link_now now);
+enum verdict session_on_cert_request(struct session *s, const struct frame *f, struct link_now now);
+/* Offers a new certificate when the present one is in its last days, once. */
+void session_offer_renewal(struct session *s, struct link_now now);
+
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
-/* What is the last record of the backlog, by what is committed (after WELCOME). */
-void session_expect_backlog(struct session *s);
-/* These numbers will never come: nobody waits for them. */
-void session_note_gone(struct session *s, uint32_t ep, uint64_t first, uint64_t end);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
 void session_load_dicts(struct session *s, const struct link_settled *settled);
+bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
+/* Tells the host how many records came again, if that is due, or at once. */
+void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
 
-/* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. */
-MUSTCHECK enum status session_check_told(uint8_t type, struct slice rest, struct error *err);
-/* Such a record was taken: people are told. */
-void session_on_told(struct session *s, uint8_t type, struct slice rest, struct link_now now);
+/* The backlog (session_backlog.c). */
+/* What is the last record of the backlog, by what is committed (after WELCOME). */
+void session_expect_backlog(struct session *s);
+/* These numbers of an epoch never come. */
+void session_note_gone(struct session *s, uint64_t epoch, uint64_t first, uint64_t end);
+/* A record is in flight; samples: those of its live message, n of them. */
+void session_note_record(struct session *s, uint32_t ep, uint64_t seq);
+void session_note_live(struct session *s, const struct sample *v, uint32_t n);
+
+/* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. Of
+ * an EVENT, what it says. */
+MUSTCHECK enum status session_check_told(uint8_t type, struct slice rest, struct msg_event *ret_event,
+                                         struct error *err);
+/* Such a record was taken: people are told. event: of an EVENT. */
+void session_on_told(struct session *s, uint8_t type, const struct msg_event *event, struct link_now now);
 /* CMD_ACK and CFG_GET. */
 enum verdict session_on_unasked(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_config_get(struct session *s, const struct frame *f, struct link_now now);

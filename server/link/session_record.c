@@ -1,6 +1,7 @@
 #include "protocol/wire.h"
 #include "server/base/check.h"
 #include "server/base/crc32c.h"
+#include "server/base/tm.h"
 #include "server/base/utf8.h"
 #include "server/link/session_internal.h"
 
@@ -101,17 +102,27 @@ static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t
     return NULL;
 }
 
+bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq) {
+    return find_flight(s, ep, seq) != NULL;
+}
+
 /* What of a record is worked out before it is handed over; nothing of the session is changed by that. */
 struct judged {
     struct shelf_change change;
     bool has_change;
     struct decoding data;
+    struct msg_event event;
     uint16_t fault;
     struct error err;
 };
 
 static uint16_t dict_code(enum status status) {
     return status == ERR_TOO_BIG ? LINK_QUOTA : status == ERR_NOT_FOUND ? LINK_UNKNOWN_DICT : LINK_BAD_RECORD;
+}
+
+static const struct event_lost *lost_of(const struct frame *f, const struct judged *j) {
+    bool tells = f->type == MSG_EVENT && j->fault == 0 && j->event.code == EVENT_SAMPLES_LOST;
+    return tells ? &j->event.lost : NULL;
 }
 
 /* ERR_NOMEM or OK; a bad record is a fault, and OK. */
@@ -129,7 +140,7 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
     } else if (f->type == MSG_DATA) {
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
     } else if (msg_type_is_record(f->type)) {
-        status = session_check_told(f->type, rest, &ret->err);
+        status = session_check_told(f->type, rest, &ret->event, &ret->err);
         ret->fault = status == OK ? 0 : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
@@ -175,79 +186,9 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .n_samples = good ? j->data.n : 0,
                             .fault = j->fault,
                             .fault_text = good ? "" : j->err.text,
-                            .unknown_tags = good ? j->data.unknown : 0};
+                            .unknown_tags = good ? j->data.unknown : 0,
+                            .lost = lost_of(f, j)};
     return s->env->host.record(s->env->host.ctx, &r);
-}
-
-/* --- the end of the backlog --- */
-
-/* The newest record below (ep, end) that has not come: closed epochs come first, ascending, the present one
- * (0) last. */
-static void expect_before(struct session *s, uint32_t ep, uint64_t end) {
-    for (;;) {
-        uint64_t seq = end;
-        struct seq_range gone;
-        bool missing = ranges_last_missing(&s->epochs[ep].committed, end, &seq);
-        if (missing && ranges_find(&s->epochs[ep].gone, seq, &gone)) {
-            end = gone.first;
-        } else if (missing && find_flight(s, ep, seq) == NULL) {
-            s->awaits_backlog = true;
-            s->last_ep = ep;
-            s->last_seq = seq;
-            return;
-        } else if (missing) {
-            end = seq; /* it was sent ahead, as a dictionary may be */
-        } else if (ep == 1 || s->n_epochs <= 1) {
-            s->awaits_backlog = false;
-            return;
-        } else {
-            ep = ep == 0 ? s->n_epochs - 1 : ep - 1;
-            end = s->epochs[ep].next_seq;
-        }
-    }
-}
-
-void session_expect_backlog(struct session *s) {
-    s->awaits_backlog = false;
-    if (s->n_epochs > 0) {
-        expect_before(s, 0, s->epochs[0].next_seq);
-    }
-}
-
-static void tell_backlog_end(struct session *s) {
-    if (!s->awaits_backlog && s->has_live && !s->told_backlog_end) {
-        s->told_backlog_end = true;
-        s->env->host.backlog_end(s->env->host.ctx, s->gateway, s->newest_us);
-    }
-}
-
-void session_note_gone(struct session *s, uint32_t ep, uint64_t first, uint64_t end) {
-    if (ranges_add(&s->epochs[ep].gone, first, end) == OK && s->awaits_backlog && s->last_ep == ep &&
-        s->last_seq >= first && s->last_seq < end) {
-        expect_before(s, ep, first);
-        tell_backlog_end(s);
-    } /* without memory they are waited for until the session ends */
-}
-
-static void note_live(struct session *s, const struct sample *v, uint32_t n) {
-    for (uint32_t i = 0; i < n && !s->has_live; i++) {
-        s->newest_us = i == 0 || v[i].t_us > s->newest_us ? v[i].t_us : s->newest_us;
-    }
-    s->has_live = s->has_live || n > 0;
-    tell_backlog_end(s);
-}
-
-/* Called when the record is in flight. */
-static void note_record(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
-                        const struct judged *j) {
-    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
-    if (s->awaits_backlog && prefix->ep == s->last_ep && prefix->seq == s->last_seq) {
-        expect_before(s, s->last_ep, s->last_seq);
-        tell_backlog_end(s);
-    }
-    if (!backlog) {
-        note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
-    }
 }
 
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
@@ -271,11 +212,47 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
 #endif
 }
 
+/* What follows from a record that is in flight now. */
+static void note(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                 const struct judged *j) {
+    const struct event_lost *lost = lost_of(f, j);
+    if (lost != NULL) {
+        session_note_gone(s, lost->epoch, lost->first, lost->end);
+    }
+    session_note_record(s, (uint32_t)prefix->ep, prefix->seq);
+    if ((f->flags & FRAME_BACKLOG) == 0 && prefix->ep == 0) {
+        session_note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
+    }
+}
+
+/* --- duplicates --- */
+
+void session_tell_repeats(struct session *s, bool at_once, struct link_now now) {
+    bool due = at_once || now.mono_us >= s->repeats_due_mono_us;
+    if (due && s->repeats.n > s->repeats_told) {
+        s->repeats_told = s->repeats.n;
+        s->repeats_due_mono_us = now.mono_us + TM_SECOND_US;
+        s->env->host.repeated(s->env->host.ctx, &s->repeats);
+    }
+}
+
+static void count_repeat(struct session *s, struct link_now now) {
+    int64_t day = now.wall_us / TM_DAY_US;
+    s->status.duplicates++;
+    if (s->repeats.day != day) {
+        session_tell_repeats(s, true, now);
+        s->repeats =
+            (struct link_repeat){.gateway_key = s->gateway_key, .session = s->status.session, .day = day};
+        s->repeats_told = 0;
+    }
+    s->repeats.n++;
+}
+
 /* A record that was seen before. False if it is new. */
 static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uint32_t crc,
                          const struct msg_error *about, struct link_now now) {
     if (ranges_mark(&s->epochs[prefix->ep].committed, prefix->seq)) {
-        s->status.duplicates++;
+        count_repeat(s, now);
         s->env->owner.wake(s->env->owner.ctx, s);
         return true;
     }
@@ -283,7 +260,7 @@ static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uin
     if (flight == NULL) {
         return false;
     }
-    s->status.duplicates++;
+    count_repeat(s, now);
     if (flight->crc != crc) {
         session_fail(s, LINK_SEQ_CONFLICT, about, now,
                      "number %llu was sent before with another content: open a new epoch",
@@ -359,9 +336,9 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     }
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
-        note_record(s, f, &prefix, &j);
+        note(s, f, &prefix, &j);
         if (j.fault == 0) {
-            session_on_told(s, f->type, rest, now);
+            session_on_told(s, f->type, &j.event, now);
         }
         return VERDICT_NEXT;
     }
@@ -398,7 +375,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
     } else {
         s->status.unknown_tags += data.unknown;
         s->env->host.snapshot(s->env->host.ctx, s->gateway, data.v, data.n, now.wall_us);
-        note_live(s, data.v, data.n);
+        session_note_live(s, data.v, data.n);
     }
     return VERDICT_NEXT;
 }

@@ -1,6 +1,7 @@
 #include "server/link/tls.h"
 
 #include "server/base/check.h"
+#include "server/base/tm.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -9,11 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GATEWAY_SIZE = LINK_NAME_MAX + 1 };
+enum {
+    GATEWAY_SIZE = LINK_NAME_MAX + 1,
+    SECURITY_LEVEL = 2, /* keys and signatures of 112 bits: RSA from 2048, no SHA-1 */
+};
 
 struct tls_context {
     SSL_CTX *ssl;
     enum tls_role role;
+    const struct issuer *issuer;
 };
 
 struct tls {
@@ -25,18 +30,43 @@ struct tls {
     char reason[TLS_REASON_SIZE];
     char subject[TLS_SUBJECT_SIZE];
     char gateway[GATEWAY_SIZE];
+    const struct issuer *issuer;
+    bool enrols;
+    struct tls_certificate certificate;
 };
 
-/* The wire form of the one protocol that is spoken here. */
-static const unsigned char alpn_wire[] = "\x0f" LINK_ALPN;
-_Static_assert(sizeof alpn_wire == 1 + 15 + 1, "the first byte is the length of the name");
-enum { ALPN_WIRE_LEN = sizeof alpn_wire - 1 };
+/* The wire form of the protocols that are spoken here: the first, and for a server with an issuer both. */
+static const unsigned char alpn_wire[] = "\x0f" LINK_ALPN "\x10" LINK_ALPN_ENROL;
+_Static_assert(sizeof LINK_ALPN == 15 + 1, "the first byte is the length of the name");
+_Static_assert(sizeof LINK_ALPN_ENROL == 16 + 1, "and the one before the second");
+enum { ALPN_LINK_LEN = 16, ALPN_BOTH_LEN = sizeof alpn_wire - 1 };
+
+/* What OpenSSL says of these is for those who know it well; a stranger at the door is told to people. */
+static const struct {
+    int reason;
+    const char *text;
+} told[] = {
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "no certificate was shown"},
+    {SSL_R_EXCESSIVE_MESSAGE_SIZE, "the certificates that were shown are longer than 16 KiB"},
+    {SSL_R_UNSUPPORTED_PROTOCOL, "the other side does not speak TLS 1.3"},
+    {SSL_R_NO_SHARED_CIPHER, "no common cipher of TLS 1.3"},
+};
+_Static_assert(TLS_CERTIFICATES_MAX == 16 * 1024, "the text above names it");
+
+static const char *told_reason(unsigned long code) {
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == told[i].reason) {
+            return told[i].text;
+        }
+    }
+    return ERR_reason_error_string(code);
+}
 
 /* Takes the newest entry of OpenSSL's error queue as a reason; the queue is shared with everybody on this
  * thread, so it is emptied. */
 static const char *queue_reason(void) {
     unsigned long code = ERR_peek_error();
-    const char *text = code == 0 ? NULL : ERR_reason_error_string(code);
+    const char *text = code == 0 ? NULL : told_reason(code);
     ERR_clear_error();
     return text == NULL ? "no reason given" : text;
 }
@@ -115,13 +145,30 @@ static void set_reason(struct tls *t, const char *reason) {
     }
 }
 
+/* Who enrols may show a certificate that has ended, but not long ago. */
+static bool ended_lately(const struct tls *t, const X509_STORE_CTX *store, const X509 *cert) {
+    if (!t->enrols || X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED ||
+        X509_STORE_CTX_get_error_depth(store) != 0) {
+        return false;
+    }
+    int days = 0;
+    int seconds = 0;
+    return ASN1_TIME_diff(&days, &seconds, X509_get0_notAfter(cert), NULL) == 1 &&
+           days < IDENTITY_WINDOW_DAYS;
+}
+
 static int on_verify(int ok, X509_STORE_CTX *store) {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct tls *t = SSL_get_app_data(ssl);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    X509 *own = X509_STORE_CTX_get0_cert(store);
     int depth = X509_STORE_CTX_get_error_depth(store);
-    if (cert != NULL && (depth == 0 || !ok)) {
-        (void)X509_NAME_oneline(X509_get_subject_name(cert), t->subject, (int)sizeof t->subject);
+    if (own != NULL) {
+        (void)X509_NAME_oneline(X509_get_subject_name(own), t->subject, (int)sizeof t->subject);
+    }
+    if (!ok && cert != NULL && ended_lately(t, store, cert)) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+        return 1;
     }
     if (!ok) {
         set_reason(t, X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
@@ -141,13 +188,23 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
 static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len, const unsigned char *in,
                    unsigned int in_len, void *ctx) {
     (void)ctx;
+    struct tls *t = SSL_get_app_data(ssl);
     unsigned char *chosen = NULL;
-    if (SSL_select_next_proto(&chosen, ret_len, alpn_wire, ALPN_WIRE_LEN, in, in_len) !=
-        OPENSSL_NPN_NEGOTIATED) {
-        set_reason(SSL_get_app_data(ssl), "the other side does not speak " LINK_ALPN " (ALPN)");
+    unsigned int len = t->issuer != NULL ? ALPN_BOTH_LEN : ALPN_LINK_LEN;
+    if (SSL_select_next_proto(&chosen, ret_len, alpn_wire, len, in, in_len) != OPENSSL_NPN_NEGOTIATED) {
+        set_reason(t, "the other side does not speak " LINK_ALPN " (ALPN)");
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     *ret_name = chosen;
+    t->enrols = *ret_len == sizeof LINK_ALPN_ENROL - 1;
+    /* The certificate request of the server comes after this. */
+    if (t->enrols) {
+        SSL_set_verify(ssl, SSL_VERIFY_PEER, on_verify);
+        if (SSL_add1_chain_cert(ssl, issuer_certificate(t->issuer)) != 1) {
+            set_reason(t, "out of memory");
+            return SSL_TLSEXT_ERR_ALERT_FATAL;
+        }
+    }
     return SSL_TLSEXT_ERR_OK;
 }
 
@@ -207,6 +264,7 @@ static enum status set_up(SSL_CTX *ssl, const struct tls_config *cfg, struct err
         SSL_CTX_set_max_early_data(ssl, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl, 0) != 1) {
         return file_error(err, "TLS", "this OpenSSL cannot do TLS 1.3 as it is needed");
     }
+    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL); /* whatever this system's default is */
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -214,7 +272,7 @@ static enum status set_up(SSL_CTX *ssl, const struct tls_config *cfg, struct err
     if (cfg->role == TLS_SERVER) {
         SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
         SSL_CTX_set_client_hello_cb(ssl, on_client_hello, NULL);
-    } else if (SSL_CTX_set_alpn_protos(ssl, alpn_wire, ALPN_WIRE_LEN) != 0) {
+    } else if (SSL_CTX_set_alpn_protos(ssl, alpn_wire, ALPN_LINK_LEN) != 0) {
         return file_error(err, "TLS", "cannot offer " LINK_ALPN);
     }
     return OK;
@@ -243,6 +301,11 @@ enum status tls_context_new(const struct tls_config *cfg, struct tls_context **r
     }
     *ret = c;
     return OK;
+}
+
+void tls_context_enrol(struct tls_context *c, const struct issuer *issuer) {
+    CHECK(c->role == TLS_SERVER);
+    c->issuer = issuer;
 }
 
 void tls_context_free(struct tls_context **c) {
@@ -279,7 +342,8 @@ enum status tls_new(struct tls_context *c, const char *host, struct tls **ret, s
         return error_set(err, ERR_NOMEM, "TLS", "out of memory");
     }
     SSL_set_bio(ssl, in, out);
-    *t = (struct tls){.ssl = ssl, .in = in, .out = out, .role = c->role, .state = TLS_HANDSHAKE};
+    *t = (struct tls){
+        .ssl = ssl, .in = in, .out = out, .role = c->role, .issuer = c->issuer, .state = TLS_HANDSHAKE};
     SSL_set_app_data(ssl, t);
     if (c->role == TLS_SERVER) {
         SSL_set_accept_state(ssl);
@@ -321,16 +385,36 @@ static const char *handshake_fault(const struct tls *t) {
     const unsigned char *name = NULL;
     unsigned int len = 0;
     SSL_get0_alpn_selected(t->ssl, &name, &len);
-    if (len != ALPN_WIRE_LEN - 1 || memcmp(name, LINK_ALPN, len) != 0) {
+    struct slice agreed = slice_of(name, len);
+    if (!slice_is(agreed, t->enrols ? LINK_ALPN_ENROL : LINK_ALPN)) {
         return "the other side does not speak " LINK_ALPN " (ALPN)";
     }
     if (SSL_version(t->ssl) != TLS1_3_VERSION) {
         return "not TLS 1.3";
     }
+    if (t->enrols && SSL_get0_peer_certificate(t->ssl) == NULL) {
+        return NULL;
+    }
     if (SSL_get0_peer_certificate(t->ssl) == NULL || SSL_get_verify_result(t->ssl) != X509_V_OK) {
         return "no verified certificate";
     }
     return t->role == TLS_SERVER && t->gateway[0] == '\0' ? "certificate names no gateway" : NULL;
+}
+
+/* False if OpenSSL has no memory. */
+static bool note_certificate(struct tls *t) {
+    X509 *cert = SSL_get0_peer_certificate(t->ssl);
+    unsigned int n = 0;
+    struct tm tm = {0};
+    if (cert == NULL) {
+        return true;
+    }
+    if (X509_digest(cert, EVP_sha256(), t->certificate.fingerprint, &n) != 1 ||
+        ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1) {
+        return false;
+    }
+    t->certificate.not_after_us = (int64_t)timegm(&tm) * TM_SECOND_US;
+    return true;
 }
 
 static void shake_hands(struct tls *t) {
@@ -341,6 +425,9 @@ static void shake_hands(struct tls *t) {
         return;
     }
     const char *fault = handshake_fault(t);
+    if (fault == NULL && !note_certificate(t)) {
+        fault = "the certificate cannot be read";
+    }
     if (fault != NULL) {
         set_reason(t, fault);
         t->state = TLS_FAILED;
@@ -425,4 +512,12 @@ const char *tls_subject(const struct tls *t) {
 
 const char *tls_gateway(const struct tls *t) {
     return t->gateway;
+}
+
+bool tls_enrols(const struct tls *t) {
+    return t->enrols;
+}
+
+struct tls_certificate tls_certificate(const struct tls *t) {
+    return t->certificate;
 }

@@ -3,14 +3,20 @@
  * one for clients that names exactly one gateway, the client one for servers that names the host it meant.
  * ALPN "penstock-link/1" is required. No tickets, no resumption, no early data.
  *
+ * A server that has an issuer takes "penstock-enrol/1" too: for gateways that want a certificate. There it
+ * shows its authority's certificate with its own, and a client may show none, or one that ended at most
+ * IDENTITY_WINDOW_DAYS ago; what such a client may do is for the caller to see to (tls_enrols).
+ *
  * Two ends can be joined in a test. The role TLS_CLIENT is for that and for tools; gateways use
  * protocol/client. After any call, drain what waits to be sent with tls_take_cipher (an alert waits there
  * after a failure, too). One thread. */
 #ifndef PENSTOCK_LINK_TLS_H
 #define PENSTOCK_LINK_TLS_H
 
-#include "protocol/limits.h"
+#include "protocol/enrol.h"
 #include "server/base/buf.h"
+#include "server/core/identity.h"
+#include "server/link/issue.h"
 
 struct tls_context;
 struct tls;
@@ -43,6 +49,8 @@ enum tls_state {
 MUSTCHECK enum status tls_context_new(const struct tls_config *cfg, struct tls_context **ret,
                                       struct error *err);
 void tls_context_free(struct tls_context **c);
+/* Server: from now on gateways are enrolled, with certificates of this authority, which must outlive it. */
+void tls_context_enrol(struct tls_context *c, const struct issuer *issuer);
 
 /* host: the DNS name or address that the server's certificate must have (TLS_CLIENT; else NULL). The context
  * must outlive it. */
@@ -66,7 +74,16 @@ enum tls_state tls_state(const struct tls *t);
 const char *tls_reason(const struct tls *t);
 /* Subject of the certificate that was refused or accepted; "" if none was shown. From outside: quote it. */
 const char *tls_subject(const struct tls *t);
-/* Server, when TLS_OPEN: the gateway's id from its certificate. */
+/* Server, when TLS_OPEN: the gateway's id from its certificate; "" if it showed none (tls_enrols). */
 const char *tls_gateway(const struct tls *t);
+/* Server, when TLS_OPEN: the client speaks penstock-enrol/1. */
+bool tls_enrols(const struct tls *t);
+
+struct tls_certificate {
+    uint8_t fingerprint[IDENTITY_HASH_SIZE]; /* SHA-256; all zero if none was shown */
+    int64_t not_after_us;
+};
+/* When TLS_OPEN: of the other end. */
+struct tls_certificate tls_certificate(const struct tls *t);
 
 #endif

@@ -4,6 +4,7 @@
 #include "server/store/load.h"
 #include "server/store/lock.h"
 #include "server/store/restore.h"
+#include "server/store/revoked.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,7 @@ struct boot {
     struct restore restore;
     PGresult *items; /* of the configuration, while the journal is read */
     struct alarm_accumulator *accumulators;
+    uint8_t *revoked; /* fingerprints */
     uint32_t handles;
     void (*on_closed)(void *ctx);
     void *closed_ctx;
@@ -77,7 +79,7 @@ static const char accumulators_sql[] = "select alarm_key, amount from alarm_accu
 static const char state_sql[] =
     "select coalesce((select max(seq) from alarm_journal), 0), (select count(*) from app_user)";
 
-enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT };
+enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT, REVOKED_RESULT };
 
 static enum status take_keys(struct boot *b, const PGresult *r) {
     enum status status = OK;
@@ -98,7 +100,9 @@ static void open_connection(struct boot *b) {
 static void free_found(struct boot *b) {
     restore_done(&b->restore);
     free(b->accumulators);
+    free(b->revoked);
     PQclear(b->items);
+    b->revoked = NULL;
     b->accumulators = NULL;
     b->items = NULL;
 }
@@ -197,6 +201,9 @@ static void on_all_read(void *ctx, struct pg_answer *answer) {
     free_found(b);
     take_accumulators(b, answer->results[ACCUMULATORS_RESULT]);
     b->items = take_items(b, answer);
+    b->revoked = revoked_read(answer->results[REVOKED_RESULT], &b->found.n_revoked);
+    CHECK(b->revoked != NULL); /* at a start: nothing to go on with */
+    b->found.revoked = b->revoked;
     b->found.revision = pg_get_i64(answer->results[REVISION_RESULT], 0, 0);
     b->found.journal_seq = (uint64_t)pg_get_i64(answer->results[STATE_RESULT], 0, 0);
     b->found.users = (uint32_t)pg_get_i64(answer->results[STATE_RESULT], 0, 1);
@@ -256,6 +263,7 @@ static void load_all(struct boot *b) {
     pg_send(b->cfg.pg, keys_sql, NULL);
     pg_send(b->cfg.pg, accumulators_sql, NULL);
     pg_send(b->cfg.pg, state_sql, NULL);
+    pg_send(b->cfg.pg, revoked_sql, NULL);
     pg_end(b->cfg.pg);
     pg_flush(b->cfg.pg);
 }
@@ -291,6 +299,7 @@ static void on_held(void *ctx) {
     b->cfg.locked(b->cfg.ctx);
     pg_begin(b->cfg.pg, PG_READ, on_listening, b);
     pg_send(b->cfg.pg, "listen penstock_config", NULL);
+    pg_send(b->cfg.pg, "listen penstock_revoked", NULL);
     pg_end(b->cfg.pg);
     pg_flush(b->cfg.pg);
 }

@@ -1,8 +1,10 @@
 #include "server/store/ingest.h"
 
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/ingest_sql.h"
+#include "server/store/notes.h"
 #include "server/store/settle.h"
 
 #include <stdlib.h>
@@ -18,6 +20,7 @@ struct batch {
     uint32_t n_samples;
     size_t bytes;
     bool sent;
+    bool tried; /* with an unknown outcome: it may be stored already */
 };
 
 struct ingest {
@@ -50,6 +53,7 @@ struct ingest {
     struct settle *settles;
     struct settle **settles_end;
     uint32_t n_settles; /* waiting or under way */
+    struct notes *notes;
 
     struct error trouble; /* code OK: none */
     uint64_t retry_ms;    /* not before this loop time */
@@ -295,6 +299,7 @@ static void isolate(struct ingest *g, struct batch *b, const struct error *why) 
         last = last->next;
     }
     rest->owner = g;
+    rest->tried = b->tried;
     rest->first = last->next;
     rest->next = b->next;
     last->next = NULL;
@@ -313,6 +318,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
         on_batch_stored(g, b, pg_get_i64(answer->results[0], 0, 0));
         break;
     case PG_UNKNOWN: /* the same again: what is there already will not be applied twice */
+        b->tried = true;
         retry_later(g, &answer->error);
         break;
     case PG_REFUSED:
@@ -336,7 +342,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
 static void send_batch(struct ingest *g, struct batch *b) {
     struct pg_args args;
     pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->n_samples, b->bytes));
-    ingest_sql_args(&args, b->first);
+    ingest_sql_args(&args, b->first, b->tried);
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
     pg_send(g->pg, ingest_sql(), &args);
     pg_end(g->pg);
@@ -361,7 +367,11 @@ static void on_settle_done(void *ctx, struct pg_answer *answer) {
     struct settle *s = ctx;
     struct ingest *g = s->owner;
     g->n_settles--;
-    settle_report(s, &g->host, answer);
+    int64_t gateway_key = 0;
+    uint64_t session = settle_report(s, &g->host, answer, &gateway_key);
+    if (session != 0) {
+        notes_said(g->notes, gateway_key, session, s->epochs, s->n_epochs, clock_wall_us());
+    }
     free(s);
     submit(g);
     pg_flush(g->pg);
@@ -408,6 +418,10 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
     arm_timer(g);
 }
 
+void ingest_repeated(struct ingest *g, const struct store_repeat *r) {
+    notes_repeated(g->notes, r, uv_now(g->loop));
+}
+
 /* --- the turn ------------------------------------------------------------------------------------------ */
 
 static void on_timer(uv_timer_t *timer) {
@@ -433,6 +447,9 @@ static void arm_timer(struct ingest *g) {
     for (const struct batch *b = g->batches; b != NULL; b = b->next) {
         queued = queued || !b->sent;
     }
+    if (pg_has_room(g->pg)) {
+        due = earlier(due, g->hurry && notes_due_ms(g->notes) != UINT64_MAX ? 0 : notes_due_ms(g->notes));
+    }
     if (can_send && queued) {
         due = earlier(due, g->retry_ms);
     } else if (can_send && g->waiting != NULL && g->waiting->v.after_seq <= g->journaled_seq) {
@@ -455,12 +472,22 @@ static struct batch *next_to_send(struct ingest *g) {
     return is_due(g) ? form_batch(g) : NULL;
 }
 
+static void on_noted(void *ctx) {
+    struct ingest *g = ctx;
+    submit(g);
+    pg_flush(g->pg);
+}
+
 static void submit(struct ingest *g) {
     if (!g->fatal && uv_now(g->loop) >= g->retry_ms) {
         struct batch *b = NULL;
         while (g->in_flight < INGEST_IN_FLIGHT && pg_has_room(g->pg) && (b = next_to_send(g)) != NULL) {
             send_batch(g, b);
         }
+    }
+    uint64_t notes_ms = notes_due_ms(g->notes);
+    if (pg_has_room(g->pg) && notes_ms != UINT64_MAX && (g->hurry || uv_now(g->loop) >= notes_ms)) {
+        notes_send(g->notes, g->pg, on_noted, g);
     }
     while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
         settle_send(take_settle(g), g->pg, on_settle_done);
@@ -484,7 +511,9 @@ void ingest_hurry(struct ingest *g) {
 }
 
 bool ingest_is_empty(const struct ingest *g) {
-    return g->batches == NULL && g->waiting == NULL;
+    /* Without a database notes are no reason to wait: the records that they are about wait at the gateways.
+     */
+    return g->batches == NULL && g->waiting == NULL && (notes_is_empty(g->notes) || !pg_is_up(g->pg));
 }
 
 uint64_t ingest_oldest_ms(const struct ingest *g) {
@@ -521,6 +550,11 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     if (g == NULL) {
         return error_set(err, ERR_NOMEM, "store", "no memory");
     }
+    g->notes = notes_new();
+    if (g->notes == NULL) {
+        free(g);
+        return error_set(err, ERR_NOMEM, "store", "no memory");
+    }
     g->host = *host;
     g->loop = cfg->loop;
     g->commit_every_ms = cfg->commit_every_ms == 0 ? INGEST_COMMIT_EVERY_MS : cfg->commit_every_ms;
@@ -536,6 +570,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
                            .on_down = on_down};
     enum status status = pg_new(&pg, &g->pg, err);
     if (status != OK) {
+        notes_free(&g->notes);
         free(g);
         return status;
     }
@@ -597,6 +632,7 @@ void ingest_free(struct ingest **ingest) {
         record_free(r);
     }
     pg_free(&g->pg);
+    notes_free(&g->notes);
     free(g);
     *ingest = NULL;
 }

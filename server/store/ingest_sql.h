@@ -17,10 +17,11 @@ struct ingest_record {
 
 /* Upper bound of the parameters' bytes for so many records, samples and bytes of bodies and texts. */
 #define INGEST_ARGS_BYTES(records, samples, bytes)                                                           \
-    ((size_t)4096 + (size_t)(records)*128 + (size_t)(samples)*64 + (size_t)(bytes)*2)
+    ((size_t)4096 + (size_t)(records)*256 + (size_t)(samples)*64 + (size_t)(bytes)*2)
 
 /* Its one result row: how many records came again with another content (bigint). */
 const char *ingest_sql(void);
-void ingest_sql_args(struct pg_args *args, const struct ingest_record *first);
+/* tried: the same was sent before and may be stored: what is there already did not come again. */
+void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bool tried);
 
 #endif

@@ -3,12 +3,14 @@
 #include "server/base/check.h"
 #include "server/store/alarm_sql.h"
 #include "server/store/figures_sql.h"
+#include "server/store/ledger_sql.h"
+#include "server/store/quarantine_sql.h"
 #include "server/store/samples_sql.h"
 #include "server/store/user_sql.h"
 
 #include <stdlib.h>
 
-enum { ARGS_BYTES = 512 };
+enum { ARGS_BYTES = 1024 };
 
 /* By app_user_name_unique. */
 static const char user_sql[] = "select " USER_SELECT " from app_user u where u.name = $1";
@@ -58,6 +60,11 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
         return figures_check(r, err);
+    case REQ_LEDGER:
+        return ledger_check(r, err);
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_GET:
+        return quarantine_sql_check(r, err);
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
@@ -71,7 +78,11 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_ALARM:
     case REQ_SILENCE:
     case REQ_CONFIG_CHANGE:
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE:
     case REQ_BACKTEST:
+    case REQ_QUARANTINE_REPLAY:
+    case REQ_QUARANTINE_KEEP:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
@@ -108,6 +119,10 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         figures_send(pg, &args, r);
     } else if (r->kind == REQ_SAMPLES) {
         samples_send(pg, &args, r);
+    } else if (r->kind == REQ_LEDGER) {
+        ledger_send(pg, &args, r);
+    } else if (quarantine_sql_reads(r->kind)) {
+        quarantine_sql_send(pg, &args, r);
     } else {
         send_list(pg, &args, r);
     }
@@ -165,6 +180,16 @@ static size_t row_size(enum request_kind kind) {
     return kind == REQ_AUDIT_LIST ? sizeof(struct audit_row) : sizeof(struct sample_point);
 }
 
+static size_t memory_size(enum request_kind kind, const struct pg_answer *answer) {
+    if (kind == REQ_LEDGER) {
+        return ledger_reply_size(answer);
+    }
+    if (quarantine_sql_reads(kind)) {
+        return quarantine_sql_reply_size(answer);
+    }
+    return ((size_t)PQntuples(answer->results[0]) + 1) * row_size(kind);
+}
+
 #define QUERY_CANCELED "57014"
 
 static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
@@ -191,13 +216,17 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         reply_user(rows, ret);
         return;
     }
-    memory->rows = calloc((size_t)PQntuples(rows) + 1, row_size(r->kind));
+    memory->rows = calloc(1, memory_size(r->kind, answer));
     if (memory->rows == NULL) {
         ret->status = error_set(&ret->error, ERR_NOMEM, "store", "no memory for the answer");
     } else if (alarm_sql_knows(r->kind)) {
         alarm_sql_reply(rows, memory->rows, ret);
     } else if (is_figures(r->kind)) {
         figures_reply(rows, memory->rows, ret);
+    } else if (r->kind == REQ_LEDGER) {
+        ledger_reply(answer, memory->rows, ret);
+    } else if (quarantine_sql_reads(r->kind)) {
+        quarantine_sql_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
     } else if (r->kind == REQ_AUDIT_LIST) {

@@ -45,7 +45,25 @@ static struct request *copy_filtered(const struct request *r) {
     return copy;
 }
 
+static struct request *copy_samples(const struct request *r) {
+    size_t bytes = r->quarantine_keep.n * sizeof *r->quarantine_keep.v;
+    struct request *copy = malloc(sizeof *copy + bytes);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *r;
+    struct stored_sample *v = (struct stored_sample *)(copy + 1);
+    if (bytes > 0) {
+        memcpy(v, r->quarantine_keep.v, bytes);
+    }
+    copy->quarantine_keep.v = v;
+    return copy;
+}
+
 struct request *request_copy(const struct request *r) {
+    if (r->kind == REQ_QUARANTINE_KEEP) {
+        return copy_samples(r);
+    }
     if (r->kind == REQ_ALARM_HISTORY || r->kind == REQ_ALARM_STATE_AT) {
         return copy_filtered(r);
     }

@@ -22,7 +22,15 @@ static const char dicts_sql[] =
     "   and epoch = any($2::bigint[])"
     " order by epoch, dict, seq";
 
-enum { GATEWAY_RESULT, RANGES_RESULT, DICTS_RESULT };
+/* By gateway_dropped_pk; joined, so that a gateway which told of each record alone is no burden. */
+static const char gone_sql[] =
+    "select d.epoch, lower(r), upper(r)"
+    "  from (select epoch, range_agg(int8range(first_seq, end_seq)) as ranges from gateway_dropped"
+    "         where gateway_key = (select key from config_key where kind = 'gateway' and name = $1)"
+    "           and epoch = any($2::bigint[]) group by epoch) d,"
+    "  lateral unnest(d.ranges) r order by upper(r) - lower(r) desc limit $3";
+
+enum { GATEWAY_RESULT, RANGES_RESULT, GONE_RESULT, DICTS_RESULT };
 
 struct settle *settle_new(uint64_t token, struct slice name, const struct msg_epoch *epochs, uint32_t n) {
     CHECK(n <= LINK_EPOCHS_MAX);
@@ -62,6 +70,10 @@ void settle_send(struct settle *s, struct pg *pg, pg_on_done on_done) {
     pg_args_clear(&args);
     epoch_args(&args, s);
     pg_send(pg, ranges_sql, &args);
+    pg_arg_i64(&args, SETTLE_GONE_MAX);
+    pg_send(pg, gone_sql, &args);
+    pg_args_clear(&args);
+    epoch_args(&args, s);
     pg_arg_i64(&args, SETTLE_DICT_BYTES_MAX);
     pg_send(pg, dicts_sql, &args);
     pg_end(pg);
@@ -93,24 +105,33 @@ static void read_ranges(struct settle *s, const PGresult *r) {
     }
 }
 
-static void report_found(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
+static bool report_found(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
     const PGresult *gateway = answer->results[GATEWAY_RESULT];
     const PGresult *dicts = answer->results[DICTS_RESULT];
     struct error err;
     size_t n = (size_t)PQntuples(dicts);
+    const PGresult *gone = answer->results[GONE_RESULT];
+    size_t n_gone = (size_t)PQntuples(gone);
     struct store_dict *v = calloc(n + 1, sizeof *v);
-    if (v == NULL || (n > 0 && pg_is_null(dicts, 0, 2))) {
+    struct store_dropped *g = calloc(n_gone + 1, sizeof *g);
+    if (v == NULL || g == NULL || (n > 0 && pg_is_null(dicts, 0, 2))) {
         (void)error_set(&err, ERR_UNAVAILABLE, "dictionaries",
                         "the gateway's dictionaries do not fit into memory (%d MiB)",
                         SETTLE_DICT_BYTES_MAX / (1024 * 1024));
         free(v);
+        free(g);
         settle_refuse(s, host, &err);
-        return;
+        return false;
     }
     for (size_t i = 0; i < n; i++) {
         v[i] = (struct store_dict){.epoch = (uint64_t)pg_get_i64(dicts, (int)i, 0),
                                    .dict = (uint64_t)pg_get_i64(dicts, (int)i, 1),
                                    .body = pg_get_slice(dicts, (int)i, 2)};
+    }
+    for (size_t i = 0; i < n_gone; i++) {
+        g[i] = (struct store_dropped){.epoch = (uint64_t)pg_get_i64(gone, (int)i, 0),
+                                      .first = (uint64_t)pg_get_i64(gone, (int)i, 1),
+                                      .end = (uint64_t)pg_get_i64(gone, (int)i, 2)};
     }
     read_ranges(s, answer->results[RANGES_RESULT]);
     struct store_settled settled = {.status = OK,
@@ -119,19 +140,27 @@ static void report_found(struct settle *s, const struct store_host *host, const 
                                     .n_epochs = s->n_epochs,
                                     .epochs = s->epochs,
                                     .n_dicts = (uint32_t)n,
-                                    .dicts = v};
+                                    .dicts = v,
+                                    .n_gone = (uint32_t)n_gone,
+                                    .gone = g};
     host->settled(host->ctx, s->token, &settled);
     free(v);
+    free(g);
+    return true;
 }
 
-void settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
+uint64_t settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer,
+                       int64_t *ret_gateway_key) {
     if (answer->outcome != PG_DONE) {
         settle_refuse(s, host, &answer->error);
     } else if (PQntuples(answer->results[GATEWAY_RESULT]) == 0) {
         struct store_settled settled = {.status = ERR_NOT_FOUND};
         (void)error_set(&settled.error, ERR_NOT_FOUND, "gateway", "no gateway is configured under this name");
         host->settled(host->ctx, s->token, &settled);
-    } else {
-        report_found(s, host, answer);
+    } else if (report_found(s, host, answer)) {
+        const PGresult *gateway = answer->results[GATEWAY_RESULT];
+        *ret_gateway_key = pg_get_i64(gateway, 0, 0);
+        return (uint64_t)pg_get_i64(gateway, 0, 1);
     }
+    return 0;
 }

@@ -6,7 +6,7 @@
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
-enum { SETTLE_DICT_BYTES_MAX = 64 * 1024 * 1024 };
+enum { SETTLE_DICT_BYTES_MAX = 64 * 1024 * 1024, SETTLE_GONE_MAX = 1024 /* ranges, the longest first */ };
 
 struct settle {
     struct settle *next;
@@ -22,8 +22,10 @@ struct settle {
 /* NULL without memory. */
 struct settle *settle_new(uint64_t token, struct slice name, const struct msg_epoch *epochs, uint32_t n);
 void settle_send(struct settle *s, struct pg *pg, pg_on_done on_done);
-/* Tells the host what the answer says; ERR_UNAVAILABLE if it is none. */
-void settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer);
+/* Tells the host what the answer says; ERR_UNAVAILABLE if it is none. Returns the number of the session that
+ * was given out, with its gateway; 0: none was. */
+uint64_t settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer,
+                       int64_t *ret_gateway_key);
 void settle_refuse(const struct settle *s, const struct store_host *host, const struct error *why);
 
 #endif

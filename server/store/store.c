@@ -7,6 +7,7 @@
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
 #include "server/store/query.h"
+#include "server/store/revoked.h"
 #include "server/store/write.h"
 
 #include <openssl/rand.h>
@@ -32,6 +33,7 @@ struct store {
     struct journal *journal;
     struct ingest *ingest;
     struct query *query;
+    struct revoked revoked;
     uv_timer_t timer;
     bool loaded;
     bool locked; /* this server has the database */
@@ -123,6 +125,7 @@ static void on_open(void *ctx) {
     events_open(s->events);
     checkpoint_open(s->checkpoint);
     journal_confirm(s->journal);
+    revoked_open(&s->revoked);
     report_state(s);
 }
 
@@ -172,6 +175,7 @@ static void on_down(void *ctx) {
     boot_down(s->boot);
     events_down(s->events);
     checkpoint_down(s->checkpoint);
+    revoked_down(&s->revoked);
     report_state(s);
 }
 
@@ -180,6 +184,15 @@ static void on_notify(void *ctx, const char *channel, struct slice payload, bool
     (void)payload; /* the table says it better */
     if (!own && strcmp(channel, "penstock_config") == 0) {
         boot_notified(s->boot);
+    } else if (strcmp(channel, "penstock_revoked") == 0) {
+        revoked_notified(&s->revoked); /* our own, too: there is one way */
+    }
+}
+
+static void on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
+    struct store *s = ctx;
+    if (s->host.revoked != NULL) {
+        s->host.revoked(s->host.ctx, fingerprints, n);
     }
 }
 
@@ -239,6 +252,7 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
 
 static enum status make_people(struct store *s, const char *conninfo, struct error *err) {
     enum status status = make_connection(s, conninfo, err);
+    s->revoked = (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked};
     status = status == OK ? make_events(s, err) : status;
     status = status == OK ? make_checkpoint(s, err) : status;
     return status == OK ? make_boot(s, err) : status;
@@ -309,6 +323,10 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
     events_audit(s->events, actor, action, object, detail);
 }
 
+void store_repeated(struct store *s, const struct store_repeat *r) {
+    ingest_repeated(s->ingest, r);
+}
+
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs) {
     ingest_settle(s->ingest, token, gateway_name, epochs, n_epochs);
@@ -334,6 +352,7 @@ void store_turn_end(struct store *s) {
     checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
+    revoked_turn_end(&s->revoked);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------- */

@@ -17,6 +17,16 @@
 
 struct store;
 
+/* What a gateway tells to be gone at the site: numbers [first, end) of one of its epochs. */
+struct store_dropped {
+    uint64_t epoch;
+    uint64_t first; /* first <= end <= 2^63 - 1; equal: its samples never had a number */
+    uint64_t end;
+    uint64_t samples;
+    int64_t from_us; /* span of their times */
+    int64_t to_us;
+};
+
 /* A record with what history keeps of it; copied. */
 struct store_record {
     int64_t gateway_key;
@@ -32,6 +42,8 @@ struct store_record {
     const char *fault_text;
     const struct stored_sample *samples;
     uint32_t n_samples;
+    bool has_dropped; /* it tells of lost records: dropped says which */
+    struct store_dropped dropped;
     uint64_t after_seq; /* alarm journal: this record is submitted only when that is durable; 0: at once */
 };
 
@@ -39,6 +51,14 @@ struct store_key {
     int64_t gateway_key;
     uint64_t epoch;
     uint64_t seq;
+};
+
+/* How many records of a session came again and were refused on one day: absolute, it only grows. */
+struct store_repeat {
+    int64_t gateway_key;
+    uint64_t session;
+    int64_t day; /* since 1970-01-01, UTC */
+    uint64_t n;
 };
 
 struct store_dict {
@@ -56,6 +76,8 @@ struct store_settled {
     const struct msg_epoch *epochs;
     uint32_t n_dicts;
     const struct store_dict *dicts;
+    uint32_t n_gone;                  /* numbers of these epochs that are gone at the site */
+    const struct store_dropped *gone; /* epoch, first and end alone */
 };
 
 /* All that a start needs. Valid during the call. */
@@ -67,7 +89,9 @@ struct store_boot {
     const struct alarm_accumulator *accumulators;
     size_t n_accumulators;
     uint64_t journal_seq;
-    uint32_t users; /* how many accounts exist */
+    uint32_t users;         /* how many accounts exist */
+    const uint8_t *revoked; /* fingerprints of certificates, IDENTITY_HASH_SIZE bytes each, ascending */
+    size_t n_revoked;
 };
 
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
@@ -88,6 +112,9 @@ struct store_host {
     /* Another program (penstock config …) wrote a revision. config is the receiver's. May be NULL: then such
      * changes count from the next start. */
     void (*config_changed)(void *ctx, int64_t revision, struct config_set *config);
+    /* All certificates of gateways that are revoked now, as in struct store_boot: after the start whenever
+     * there may be more of them. May be NULL. */
+    void (*revoked)(void *ctx, const uint8_t *fingerprints, size_t n);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);
@@ -115,6 +142,8 @@ MUSTCHECK enum status store_journal(struct store *s, const struct alarm_record *
 void store_checkpoint(struct store *s, const struct alarm_accumulator *v, uint32_t n, int64_t at_us);
 void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
                  const char *detail);
+/* For the ledger, within a second. Forgotten with a process that is killed before. */
+void store_repeated(struct store *s, const struct store_repeat *r);
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);

@@ -1,6 +1,8 @@
 #include "server/store/write.h"
 
 #include "server/base/check.h"
+#include "server/store/identity_sql.h"
+#include "server/store/quarantine_sql.h"
 #include "server/store/user_sql.h"
 
 enum { AUDIT_ARGS_BYTES = 1200, REQUEST_ARGS_BYTES = 4096 };
@@ -169,6 +171,9 @@ bool write_knows(enum request_kind kind) {
     case REQ_PASSWORD_SET:
     case REQ_AUDIT:
     case REQ_CONFIG_CHANGE:
+    case REQ_QUARANTINE_KEEP:
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE:
         return true;
     case REQ_USER_FIND:
     case REQ_SESSION_FIND:
@@ -183,6 +188,10 @@ bool write_knows(enum request_kind kind) {
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
         return false;
     }
     return false;
@@ -274,6 +283,9 @@ static void send_config(struct pg *pg, struct pg_args *args, const struct reques
 }
 
 static size_t args_bytes(const struct request *r) {
+    if (r->kind == REQ_QUARANTINE_KEEP) {
+        return quarantine_sql_keep_bytes(r);
+    }
     size_t n = REQUEST_ARGS_BYTES;
     for (uint32_t i = 0; r->kind == REQ_CONFIG_CHANGE && i < r->config.n; i++) {
         const struct config_change_item *item = &r->config.v[i];
@@ -298,6 +310,10 @@ void write_request(struct pg *pg, const struct request *r, const uint8_t op[WRIT
         send_password(pg, &args, r, op);
     } else if (r->kind == REQ_CONFIG_CHANGE) {
         send_config(pg, &args, r, op);
+    } else if (r->kind == REQ_QUARANTINE_KEEP) {
+        quarantine_sql_keep_send(pg, &args, r, op);
+    } else if (r->kind == REQ_IDENTITY || r->kind == REQ_CERTIFICATE) {
+        identity_send(pg, &args, r, op);
     } else {
         struct write_audit audit = {.actor = r->actor,
                                     .action = r->audit.action,
@@ -346,16 +362,25 @@ static void reply_done(const struct request *r, const struct pg_answer *answer, 
         }
     } else if (r->kind == REQ_CONFIG_CHANGE) {
         reply_config(result, answer->results[first + 2], keys, ret);
+    } else if (r->kind == REQ_QUARANTINE_KEEP) {
+        quarantine_sql_keep_reply(result, ret);
+    } else if (r->kind == REQ_IDENTITY || r->kind == REQ_CERTIFICATE) {
+        identity_reply(result, ret);
     }
 }
 
 #define CONFIG_CONFLICT "PS001"
+#define UNIQUE          "23505"
 
 void write_reply(const struct request *r, const struct pg_answer *answer, struct keys *keys,
                  struct reply *ret) {
     *ret = (struct reply){.kind = r->kind, .status = OK};
     if (answer->outcome == PG_DONE) {
         reply_done(r, answer, keys, ret);
+        return;
+    }
+    if (r->kind == REQ_QUARANTINE_KEEP && strcmp(answer->sqlstate, UNIQUE) == 0) {
+        ret->status = error_set(&ret->error, ERR_CONFLICT, "id", "this record was replayed before");
         return;
     }
     ret->error = answer->error;

@@ -7,6 +7,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const { values: options, positionals: wanted } = parseArgs({
@@ -104,6 +105,48 @@ const figures = {
   },
 };
 
+// --- sizes: no ratio to anything, and the same on every machine
+
+/** The shipped recording as wire_bytes reads it: the tags station by station, each station a device of its own. */
+function recording() {
+  const pumps = [1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]; // the station of PU1, PU2, …
+  const tanks = [1, 1, 2, 3, 4, 5, 5];
+  const station = (column) => {
+    const [, kind, number] = /^\w+?_(PU|T|S)(\d+)/.exec(column);
+    return kind === 'S' ? Number(number) : (kind === 'PU' ? pumps : tanks)[number - 1];
+  };
+  const scale = (column) => (column.startsWith('S_PU') ? 0 : column.startsWith('L_') ? 0.001 : 0.01);
+  const [head, ...rows] = gunzipSync(readFileSync(join(root, 'deploy/demo-data/ctown.csv.gz'))).toString().trim().split('\n').map((row) => row.split(','));
+  const tags = head.map((name, column) => ({ name, column })).slice(1).map((tag) => ({ ...tag, station: station(tag.name) })).sort((a, b) => a.station - b.station);
+  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${scale(tag.name)} ${tag.station}`), ...rows.map((row) => [row[0], ...tags.map((tag) => row[tag.column])].join(' '))];
+  writeFileSync(join(dir, 'recording'), `${lines.join('\n')}\n`);
+}
+
+const sizes = {
+  bytes() {
+    recording();
+    const rows = [
+      ['live, flushes of 12 samples or more', 1, 12, 6],
+      ['live, all flushes', 1, 1],
+      ['backlog in records of 10 min', 10, 1, 4],
+      ['backlog in records of an hour', 60, 1, 4],
+    ];
+    return rows.map(([what, rowsInFlush, least, aim]) => {
+      const m = measure('wire_bytes', join(dir, 'recording'), rowsInFlush, least);
+      return { what, bytes_per_sample: m.bytes / m.items, samples_per_frame: m.items / m.flushes, aim };
+    });
+  },
+};
+
+function printSizes(results) {
+  for (const [name, rows] of Object.entries(results)) {
+    console.log(`\n${name}: a sample of the demo's recording on the line, with its share of the frame`);
+    for (const row of rows) {
+      console.log(`  ${row.what.padEnd(36)} ${row.bytes_per_sample.toFixed(2)} B${row.aim ? ` (aim: ${row.aim} or less)` : ''}, ${row.samples_per_frame.toFixed(0)} samples a frame`);
+    }
+  }
+}
+
 const median = (v) => [...v].sort((a, b) => a - b)[Math.floor(v.length / 2)];
 const perCpu = (line) => line.items / line.cpu_s;
 
@@ -142,18 +185,21 @@ function print(results) {
   for (const row of table) console.log(row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd());
 }
 
-const names = wanted.length > 0 ? wanted : Object.keys(figures);
-for (const name of names) assert.ok(figures[name], `there is no figure "${name}"; there are ${Object.keys(figures).join(', ')}`);
+const all = [...Object.keys(figures), ...Object.keys(sizes)];
+const names = wanted.length > 0 ? wanted : all;
+for (const name of names) assert.ok(all.includes(name), `there is no figure "${name}"; there are ${all.join(', ')}`);
 try {
   for (const args of [['ca', 'Benchmark'], ['server', 'link', 'IP:127.0.0.1', 'link'], ['server', 'web', 'IP:127.0.0.1', 'web'], ['gateway', 'gw-s1']])
     run(join(root, 'deploy/pki'), [pki, ...args]);
   const before = loadavg()[0];
-  const results = names.map(figure);
-  print(results);
-  if (!options.smoke) console.log(`\n${pairs} pairs each, medians; ${cpus().length} CPUs, load before ${before.toFixed(1)}. A ratio is a share of the limit: 1 is as good as can be.`);
+  const results = names.filter((name) => figures[name]).map(figure);
+  if (results.length > 0) print(results);
+  const measured = Object.fromEntries(names.filter((name) => sizes[name]).map((name) => [name, sizes[name]()]));
+  printSizes(measured);
+  if (!options.smoke && results.length > 0) console.log(`\n${pairs} pairs each, medians; ${cpus().length} CPUs, load before ${before.toFixed(1)}. A ratio is a share of the limit: 1 is as good as can be.`);
   if (options.json) {
     const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), load_before: before };
-    writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, pairs, figures: results }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, pairs, figures: results, sizes: measured }, null, 2)}\n`);
   }
 } finally {
   if (conninfo) run(join(root, 'deploy/cluster'), ['stop', cluster, 'immediate']);

@@ -176,6 +176,11 @@ static void on_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uin
     (void)received_us;
 }
 
+static void on_repeated(void *ctx, const struct link_repeat *r) {
+    (void)ctx;
+    (void)r;
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     (void)ctx;
     (void)gateway;
@@ -259,6 +264,7 @@ static void start_link(struct bench *b, const char *pki) {
                              .settle = on_settle,
                              .record = on_record,
                              .snapshot = on_snapshot,
+                             .repeated = on_repeated,
                              .backlog_end = on_backlog_end,
                              .state = on_state,
                              .incident = on_incident};

@@ -47,11 +47,16 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     return page;
   }
 
-  async function logIn(page, user) {
-    await page.goto(url('/'));
+  /** In the page as it is: what it keeps in memory stays. */
+  async function enter(page, user) {
     await page.getByTestId('login-user').fill(user);
     await page.getByTestId('login-password').fill(password(user));
     await page.getByTestId('login-submit').click();
+  }
+
+  async function logIn(page, user) {
+    await page.goto(url('/'));
+    await enter(page, user);
     await page.getByTestId('site-tile-S1').waitFor();
   }
 
@@ -383,6 +388,36 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await page.getByTestId('sound-position').selectOption({ index: 0 });
     await page.keyboard.press('Escape');
     await fresh.close();
+  });
+
+  test('what one person has begun is gone for the next, after a logout and when the session has ended', async () => {
+    const page = await open();
+    await logIn(page, 'operator');
+    await page.goto(url('/alarms?site=T'));
+    const ends = {
+      logout: async () => {
+        await page.getByTestId('user-menu').click();
+        await page.getByTestId('logout').click();
+      },
+      // The server ends it, and tells the page.
+      session: () => page.evaluate(() => fetch('/api/session', { method: 'DELETE', headers: { 'X-Penstock': '1' } })),
+    };
+    for (const [how, next] of [['logout', 'engineer'], ['session', 'operator']]) {
+      await row(page, 'second').click({ position: { x: 300, y: 10 } });
+      await page.getByTestId('detail').getByTestId('do-shelve-T/second').click();
+      await page.getByTestId('request-text').fill('half a reason');
+      await page.getByTestId('silence').click();
+      await status(page, 'Silenced');
+      await ends[how]();
+      await page.getByTestId('login-user').waitFor();
+      await enter(page, next);
+      await page.getByTestId('user-menu').getByText(`The ${next}`).waitFor();
+      await row(page, 'second').waitFor();
+      for (const left of ['dock', 'request-form', 'detail']) assert.equal(await page.getByTestId(left).count(), 0, `${left} after ${how}`);
+      assert.match(await page.getByTestId('status-line').innerText(), /Ready/);
+      await shot(page, `next-person-${how}`);
+    }
+    await page.context().close();
   });
 
   test('the history goes back in both orders, and shows how everything stood at a moment', async () => {

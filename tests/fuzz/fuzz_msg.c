@@ -73,9 +73,10 @@ static enum status decode(uint8_t type, struct slice body, union any *ret, struc
         return cert_issued_decode(body, &ret->cert_issued, err);
     case MSG_CERT_OFFER:
         return cert_offer_decode(body, err);
+    case MSG_REFRESH:
+        return refresh_decode(body, err);
     case MSG_DICT:
         return prefix_decode(body, true, &ret->prefix.m, &ret->prefix.rest, err);
-    case MSG_REFRESH:
     case MSG_DATA:
     case MSG_CRITICAL:
         break;
@@ -141,8 +142,8 @@ static void encode(uint8_t type, struct buf *out, const union any *m) {
         cert_issued_encode(out, &m->cert_issued);
         return;
     case MSG_CERT_OFFER:
-        return;
     case MSG_REFRESH:
+        return;
     case MSG_DICT:
     case MSG_DATA:
     case MSG_CRITICAL:

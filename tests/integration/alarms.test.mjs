@@ -288,7 +288,7 @@ describe('alarms', { concurrency: false }, () => {
     const level = (i) => (i >= 150 && i % 50 < 25 ? 9 : 3);
     writeFileSync(join(dir, 'a.csv'), `t_s,level\n${Array.from({ length: 400 }, (_, i) => `${i},${level(i)}`).join('\n')}\n`);
     const child = p.startGateway('gw-s2', { config: { ...p.gatewayConfig('gw-s2'), flush_ms: 50, exit_when_done: true,
-      source: { kind: 'replay', file: join(dir, 'a.csv'), time_column: 't_s', speed: 100, loop: false, tags: [{ column: 'level', name: 'L', type: 'f64' }] } } });
+      sources: [{ kind: 'replay', file: join(dir, 'a.csv'), time_column: 't_s', speed: 100, loop: false, tags: [{ column: 'level', name: 'L', type: 'f64' }] }] } });
     assert.deepEqual(await child.ended, { code: 0, signal: null });
     const rows = await until('all of its records', async () => {
       const all = await p.sql(`select j.kind, j.position, j.occ from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/L.high' and j.kind in ('raise', 'reraise', 'rtn') order by n`);

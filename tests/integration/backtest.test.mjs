@@ -48,8 +48,8 @@ describe('a backtest', { concurrency: false }, () => {
     const [{ t }] = await p.sql('select coalesce(max(t_us), 0) as t from sample');
     const child = p.startGateway(name, { config: {
       ...p.gatewayConfig('gw-s1'), flush_ms: 100, exit_when_done: true, journal: { dir: join(dir, `journal-${name}`) },
-      source: { kind: 'replay', file: join(dir, 'a.csv'), time_column: 't_s', speed, loop: false,
-        tags: [{ column: 'level', name: 'L', type: 'f64' }, { column: 'flow', name: 'F', type: 'f64' }] },
+      sources: [{ kind: 'replay', file: join(dir, 'a.csv'), time_column: 't_s', speed, loop: false,
+        tags: [{ column: 'level', name: 'L', type: 'f64' }, { column: 'flow', name: 'F', type: 'f64' }] }],
     } });
     assert.deepEqual(await child.ended, { code: 0, signal: null });
     const from = `from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/L' and s.t_us > $1`;

@@ -1,5 +1,5 @@
 // The reference gateway as a program: its configuration, its recording, its journal.
-// Covers: config.c, replay.c (protocol/gateway)
+// Covers: replay.c, replay_source.c (protocol/gateway)
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,9 @@ const config = {
   ],
   alarms: [],
 };
+
+/** What the sources produced; not the gateway's own health. */
+const ofSources = (ledger) => [...ledger.values()].flat().filter((s) => !s.name.startsWith('_gateway.'));
 
 describe('penstock-gateway', { concurrency: false }, () => {
   const p = new Penstock({ config });
@@ -38,14 +41,14 @@ describe('penstock-gateway', { concurrency: false }, () => {
     ],
     ...change,
   });
-  const whole = (change = {}) => ({ ...p.gatewayConfig('gw-s1'), flush_ms: 100, exit_when_done: true, source: source(), ...change });
+  const whole = (change = {}) => ({ ...p.gatewayConfig('gw-s1'), flush_ms: 100, exit_when_done: true, sources: [source()], ...change });
 
   test('a recording is delivered whole, with bad quality where there is no number', async () => {
     const ledger = join(dir, 'ledger');
     const child = p.startGateway('whole', { config: whole({ ledger }) });
     assert.deepEqual(await child.ended, { code: 0, signal: null });
     const records = readLedger(ledger);
-    const produced = [...records.values()].flat();
+    const produced = ofSources(records);
     assert.equal(produced.length, 800);
     assert.equal(produced.filter((s) => s.quality >= 0x80).length, 40, 'empty and NaN');
     assert.deepEqual(await sampleBreaches(p, 'S1', 'gw-s1', ledger), []);
@@ -68,7 +71,7 @@ describe('penstock-gateway', { concurrency: false }, () => {
   });
 
   test('a second one on the same journal is refused', async () => {
-    const first = p.startGateway('first', { config: whole({ source: source({ loop: true }), journal: { dir: join(dir, 'journal-lock') } }) });
+    const first = p.startGateway('first', { config: whole({ sources: [source({ loop: true })], journal: { dir: join(dir, 'journal-lock') } }) });
     await until('it is up', () => /link\.up/.test(p.log('first')));
     const second = p.startGateway('second', { config: whole({ journal: { dir: join(dir, 'journal-lock') } }) });
     assert.notEqual((await second.ended).code, 0);
@@ -81,10 +84,10 @@ describe('penstock-gateway', { concurrency: false }, () => {
     for (const [name, bad, says] of [
       ['unknown', whole({ colour: 1 }), /\/colour/],
       ['missing', without('server'), /\/server/],
-      ['kind', whole({ source: source({ kind: 'magic' }) }), /\/source\/kind/],
-      ['type', whole({ source: source({ tags: [{ column: 'level', name: 'L', type: 'colour' }] }) }), /\/source\/tags\/0\/type/],
-      ['column', whole({ source: source({ tags: [{ column: 'nowhere', name: 'L', type: 'f64' }] }) }), /nowhere/],
-      ['file', whole({ source: source({ file: '/nonexistent.csv' }) }), /nonexistent/],
+      ['kind', whole({ sources: [source({ kind: 'magic' })] }), /\/sources\/0\/kind/],
+      ['type', whole({ sources: [source({ tags: [{ column: 'level', name: 'L', type: 'colour' }] })] }), /\/sources\/0\/tags\/0\/type/],
+      ['column', whole({ sources: [source({ tags: [{ column: 'nowhere', name: 'L', type: 'f64' }] })] }), /nowhere/],
+      ['file', whole({ sources: [source({ file: '/nonexistent.csv' })] }), /nonexistent/],
       ['port', whole({ server: { host: '127.0.0.1', port: 70000, name: 'localhost' } }), /\/server\/port/],
       ['key', whole({ key: '/nonexistent.key' }), /nonexistent\.key/],
     ]) {
@@ -95,11 +98,30 @@ describe('penstock-gateway', { concurrency: false }, () => {
     }
   });
 
+  test('all faults of a configuration are told at once, each with line, column and pointer', async () => {
+    const child = p.startGateway('bad-all', { config: whole({ colour: 1, flush_ms: 'soon', sources: [source({ speed: 0 }), { kind: 'magic' }] }) });
+    assert.equal((await child.ended).code, 1);
+    const told = p.log('bad-all').split('\n').filter((line) => /\.json:\d+:\d+: /.test(line)).map((line) => line.replace(/^.*\.json:1:\d+: /, '').split(': ')[0]);
+    assert.deepEqual(told.sort(), ['/colour', '/flush_ms', '/sources/0/speed', '/sources/1/kind']);
+  });
+
+  test('several recordings in one gateway', async () => {
+    const ledger = join(dir, 'ledger-several');
+    await p.sql('truncate sample');
+    const tags = source().tags;
+    const child = p.startGateway('several', {
+      config: whole({ ledger, sources: [source({ tags: tags.slice(0, 1) }), source({ rows: 10, tags: tags.slice(1) })], journal: { dir: join(dir, 'journal-several') } }),
+    });
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+    assert.equal(ofSources(readLedger(ledger)).length, 200 + 3 * 10);
+    assert.deepEqual(await sampleBreaches(p, 'S1', 'gw-s1', ledger), []);
+  });
+
   test('a server that is not ours is refused by the gateway, which says why and tries on', async () => {
     const other = new Penstock({ config });
     try {
       other.pki('ca', 'Another CA');
-      const child = p.startGateway('other-ca', { config: whole({ ca: other.pkiFile('ca.pem'), source: source({ loop: true }), journal: { dir: join(dir, 'journal-ca') } }) });
+      const child = p.startGateway('other-ca', { config: whole({ ca: other.pkiFile('ca.pem'), sources: [source({ loop: true })], journal: { dir: join(dir, 'journal-ca') } }) });
       await until('it says why', () => /certificate|verify|issuer/i.test(p.log('other-ca')));
       assert.equal(child.exitCode, null, 'it goes on trying');
       await p.kill(child, 'SIGTERM');

@@ -87,14 +87,23 @@ function moment(t) {
   return micro === 0n ? `${text}Z` : `${text}.${micro.toString().padStart(6, '0')}Z`;
 }
 
-/** As printf's %.<digits>g. */
-function general(v, digits) {
+/** v to so many digits, as [digits, power of ten]: halves go to the even neighbour, which toExponential does not do. */
+function rounded(v, n) {
+  const [mantissa, power] = v.toExponential(n - 1).split('e');
+  const exact = v.toExponential(99).split('e')[0].replace(/[-.]/g, '');
+  const halfway = /^50*$/.test(exact.slice(n)) && Number(exact[n - 1]) % 2 === 0;
+  return halfway ? [exact.slice(0, n), Number(v.toExponential(99).split('e')[1])] : [mantissa.replace(/[-.]/g, ''), Number(power)];
+}
+
+/** As printf's %.<n>g. */
+function general(v, n) {
   if (v === 0) return Object.is(v, -0) ? '-0' : '0';
-  const [mantissa, exponent] = v.toExponential(digits - 1).split('e');
-  const power = Number(exponent);
-  const bare = (text) => (text.includes('.') ? text.replace(/\.?0+$/, '') : text);
-  if (power < -4 || power >= digits) return `${bare(mantissa)}e${power < 0 ? '-' : '+'}${Math.abs(power).toString().padStart(2, '0')}`;
-  return bare(v.toFixed(digits - 1 - power));
+  const [all, power] = rounded(v, n);
+  const digits = all.replace(/0+$/, '');
+  const sign = v < 0 ? '-' : '';
+  const point = (text, at) => (text.length > at ? `${text.slice(0, at)}.${text.slice(at)}` : text.padEnd(at, '0'));
+  if (power < -4 || power >= n) return `${sign}${point(digits, 1)}e${power < 0 ? '-' : '+'}${Math.abs(power).toString().padStart(2, '0')}`;
+  return power < 0 ? `${sign}0.${'0'.repeat(-power - 1)}${digits}` : sign + point(digits, power + 1);
 }
 
 // --- tables (sections 5, 6, 9)
@@ -314,15 +323,21 @@ function dictEntry(r) {
   };
 }
 
-function dict(r, prefix, dicts) {
+/** What dictionaries are known: "ep id" -> { tags: alias -> entry, whole, broken }. */
+function usable(dicts, ep, id) {
+  const d = dicts.get(`${ep} ${id}`);
+  return d?.whole ? d.tags : undefined;
+}
+
+function dictPart(r, prefix, dicts, d) {
   const base = r.varint(), more = r.u8();
   must(more <= 1, 'more');
   const n = r.upTo(10000, 'entries');
-  const lines = [];
-  const id = `${prefix.ep} ${prefix.dict}`;
-  const from = dicts.get(id) ?? (base === 0n ? new Map() : dicts.get(`${prefix.ep} ${base}`));
+  must(prefix.dict !== 0n && !d.whole && !d.broken, 'a dictionary that is whole, or of which a part was bad');
+  const from = d.tags ?? (base === 0n ? new Map() : usable(dicts, prefix.ep, base));
   must(from !== undefined, 'the base is not there');
   const tags = new Map(from);
+  const lines = [];
   for (let i = 0; i < n; i++) {
     const e = dictEntry(r);
     lines.push(e.line);
@@ -333,8 +348,22 @@ function dict(r, prefix, dicts) {
     }
     must(tags.size <= 10000, 'too many tags');
   }
-  dicts.set(id, tags);
+  r.end();
+  Object.assign(d, { tags, whole: more === 0 });
   return [...lines, `base ${base}, ${n} entries, ${more ? 'more parts follow' : 'complete'}`];
+}
+
+/** After one bad part the whole dictionary is unusable; what is whole stays. */
+function dict(r, prefix, dicts) {
+  const id = `${prefix.ep} ${prefix.dict}`;
+  if (!dicts.has(id)) dicts.set(id, { whole: false, broken: false });
+  const d = dicts.get(id);
+  try {
+    return dictPart(r, prefix, dicts, d);
+  } catch (e) {
+    d.broken = !d.whole;
+    throw e;
+  }
 }
 
 /** One value of a run after another; each call reads the next. */
@@ -382,8 +411,8 @@ function qualitiesOf(r, count, many) {
 }
 
 function data(r, prefix, dicts) {
-  const tags = dicts.get(`${prefix.ep} ${prefix.dict}`);
-  must(tags !== undefined, 'the dictionary is not there');
+  const tags = usable(dicts, prefix.ep, prefix.dict);
+  must(tags !== undefined, 'the dictionary is not there, or not whole');
   const t0 = r.i64(), tick = r.u8(), runs = r.upTo(65536, 'runs');
   must(tick <= 6 && runs > 0, 'tick, runs');
   const unit = 10n ** BigInt(tick);
@@ -457,6 +486,8 @@ function record(r, type, journaled, dicts) {
 function meaning(type, flags, body, dicts) {
   const r = new Reader(body);
   const journaled = (flags & 1) !== 0;
+  const snapshot = type === 'DATA' && (flags & 4) !== 0;
+  must(type === 'unknown' || journaled === (RECORDS[type] !== undefined && !snapshot), 'J where it does not belong, or not where it does');
   if (RECORDS[type] || journaled) {
     const lines = record(r, type, journaled, dicts);
     if (type !== 'DICT' && type !== 'DATA') fields(r);

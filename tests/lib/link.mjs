@@ -114,14 +114,16 @@ const pong = (body) => frame(TYPE.PONG, 0, Buffer.concat([body.subarray(0, 16), 
 
 /** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. answers: PING is answered, so that it can stay. */
 export class Peer {
-  constructor(p, { answers = false, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3' } = {}) {
+  constructor(p, { answers = false, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3', ciphers, level } = {}) {
     this.frames = [];
     this.closed = false;
     this.buffer = Buffer.alloc(0);
     this.answers = answers;
     this.connected = new Promise((done, failed) => {
       this.socket = tls.connect({
-        host: '127.0.0.1', port: p.ports.link, servername: 'localhost', ca: ca ?? readFileSync(p.pkiFile('ca.pem')), cert, key, ALPNProtocols: alpn, minVersion: min, maxVersion: max,
+        host: '127.0.0.1', port: p.ports.link, servername: 'localhost', ca: ca ?? readFileSync(p.pkiFile('ca.pem')), cert, key,
+        ...(alpn ? { ALPNProtocols: alpn } : {}), minVersion: min, maxVersion: max,
+        ...(ciphers || level !== undefined ? { ciphers: [ciphers, ...(level === undefined ? [] : [`DEFAULT@SECLEVEL=${level}`])].filter(Boolean).join(':') } : {}),
       }, () => done(this));
       this.socket.on('error', (e) => { this.error = e; this.closed = true; failed(e); });
     });

@@ -188,23 +188,26 @@ export class Penstock {
     };
   }
 
-  /** One of the demo's five gateways (n = 1 to 5), or any other with its own configuration. */
-  startGateway(name, { config, speed = 60, env, patch = {} } = {}) {
+  /** One of the demo's five gateways (n = 1 to 5), replaying or (live: the port of its station) polling, or any other with its own configuration. */
+  startGateway(name, { config, speed = 60, live, env, patch = {} } = {}) {
     const file = join(this.dir, `${name}.json`);
     if (config) {
       writeFileSync(file, JSON.stringify(config));
     } else {
       const n = name.replace('gw-', '');
       mkdirSync(join(this.dir, 'gateways', n), { recursive: true });
-      const filled = readFileSync(join(root, `deploy/demo-gateways/${n}.json`), 'utf8')
+      const filled = readFileSync(join(root, `deploy/demo-gateways/${live ? 'live-' : ''}${n}.json`), 'utf8')
         .replaceAll('@HOST@', '127.0.0.1')
         .replaceAll('@PORT@', String(this.ports.link))
         .replaceAll('@PKI@', join(this.dir, 'pki'))
         .replaceAll('@SPEED@', String(speed))
+        .replaceAll('@PLANT_HOST@', '127.0.0.1')
+        .replaceAll('@PLANT_PORT@', String(live))
         .replaceAll('@STATE@', join(this.dir, 'gateways', n))
         .replaceAll('@DATA@', join(root, 'deploy/demo-data'));
       const whole = JSON.parse(filled);
-      writeFileSync(file, JSON.stringify({ ...whole, ...patch, source: { ...whole.source, ...patch.source } }));
+      const { source, ...rest } = patch;
+      writeFileSync(file, JSON.stringify({ ...whole, ...rest, sources: [{ ...whole.sources[0], ...source }] }));
     }
     return this.spawn(name, join(this.bin, 'penstock-gateway'), [file], { env });
   }

@@ -5,6 +5,8 @@
 #ifndef PENSTOCK_TESTS_PGTEST_H
 #define PENSTOCK_TESTS_PGTEST_H
 
+#include "tests/lib/scratch.h"
+
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <stdarg.h>
@@ -16,6 +18,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* Room for the clusters of all programs that run at the same time, with some to spare. */
+#define PGTEST_ROOM (UINT64_C(8) << 30)
 
 struct pgtest {
     char dir[64];
@@ -82,7 +87,8 @@ static inline void pgtest_remove(const char *dir) {
 }
 
 static inline void pgtest_start(struct pgtest *t) {
-    *t = (struct pgtest){.dir = "/tmp/penstock-pg-XXXXXX"};
+    *t = (struct pgtest){.databases = 0};
+    (void)snprintf(t->dir, sizeof t->dir, "%s/penstock-pg-XXXXXX", scratch_place(PGTEST_ROOM));
     /* The server may run as another user, who must get through. */
     if (mkdtemp(t->dir) == NULL || chmod(t->dir, 0755) != 0) {
         pgtest_die("cannot make %s", t->dir);

@@ -21,6 +21,13 @@ static inline uint64_t sim_seed(uint64_t otherwise) {
     return seed;
 }
 
+/* How many: from the environment (RUNS=…, for whoever wants more or less than the ordinary tests) or the
+ * given number. */
+static inline uint32_t sim_runs(uint32_t otherwise) {
+    const char *text = getenv("RUNS");
+    return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
+}
+
 __attribute__((noreturn, cold, format(printf, 3, 4))) static inline void
 sim_fail(int line, const char *condition, const char *fmt, ...) {
     va_list args;

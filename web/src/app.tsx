@@ -19,6 +19,8 @@ const TrendScreen = lazy(async () => (await import('./ui/trend/trend-screen.tsx'
 const SettingsScreen = lazy(async () => (await import('./ui/settings/settings-screen.tsx')).SettingsScreen);
 const BacktestScreen = lazy(async () => (await import('./ui/backtest/backtest-screen.tsx')).BacktestScreen);
 const KpiScreen = lazy(async () => (await import('./ui/alarms/kpi-screen.tsx')).KpiScreen);
+const LedgerScreen = lazy(async () => (await import('./ui/ledger.tsx')).LedgerScreen);
+const QuarantineScreen = lazy(async () => (await import('./ui/quarantine.tsx')).QuarantineScreen);
 const RevisionsScreen = lazy(async () => (await import('./ui/settings/revisions.tsx')).RevisionsScreen);
 
 function Screen({ at }: { readonly at: Route }) {
@@ -37,6 +39,10 @@ function Screen({ at }: { readonly at: Route }) {
       return <TrendScreen at={at} />;
     case 'gateways':
       return <GatewaysScreen />;
+    case 'ledger':
+      return <LedgerScreen at={at} />;
+    case 'quarantine':
+      return <QuarantineScreen at={at} />;
     case 'settings':
       return <SettingsScreen q={at.q} />;
     case 'revisions':
@@ -51,7 +57,7 @@ function Inside({ session }: { readonly session: Session }) {
     startLive();
     void loadPlant();
     return stopLive;
-  }, [session.user]);
+  }, []);
   return (
     <Frame session={session}>
       <Screen at={route.value} />
@@ -63,5 +69,5 @@ export function App() {
   const who = login.value;
   if (who.state !== 'in') return <LoginPage login={who} />;
   if (who.session.must_change_password || changingPassword.value) return <PasswordPage session={who.session} />;
-  return <Inside session={who.session} />;
+  return <Inside key={who.session.user} session={who.session} />;
 }

@@ -32,6 +32,10 @@ const ROUTES: readonly (readonly [string, Route])[] = [
     { page: 'trend', tags: ['S1/L_T1'], span: '7d', until: Date.UTC(2026, 10, 24, 10) },
   ],
   ['/gateways', { page: 'gateways' }],
+  ['/quarantine', { page: 'quarantine', gateway: '', code: 0, id: 0 }],
+  ['/quarantine?gateway=gw-s1&code=7&id=12', { page: 'quarantine', gateway: 'gw-s1', code: 7, id: 12 }],
+  ['/ledger', { page: 'ledger', gateway: '' }],
+  ['/ledger?gateway=gw-s1', { page: 'ledger', gateway: 'gw-s1' }],
   ['/settings?q=level', { page: 'settings', q: 'level' }],
   ['/revisions', { page: 'revisions' }],
 ];
@@ -53,6 +57,7 @@ test('what is wrong in an address falls back to what is usual', () => {
   });
   assert.deepEqual(parseRoute('/alarms', '?tab=x&priority=7&state=Q&kind=never&order=odd'), ALARMS);
   assert.deepEqual(parseRoute('/kpi', '?days=3&from=never'), KPI);
+  assert.deepEqual(parseRoute('/quarantine', '?code=x&id=-1'), { page: 'quarantine', gateway: '', code: 0, id: 0 });
   assert.equal(parseRoute('/site', '').page, 'missing');
   assert.equal(parseRoute('/site/a/b', '').page, 'missing');
   assert.equal(parseRoute('/nothing', '').page, 'missing');

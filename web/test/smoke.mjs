@@ -312,6 +312,18 @@ const steps = {
     fake.silent = false;
     await id(page, 'banner-row-S3/L_T3.high').waitFor();
   },
+  async "a page whose browser has somebody else's session by now says whose, and has nothing of the first one"(page) {
+    await page.goto(`${base}/alarms?q=S3/L_T3.high`);
+    await id(page, 'alarm-row-S3/L_T3.high').click({ position: { x: 60, y: 8 } });
+    await id(page, 'do-comment-S3/L_T3.high').click();
+    await id(page, 'request-text').fill('half a comment');
+    const engineer = { user: 'engineer', title: 'The engineer', role: 'engineer' };
+    for (const session of fake.sessions.values()) Object.assign(session, engineer);
+    for (const client of fake.clients) client.socket.terminate();
+    await id(page, 'user-menu').getByText('The engineer').waitFor();
+    await id(page, 'dock').waitFor({ state: 'detached' });
+    await id(page, 'alarm-row-S3/L_T3.high').waitFor();
+  },
   async 'an ended session leads to the login page'(page) {
     for (const session of [...fake.sessions.values()]) fake.endSession(session);
     await id(page, 'login-user').waitFor();

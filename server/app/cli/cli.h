@@ -41,6 +41,10 @@ enum cli_exit cli_user_enable(struct cli *cli);
 enum cli_exit cli_user_disable(struct cli *cli);
 enum cli_exit cli_user_password(struct cli *cli);
 enum cli_exit cli_login_code(struct cli *cli);
+enum cli_exit cli_gateway_enrol(struct cli *cli);
+enum cli_exit cli_gateway_revoke(struct cli *cli);
+enum cli_exit cli_gateway_window(struct cli *cli);
+enum cli_exit cli_gateway_certificates(struct cli *cli);
 enum cli_exit cli_alarms(struct cli *cli);
 enum cli_exit cli_backtest(struct cli *cli);
 
@@ -49,6 +53,7 @@ enum { MIGRATE_DIR };
 enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN, APPLY_SECOND };
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
+enum { GATEWAY_REASON };
 enum { ALARMS_ALL, ALARMS_AT };
 enum { BACKTEST_FROM, BACKTEST_TO, BACKTEST_CHANGE, BACKTEST_SUGGEST, BACKTEST_ALL, BACKTEST_JSON };
 

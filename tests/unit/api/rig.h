@@ -455,6 +455,10 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_BACKTEST: /* none is ever kept here */
         r->status = error_set(&r->error, ERR_NOT_FOUND, "id", "there is no such backtest");
         return;
+    case REQ_IDENTITY:
+    case REQ_CERTIFICATE: /* no authority is here */
+        r->status = error_set(&r->error, ERR_NOT_FOUND, "gateway", "nothing was issued for it");
+        return;
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
     case REQ_CONFIG_HISTORY:
@@ -463,6 +467,11 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_ALARM_LAST_RAISED:
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
+    case REQ_LEDGER:
+    case REQ_QUARANTINE_LIST:
+    case REQ_QUARANTINE_GET:
+    case REQ_QUARANTINE_REPLAY:
+    case REQ_QUARANTINE_KEEP:
         rig_read(rig, q, r);
         return;
     }

@@ -2,6 +2,7 @@
 #ifndef PENSTOCK_TESTS_CLIENT_DIR_H
 #define PENSTOCK_TESTS_CLIENT_DIR_H
 
+#include "tests/lib/scratch.h"
 #include "tests/lib/unit.h"
 
 #include <dirent.h>
@@ -12,15 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DIR_ROOM (UINT64_C(32) << 20)
+
 struct dir {
     char path[64];
 };
 
-/* In memory where there is such a place: what is synced thousands of times would wait for the disk of a busy
- * machine. */
 static inline void dir_make(struct dir *d) {
-    const char *base = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
-    (void)snprintf(d->path, sizeof d->path, "%s/penstock-client-XXXXXX", base);
+    (void)snprintf(d->path, sizeof d->path, "%s/penstock-client-XXXXXX", scratch_place(DIR_ROOM));
     assert_non_null(mkdtemp(d->path));
 }
 

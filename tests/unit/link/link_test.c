@@ -114,12 +114,18 @@ static struct link_config config(struct world *w, struct paths *p) {
                                 .handshake_ms = 3600000};
 }
 
+static void on_repeated(void *ctx, const struct link_repeat *r) {
+    (void)ctx;
+    assert_true(r->n > 0);
+}
+
 static const struct link_host *host(struct world *w) {
     static struct link_host h;
     h = (struct link_host){.ctx = w,
                            .settle = on_settle,
                            .record = on_record,
                            .snapshot = on_snapshot,
+                           .repeated = on_repeated,
                            .state = on_state,
                            .incident = on_incident};
     return &h;

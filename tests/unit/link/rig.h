@@ -39,7 +39,10 @@ struct rig {
     uint32_t gateway; /* of the last record */
     uint32_t crc;     /* of the last record */
     struct sample samples[16];
-    uint32_t n_samples; /* of the last record or snapshot */
+    uint32_t n_samples;         /* of the last record or snapshot */
+    struct link_repeat repeats; /* the last */
+    uint32_t n_repeats;
+    struct event_lost lost; /* of the last record that told of any */
     uint32_t backlog_ends;
     int64_t backlog_te_us;
     char detail[1024]; /* of the last incident */
@@ -88,6 +91,7 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     r->gateway = in->gateway;
     r->crc = in->crc;
     rig_keep(r, in->samples, in->n_samples);
+    r->lost = in->lost != NULL ? *in->lost : r->lost;
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
              in->lane == LANE_BACKLOG ? " backlog" : "");
     if (in->fault != 0) {
@@ -103,6 +107,13 @@ static inline void rig_on_snapshot(void *ctx, uint32_t gateway, const struct sam
     CHECK(gateway == 0 && received_us == r->now.wall_us);
     rig_keep(r, v, n);
     rig_note(r->heard, "snapshot of %u", n);
+}
+
+static inline void rig_on_repeated(void *ctx, const struct link_repeat *in) {
+    struct rig *r = ctx;
+    CHECK(in->gateway_key == RIG_KEY);
+    r->repeats = *in;
+    r->n_repeats++;
 }
 
 static inline void rig_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -213,6 +224,7 @@ static inline void rig_init(struct rig *r) {
                  .settle = rig_on_settle,
                  .record = rig_on_record,
                  .snapshot = rig_on_snapshot,
+                 .repeated = rig_on_repeated,
                  .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
                  .incident = rig_on_incident},
@@ -421,6 +433,23 @@ static inline void rig_data_body(struct buf *body, bool journaled, uint64_t ep, 
     prefix_encode(body, journaled, &(struct msg_prefix){.ep = ep, .seq = seq, .dict = dict});
     data_encode(body, v, n);
     CHECK(!body->failed);
+}
+
+static inline void rig_send_event(struct rig *r, struct session *s, uint64_t seq, const struct msg_event *m) {
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX);
+    prefix_encode(&body, true, &(struct msg_prefix){.seq = seq});
+    event_encode(&body, m);
+    CHECK(!body.failed);
+    rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, buf_slice(&body));
+    buf_done(&body);
+}
+
+static inline void rig_send_tombstone(struct rig *r, struct session *s, uint64_t seq, uint64_t epoch,
+                                      uint64_t first, uint64_t end) {
+    struct msg_event m = {.code = EVENT_SAMPLES_LOST,
+                          .lost = {.epoch = epoch, .first = first, .end = end, .samples = 3}};
+    rig_send_event(r, s, seq, &m);
 }
 
 /* A good EVENT; up to size bytes, a field of a later version fills it. */

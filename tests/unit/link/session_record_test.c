@@ -1,4 +1,5 @@
-/* Covers: session_record.c, shelf.c */
+/* Covers: session_record.c, session_backlog.c, shelf.c */
+#include "protocol/wire.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 
@@ -146,6 +147,76 @@ static void without_a_backlog_the_first_live_message_ends_it(void **state) {
     rig_send_data(r, s, FRAME_SNAPSHOT, 0, 0, 1);
     assert_int_equal(r->backlog_ends, 1);
     end(r, s);
+}
+
+static void numbers_that_the_site_told_to_be_gone_are_not_waited_for(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_backlog(r, 10, 1); /* 1 to 9 wait at the site */
+    rig_send_dict(r, s, 0, 10, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 11, 1);
+    rig_send_tombstone(r, s, 12, RIG_EPOCH, 4, 10);
+    assert_true(r->lost.epoch == RIG_EPOCH && r->lost.first == 4 && r->lost.end == 10);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_tombstone(r, s, 13, RIG_OLD_EPOCH, 1, 3);
+    rig_send_tombstone(r, s, 14, 12345, 0, 3); /* of an epoch that HELLO did not name */
+    rig_send_tombstone(r, s, 15, RIG_EPOCH, 1, 1);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 1, 1);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 2, 1);
+    assert_int_equal(r->backlog_ends, 0);
+    rig_send_tombstone(r, s, 16, RIG_EPOCH, 3, 4);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(5);
+    hello.epochs[0].oldest_unacked = 3; /* 0 to 2 are not committed, and not there any more */
+    hello.epochs[1].next_seq = 7;
+    rig_send_hello(r, s, &hello);
+    struct link_gone gone[] = {{.epoch = RIG_EPOCH, .first = 3, .end = 5},
+                               {.epoch = RIG_OLD_EPOCH, .first = 0, .end = 7}};
+    struct link_settled settled = rig_settled_ok();
+    settled.n_gone = 2;
+    settled.gone = gone;
+    rig_settle(r, &settled);
+    rig_send_dict(r, s, 0, 5, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 6, 1);
+    assert_int_equal(r->backlog_ends, 1);
+    end(r, s);
+}
+
+static void a_bad_event_is_quarantined(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_dict(r);
+    rig_send_tombstone(r, s, 1, RIG_EPOCH, 0, UINT64_C(1) << 63);
+    rig_expect_heard(r, "EVENT 700/1; fault bad_record; !link.quarantined");
+    rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, slice_of("\0\2\0x", 4));
+    rig_expect_heard(r, "EVENT 700/2; fault bad_record; !link.quarantined");
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    end(r, s);
+}
+
+static void records_that_come_again_are_counted_by_day(void **state) {
+    struct rig *r = *state;
+    struct session *s = with_dict(r);
+    rig_send_dict(r, s, 0, 0, 1);
+    rig_send_dict(r, s, 0, 0, 1);
+    assert_int_equal(r->n_repeats, 0);
+    session_tick(s, r->now);
+    assert_int_equal(r->n_repeats, 1);
+    assert_true(r->repeats.n == 2 && r->repeats.session == 5 && r->repeats.day == 1790000000 / 86400);
+    rig_send_dict(r, s, 0, 0, 1);
+    session_tick(s, r->now);
+    assert_int_equal(r->n_repeats, 1); /* once a second */
+    r->now.wall_us += TM_DAY_US;
+    rig_send_dict(r, s, 0, 0, 1);
+    assert_int_equal(r->n_repeats, 2);
+    assert_true(r->repeats.n == 3 && r->repeats.day == 1790000000 / 86400);
+    end(r, s);
+    assert_int_equal(r->n_repeats, 3);
+    assert_true(r->repeats.n == 1 && r->repeats.day == 1790000000 / 86400 + 1);
 }
 
 static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) {
@@ -815,6 +886,10 @@ int main(void) {
         IN_RIG(the_end_of_the_backlog_is_told_once_with_the_time_of_the_first_live_sample),
         IN_RIG(without_a_backlog_the_first_live_message_ends_it),
         IN_RIG(a_dictionary_that_goes_ahead_does_not_end_the_backlog),
+        IN_RIG(numbers_that_the_site_told_to_be_gone_are_not_waited_for),
+        IN_RIG(what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for),
+        IN_RIG(a_bad_event_is_quarantined),
+        IN_RIG(records_that_come_again_are_counted_by_day),
         IN_RIG(what_is_no_event_is_quarantined),
         IN_RIG(nothing_is_acknowledged_before_it_is_committed),
         IN_RIG(each_epoch_has_its_own_acknowledgement),

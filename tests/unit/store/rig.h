@@ -155,6 +155,66 @@ static inline void rig_copy_figures(struct rig_reply *copy, const struct reply *
     }
 }
 
+/* "gw-s1 produced 3 = stored 1 + quarantined 0 + dropped 0 + waiting 2 + lost 0; duplicates 1 conflicts 0
+ * replayed 0" lines, then one for each day, then the gaps. */
+static inline void rig_copy_ledger(struct rig_reply *copy, const struct reply *reply) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < reply->ledger.n_balances && n < sizeof copy->text; i++) {
+        const struct ledger_balance *b = &reply->ledger.balances[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n,
+                              "%.*s produced %lld %s stored %lld + quarantined %lld + dropped %lld + waiting "
+                              "%lld + lost %lld; duplicates %lld conflicts %lld replayed %lld\n",
+                              SLICE_ARG(b->gateway), (long long)b->produced, b->balanced ? "=" : "<>",
+                              (long long)b->stored, (long long)b->quarantined, (long long)b->dropped,
+                              (long long)b->waiting, (long long)b->lost, (long long)b->duplicates,
+                              (long long)b->conflicts, (long long)b->replayed);
+    }
+    for (uint32_t i = 0; i < reply->ledger.n_days && n < sizeof copy->text; i++) {
+        const struct ledger_day *d = &reply->ledger.days[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n,
+                              "%.*s %.*s: produced %lld stored %lld quarantined %lld duplicates %lld "
+                              "conflicts %lld dropped %lld (%lld) samples %lld\n",
+                              SLICE_ARG(d->gateway), SLICE_ARG(d->day), (long long)d->produced,
+                              (long long)d->stored, (long long)d->quarantined, (long long)d->duplicates,
+                              (long long)d->conflicts, (long long)d->dropped, (long long)d->dropped_samples,
+                              (long long)d->samples);
+    }
+    for (uint32_t i = 0; i < reply->ledger.n_gaps && n < sizeof copy->text; i++) {
+        const struct ledger_gap *g = &reply->ledger.gaps[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n,
+                              "%.*s %llx [%lld,%lld) %lld samples of [%lld,%lld]\n", SLICE_ARG(g->state),
+                              (unsigned long long)g->epoch, (long long)g->first, (long long)g->end,
+                              (long long)g->samples, (long long)g->from_us, (long long)g->to_us);
+    }
+}
+
+/* "1 gw-a 10/1 DATA 7 why 5 done anna detail 2;" for each, then the bytes and "5=dictionary " of one. */
+static inline void rig_copy_quarantine(struct rig_reply *copy, const struct reply *reply) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < reply->quarantine.n && n < sizeof copy->text; i++) {
+        const struct quarantine_row *q = &reply->quarantine.v[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%lld %.*s %llu/%lld %s %u %.*s %lld ",
+                              (long long)q->id, SLICE_ARG(q->gateway), (unsigned long long)q->epoch,
+                              (long long)q->seq, msg_type_name(q->type), q->code, SLICE_ARG(q->reason),
+                              (long long)q->size);
+        if (q->outcome.n > 0) {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%.*s %.*s %.*s %lld",
+                                  SLICE_ARG(q->outcome), SLICE_ARG(q->actor), SLICE_ARG(q->detail),
+                                  (long long)q->samples);
+        }
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, ";");
+    }
+    if (reply->kind == REQ_QUARANTINE_GET) {
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%.*s ",
+                              SLICE_ARG(reply->quarantine.body));
+    }
+    for (uint32_t i = 0; i < reply->quarantine.n_dicts && n < sizeof copy->text; i++) {
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "%llu=%.*s ",
+                              (unsigned long long)reply->quarantine.dicts[i].dict,
+                              SLICE_ARG(reply->quarantine.dicts[i].body));
+    }
+}
+
 static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *reply) {
     struct rig *r = ctx;
     struct rig_reply *copy = &r->replies[r->n_replies++ % RIG_REPLIES_MAX];
@@ -178,6 +238,10 @@ static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *r
         memcpy(r->raised, reply->raised.v, reply->raised.n * sizeof r->raised[0]);
     } else if (reply->kind == REQ_ALARM_KPI || reply->kind == REQ_ALARM_BAD_ACTORS) {
         rig_copy_figures(copy, reply);
+    } else if (reply->kind == REQ_LEDGER) {
+        rig_copy_ledger(copy, reply);
+    } else if (reply->kind == REQ_QUARANTINE_LIST || reply->kind == REQ_QUARANTINE_GET) {
+        rig_copy_quarantine(copy, reply);
     } else if (reply->kind == REQ_CONFIG_HISTORY && reply->revisions.n > 0) {
         const struct revision_row *row = &reply->revisions.v[0];
         (void)snprintf(copy->text, sizeof copy->text, "%.*s%s%.*s|%.*s|%.*s", SLICE_ARG(row->actor),

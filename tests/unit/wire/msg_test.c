@@ -272,6 +272,15 @@ static void texts_of_error_and_bye_have_512_bytes_and_not_513(void **state) {
     }
 }
 
+static void a_refresh_says_nothing_yet(void **state) {
+    (void)state;
+    assert_int_equal(refresh_decode((struct slice){0}, NULL), OK);
+    assert_int_equal(refresh_decode(slice_of("\x63\x03new", 5), NULL), OK);
+    struct error err = {0};
+    assert_int_equal(refresh_decode(slice_of("\x63\x04new", 5), &err), ERR_INVALID);
+    assert_string_equal(err.where, "REFRESH, offset 0");
+}
+
 static void an_error_is_fatal_or_not(void **state) {
     (void)state;
     static const struct bad table[] = {
@@ -435,6 +444,7 @@ int main(void) {
         cmocka_unit_test(a_clock_source_or_server_state_of_later_versions_is_read_as_the_careful_one),
         cmocka_unit_test(welcome_refuses_frames_above_the_hard_limit),
         cmocka_unit_test(texts_of_error_and_bye_have_512_bytes_and_not_513),
+        cmocka_unit_test(a_refresh_says_nothing_yet),
         cmocka_unit_test(an_error_is_fatal_or_not),
         cmocka_unit_test(windows_are_32_bits),
         cmocka_unit_test(ranges_ascend_do_not_touch_and_end_within_64_bits),

@@ -65,6 +65,8 @@ export type Route =
   | TrendRoute
   | { readonly page: 'backtest'; readonly alarm: string; readonly id: string }
   | { readonly page: 'gateways' }
+  | { readonly page: 'ledger'; readonly gateway: string }
+  | { readonly page: 'quarantine'; readonly gateway: string; readonly code: number; readonly id: number }
   | { readonly page: 'settings'; readonly q: string }
   | { readonly page: 'revisions' }
   | { readonly page: 'missing'; readonly path: string };
@@ -119,6 +121,12 @@ function trendRoute(query: URLSearchParams): TrendRoute {
   };
 }
 
+/** A whole number above 0, else 0. */
+function whole(text: string | null): number {
+  const n = Number(text);
+  return Number.isSafeInteger(n) && n > 0 ? n : 0;
+}
+
 /** A path segment as text; a broken escape is taken as it stands. */
 function decode(text: string): string {
   try {
@@ -149,6 +157,15 @@ export function parseRoute(path: string, search: string): Route {
       return kpiRoute(query);
     case 'backtest':
       return { page: 'backtest', alarm: query.get('alarm') ?? '', id: query.get('id') ?? '' };
+    case 'ledger':
+      return { page: 'ledger', gateway: query.get('gateway') ?? '' };
+    case 'quarantine':
+      return {
+        page: 'quarantine',
+        gateway: query.get('gateway') ?? '',
+        code: whole(query.get('code')),
+        id: whole(query.get('id')),
+      };
     case 'trend':
       return trendRoute(query);
     case 'settings':
@@ -210,6 +227,14 @@ export function formatRoute(route: Route): string {
         ['tags', route.tags.join(',')],
         ['span', route.span],
         ['to', isoOf(route.until)],
+      ]);
+    case 'ledger':
+      return withQuery('/ledger', [['gateway', route.gateway]]);
+    case 'quarantine':
+      return withQuery('/quarantine', [
+        ['gateway', route.gateway],
+        ['code', route.code === 0 ? '' : String(route.code)],
+        ['id', route.id === 0 ? '' : String(route.id)],
       ]);
     case 'settings':
       return withQuery('/settings', [['q', route.q]]);

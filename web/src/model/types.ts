@@ -45,8 +45,97 @@ export interface Gateway {
   readonly dropped_total: number;
   readonly clock_offset_ms: number | null;
   readonly last_seen: string | null;
+  /** What its last session has shown. */
+  readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
   readonly revision: number;
+}
+
+/** What became of the records of some days. */
+export interface LedgerCounts {
+  readonly produced: number;
+  readonly stored: number;
+  readonly quarantined: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly dropped: number;
+  readonly dropped_samples: number;
+  readonly samples: number;
+}
+
+/** All records that a gateway ever numbered: produced = stored + quarantined + dropped + waiting + lost. */
+export interface LedgerBalance {
+  readonly produced: number;
+  readonly stored: number;
+  readonly quarantined: number;
+  readonly replayed: number;
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly dropped: number;
+  readonly waiting: number;
+  readonly lost: number;
+  readonly balanced: boolean;
+}
+
+export interface LedgerRow {
+  readonly gateway: string;
+  readonly period: LedgerCounts;
+  readonly all: LedgerBalance;
+}
+
+/** Numbers from first up to, but not including, end that are not stored. */
+export interface LedgerGap {
+  readonly state: 'lost' | 'waiting' | 'dropped';
+  readonly epoch: string;
+  readonly first: number;
+  readonly end: number;
+  readonly samples: number | null;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+export interface GatewayLedger {
+  readonly gateway: string;
+  readonly days: readonly (LedgerCounts & { readonly day: string })[];
+  readonly all: LedgerBalance;
+  readonly gaps: readonly LedgerGap[];
+  readonly more: boolean;
+}
+
+/** A record that could not be used. */
+export interface QuarantineRow {
+  readonly id: number;
+  readonly received: string | null;
+  readonly gateway: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly type: string;
+  readonly code: number;
+  readonly code_name: string;
+  readonly reason: string;
+  readonly size: number;
+  /** The attempt that succeeded, else the last. */
+  readonly replay: {
+    readonly at: string | null;
+    readonly actor: string;
+    readonly outcome: 'done' | 'refused';
+    readonly detail: string;
+    readonly samples: number;
+  } | null;
+}
+
+export interface QuarantineRecord extends QuarantineRow {
+  /** Hexadecimal. */
+  readonly body: string;
+  readonly says: string;
+  readonly usable: boolean;
+  readonly fault: string;
+}
+
+export interface QuarantineReplay {
+  readonly outcome: 'done' | 'refused';
+  readonly samples: number;
+  readonly detail: string;
 }
 
 export type TagType = 'float' | 'int' | 'bool';

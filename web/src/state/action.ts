@@ -1,8 +1,8 @@
 /** The line at the bottom: what was last done here, and what became of it. */
-import { signal } from '@preact/signals';
 import type { Key } from '../i18n/en.ts';
 import { Problem } from './http.ts';
 import { t } from './prefs.ts';
+import { personal } from './session.ts';
 
 export type Tone = 'plain' | 'busy' | 'good' | 'bad';
 
@@ -13,7 +13,7 @@ export interface Action {
   readonly at: number;
 }
 
-export const lastAction = signal<Action | null>(null);
+export const lastAction = personal<Action | null>(null);
 
 export function say(tone: Tone, text: string): void {
   lastAction.value = { text, tone, at: Date.now() };

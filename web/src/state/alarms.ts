@@ -24,7 +24,7 @@ import { say, wordsOf } from './action.ts';
 import { ask, get, Problem } from './http.ts';
 import { lang, NO_SOUND, position, t } from './prefs.ts';
 import { inServersWords, wordsOfSecond } from './second.ts';
-import { login, may } from './session.ts';
+import { login, may, personal, whenPersonLeaves } from './session.ts';
 
 const book = new AlarmBook();
 const marks = new StoredMarks();
@@ -69,7 +69,12 @@ export function takeStored(seq: number): void {
 
 // --- Sound
 
-const silenced = signal<Silenced>(new Map());
+const silenced = personal<Silenced>(new Map());
+// What a viewer has silenced, here alone, sounds for the next person: the list is loaded again, with what rings by the server.
+whenPersonLeaves(() => {
+  book.lost();
+  alarmsStale.value = true;
+});
 
 /** The priority that sounds at this workstation; null: quiet. */
 export const sounding = computed(() =>
@@ -156,7 +161,9 @@ async function load(): Promise<void> {
   else if (again) void load();
 }
 
-export const alarmPosition = (): { readonly epoch: string; readonly n: number } | null => book.at;
+/** null: the list has to be loaded whole, as when it was about to be and its person left. */
+export const alarmPosition = (): { readonly epoch: string; readonly n: number } | null =>
+  book.isStale ? null : book.at;
 
 export function alarmsLost(): void {
   book.lost();
@@ -202,7 +209,7 @@ export interface Note {
 }
 
 /** Why the last request of an alarm did not count; it holds as long as the alarm stands as it did then. */
-const notes = signal<ReadonlyMap<string, Note>>(new Map());
+const notes = personal<ReadonlyMap<string, Note>>(new Map());
 
 export function noteOf(alarm: Alarm): string | null {
   const note = notes.value.get(alarm.name);
@@ -210,7 +217,7 @@ export function noteOf(alarm: Alarm): string | null {
 }
 
 /** Requests on their way, by alarm. */
-export const pending = signal<ReadonlySet<string>>(new Set());
+export const pending = personal<ReadonlySet<string>>(new Set());
 
 /** What waits for a text (a reason, a comment, a length of time) before it is sent; null: nothing. */
 export interface Asking {
@@ -219,7 +226,7 @@ export interface Asking {
   /** Which source is to be taken away. */
   readonly source?: string;
 }
-export const asking = signal<Asking | null>(null);
+export const asking = personal<Asking | null>(null);
 
 /** Requests that are not done until a second person agrees; null: none. */
 export interface Waiting {
@@ -228,12 +235,7 @@ export interface Waiting {
   /** What the server said: which alarms are highly managed. */
   readonly detail: string;
 }
-export const waiting = signal<Waiting | null>(null);
-
-/** What somebody was asked is not asked of the next who sits here. */
-export function dropWaiting(): void {
-  waiting.value = null;
-}
+export const waiting = personal<Waiting | null>(null);
 
 /** Older servers answer in words of their own. */
 const OLD_WORDS: Readonly<Record<string, string>> = {
@@ -335,7 +337,8 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
 }
 
 /** Asks the same again with a second person: '' if that was accepted, else why not. */
-export async function agree({ what, items, detail }: Waiting, second: Second): Promise<string> {
+export async function agree(asked: Waiting, second: Second): Promise<string> {
+  const { what, items, detail } = asked;
   const names = items.map((item) => item.alarm);
   setPending(names, true);
   const replies: AlarmReply[] = [];
@@ -356,7 +359,8 @@ export async function agree({ what, items, detail }: Waiting, second: Second): P
   if (replies.length > 0) report(what, replies);
   const settled = new Set(replies.filter((r) => !wantsSecond(r)).map((r) => r.alarm));
   const left = items.filter((item) => !settled.has(item.alarm));
-  waiting.value = left.length === 0 ? null : { what, items: left, detail };
+  // Closed meanwhile: then nobody waits any more.
+  if (waiting.peek() === asked) waiting.value = left.length === 0 ? null : { what, items: left, detail };
   return fault;
 }
 

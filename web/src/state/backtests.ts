@@ -1,19 +1,18 @@
 /** Trying a changed setting on the last weeks: started here, done by the server, looked at by its address. */
-import { signal } from '@preact/signals';
 import type { BacktestRequest } from '../model/backtest.ts';
 import { roleAtLeast } from '../model/types.ts';
 import { say, wordsOf } from './action.ts';
 import { ask } from './http.ts';
 import { t } from './prefs.ts';
 import { navigate } from './router.ts';
-import { login } from './session.ts';
+import { login, personal } from './session.ts';
 
 /** A setting that somebody is at work on, to be tried before it is saved. */
 export interface Draft {
   readonly alarm: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
-export const draft = signal<Draft | null>(null);
+export const draft = personal<Draft | null>(null);
 
 /** Starts it and goes to its address. Not possible: the line at the bottom says why. */
 export async function askBacktest(alarm: string, question: BacktestRequest): Promise<void> {

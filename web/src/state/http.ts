@@ -57,8 +57,14 @@ async function problemOf(response: Response): Promise<Problem> {
   }
 }
 
-/** The caller names the type: the server's document promises it, and both are tested together. */
-export async function ask<T>(method: Method, path: string, options: Options = {}): Promise<Answer<T>> {
+let askers = 0;
+
+/** Who asked until now has gone. */
+export function forgetAskers(): void {
+  askers += 1;
+}
+
+async function exchange<T>(method: Method, path: string, options: Options): Promise<Answer<T>> {
   let response: Response;
   try {
     response = await fetch(`/api${path}`, {
@@ -85,6 +91,18 @@ export async function ask<T>(method: Method, path: string, options: Options = {}
   } catch {
     throw new Problem(response.status, 'unreadable', 'the answer could not be read');
   }
+}
+
+/**
+ * The caller names the type: the server's document promises it, and both are tested together. What became of a change is told to
+ * who asked for it: once that person has gone, nothing that waits for the answer goes on, under the name of the next.
+ */
+export async function ask<T>(method: Method, path: string, options: Options = {}): Promise<Answer<T>> {
+  const asker = askers;
+  const [answer] = await Promise.allSettled([exchange<T>(method, path, options)]);
+  if (method !== 'GET' && path !== '/session' && asker !== askers) return new Promise<never>(() => undefined);
+  if (answer.status === 'rejected') throw answer.reason;
+  return answer.value;
 }
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {

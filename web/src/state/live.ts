@@ -8,7 +8,6 @@ import { say } from './action.ts';
 import {
   alarmPosition,
   alarmsLost,
-  dropWaiting,
   flushAlarms,
   takeAlarm,
   takeAlarmsSent,
@@ -19,7 +18,7 @@ import {
 import { lastServerTime, serverNow, setServerTime, tickClock } from './clock.ts';
 import { loadPlant, takeStatus } from './plant.ts';
 import { lang, t } from './prefs.ts';
-import { checkSession, sessionEnded } from './session.ts';
+import { checkSession, findSession, login, sessionEnded } from './session.ts';
 
 /** Digital numbers repaint at most once a second; a page that nobody sees needs even less. */
 const PERIOD_MS = 1_000;
@@ -83,6 +82,9 @@ const sink: Sink = {
   hello(frame) {
     if (build !== '' && build !== frame.build) newBuild.value = true;
     build = frame.build;
+    const who = login.peek();
+    // Somebody else has logged in by another page of this browser: what is asked for here would be in his name.
+    if (who.state === 'in' && who.session.user !== frame.user) void findSession();
   },
   status: takeStatus,
   values(list) {
@@ -165,7 +167,6 @@ export function stopLive(): void {
   if (timer !== null) clearInterval(timer);
   timer = null;
   connection.stop();
-  dropWaiting();
 }
 
 document.addEventListener('visibilitychange', () => {

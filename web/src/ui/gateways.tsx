@@ -6,6 +6,8 @@ import { second } from '../state/clock.ts';
 import { get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
+import { CertificateCell, type IdentityDo, IdentityPanel } from './gateway-identity.tsx';
+import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 
 const REFRESH_MS = 5_000;
@@ -19,7 +21,12 @@ function time(text: string | null): string {
   return ms === null ? NONE : formatShort(ms, second.value);
 }
 
-function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
+interface RowProps {
+  readonly gateway: Gateway;
+  readonly onDo: (what: IdentityDo) => void;
+}
+
+function GatewayRow({ gateway, onDo }: RowProps) {
   // The state itself is live; the figures beside it are as old as the last answer.
   const up = gatewayLinks.value.get(gateway.name)?.up ?? gateway.up;
   const state = !gateway.enabled ? 'disabled' : up ? 'up' : 'down';
@@ -51,6 +58,7 @@ function GatewayRow({ gateway }: { readonly gateway: Gateway }) {
       <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
         {offset === null ? NONE : `${offset.toFixed(0)} ms`}
       </td>
+      <CertificateCell gateway={gateway} onDo={onDo} />
       <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
     </tr>
   );
@@ -63,6 +71,7 @@ const FAULTS = ['dropped', 'quarantined', 'unknown', 'clock'] as const;
 export function GatewaysScreen() {
   const [list, setList] = useState<readonly Gateway[] | null>(null);
   const [failed, setFailed] = useState('');
+  const [chosen, setChosen] = useState<{ readonly name: string; readonly what: IdentityDo } | null>(null);
   useEffect(() => {
     const gone = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -87,9 +96,13 @@ export function GatewaysScreen() {
     <div class="page">
       <header class="page-head">
         <h1>{t('gateways.title')}</h1>
+        <GatewayTabs at="gateways" />
         {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
         {failed === '' ? null : <strong class="fault">{failed}</strong>}
       </header>
+      {chosen === null ? null : (
+        <IdentityPanel key={`${chosen.what} ${chosen.name}`} {...chosen} close={() => setChosen(null)} />
+      )}
       {list === null ? (
         <p class="page-note">{t('app.loading')}</p>
       ) : list.length === 0 ? (
@@ -118,12 +131,17 @@ export function GatewaysScreen() {
                     {t(`gateways.${c}`)}
                   </th>
                 ))}
+                <th scope="col">{t('identity.certificate')}</th>
                 <th scope="col">{t('gateways.fault')}</th>
               </tr>
             </thead>
             <tbody>
               {list.map((gateway) => (
-                <GatewayRow key={gateway.name} gateway={gateway} />
+                <GatewayRow
+                  key={gateway.name}
+                  gateway={gateway}
+                  onDo={(what) => setChosen({ name: gateway.name, what })}
+                />
               ))}
             </tbody>
           </table>

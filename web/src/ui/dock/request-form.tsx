@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ackItem } from '../../model/alarm-list.ts';
 import { wantsText } from '../../model/alarm-may.ts';
 import { formatClock } from '../../model/format.ts';
@@ -92,7 +92,7 @@ function Form({ ask }: { readonly ask: Asking }) {
   };
 
   useFocus(field);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();

@@ -18,6 +18,8 @@ const PARENTS: Readonly<Partial<Record<Route['page'], Route['page']>>> = {
   site: 'overview',
   kpi: 'alarms',
   backtest: 'settings',
+  ledger: 'gateways',
+  quarantine: 'gateways',
 };
 
 export function Rail() {

@@ -64,6 +64,8 @@ const TITLES = {
   backtest: 'nav.backtest',
   trend: 'nav.trend',
   gateways: 'nav.gateways',
+  ledger: 'nav.ledger',
+  quarantine: 'nav.quarantine',
   settings: 'nav.settings',
   revisions: 'nav.revisions',
   missing: 'nav.overview',

@@ -1,0 +1,136 @@
+/* Records in quarantine: read again with what is stored and configured now, and used after all when a person
+ * asks for it. Their samples are history only: they never move a live value and never ring. */
+#include "server/app/app.h"
+#include "server/base/check.h"
+#include "server/link/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void refuse(struct app *a, uint64_t token, enum request_kind kind, enum status status,
+                   const char *text) {
+    struct reply r = {.kind = kind, .status = status};
+    (void)error_set(&r.error, status, "quarantine", "%s", text);
+    api_reply(a->api, token, &r);
+}
+
+static struct app_replay *find(struct app *a, uint64_t token) {
+    for (uint32_t i = 0; i < APP_REPLAYS_MAX; i++) {
+        if (a->replays[i].busy && a->replays[i].token == token) {
+            return &a->replays[i];
+        }
+    }
+    return NULL;
+}
+
+/* The record is fetched first; quarantine_reply goes on from there. */
+void quarantine_request(struct app *a, uint64_t token, const struct request *r) {
+    if (a->core == NULL) {
+        refuse(a, token, r->kind, ERR_UNAVAILABLE, "the configuration is not loaded yet");
+        return;
+    }
+    if (r->kind == REQ_QUARANTINE_REPLAY) {
+        struct app_replay *free_one = NULL;
+        for (uint32_t i = 0; i < APP_REPLAYS_MAX && free_one == NULL; i++) {
+            free_one = a->replays[i].busy ? NULL : &a->replays[i];
+        }
+        if (free_one == NULL) {
+            refuse(a, token, r->kind, ERR_FULL, "too many records are being replayed; try again");
+            return;
+        }
+        *free_one =
+            (struct app_replay){.busy = true, .token = token, .id = r->quarantine.id, .actor = r->actor};
+    }
+    struct request get = {
+        .kind = REQ_QUARANTINE_GET, .actor = r->actor, .quarantine = {.id = r->quarantine.id}};
+    store_request(a->store, token, &get);
+}
+
+/* False without memory. */
+static bool read_again(struct app *a, const struct reply *r, struct buf *text, struct replay_result *ret) {
+    uint32_t n = r->quarantine.n_dicts;
+    const struct quarantine_row *row = &r->quarantine.v[0];
+    struct link_dict *dicts = calloc((size_t)n + 1, sizeof *dicts);
+    if (dicts == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        dicts[i] = (struct link_dict){
+            .epoch = row->epoch, .dict = r->quarantine.dicts[i].dict, .body = r->quarantine.dicts[i].body};
+    }
+    struct replay in = {.type = row->type,
+                        .body = r->quarantine.body,
+                        .epoch = row->epoch,
+                        .dicts = dicts,
+                        .n_dicts = n,
+                        .model = a->model,
+                        .gateway = model_find_gateway(a->model, row->gateway),
+                        .samples = a->samples};
+    replay_read(&in, text, ret);
+    free(dicts);
+    return true;
+}
+
+static void show(struct app *a, uint64_t token, const struct reply *r) {
+    struct reply told = *r;
+    struct replay_result result = {0};
+    struct buf text;
+    buf_init(&text, APP_REPLAY_TEXT_MAX);
+    if (!read_again(a, r, &text, &result) || text.failed) {
+        refuse(a, token, r->kind, ERR_NOMEM, "no memory to read the record");
+    } else {
+        told.quarantine.says = buf_slice(&text);
+        told.quarantine.usable = result.usable;
+        told.quarantine.fault = slice_str(result.usable ? "" : result.fault.text);
+        api_reply(a->api, token, &told);
+    }
+    buf_done(&text);
+}
+
+static void keep(struct app *a, struct app_replay *replay, const struct reply *r) {
+    struct replay_result result = {0};
+    struct buf text;
+    buf_init(&text, APP_REPLAY_TEXT_MAX);
+    bool read = read_again(a, r, &text, &result);
+    buf_done(&text);
+    if (!read) {
+        refuse(a, replay->token, REQ_QUARANTINE_REPLAY, ERR_NOMEM, "no memory to read the record");
+        replay->busy = false;
+        return;
+    }
+    const struct quarantine_row *row = &r->quarantine.v[0];
+    struct request q = {.kind = REQ_QUARANTINE_KEEP,
+                        .actor = replay->actor,
+                        .quarantine_keep = {.id = replay->id,
+                                            .usable = result.usable,
+                                            .dictionary = row->type == MSG_DICT,
+                                            .v = a->stored,
+                                            .n = result.n_samples}};
+    if (!result.usable) {
+        (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail, "%s", result.fault.text);
+    } else if (result.unknown > 0) {
+        (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail,
+                       "%u samples of tags that are not in the configuration were left out", result.unknown);
+    }
+    sample_normalise(a->model, a->samples, result.n_samples);
+    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, a->stored);
+    store_request(a->store, replay->token, &q);
+}
+
+void quarantine_reply(struct app *a, uint64_t token, const struct reply *r) {
+    struct app_replay *replay = find(a, token);
+    if (replay == NULL && r->status == OK && r->kind == REQ_QUARANTINE_GET) {
+        show(a, token, r);
+        return;
+    }
+    if (replay != NULL && r->status == OK && r->kind == REQ_QUARANTINE_GET) {
+        keep(a, replay, r);
+        return;
+    }
+    struct reply told = *r;
+    if (replay != NULL) {
+        replay->busy = false;
+        told.kind = REQ_QUARANTINE_REPLAY;
+    }
+    api_reply(a->api, token, &told);
+}

@@ -1,0 +1,246 @@
+/* A server's session and its roster: the first byte says in which state it begins, then come operations:
+ *
+ *   00 to BF  so many bytes and one more arrive, as they follow
+ *   C0 to DF  so many seconds and one more pass
+ *   F0 to FF  a frame arrives: flags (low half), then a byte of type, one of length, the body
+ *   others    what the host, the database and the configuration may do at any moment (act())
+ *
+ * Whatever comes: a number is handed over at most once in a session, only what was committed is acknowledged,
+ * what the session says can be read, and nothing is read after the end. */
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/link/rig.h"
+
+enum { STORED_MAX = 4096 };
+
+struct stored {
+    uint64_t epoch;
+    uint64_t seq;
+    bool committed;
+};
+
+struct world {
+    struct rig rig; /* first: the host's functions of the rig take it as their context */
+    struct session *s;
+    struct stored stored[STORED_MAX];
+    uint32_t n_stored;
+};
+
+/* --- the host --- */
+
+static enum status on_record(void *ctx, const struct link_record *in) {
+    struct world *w = ctx;
+    for (uint32_t i = 0; i < w->n_stored; i++) {
+        CHECK(w->stored[i].epoch != in->epoch || w->stored[i].seq != in->seq);
+    }
+    CHECK(in->n_samples == 0 || in->fault == 0);
+    CHECK(in->fault == 0 || in->fault_text[0] != '\0');
+    enum status status = w->n_stored < STORED_MAX ? rig_on_record(ctx, in) : ERR_FULL;
+    if (status == OK) {
+        w->stored[w->n_stored++] = (struct stored){in->epoch, in->seq, false};
+    }
+    return status;
+}
+
+static void on_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n,
+                        int64_t received_us) {
+    (void)ctx;
+    (void)received_us;
+    CHECK(gateway == 0);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(v[i].tag < RIG_TAG_OTHER); /* the last is another gateway's */
+    }
+}
+
+static void commit(struct world *w, uint32_t i) {
+    if (i < w->n_stored && !w->stored[i].committed) {
+        w->stored[i].committed = true;
+        roster_committed(w->rig.roster, RIG_KEY, w->stored[i].epoch, w->stored[i].seq);
+    }
+}
+
+/* Each number in an ACK was committed, in this session or before it. */
+static void check_ack(const struct world *w, const struct frame *f) {
+    struct msg_ack ack;
+    CHECK(ack_decode(f->body, &ack, NULL) == OK);
+    uint64_t named = 0;
+    for (uint32_t i = 0; i < ack.n_ranges; i++) {
+        named += ack.ranges[i].end - ack.ranges[i].first;
+    }
+    uint32_t committed = 0;
+    for (uint32_t i = 0; i < w->n_stored; i++) {
+        committed += w->stored[i].committed;
+    }
+    CHECK(named <= committed);
+}
+
+static void check_said(struct world *w) {
+    session_send_acks(w->s);
+    struct buf *out = session_out(w->s);
+    for (size_t at = 0; at < out->n;) {
+        struct frame f;
+        size_t need = 0;
+        CHECK(frame_parse(out->p + at, out->n - at, LINK_BODY_MAX_HARD, &f, &need, NULL) == FRAME_OK);
+        CHECK(msg_type_sender(f.type) == MSG_BY_SERVER || msg_type_sender(f.type) == MSG_BY_BOTH);
+        if (f.type == MSG_ACK) {
+            check_ack(w, &f);
+        }
+        at += need;
+    }
+    (void)rig_take_said(&w->rig, w->s);
+}
+
+/* --- the beginning --- */
+
+static void settle(struct world *w, enum status status) {
+    struct link_settled settled = rig_settled_ok();
+    settled.status = status;
+    settled.error = (struct error){.code = status, .where = "gateway", .text = "the test says no"};
+    if (session_state(w->s) == SESSION_SETTLING) {
+        rig_settle(&w->rig, &settled);
+    }
+}
+
+static void begin(struct world *w, uint8_t how) {
+    CHECK(session_new(&w->rig.env, "192.0.2.1:5", NULL, w->rig.now, &w->s) == OK);
+    unsigned state = how & 7U;
+    if (state == SESSION_HANDSHAKE) {
+        return;
+    }
+    session_open(w->s, "gw-s1", w->rig.now);
+    if (state >= SESSION_SETTLING) {
+        struct msg_hello hello = rig_hello_msg(3);
+        rig_send_hello(&w->rig, w->s, &hello);
+    }
+    if (state >= SESSION_LIVE) {
+        settle(w, OK);
+        CHECK(session_state(w->s) == SESSION_LIVE);
+    }
+    if (state == SESSION_CLOSING) {
+        session_bye(w->s, BYE_NORMAL, 0, "it is over", w->rig.now);
+    }
+    if (state > SESSION_CLOSING) {
+        rig_send_dict(&w->rig, w->s, 0, 0, 1);
+    }
+    w->rig.full = (how & 8) != 0;
+}
+
+/* --- operations --- */
+
+struct input {
+    const uint8_t *p;
+    size_t n;
+};
+
+static struct slice take(struct input *in, size_t n) {
+    n = n < in->n ? n : in->n;
+    struct slice part = slice_of(in->p, n);
+    in->p += n;
+    in->n -= n;
+    return part;
+}
+
+static uint8_t take_byte(struct input *in) {
+    struct slice part = take(in, 1);
+    return part.n == 0 ? 0 : (uint8_t)part.p[0];
+}
+
+static void frame_arrives(struct world *w, struct input *in, uint8_t flags) {
+    uint8_t type = take_byte(in);
+    size_t length = take_byte(in);
+    rig_send(&w->rig, w->s, type, flags, take(in, length));
+}
+
+static void act(struct world *w, uint8_t op) {
+    struct rig *r = &w->rig;
+    switch (op) {
+    case 0xE0:
+        for (uint32_t i = 0; i < w->n_stored; i++) {
+            commit(w, i);
+        }
+        break;
+    case 0xE1:
+        commit(w, w->n_stored - 1);
+        break;
+    case 0xE2:
+        r->full = !r->full;
+        break;
+    case 0xE3:
+        session_resume(w->s, r->now);
+        break;
+    case 0xE4:
+        settle(w, OK);
+        break;
+    case 0xE5:
+        settle(w, ERR_DENIED);
+        break;
+    case 0xE6:
+        settle(w, ERR_UNAVAILABLE);
+        break;
+    case 0xE7:
+        rig_set_model(r, rig_model(2, true));
+        break;
+    case 0xE8:
+        rig_set_model(r, rig_model(2, false));
+        break;
+    case 0xE9:
+        session_freeze(w->s);
+        break;
+    case 0xEA:
+        session_thaw(w->s, r->now);
+        break;
+    case 0xEB:
+        roster_refresh(r->roster, 0, r->now);
+        break;
+    case 0xEC:
+        roster_set_store(r->roster, (r->env.store_state + 1) % 3, 7);
+        break;
+    case 0xED:
+        session_bye(w->s, BYE_RESTART, 1000, "restart", r->now);
+        break;
+    case 0xEE:
+        session_lost(w->s, "the line is cut", r->now);
+        break;
+    default:
+        break;
+    }
+}
+
+static void step(struct world *w, struct input *in) {
+    uint8_t op = take_byte(in);
+    bool over = session_state(w->s) == SESSION_CLOSING;
+    if (op < 0xC0) {
+        struct slice part = take(in, (size_t)op + 1);
+        rig_send_bytes(&w->rig, w->s, part.p, part.n);
+    } else if (op < 0xE0) {
+        rig_advance(&w->rig, (op - 0xC0 + 1) * TM_SECOND_US);
+        session_tick(w->s, w->rig.now);
+    } else if (op >= 0xF0) {
+        frame_arrives(w, in, op & 0x0F);
+    } else {
+        act(w, op);
+    }
+    CHECK(!over || (session_state(w->s) == SESSION_CLOSING && session_room(w->s) == 0));
+    check_said(w);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
+    if (n == 0) {
+        return 0;
+    }
+    struct world *w = calloc(1, sizeof *w);
+    CHECK(w != NULL);
+    rig_init(&w->rig);
+    w->rig.env.host.record = on_record;
+    w->rig.env.host.snapshot = on_snapshot;
+    struct input in = {p + 1, n - 1};
+    begin(w, p[0]);
+    check_said(w);
+    while (in.n > 0) {
+        step(w, &in);
+    }
+    session_lost(w->s, "the end of the input", w->rig.now);
+    session_free(&w->s);
+    rig_done(&w->rig);
+    free(w);
+    return 0;
+}

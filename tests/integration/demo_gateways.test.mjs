@@ -1,0 +1,69 @@
+// The live plant, polled by the demo's own gateways: what they deliver are the tags of the demo's configuration, and the water obeys.
+// Covers: plant.c (protocol/gateway)
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Penstock, until } from '../lib/penstock.mjs';
+import { ModbusClient } from '../plant/modbus.mjs';
+import { Plant } from '../plant/plant.mjs';
+
+describe('the demo\'s gateways on the live plant', { concurrency: false }, () => {
+  const p = new Penstock();
+  let plant, ports, session;
+  before(async () => {
+    await p.prepare();
+    await p.startServer();
+    session = await p.login('operator');
+    plant = await Plant.open();
+    ports = await plant.listen();
+    await plant.stations.S5.device.close(); // it comes later, see below
+    for (const n of [1, 2, 3, 4, 5]) p.startGateway(`gw-s${n}`, { live: ports[`S${n}`] });
+    plant.run(600);
+  });
+  after(async () => {
+    await p.stop();
+    await plant?.stop();
+  });
+
+  const site = async (name) => (await session.get(`/api/tags?site=${name}`)).json.tags.filter((t) => t.gateway === `gw-${name.toLowerCase()}`);
+  const complete = (name) => until(`all tags of ${name} have values`, async () => {
+    const tags = await site(name);
+    return tags.length > 0 && tags.every((t) => t.quality === 0 && t.value !== null) && tags;
+  });
+
+  test('every tag of the configuration is delivered', async () => {
+    for (const name of ['S1', 'S2', 'S3', 'S4']) await complete(name);
+  });
+
+  test('a station that tells its own map is waited for', async () => {
+    await until('the gateway says that it is not there', () => /device\.down device=s5-plc/.test(p.log('gw-s5')));
+    await plant.stations.S5.device.listen(ports.S5);
+    const names = (await complete('S5')).map((t) => t.name);
+    assert.ok(names.includes('S5/PU10_RUN') && names.includes('S5/L_T7'), names.join());
+    assert.match(p.log('gw-s5'), /plant\.map device=s5-plc tags=14/);
+  });
+
+  test('a pump that is started by its coil runs on the screen', async () => {
+    const s4 = await ModbusClient.connect(ports.S4);
+    const shows = (flowing) => until(`PU9 ${flowing ? 'runs' : 'stands'}`, async () => {
+      const [flow, run] = [await p.tag(session, 'S4/F_PU9'), await p.tag(session, 'S4/PU9_RUN')];
+      return (flow.value > 5) === flowing && Boolean(run.value) === flowing;
+    });
+    await shows(false);
+    await s4.write('coil', 2, 1);
+    await shows(true);
+    await s4.write('coil', 2, 0);
+    await shows(false);
+    s4.close();
+  });
+
+  test('what answers with something else is no plant', async () => {
+    const s1 = plant.stations.S1;
+    const magic = s1.tables.input[50000];
+    s1.tables.input[50000] = 7;
+    const config = { ...p.gatewayConfig('gw-s1'), sources: [{ kind: 'plant', name: 'x', host: '127.0.0.1', port: ports.S1 }] };
+    p.startGateway('no-plant', { config: { ...config, server: { host: '127.0.0.1', port: 1, name: 'localhost' }, journal: { dir: `${p.dir}/journal-x` } } });
+    await until('it says so', () => /device\.down device=x reason=".*is this a simulated plant\?/.test(p.log('no-plant')));
+    s1.tables.input[50000] = magic;
+    await until('it finds it at the next attempt', () => /plant\.map device=x/.test(p.log('no-plant')));
+  });
+});
