@@ -441,6 +441,27 @@ static enum status on_command(struct uplink *u, struct slice body, struct moment
     return st;
 }
 
+static enum status on_config_offer(struct uplink *u, struct slice body, struct moment now,
+                                   struct error *err) {
+    (void)now;
+    struct msg_config_offer m;
+    enum status st = config_offer_decode(body, &m, err);
+    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
+        u->cfg.host.config_offer(u->cfg.host.ctx, &m);
+    }
+    return st;
+}
+
+static enum status on_config_chunk(struct uplink *u, struct slice body, struct moment now,
+                                   struct error *err) {
+    struct msg_config_chunk m;
+    enum status st = config_chunk_decode(body, &m, err);
+    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
+        st = u->cfg.host.config_chunk(u->cfg.host.ctx, &m, now, err);
+    }
+    return st;
+}
+
 static enum status on_cert_offer(struct uplink *u, struct slice body, struct moment now, struct error *err) {
     (void)now;
     enum status st = cert_offer_decode(body, err);
@@ -469,27 +490,6 @@ void uplink_ask_certificate(struct uplink *u, struct slice request) {
     frame_end(&u->out, mark);
 }
 
-static enum status on_config_offer(struct uplink *u, struct slice body, struct moment now,
-                                   struct error *err) {
-    (void)now;
-    struct msg_config_offer m;
-    enum status st = config_offer_decode(body, &m, err);
-    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
-        u->cfg.host.config_offer(u->cfg.host.ctx, &m);
-    }
-    return st;
-}
-
-static enum status on_config_chunk(struct uplink *u, struct slice body, struct moment now,
-                                   struct error *err) {
-    struct msg_config_chunk m;
-    enum status st = config_chunk_decode(body, &m, err);
-    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
-        st = u->cfg.host.config_chunk(u->cfg.host.ctx, &m, now, err);
-    }
-    return st;
-}
-
 typedef enum status (*frame_handler)(struct uplink *u, struct slice body, struct moment now,
                                      struct error *err);
 
@@ -506,11 +506,11 @@ static const struct {
     {MSG_WINDOW, false, on_window},
     {MSG_REFRESH, false, on_refresh},
     {MSG_ACK, false, on_ack},
+    {MSG_CERT_OFFER, false, on_cert_offer},
+    {MSG_CERT_ISSUED, false, on_cert_issued},
     {MSG_CMD, false, on_command},
     {MSG_CFG_OFFER, false, on_config_offer},
     {MSG_CFG_CHUNK, false, on_config_chunk},
-    {MSG_CERT_OFFER, false, on_cert_offer},
-    {MSG_CERT_ISSUED, false, on_cert_issued},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {

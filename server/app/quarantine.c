@@ -113,7 +113,7 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                        "%u samples of tags that are not in the configuration were left out", result.unknown);
     }
     sample_normalise(a->model, a->samples, result.n_samples);
-    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, a->stored);
+    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a), a->stored);
     store_request(a->store, replay->token, &q);
 }
 

@@ -77,6 +77,7 @@ enum request_kind {
     REQ_QUARANTINE_GET,    /* one of them, with its bytes and what they say */
     REQ_QUARANTINE_REPLAY, /* … to be used after all */
     REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
+    REQ_GATEWAY_RELEASE,   /* a suspended gateway may come in again */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -180,6 +181,9 @@ struct request {
             int64_t before;                   /* ids below it; 0: from the newest */
             uint32_t limit;                   /* 1 to HISTORY_LIMIT_MAX */
         } quarantine_list;
+        struct {
+            char gateway[MODEL_NAME_MAX + 1];
+        } release;
         struct {
             int64_t id;
         } quarantine; /* REQ_QUARANTINE_GET, REQ_QUARANTINE_REPLAY */

@@ -21,6 +21,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
   before(async () => {
     mkdirSync(artefacts, { recursive: true });
     await p.prepare();
+    p.settings = { link: { ca_key: p.pkiFile('ca.key') } };
     await p.startServer();
     for (let n = 1; n <= 5; n++) p.startGateway(`gw-s${n}`, { speed: 300 });
     browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGS });
@@ -505,6 +506,35 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await page.getByTestId('settings-checks').click();
     await page.getByTestId('finding-no_action-S1/made').waitFor();
     await shot(page, 'findings');
+  });
+
+  test('an engineer enrols a gateway, shown once, and revokes with a reason; an operator may not', async () => {
+    await operator.goto(url('/gateways'));
+    await operator.getByTestId('certificate-gw-s5').click();
+    assert.ok(await operator.getByTestId('identity-enrol').isDisabled());
+    const page = await open();
+    await logIn(page, 'engineer');
+    await page.goto(url('/gateways'));
+    await until('its certificate is shown', async () => /^(89|90) d$/.test(await page.getByTestId('certificate-gw-s5').innerText()));
+    await page.getByTestId('certificate-gw-s5').click();
+    assert.match(await page.getByTestId('identity-facts').innerText(), /SHA-256 [0-9a-f]{64}/);
+    await page.getByTestId('identity-enrol').click();
+    await page.getByTestId('enrol-make').click();
+    const token = await page.getByTestId('enrol-token').innerText();
+    assert.match(token.trim(), /^PSK1-gw-s5-[A-Z2-7]{26}-[A-Z2-7]{32}$/);
+    await shot(page, 'enrol');
+    await page.getByTestId('identity-close').click();
+    await page.getByTestId('identity-panel').waitFor({ state: 'detached' });
+    await page.getByTestId('certificate-gw-s5').click();
+    assert.equal(await page.getByTestId('enrol-token').count(), 0, 'it is shown once');
+    await page.getByTestId('identity-revoke').click();
+    assert.ok(await page.getByTestId('identity-send').isDisabled(), 'not without a reason');
+    await page.getByTestId('identity-reason').fill('the cabinet was open');
+    await page.getByTestId('identity-send').click();
+    await page.locator('[data-testid="gateway-row-gw-s5"][data-state="down"]').waitFor();
+    await shot(page, 'revoked');
+    assert.equal((await p.sql(`select from audit where action = 'gateway.revoke' and object = 'gw-s5' and actor = 'engineer' and detail ~ 'the cabinet was open'`)).length, 1);
+    await page.context().close();
   });
 
   test('the pages have no serious fault of accessibility', async () => {

@@ -136,7 +136,7 @@ export class Penstock {
       ...settings,
       link: {
         address: '127.0.0.1', port: this.ports.link, ca: this.pkiFile('ca.pem'), cert: this.pkiFile('link.pem'), key: this.pkiFile('link.key'),
-        ...settings.link,
+        ...this.settings.link, ...settings.link,
       },
       web: {
         address: '127.0.0.1', port: this.ports.web, cert: this.pkiFile('web.pem'), key: this.pkiFile('web.key'), dir: this.web, password_mib: 8,

@@ -403,7 +403,10 @@ export class FakeServer {
       dropped_total: 0,
       clock_offset_ms: -12,
       last_seen: iso(up ? Date.now() : since),
+      certificate: up ? { fingerprint: `${'c0ffee'.repeat(10)}beef`, until: iso(Date.now() + 61 * 86_400_000) } : null,
       fault: '',
+      suspended: null,
+      duplicate: null,
       revision: 1,
     };
   }

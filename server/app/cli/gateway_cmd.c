@@ -95,8 +95,8 @@ enum cli_exit cli_gateway_enrol(struct cli *cli) {
     (void)puts(text);
     if (tm_format(until_us / TM_SECOND_US * TM_SECOND_US, until) == OK) {
         (void)fprintf(stderr,
-                      "good once, until %s; at the gateway, within its directory for keys:\n"
-                      "    penstock-gateway enrol TOKEN --host SERVER --port PORT --dir DIR\n",
+                      "good once, until %s; at the gateway, with the token on its standard input:\n"
+                      "    penstock-gateway enrol - --host ADDRESS --name SERVER --dir DIR\n",
                       until);
     }
     return CLI_DONE;

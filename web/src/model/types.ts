@@ -48,7 +48,16 @@ export interface Gateway {
   /** What its last session has shown. */
   readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
+  /** Kept out after too many breaches of the protocol. */
+  readonly suspended: Until | null;
+  /** Two devices show its certificate; the present connection is kept. */
+  readonly duplicate: Until | null;
   readonly revision: number;
+}
+
+export interface Until {
+  readonly until: string | null;
+  readonly reason: string;
 }
 
 /** What became of the records of some days. */

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { daysUntil } from '../model/certificate.ts';
-import { formatShort, NONE, parseTime } from '../model/format.ts';
+import { formatDate, formatShort, NONE, parseTime } from '../model/format.ts';
 import type { Gateway } from '../model/types.ts';
 import { say, wordsOf } from '../state/action.ts';
 import { second } from '../state/clock.ts';
@@ -11,40 +11,32 @@ import { may } from '../state/session.ts';
 /** Fewer days than this, and it should have renewed itself. */
 const DAYS_WARN = 20;
 
-export type IdentityDo = 'enrol' | 'revoke' | 'window';
+type IdentityDo = 'enrol' | 'revoke' | 'window';
 
 interface CellProps {
   readonly gateway: Gateway;
-  readonly onDo: (what: IdentityDo) => void;
+  readonly open: () => void;
 }
 
-/** The certificate of a gateway, and what can be done about it. */
-export function CertificateCell({ gateway, onDo }: CellProps) {
-  const { certificate } = gateway;
-  const days = certificate === null ? null : daysUntil(certificate.until, second.value);
-  const button = (what: IdentityDo, role: 'engineer' | 'admin') => (
-    <button
-      type="button"
-      class="row-button"
-      data-testid={`${what}-${gateway.name}`}
-      aria-label={`${t(`identity.${what}`)} ${gateway.name}`}
-      disabled={!may(role)}
-      title={may(role) ? undefined : t('error.denied')}
-      onClick={() => onDo(what)}
-    >
-      {t(`identity.${what}`)}
-    </button>
-  );
+function daysOf(gateway: Gateway): number | null {
+  return gateway.certificate === null ? null : daysUntil(gateway.certificate.until, second.value);
+}
+
+/** How long the certificate of a gateway is good; opens what can be done about it. */
+export function CertificateCell({ gateway, open }: CellProps) {
+  const days = daysOf(gateway);
+  const text = days === null ? NONE : t('identity.days', { n: days });
   return (
-    <td class={days !== null && days < DAYS_WARN ? 'cell-odd' : ''} data-testid={`certificate-${gateway.name}`}>
-      {certificate === null || days === null ? (
-        NONE
-      ) : (
-        <span class="num" title={certificate.fingerprint}>
-          {t('identity.days', { n: days })} {certificate.fingerprint.slice(0, 8)}
-        </span>
-      )}{' '}
-      {button('enrol', 'engineer')} {button('revoke', 'engineer')} {button('window', 'admin')}
+    <td class={days !== null && days < DAYS_WARN ? 'cell-odd' : ''}>
+      <button
+        type="button"
+        class="row-button num"
+        data-testid={`certificate-${gateway.name}`}
+        aria-label={`${text} ${t('identity.title', { name: gateway.name })}`}
+        onClick={open}
+      >
+        {text}
+      </button>
     </td>
   );
 }
@@ -88,7 +80,7 @@ function Enrol({ name }: { readonly name: string }) {
         {token.token}
       </pre>
       <p class="panel-note">{t('identity.type')}</p>
-      <pre class="panel-note">penstock-gateway enrol - --host {location.hostname} --dir /etc/penstock/keys</pre>
+      <pre class="panel-note">penstock-gateway enrol - --host ADDRESS --name {location.hostname} --dir DIR</pre>
     </>
   );
 }
@@ -144,22 +136,61 @@ function WithReason({
 }
 
 interface PanelProps {
-  readonly name: string;
-  readonly what: IdentityDo;
+  readonly gateway: Gateway;
   readonly close: () => void;
 }
 
-/** What was chosen for one gateway: made, sent, or shown once. */
-export function IdentityPanel({ name, what, close }: PanelProps) {
+const CHOICES = [
+  ['enrol', 'engineer'],
+  ['revoke', 'engineer'],
+  ['window', 'admin'],
+] as const;
+
+function Facts({ gateway }: { readonly gateway: Gateway }) {
+  const { certificate } = gateway;
+  const until = certificate === null ? null : parseTime(certificate.until);
+  if (certificate === null || until === null) return <p class="panel-note">{t('identity.unknown')}</p>;
+  return (
+    <p class="panel-note" data-testid="identity-facts">
+      {t('identity.until', { until: formatDate(until), n: daysOf(gateway) ?? 0 })}{' '}
+      <span class="num">SHA-256 {certificate.fingerprint}</span>
+    </p>
+  );
+}
+
+/** The certificate of one gateway: what it is, and what can be made, sent or shown once. */
+export function IdentityPanel({ gateway, close }: PanelProps) {
+  const { name } = gateway;
+  const [what, setWhat] = useState<IdentityDo | null>(null);
   return (
     <section class="panel" data-testid="identity-panel">
       <h2>
-        {t(`identity.${what}Title`, { name })}{' '}
+        {t('identity.title', { name })}{' '}
         <button type="button" class="row-button" data-testid="identity-close" onClick={close}>
           {t('identity.close')}
         </button>
       </h2>
-      {what === 'enrol' ? <Enrol name={name} /> : <WithReason name={name} what={what} then={close} />}
+      <Facts gateway={gateway} />
+      <p class="panel-note">
+        {CHOICES.map(([choice, role]) => (
+          <button
+            key={choice}
+            type="button"
+            data-testid={`identity-${choice}`}
+            aria-pressed={what === choice}
+            disabled={!may(role)}
+            title={may(role) ? undefined : t('error.denied')}
+            onClick={() => setWhat(choice)}
+          >
+            {t(`identity.${choice}`)}
+          </button>
+        ))}
+      </p>
+      {what === null ? null : what === 'enrol' ? (
+        <Enrol key="enrol" name={name} />
+      ) : (
+        <WithReason key={what} name={name} what={what} then={close} />
+      )}
     </section>
   );
 }

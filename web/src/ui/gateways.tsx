@@ -1,12 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatCount, formatShort, NONE, parseTime } from '../model/format.ts';
 import type { Gateway } from '../model/types.ts';
-import { wordsOf } from '../state/action.ts';
+import { say, wordsOf } from '../state/action.ts';
 import { second } from '../state/clock.ts';
-import { get, isAbort } from '../state/http.ts';
+import { ask, get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
-import { CertificateCell, type IdentityDo, IdentityPanel } from './gateway-identity.tsx';
+import { mayChange } from '../state/session.ts';
+import { CertificateCell, IdentityPanel } from './gateway-identity.tsx';
 import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 
@@ -21,12 +22,48 @@ function time(text: string | null): string {
   return ms === null ? NONE : formatShort(ms, second.value);
 }
 
-interface RowProps {
-  readonly gateway: Gateway;
-  readonly onDo: (what: IdentityDo) => void;
+/** Who is kept out, until when and why; an engineer may let it in again. */
+function Kept({ gateway }: { readonly gateway: Gateway }) {
+  const [busy, setBusy] = useState(false);
+  const { suspended, duplicate } = gateway;
+  if (suspended === null && duplicate === null) return null;
+  const release = async () => {
+    setBusy(true);
+    try {
+      await ask('POST', `/gateways/${encodeURIComponent(gateway.name)}/release`);
+      say('good', t('gateways.released', { gateway: gateway.name }));
+    } catch (error) {
+      say('bad', wordsOf(error));
+    }
+    setBusy(false);
+  };
+  return (
+    <div data-testid={`gateway-kept-${gateway.name}`}>
+      {suspended === null ? null : (
+        <div>{t('gateways.suspended', { until: time(suspended.until), reason: suspended.reason })}</div>
+      )}
+      {duplicate === null ? null : (
+        <div>{t('gateways.duplicate', { until: time(duplicate.until), reason: duplicate.reason })}</div>
+      )}
+      <button
+        type="button"
+        data-testid={`gateway-release-${gateway.name}`}
+        disabled={busy || !mayChange()}
+        title={mayChange() ? undefined : t('error.denied')}
+        onClick={() => void release()}
+      >
+        {t('gateways.release')}
+      </button>
+    </div>
+  );
 }
 
-function GatewayRow({ gateway, onDo }: RowProps) {
+interface RowProps {
+  readonly gateway: Gateway;
+  readonly openIdentity: () => void;
+}
+
+function GatewayRow({ gateway, openIdentity }: RowProps) {
   // The state itself is live; the figures beside it are as old as the last answer.
   const up = gatewayLinks.value.get(gateway.name)?.up ?? gateway.up;
   const state = !gateway.enabled ? 'disabled' : up ? 'up' : 'down';
@@ -44,6 +81,7 @@ function GatewayRow({ gateway, onDo }: RowProps) {
         <span class={`gateway-mark gateway-mark-${state}`} />
         {t(`gateways.${state}`)}
       </td>
+      <CertificateCell gateway={gateway} open={openIdentity} />
       <td class="num">{time(gateway.since)}</td>
       <td class="num">{time(gateway.last_seen)}</td>
       <td class="num">{gateway.peer === '' ? NONE : gateway.peer}</td>
@@ -58,8 +96,10 @@ function GatewayRow({ gateway, onDo }: RowProps) {
       <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
         {offset === null ? NONE : `${offset.toFixed(0)} ms`}
       </td>
-      <CertificateCell gateway={gateway} onDo={onDo} />
-      <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
+      <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>
+        <Kept gateway={gateway} />
+        {gateway.fault === '' ? NONE : gateway.fault}
+      </td>
     </tr>
   );
 }
@@ -71,7 +111,7 @@ const FAULTS = ['dropped', 'quarantined', 'unknown', 'clock'] as const;
 export function GatewaysScreen() {
   const [list, setList] = useState<readonly Gateway[] | null>(null);
   const [failed, setFailed] = useState('');
-  const [chosen, setChosen] = useState<{ readonly name: string; readonly what: IdentityDo } | null>(null);
+  const [chosen, setChosen] = useState('');
   useEffect(() => {
     const gone = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -91,6 +131,7 @@ export function GatewaysScreen() {
       clearTimeout(timer);
     };
   }, []);
+  const shown = list?.find((g) => g.name === chosen);
   const up = list?.filter((g) => gatewayLinks.value.get(g.name)?.up ?? g.up).length ?? 0;
   return (
     <div class="page">
@@ -100,9 +141,7 @@ export function GatewaysScreen() {
         {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
         {failed === '' ? null : <strong class="fault">{failed}</strong>}
       </header>
-      {chosen === null ? null : (
-        <IdentityPanel key={`${chosen.what} ${chosen.name}`} {...chosen} close={() => setChosen(null)} />
-      )}
+      {shown === undefined ? null : <IdentityPanel key={shown.name} gateway={shown} close={() => setChosen('')} />}
       {list === null ? (
         <p class="page-note">{t('app.loading')}</p>
       ) : list.length === 0 ? (
@@ -115,6 +154,7 @@ export function GatewaysScreen() {
                 <th scope="col">{t('site.gateway')}</th>
                 <th scope="col">{t('col.site')}</th>
                 <th scope="col">{t('gateways.state')}</th>
+                <th scope="col">{t('identity.certificate')}</th>
                 {COLUMNS.map((c) => (
                   <th key={c} scope="col">
                     {t(`gateways.${c}`)}
@@ -131,17 +171,12 @@ export function GatewaysScreen() {
                     {t(`gateways.${c}`)}
                   </th>
                 ))}
-                <th scope="col">{t('identity.certificate')}</th>
                 <th scope="col">{t('gateways.fault')}</th>
               </tr>
             </thead>
             <tbody>
               {list.map((gateway) => (
-                <GatewayRow
-                  key={gateway.name}
-                  gateway={gateway}
-                  onDo={(what) => setChosen({ name: gateway.name, what })}
-                />
+                <GatewayRow key={gateway.name} gateway={gateway} openIdentity={() => setChosen(gateway.name)} />
               ))}
             </tbody>
           </table>
