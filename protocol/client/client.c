@@ -112,6 +112,7 @@ static void on_certificate_answered(void *ctx, const struct msg_cert_issued *ans
 
 static void on_up(void *ctx, const struct msg_welcome *m) {
     client_commands_up(ctx, m);
+    client_config_up(ctx);
 }
 
 /* ---- making ---- */
@@ -129,10 +130,18 @@ static enum status check_config(const struct client_config *cfg, struct error *e
         return error_set(err, ERR_INVALID, "host",
                          "\"%s\" is no numeric address such as 192.0.2.1 or 2001:db8::1", cfg->host);
     }
+    if ((cfg->hooks.on_config == NULL) != (cfg->hooks.on_config_rollback == NULL)) {
+        return error_set(err, ERR_INVALID, "hooks", "who takes a configuration must also take it back");
+    }
     if (cfg->port == 0 || cfg->flush_ms == 0) {
         return error_set(err, ERR_INVALID, cfg->port == 0 ? "port" : "flush_ms", "must not be 0");
     }
     return OK;
+}
+
+static uint64_t caps_of(const struct client_config *cfg) {
+    return (cfg->hooks.on_command != NULL ? LINK_CAP_COMMANDS : 0) |
+           (cfg->hooks.on_config != NULL ? LINK_CAP_CONFIG : 0);
 }
 
 static enum status make_parts(struct client *c, const struct client_config *cfg, struct error *err) {
@@ -161,15 +170,21 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
                                             .software = slice_str(c->software),
                                             .clock_source = cfg->clock_source,
                                             .clock_error_us = cfg->clock_error_us,
-                                            .caps = cfg->hooks.on_command != NULL ? LINK_CAP_COMMANDS : 0,
+                                            .caps = caps_of(cfg),
                                             .host = {.ctx = c,
                                                      .note = client_note,
                                                      .up = on_up,
                                                      .command = client_commands_receive,
+                                                     .config_offer = client_config_offered,
+                                                     .config_chunk = client_config_chunk,
+                                                     .config_version = client_config_version,
                                                      .certificate_offered = on_certificate_offered,
                                                      .certificate_answered = on_certificate_answered}},
                     &c->recorder, &c->uplink, err);
-    return st == OK && cfg->hooks.on_command != NULL ? client_commands_open(c, err) : st;
+    if (st == OK && cfg->hooks.on_command != NULL) {
+        st = client_commands_open(c, err);
+    }
+    return st == OK && cfg->hooks.on_config != NULL ? client_config_open(c, err) : st;
 }
 
 enum status client_new(const struct client_config *cfg, struct client **ret, struct error *err) {
@@ -206,6 +221,7 @@ void client_free(struct client **ref) {
     }
     CHECK(c->open_handles == 0);
     client_commands_close(c);
+    client_config_close(c);
     uplink_free(&c->uplink);
     journal_close(&c->journal);
     renewal_free(&c->renewal);
@@ -256,6 +272,7 @@ static void end_conn(struct client *c, const char *reason) {
         c->window_next = ends_us != 0 && now.wall_us > ends_us;
     }
     client_commands_down(c, now);
+    client_config_down(c);
     bool was_session = conn->state == CONN_SESSION || conn->state == CONN_GOODBYE;
     int64_t up_us = conn->up_mono_us != 0 ? now.mono_us - conn->up_mono_us : 0;
     int64_t at_least_us = was_session ? (int64_t)uplink_after_ms(c->uplink) * 1000 : 0;
@@ -538,6 +555,7 @@ static void watch_conn(struct client *c, struct moment now) {
         }
         if (uplink_state(c->uplink) == UPLINK_ENDED) {
             client_commands_down(c, now);
+            client_config_down(c);
             conn->state = CONN_GOODBYE;
             conn->deadline_mono_us = now.mono_us + GOODBYE_MS * INT64_C(1000);
         }
@@ -559,6 +577,8 @@ static int64_t next_mono_us(const struct client *c) {
     next = sync < next ? sync : next;
     int64_t command = c->commands != NULL ? commands_next_mono_us(c->commands) : MOMENT_NEVER;
     next = command < next ? command : next;
+    int64_t trial = c->takes_config ? config_push_next_mono_us(&c->config) : MOMENT_NEVER;
+    next = trial < next ? trial : next;
     if (c->conn == NULL) {
         bool tries = !c->stopping && !c->window_open;
         return tries && c->retry_mono_us < next ? c->retry_mono_us : next;
@@ -581,6 +601,9 @@ static void turn(struct client *c) {
     }
     if (c->commands != NULL) {
         commands_advance(c->commands, now);
+    }
+    if (c->takes_config) {
+        config_push_advance(&c->config, now);
     }
     if (recorder_sync(&c->recorder, now, &err) != OK) {
         client_note(c, "journal.not_durable", err.text);

@@ -37,6 +37,14 @@ struct client_hooks {
     /* Does the site allow it now (COMMAND_OK), or why not: interlock, local control, busy. Asked for
      * selections, too. */
     enum command_reason (*on_command_check)(void *ctx, const struct command_order *order);
+    /* The server has a configuration for this gateway: write it to the disk and apply it, all of it, or
+     * change nothing and say why not. Then the session is ended and another begun. Without it the gateway
+     * takes none. */
+    enum status (*on_config)(void *ctx, uint64_t version, struct slice bytes, struct error *err);
+    /* Go back to this version, which was in force before (0: what the gateway was installed with): the last
+     * one was not applied to its end, or let no session come up within 10 minutes. May come for a version
+     * that is in force already, and from within client_new. */
+    void (*on_config_rollback)(void *ctx, uint64_t version);
 };
 
 struct client_config {

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+enum { RESULT_MAX = LINK_STRING_MAX + LINK_TEXT_MAX + 100 };
+
 static enum status on_store(void *ctx, const struct command_memory *m, struct error *err) {
     struct client *c = ctx;
     struct error failure = {0};
@@ -34,7 +36,7 @@ static void on_result(void *ctx, const struct msg_command_result *m) {
     struct client *c = ctx;
     struct error err = {0};
     struct buf body;
-    buf_init(&body, LINK_BODY_MAX_HELLO * 2);
+    buf_init(&body, RESULT_MAX);
     command_result_encode(&body, m);
     enum status st = buf_status(&body, &err);
     if (st == OK) {

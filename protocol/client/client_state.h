@@ -1,5 +1,5 @@
-/* The inside of a client, shared by client.c (connection, turns) and client_commands.c (commands). Private to
- * these. */
+/* The inside of a client, shared by client.c (connection, turns), client_commands.c and client_config.c.
+ * Private to these. */
 #ifndef PENSTOCK_CLIENT_CLIENT_STATE_H
 #define PENSTOCK_CLIENT_CLIENT_STATE_H
 
@@ -7,6 +7,7 @@
 #include "protocol/client/client.h"
 #include "protocol/client/clock_watch.h"
 #include "protocol/client/command_log.h"
+#include "protocol/client/config_push.h"
 #include "protocol/client/renewal.h"
 
 enum { NAME_SIZE = 256 };
@@ -38,6 +39,8 @@ struct client {
     int64_t retry_mono_us;
     struct commands *commands; /* NULL: the gateway takes none */
     struct command_log command_log;
+    bool takes_config;
+    struct config_push config;
     bool started;
     bool stopping;
     bool turning;
@@ -58,5 +61,16 @@ void client_commands_up(struct client *c, const struct msg_welcome *m);
 void client_commands_down(struct client *c, struct moment now);
 /* For uplink_host. */
 void client_commands_receive(void *ctx, const struct msg_command *m, struct moment now);
+
+/* client_config.c: reads what is in force; takes back what a restart interrupted. */
+MUSTCHECK enum status client_config_open(struct client *c, struct error *err);
+void client_config_close(struct client *c);
+void client_config_up(struct client *c);
+void client_config_down(struct client *c);
+/* For uplink_host. */
+void client_config_offered(void *ctx, const struct msg_config_offer *m);
+enum status client_config_chunk(void *ctx, const struct msg_config_chunk *m, struct moment now,
+                                struct error *err);
+uint64_t client_config_version(void *ctx);
 
 #endif

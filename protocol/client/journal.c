@@ -292,6 +292,8 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
         return st;
     }
     if (was_present) {
+        /* What was not durable was never sent: these numbers were never given. */
+        j->epochs[from].next_seq = j->broken ? from_seq : j->epochs[from].next_seq;
         j->durable_seq = j->epochs[to].next_seq;
         j->broken = false;
     } else {

@@ -158,6 +158,22 @@ enum penstock_status penstock_client_command_done(struct penstock_client *c,
     return give(client_command_done(c->client, &inner, &err), &err, error);
 }
 
+/* ---- configuration ---- */
+
+static enum status on_config(void *ctx, uint64_t version, struct slice bytes, struct error *err) {
+    const struct penstock_client *c = ctx;
+    struct penstock_error e = {0};
+    enum penstock_status st = c->hooks.on_config(c->hooks.ctx, version, bytes.p, bytes.n, &e);
+    e.where[sizeof e.where - 1] = '\0';
+    e.text[sizeof e.text - 1] = '\0';
+    return st == PENSTOCK_OK ? OK : error_set(err, (enum status)st, e.where, "%s", e.text);
+}
+
+static void on_config_rollback(void *ctx, uint64_t version) {
+    const struct penstock_client *c = ctx;
+    c->hooks.on_config_rollback(c->hooks.ctx, version);
+}
+
 /* ---- making ---- */
 
 /* The first field that must be there and is not; NULL if all are. */
@@ -211,7 +227,9 @@ enum penstock_status penstock_client_new(const struct penstock_config *cfg, stru
                   .on_link = on_link,
                   .on_note = on_note,
                   .on_command = cfg->hooks.on_command != NULL ? on_command : NULL,
-                  .on_command_check = cfg->hooks.on_command_check != NULL ? on_command_check : NULL},
+                  .on_command_check = cfg->hooks.on_command_check != NULL ? on_command_check : NULL,
+                  .on_config = cfg->hooks.on_config != NULL ? on_config : NULL,
+                  .on_config_rollback = cfg->hooks.on_config_rollback != NULL ? on_config_rollback : NULL},
     };
     enum status st = client_new(&inner, &c->client, &err);
     if (st != OK) {

@@ -150,6 +150,9 @@ void uplink_begin(struct uplink *u, struct moment now) {
                           .clock_source = u->cfg.clock_source,
                           .clock_error_us = u->cfg.clock_error_us,
                           .caps = caps_of(u),
+                          .config_version = (u->cfg.caps & LINK_CAP_CONFIG) != 0
+                                                ? u->cfg.host.config_version(u->cfg.host.ctx)
+                                                : 0,
                           .max_rx_frame = LINK_BODY_MAX,
                           .journal_bytes = stats.waiting_bytes,
                           .journal_capacity = stats.capacity_bytes,
@@ -438,6 +441,27 @@ static enum status on_command(struct uplink *u, struct slice body, struct moment
     return st;
 }
 
+static enum status on_config_offer(struct uplink *u, struct slice body, struct moment now,
+                                   struct error *err) {
+    (void)now;
+    struct msg_config_offer m;
+    enum status st = config_offer_decode(body, &m, err);
+    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
+        u->cfg.host.config_offer(u->cfg.host.ctx, &m);
+    }
+    return st;
+}
+
+static enum status on_config_chunk(struct uplink *u, struct slice body, struct moment now,
+                                   struct error *err) {
+    struct msg_config_chunk m;
+    enum status st = config_chunk_decode(body, &m, err);
+    if (st == OK && (u->caps & LINK_CAP_CONFIG) != 0) {
+        st = u->cfg.host.config_chunk(u->cfg.host.ctx, &m, now, err);
+    }
+    return st;
+}
+
 static enum status on_cert_offer(struct uplink *u, struct slice body, struct moment now, struct error *err) {
     (void)now;
     enum status st = cert_offer_decode(body, err);
@@ -485,6 +509,8 @@ static const struct {
     {MSG_CERT_OFFER, false, on_cert_offer},
     {MSG_CERT_ISSUED, false, on_cert_issued},
     {MSG_CMD, false, on_command},
+    {MSG_CFG_OFFER, false, on_config_offer},
+    {MSG_CFG_CHUNK, false, on_config_chunk},
 };
 
 static void on_frame(struct uplink *u, const struct frame *f, struct moment now) {
@@ -639,6 +665,20 @@ void uplink_command_ack(struct uplink *u, const struct msg_command_ack *m) {
         size_t mark = frame_begin(&u->out, MSG_CMD_ACK, 0);
         command_ack_encode(&u->out, m);
         frame_end(&u->out, mark);
+    }
+}
+
+void uplink_config_get(struct uplink *u, const struct msg_config_get *m) {
+    if (u->state == UPLINK_UP) {
+        size_t mark = frame_begin(&u->out, MSG_CFG_GET, 0);
+        config_get_encode(&u->out, m);
+        frame_end(&u->out, mark);
+    }
+}
+
+void uplink_come_again(struct uplink *u, const char *why) {
+    if (u->state == UPLINK_UP) {
+        come_again(u, why);
     }
 }
 

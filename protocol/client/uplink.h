@@ -24,6 +24,7 @@
 #include "protocol/cert_msg.h"
 #include "protocol/client/recorder.h"
 #include "protocol/command_msg.h"
+#include "protocol/config_msg.h"
 
 struct uplink;
 
@@ -46,6 +47,11 @@ struct uplink_host {
     void (*up)(void *ctx, const struct msg_welcome *m);
     /* A command; only with LINK_CAP_COMMANDS on both sides. */
     void (*command)(void *ctx, const struct msg_command *m, struct moment now);
+    /* A configuration; only with LINK_CAP_CONFIG on both sides. */
+    void (*config_offer)(void *ctx, const struct msg_config_offer *m);
+    enum status (*config_chunk)(void *ctx, const struct msg_config_chunk *m, struct moment now,
+                                struct error *err);
+    uint64_t (*config_version)(void *ctx); /* for HELLO */
     /* The server offers a new certificate; uplink_ask_certificate answers. NULL: this gateway cannot. */
     void (*certificate_offered)(void *ctx);
     /* What it says to the request. */
@@ -97,6 +103,9 @@ void uplink_lost(struct uplink *u, const char *reason);
 
 /* An answer to a command; nothing if the session is gone. */
 void uplink_command_ack(struct uplink *u, const struct msg_command_ack *m);
+void uplink_config_get(struct uplink *u, const struct msg_config_get *m);
+/* Ends the session, if one is up, to begin another at once. */
+void uplink_come_again(struct uplink *u, const char *why);
 /* The wall clock was set: what was measured of its offset is void. */
 void uplink_clock_stepped(struct uplink *u);
 

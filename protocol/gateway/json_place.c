@@ -7,7 +7,10 @@ struct scan {
 };
 
 static char peek(const struct scan *s) {
-    return s->p < s->end ? *s->p : '\0';
+    if (s->p == s->end) {
+        return '\0';
+    }
+    return *s->p;
 }
 
 static void step(struct scan *s) {

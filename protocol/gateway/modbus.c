@@ -41,6 +41,7 @@ struct modbus_source {
 };
 
 static void go_on(struct device *d);
+static bool start_job(struct device *d, enum modbus_job_kind kind);
 
 /* ---- samples ---- */
 
@@ -155,12 +156,12 @@ static uint32_t place_of(const struct device *d, uint32_t tag) {
     return i;
 }
 
-static void end_write(struct device *d) {
+static void end_write(struct device *d, enum status st) {
     struct source_write w = d->writes[0];
     d->n_writes--;
     memmove(d->writes, d->writes + 1, d->n_writes * sizeof d->writes[0]);
     double value = NAN;
-    if (d->job.written == OK) {
+    if (st == OK && d->job.read_back_us != 0) {
         uint32_t i = place_of(d, w.tag);
         struct modbus_value v;
         modbus_decode(&d->job.point, d->job.read_back, &v);
@@ -170,7 +171,19 @@ static void end_write(struct device *d) {
             (struct report){.any = true, .quality = SOURCE_GOOD, .value = value, .mono_us = clock_mono_us()};
         put_value(d, i, d->job.read_back_us, &v);
     }
-    w.on_written(w.ctx, d->job.written, value, &d->job.err);
+    w.on_written(w.ctx, st, value, &d->job.err);
+}
+
+/* The device is there: now or never. */
+static void end_look(struct device *d) {
+    const struct source_write *w = &d->writes[0];
+    if (d->job.ended != OK) {
+        end_write(d, d->job.ended);
+    } else if (!w->may_begin(w->ctx)) {
+        end_write(d, error_set(&d->job.err, ERR_TIMEOUT, "gateway", "it is not wanted any more"));
+    } else if (!start_job(d, MODBUS_WRITE)) {
+        end_write(d, error_set(&d->job.err, ERR_UNAVAILABLE, "gateway", "no thread for it"));
+    }
 }
 
 static void on_job_ended(uv_async_t *async) {
@@ -180,10 +193,18 @@ static void on_job_ended(uv_async_t *async) {
     }
     (void)uv_thread_join(&d->thread);
     d->running = false;
-    if (d->job.kind == MODBUS_WRITE) {
-        end_write(d);
-    } else if (!d->stopping) {
-        end_poll(d);
+    switch (d->job.kind) {
+    case MODBUS_POLL:
+        if (!d->stopping) {
+            end_poll(d);
+        }
+        break;
+    case MODBUS_LOOK:
+        end_look(d);
+        break;
+    case MODBUS_WRITE:
+        end_write(d, d->job.ended);
+        break;
     }
     go_on(d);
 }
@@ -196,21 +217,21 @@ static void in_thread(void *arg) {
     (void)uv_async_send(&d->ended);
 }
 
-static void start_job(struct device *d, enum modbus_job_kind kind) {
+static bool start_job(struct device *d, enum modbus_job_kind kind) {
     CHECK(!d->running);
     d->job.kind = kind;
     d->running = uv_thread_create(&d->thread, in_thread, d) == 0;
     if (!d->running) {
         log_event(LOG_ERROR, "modbus.no_thread", "device=%s", d->cfg->name);
     }
+    return d->running;
 }
 
 static void on_timer(uv_timer_t *timer) {
     struct device *d = timer->data;
     if (!d->running) {
         d->began_mono_us = clock_mono_us();
-        start_job(d, MODBUS_POLL);
-        if (!d->running) {
+        if (!start_job(d, MODBUS_POLL)) {
             go_on(d);
         }
     }
@@ -221,13 +242,11 @@ static void start_write(struct device *d) {
     uint32_t i = place_of(d, w->tag);
     const struct modbus_tag *t = &d->cfg->tags[i];
     d->job.point = d->cfg->points[i];
-    d->job.deadline_mono_us = w->deadline_mono_us;
+    d->job.read_back_us = 0;
     /* It fitted when it was asked for. */
     CHECK(modbus_encode(&d->job.point, (w->value - t->offset) / t->scale, d->job.write_words, NULL) == OK);
-    start_job(d, MODBUS_WRITE);
-    if (!d->running) {
-        d->job.written = error_set(&d->job.err, ERR_UNAVAILABLE, "modbus", "no thread; nothing was written");
-        end_write(d);
+    if (!start_job(d, MODBUS_LOOK)) {
+        end_write(d, error_set(&d->job.err, ERR_UNAVAILABLE, "gateway", "no thread for it"));
     }
 }
 

@@ -126,10 +126,6 @@ enum modbus_outcome modbus_io_read(struct modbus_io *io, enum modbus_table table
     return got == n ? MODBUS_ANSWERED : failure(io, err);
 }
 
-enum modbus_outcome modbus_io_connect(struct modbus_io *io, struct error *err) {
-    return connect_if_needed(io) ? MODBUS_ANSWERED : failure(io, err);
-}
-
 enum modbus_outcome modbus_io_write(struct modbus_io *io, enum modbus_table table, uint16_t address,
                                     uint16_t n, const uint16_t *words, struct error *err) {
     CHECK(modbus_table_is_writable(table));

@@ -20,8 +20,6 @@ enum modbus_outcome {
 MUSTCHECK enum status modbus_io_new(const char *host, uint16_t port, uint8_t unit, uint32_t timeout_ms,
                                     struct modbus_io **ret, struct error *err);
 void modbus_io_free(struct modbus_io **ref);
-/* The others do so as well; for whoever has to know that nothing was sent yet. */
-enum modbus_outcome modbus_io_connect(struct modbus_io *io, struct error *err);
 /* n words, one for each register or bit. err is filled unless it is answered. */
 enum modbus_outcome modbus_io_read(struct modbus_io *io, enum modbus_table table, uint16_t address,
                                    uint16_t n, uint16_t *ret_words, struct error *err);

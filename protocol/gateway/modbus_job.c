@@ -49,37 +49,55 @@ static void poll_all(struct modbus_job *job, struct modbus_io *io, const struct 
     }
 }
 
-static enum status write_one(struct modbus_job *job, struct modbus_io *io) {
-    uint16_t n = modbus_point_size(&job->point);
-    if (!atomic_load(&job->cancel) && modbus_io_connect(io, &job->err) != MODBUS_ANSWERED) {
-        return error_set(&job->err, ERR_UNAVAILABLE, "modbus",
-                         "the device cannot be reached; nothing was written");
+static enum modbus_outcome read_point(struct modbus_job *job, struct modbus_io *io) {
+    return modbus_io_read(io, job->point.table, job->point.address, modbus_point_size(&job->point),
+                          job->read_back, &job->err);
+}
+
+/* Reading makes sure of the connection, too: one that the device closed while it was quiet is made again,
+ * which is right for a read and would not be for a write. */
+static enum status look(struct modbus_job *job, struct modbus_io *io) {
+    if (atomic_load(&job->cancel)) {
+        return error_set(&job->err, ERR_UNAVAILABLE, "gateway", "the gateway stops");
     }
-    if (atomic_load(&job->cancel) || clock_mono_us() > job->deadline_mono_us) {
-        return error_set(&job->err, ERR_TIMEOUT, "modbus", "its time was over; nothing was written");
-    }
-    enum modbus_outcome outcome =
-        modbus_io_write(io, job->point.table, job->point.address, n, job->write_words, &job->err);
-    if (outcome == MODBUS_FAILED) {
+    switch (read_point(job, io)) {
+    case MODBUS_ANSWERED:
+        return OK;
+    case MODBUS_NO_SUCH_POINT:
+    case MODBUS_REFUSED:
+        return ERR_DENIED;
+    case MODBUS_FAILED:
         return ERR_UNAVAILABLE;
+    }
+    return ERR_INTERNAL;
+}
+
+static enum status write_one(struct modbus_job *job, struct modbus_io *io) {
+    enum modbus_outcome outcome =
+        modbus_io_write(io, job->point.table, job->point.address, modbus_point_size(&job->point),
+                        job->write_words, &job->err);
+    if (outcome == MODBUS_FAILED) {
+        return ERR_IO;
     }
     if (outcome != MODBUS_ANSWERED) {
         return ERR_DENIED;
     }
-    if (modbus_io_read(io, job->point.table, job->point.address, n, job->read_back, &job->err) !=
-        MODBUS_ANSWERED) {
-        return error_set(&job->err, ERR_UNAVAILABLE, "modbus", "it was written, but cannot be read back");
-    }
-    job->read_back_us = clock_wall_us();
+    job->read_back_us = read_point(job, io) == MODBUS_ANSWERED ? clock_wall_us() : 0;
     return OK;
 }
 
 void modbus_job_run(struct modbus_job *job, struct modbus_io *io, const struct modbus_plan *plan) {
-    if (job->kind == MODBUS_POLL) {
+    switch (job->kind) {
+    case MODBUS_POLL:
         poll_all(job, io, plan);
-    } else {
+        break;
+    case MODBUS_LOOK:
         job->err = (struct error){0};
-        job->written = write_one(job, io);
+        job->ended = look(job, io);
+        break;
+    case MODBUS_WRITE:
+        job->ended = write_one(job, io);
+        break;
     }
 }
 

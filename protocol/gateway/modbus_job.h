@@ -1,4 +1,5 @@
-/* What a device's thread does: one poll, or one write with its reading back. Filled in by the loop, then the
+/* What a device's thread does: one poll; or one look at a point, which tells that the device is there; or one
+ * write with its reading back. Filled in by the loop, then the
  * thread's alone until it has ended, then the loop's again. */
 #ifndef PENSTOCK_GATEWAY_MODBUS_JOB_H
 #define PENSTOCK_GATEWAY_MODBUS_JOB_H
@@ -8,7 +9,7 @@
 
 #include <stdatomic.h>
 
-enum modbus_job_kind { MODBUS_POLL, MODBUS_WRITE };
+enum modbus_job_kind { MODBUS_POLL, MODBUS_LOOK, MODBUS_WRITE };
 
 /* Of one read of the plan. */
 struct modbus_result {
@@ -24,12 +25,11 @@ struct modbus_job {
     uint32_t n_done;
     struct modbus_result *results; /* of each read */
     uint16_t *words;               /* of the plan */
-    /* MODBUS_WRITE */
+    /* MODBUS_LOOK, MODBUS_WRITE */
     struct modbus_point point;
     uint16_t write_words[MODBUS_WORDS_MAX];
-    int64_t deadline_mono_us;
-    enum status written; /* as source_on_written has it */
-    int64_t read_back_us;
+    enum status ended;    /* as source_on_written has it */
+    int64_t read_back_us; /* 0: it was not read back */
     uint16_t read_back[MODBUS_WORDS_MAX];
     struct error err;
 };

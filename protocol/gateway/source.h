@@ -39,14 +39,19 @@ struct source_host {
     void (*device)(void *ctx, uint32_t device, enum source_device state, const char *reason);
 };
 
-/* A write ended. OK: value is what was read back after it. ERR_DENIED: the device refused. ERR_TIMEOUT: too
- * late, nothing was written. ERR_UNAVAILABLE: the device did not answer, and may have taken it or not. */
+/* A write ended:
+ *   OK               the device took it; value is what was read back after it, NaN if that failed
+ *   ERR_TIMEOUT      may_begin said no: nothing was written
+ *   ERR_DENIED       the device refused: nothing was written
+ *   ERR_UNAVAILABLE  the device cannot be reached, or the gateway stops: nothing was written
+ *   ERR_IO           it was sent and not answered: the device may have taken it or not */
 typedef void (*source_on_written)(void *ctx, enum status st, double value, const struct error *err);
 
 struct source_write {
     uint32_t tag;
-    double value;             /* in the tag's unit */
-    int64_t deadline_mono_us; /* not begun by then: ERR_TIMEOUT */
+    double value; /* in the tag's unit */
+    /* Asked once, when the device was reached and all that is left is to write: is it still wanted? */
+    bool (*may_begin)(void *ctx);
     source_on_written on_written;
     void *ctx;
 };

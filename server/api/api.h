@@ -30,6 +30,10 @@ struct api_gateway {
     const uint8_t *certificate;  /* SHA-256, IDENTITY_HASH_SIZE bytes; NULL if none is known */
     int64_t certificate_ends_us; /* 0: not known */
     const char *fault;
+    int64_t suspended_until_us; /* 0: it is not */
+    char suspended_why[256];
+    int64_t duplicate_until_us; /* another one of its name is kept out; 0: no */
+    char duplicate_why[256];
 };
 
 struct api_health {

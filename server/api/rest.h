@@ -16,6 +16,7 @@ void rest_openapi(struct api *a, struct http_request *r);
 /* rest_lists.c */
 void rest_sites(struct api *a, struct http_request *r);
 void rest_gateways(struct api *a, struct http_request *r);
+void rest_gateway_release(struct api *a, struct http_request *r);
 void rest_tags(struct api *a, struct http_request *r);
 void rest_alarm_settings(struct api *a, struct http_request *r);
 /* rest_items.c */

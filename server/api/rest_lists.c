@@ -3,6 +3,7 @@
 #include "server/base/tm.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -72,6 +73,19 @@ static void write_certificate(struct buf *out, const struct api_gateway *s) {
     buf_byte(out, '}');
 }
 
+/* ,"key":{"until","reason"}, or null. */
+static void write_until(struct buf *out, const char *key, int64_t until_us, const char *why) {
+    buf_printf(out, ",\"%s\":", key);
+    if (until_us == 0) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_text(out, "{\"until\":");
+    view_time(out, until_us);
+    view_string(out, "reason", slice_str(why));
+    buf_byte(out, '}');
+}
+
 static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t revision) {
     const struct model *m = core_model(a->core);
     const struct model_gateway *g = &m->gateways[i];
@@ -98,6 +112,8 @@ static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t re
     key_time(out, "last_seen", s.last_seen_us);
     view_string(out, "fault", slice_str(s.fault));
     write_certificate(out, &s);
+    write_until(out, "suspended", s.suspended_until_us, s.suspended_why);
+    write_until(out, "duplicate", s.duplicate_until_us, s.duplicate_why);
     buf_printf(out, ",\"revision\":%lld}", (long long)revision);
 }
 
@@ -118,6 +134,26 @@ void rest_gateways(struct api *a, struct http_request *r) {
     }
     buf_text(&r->out, "]}");
     http_json(r, 200);
+}
+
+static void on_released(struct api *a, void *ctx, const struct reply *reply) {
+    struct http_request *r = ctx;
+    (void)a;
+    if (reply->status != OK) {
+        http_failed(r, reply->status, &reply->error);
+        return;
+    }
+    http_no_content(r);
+}
+
+void rest_gateway_release(struct api *a, struct http_request *r) {
+    struct request q = {.kind = REQ_GATEWAY_RELEASE, .actor = api_actor(r)};
+    if (r->vars[0].n >= sizeof q.release.gateway) {
+        http_failed(r, ERR_NOT_FOUND, NULL);
+        return;
+    }
+    (void)snprintf(q.release.gateway, sizeof q.release.gateway, "%.*s", SLICE_ARG(r->vars[0]));
+    api_ask_for(a, r, &q, on_released);
 }
 
 /* --- tags */

@@ -19,6 +19,7 @@ static const struct route table[] = {
     {HTTP_GET, "/api/gateways", ACCESS_VIEWER, false, 0, rest_gateways},
     {HTTP_GET, "/api/gateways/{gateway}", ACCESS_VIEWER, false, 0, rest_gateway_get},
     {HTTP_GET, "/api/gateways/{gateway}/ledger", ACCESS_VIEWER, false, 0, rest_gateway_ledger},
+    {HTTP_POST, "/api/gateways/{gateway}/release", ACCESS_ENGINEER, false, 4096, rest_gateway_release},
     {HTTP_GET, "/api/quarantine", ACCESS_VIEWER, false, 0, rest_quarantine},
     {HTTP_GET, "/api/quarantine/{id}", ACCESS_VIEWER, false, 0, rest_quarantine_get},
     {HTTP_GET, "/api/quarantine/{id}/record", ACCESS_VIEWER, false, 0, rest_quarantine_record},

@@ -74,6 +74,7 @@ static enum status init_link(struct app *a, struct error *err) {
         .ca_key_file = a->opts.link.ca_key[0] == '\0' ? NULL : a->opts.link.ca_key,
         .sessions_max = a->opts.link.sessions_max,
         .backlog_rate = a->opts.link.backlog_rate,
+        .limits = &a->opts.link.limits,
         .mutant_ack_before_commit = a->opts.mutant_ack_before_commit,
     };
     struct link_host host = route_link_host(a);

@@ -16,12 +16,13 @@ static const char usage[] =
     "\"/usr/share/penstock/migrations\",\n"
     "   \"log\": \"info\", \"ports_file\": \"…\", \"spool\": \"…\",\n"
     "   \"link\": {\"address\": \"0.0.0.0\", \"port\": 7411, \"ca\": \"ca.pem\", \"cert\": \"link.pem\",\n"
-    "            \"key\": \"link.key\", \"crl\": \"…\", \"ca_key\": \"…\", \"sessions_max\": 2000, "
-    "\"backlog_rate\": 0},\n"
+    "            \"key\": \"link.key\", \"crl\": \"…\", \"ca_key\": \"…\", \"sessions_max\": 2000,\n"
+    "            \"backlog_rate\": 262144, \"limits\": {\"samples_per_s\": 5000, …}},\n"
     "   \"web\": {\"address\": \"0.0.0.0\", \"port\": 8443, \"cert\": \"web.pem\", \"key\": \"web.key\",\n"
     "           \"dir\": \"/usr/share/penstock/web\", \"origins\": \"https://penstock.example\"}}\n"
     "db, migrations, link and web with address, port, certificate and key must be there; port 0 takes\n"
-    "any free one. See also: penstock --help (schema, accounts, configuration).\n";
+    "any free one. The limits of the link and their defaults are in deploy/README.md. See also:\n"
+    "penstock --help (schema, accounts, configuration).\n";
 
 static int fail(const char *event, const struct error *err) {
     log_event(LOG_ERROR, event, "where=%s text=%s", LOG_Q(slice_str(err->where)),

@@ -120,7 +120,8 @@ static enum status read_group(const json_t *object, const char *group, struct op
         while (i < OPTS && !(same_group(table[i].group, group) && strcmp(table[i].name, name) == 0)) {
             i++;
         }
-        bool is_group = group == NULL && (strcmp(name, "link") == 0 || strcmp(name, "web") == 0);
+        bool is_group = (group == NULL && (strcmp(name, "link") == 0 || strcmp(name, "web") == 0)) ||
+                        (group != NULL && strcmp(group, "link") == 0 && strcmp(name, "limits") == 0);
         if (i == OPTS && !is_group) {
             pointer_of(group, name, where);
             return error_set(err, ERR_INVALID, where, "is not a field that penstockd knows");
@@ -140,6 +141,32 @@ static enum status read_group(const json_t *object, const char *group, struct op
     return OK;
 }
 
+/* The limits of the link, each by its name; those that are not named keep their defaults. */
+static enum status read_limits(const json_t *object, struct link_limits *limits, struct error *err) {
+    struct error fault = {0};
+    char where[160];
+    const char *name = NULL;
+    json_t *value = NULL;
+    enum status status = OK;
+    if (object != NULL && !json_is_object(object)) {
+        return error_set(err, ERR_INVALID, "/link/limits", "wants an object");
+    }
+    json_object_foreach((json_t *)object, name, value) {
+        /* What is no whole number is out of all bounds. */
+        int64_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+        status = link_limits_set(limits, name, number, &fault);
+        if (status != OK) {
+            break;
+        }
+    }
+    status = status == OK ? link_limits_check(limits, &fault) : status;
+    if (status == OK) {
+        return OK;
+    }
+    (void)snprintf(where, sizeof where, "/link/limits/%s", fault.where);
+    return error_set(err, ERR_INVALID, where, "%s", fault.text);
+}
+
 static enum status read_object(const json_t *root, struct opts *opts, struct error *err) {
     if (!json_is_object(root)) {
         return error_set(err, ERR_INVALID, "/", "wants an object");
@@ -155,7 +182,8 @@ static enum status read_object(const json_t *root, struct opts *opts, struct err
         }
         status = read_group(group, groups[i], opts, err);
     }
-    return status;
+    const json_t *limits = json_object_get(json_object_get(root, "link"), "limits");
+    return status == OK ? read_limits(limits, &opts->link.limits, err) : status;
 }
 
 enum status opts_read(const char *file, struct opts *ret, struct error *err) {
@@ -167,6 +195,7 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
     }
     struct opts opts = {.log_level = LOG_INFO};
     opts.link.sessions_max = 2000;
+    opts.link.limits = link_limits_usual();
     enum status status = read_object(root, &opts, err);
     json_decref(root);
     if (status == OK) {

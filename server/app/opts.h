@@ -4,6 +4,7 @@
 
 #include "server/base/log.h"
 #include "server/base/status.h"
+#include "server/link/link_limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +23,8 @@ struct opts {
         char crl[OPTS_TEXT_SIZE];    /* "" for none */
         char ca_key[OPTS_TEXT_SIZE]; /* "": gateways get their certificates elsewhere */
         uint32_t sessions_max;
-        uint32_t backlog_rate; /* bytes a second that each gateway may use for its backlog */
+        uint32_t backlog_rate; /* bytes a second that each gateway may use for its backlog, at most */
+        struct link_limits limits;
     } link;
     struct {
         char address[OPTS_TEXT_SIZE];

@@ -1,5 +1,6 @@
 /* Records in quarantine: read again with what is stored and configured now, and used after all when a person
  * asks for it. Their samples are history only: they never move a live value and never ring. */
+#include "protocol/frame.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
 #include "server/link/replay.h"
@@ -75,15 +76,20 @@ static void show(struct app *a, uint64_t token, const struct reply *r) {
     struct reply told = *r;
     struct replay_result result = {0};
     struct buf text;
+    struct buf frame;
     buf_init(&text, APP_REPLAY_TEXT_MAX);
-    if (!read_again(a, r, &text, &result) || text.failed) {
+    buf_init(&frame, LINK_FRAME_HEAD + LINK_BODY_MAX_HARD);
+    frame_append(&frame, r->quarantine.v[0].type, r->quarantine.v[0].flags, r->quarantine.body);
+    if (!read_again(a, r, &text, &result) || text.failed || frame.failed) {
         refuse(a, token, r->kind, ERR_NOMEM, "no memory to read the record");
     } else {
+        told.quarantine.frame = buf_slice(&frame);
         told.quarantine.says = buf_slice(&text);
         told.quarantine.usable = result.usable;
         told.quarantine.fault = slice_str(result.usable ? "" : result.fault.text);
         api_reply(a->api, token, &told);
     }
+    buf_done(&frame);
     buf_done(&text);
 }
 
@@ -113,7 +119,7 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                        "%u samples of tags that are not in the configuration were left out", result.unknown);
     }
     sample_normalise(a->model, a->samples, result.n_samples);
-    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, a->stored);
+    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a), a->stored);
     store_request(a->store, replay->token, &q);
 }
 

@@ -28,7 +28,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
         memcpy(a->samples, r->samples, r->n_samples * sizeof *r->samples);
     }
     sample_normalise(a->model, a->samples, r->n_samples);
-    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, a->stored);
+    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a), a->stored);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,
@@ -321,6 +321,19 @@ static void identity_request(struct app *a, uint64_t token, const struct request
     store_request(a->store, token, &q);
 }
 
+/* A suspended gateway is let in again; nothing of it is kept but the audit. */
+static void release_gateway(struct app *a, uint64_t token, const struct request *r) {
+    struct reply reply = {.kind = REQ_GATEWAY_RELEASE};
+    uint32_t gateway =
+        a->core == NULL ? MODEL_NONE : model_find_gateway(a->model, slice_str(r->release.gateway));
+    if (gateway == MODEL_NONE || !link_release(a->link, gateway)) {
+        reply.status = error_set(&reply.error, ERR_NOT_FOUND, "gateway", "there is no gateway of this name");
+    } else {
+        store_audit(a->store, &r->actor, "gateway.release", r->release.gateway, "");
+    }
+    api_reply(a->api, token, &reply);
+}
+
 static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     struct app *a = ctx;
     switch (r->kind) {
@@ -339,6 +352,9 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
         quarantine_request(a, token, r);
+        return;
+    case REQ_GATEWAY_RELEASE:
+        release_gateway(a, token, r);
         return;
     case REQ_USER_FIND:
     case REQ_LOGIN_CODE:
@@ -375,6 +391,7 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
         *ret = (struct api_gateway){.peer = "", .software = "", .fault = ""};
         return;
     }
+    struct link_trouble t = link_trouble(a->link, gateway);
     *ret = (struct api_gateway){.up = s->up,
                                 .since_us = s->since_us,
                                 .peer = s->peer,
@@ -390,7 +407,11 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .last_seen_us = s->last_seen_us,
                                 .certificate = s->certificate,
                                 .certificate_ends_us = s->certificate_ends_us,
-                                .fault = s->fault};
+                                .fault = s->fault,
+                                .suspended_until_us = t.suspended_until_us,
+                                .duplicate_until_us = t.duplicate_until_us};
+    (void)snprintf(ret->suspended_why, sizeof ret->suspended_why, "%s", t.suspended_why);
+    (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
 static void on_api_health(void *ctx, struct api_health *ret) {

@@ -10,6 +10,10 @@ int64_t app_now_us(struct app *a) {
     return now_update(&a->now, clock_wall_us(), clock_mono_us());
 }
 
+int64_t app_future_us(const struct app *a) {
+    return a->opts.link.limits.future_s * TM_SECOND_US;
+}
+
 void app_keep_record(struct app *a, const struct alarm_record *r) {
     if (a->n_records == a->cap_records) {
         uint32_t cap = a->cap_records == 0 ? 1024 : a->cap_records * 2;

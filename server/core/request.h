@@ -77,6 +77,7 @@ enum request_kind {
     REQ_QUARANTINE_GET,    /* one of them, with its bytes and what they say */
     REQ_QUARANTINE_REPLAY, /* … to be used after all */
     REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
+    REQ_GATEWAY_RELEASE,   /* a suspended gateway may come in again */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -180,6 +181,9 @@ struct request {
             int64_t before;                   /* ids below it; 0: from the newest */
             uint32_t limit;                   /* 1 to HISTORY_LIMIT_MAX */
         } quarantine_list;
+        struct {
+            char gateway[MODEL_NAME_MAX + 1];
+        } release;
         struct {
             int64_t id;
         } quarantine; /* REQ_QUARANTINE_GET, REQ_QUARANTINE_REPLAY */
@@ -337,7 +341,9 @@ struct quarantine_row {
     uint64_t dict;
     uint8_t type;
     uint16_t flags;
-    uint16_t code; /* enum link_code: why */
+    uint16_t code;         /* of the link: why */
+    const char *type_name; /* "DATA" */
+    const char *code_name; /* "bad_record" */
     struct slice reason;
     int64_t received_us;
     int64_t size;
@@ -472,6 +478,7 @@ struct reply {
             struct slice body;                   /* of REQ_QUARANTINE_GET, as the following */
             const struct quarantine_dict *dicts; /* of its epoch, in order of (dict, part) */
             uint32_t n_dicts;
+            struct slice frame; /* as it was on the wire */
             struct slice says;  /* lines, as far as it can be read now */
             bool usable;        /* now */
             struct slice fault; /* why not */

@@ -30,7 +30,7 @@ void sample_normalise(const struct model *m, struct sample *v, uint32_t n) {
 }
 
 void sample_to_history(const struct model *m, const struct sample *v, uint32_t n, int64_t received_us,
-                       struct stored_sample *ret) {
+                       int64_t future_us, struct stored_sample *ret) {
     for (uint32_t i = 0; i < n; i++) {
         CHECK(v[i].tag < m->n_tags);
         ret[i] = (struct stored_sample){
@@ -39,7 +39,7 @@ void sample_to_history(const struct model *m, const struct sample *v, uint32_t n
             .value = v[i].value,
             .quality = v[i].quality,
         };
-        if (v[i].t_us < TM_YEAR_2000_US || v[i].t_us > received_us + SAMPLE_FUTURE_MAX_US) {
+        if (v[i].t_us < TM_YEAR_2000_US || v[i].t_us > received_us + future_us) {
             ret[i].t_us = received_us + i;
             ret[i].quality = quality_worse(v[i].quality, QUALITY_UNCERTAIN | REASON_CLOCK);
         }

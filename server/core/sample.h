@@ -5,7 +5,8 @@
 
 #include "server/core/core.h"
 
-/* A sample's time may be ahead of the server by this much before history, too, stops believing it. */
+/* A sample's time may be ahead of the server by this much before history, too, stops believing it: the usual.
+ */
 #define SAMPLE_FUTURE_MAX_US INT64_C(60000000)
 
 /* A sample as it goes into history. */
@@ -20,10 +21,10 @@ struct stored_sample {
  * low..high becomes uncertain/range (the value stays). received_us: server time of receipt. */
 void sample_normalise(const struct model *m, struct sample *v, uint32_t n);
 
-/* What history keeps of normalised samples. A time before 2000 or more than SAMPLE_FUTURE_MAX_US ahead of
+/* What history keeps of normalised samples. A time before 2000 or more than future_us ahead of
  * received_us is replaced by received_us (plus its place in the message, so that no two collide) with quality
  * uncertain/clock or worse. ret has room for n. */
 void sample_to_history(const struct model *m, const struct sample *v, uint32_t n, int64_t received_us,
-                       struct stored_sample *ret);
+                       int64_t future_us, struct stored_sample *ret);
 
 #endif

@@ -178,7 +178,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         return; /* lingering: read, so that what was said last is not lost in a reset */
     }
     c->turn_bytes += (size_t)n;
-    if (c->turn_bytes >= LINK_READ_SIZE) {
+    if (c->turn_bytes >= c->link->env.limits.link.turn_bytes) {
         stop_reading(c); /* its turn is over: conn_turn_end lets it read again */
     }
     if (tls_feed(c->tls, buf->base, (size_t)n) != OK) {
@@ -346,7 +346,7 @@ void conn_accept(struct link *l, uv_stream_t *from) {
         drop(c, "the server is out of memory", now);
         return;
     }
-    if (l->n_conns > l->sessions_max + LINK_HANDSHAKES_MAX) {
+    if (l->n_conns > l->sessions_max + l->env.limits.link.handshakes) {
         log_event(LOG_WARN, "link.refused", "peer=%s reason=\"more than %u sessions\"", c->peer,
                   l->sessions_max);
         drop(c, "too many sessions", now);

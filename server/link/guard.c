@@ -3,8 +3,6 @@
 #include "server/base/tm.h"
 
 #define REPLACED_WITHIN_US TM_MINUTE_US
-#define KEEP_US            (5 * TM_MINUTE_US)
-#define BREACHED_WITHIN_US (10 * TM_MINUTE_US)
 #define FORGET_US          TM_HOUR_US
 
 bool bucket_take(struct bucket *b, int64_t now_mono_us, int64_t interval_us, uint32_t burst) {
@@ -16,7 +14,8 @@ bool bucket_take(struct bucket *b, int64_t now_mono_us, int64_t interval_us, uin
     return true;
 }
 
-enum guard_answer guard_hello(struct guard *g, bool has_session, int64_t now_mono_us, int64_t *ret_wait_us) {
+enum guard_answer guard_hello(struct guard *g, const struct link_limits *limits, bool has_session,
+                              int64_t now_mono_us, int64_t *ret_wait_us) {
     if (now_mono_us < g->suspended_until_mono_us) {
         *ret_wait_us = g->suspended_until_mono_us - now_mono_us;
         return GUARD_SUSPENDED;
@@ -28,29 +27,46 @@ enum guard_answer guard_hello(struct guard *g, bool has_session, int64_t now_mon
     if (now_mono_us < g->keep_until_mono_us) {
         return GUARD_DUPLICATE;
     }
-    /* The slot that is about to be overwritten holds the third last replacement. */
-    uint32_t slot = g->n_replaced % GUARD_REPLACEMENTS;
-    if (g->n_replaced >= GUARD_REPLACEMENTS && now_mono_us - g->replaced_mono_us[slot] < REPLACED_WITHIN_US) {
-        g->keep_until_mono_us = now_mono_us + KEEP_US;
+    uint32_t n = limits->replacements_per_min;
+    if (g->n_replaced >= n &&
+        now_mono_us - g->replaced_mono_us[(g->n_replaced - n) % GUARD_REPLACEMENTS_MAX] <
+            REPLACED_WITHIN_US) {
+        g->keep_until_mono_us = now_mono_us + limits->duplicate_keep_s * TM_SECOND_US;
         return GUARD_DUPLICATE;
     }
-    g->replaced_mono_us[slot] = now_mono_us;
+    g->replaced_mono_us[g->n_replaced % GUARD_REPLACEMENTS_MAX] = now_mono_us;
     g->n_replaced++;
     return GUARD_ADMIT;
 }
 
-bool guard_breach(struct guard *g, int64_t now_mono_us) {
-    g->breached_mono_us[g->n_breached % GUARD_BREACHES] = now_mono_us;
+bool guard_breach(struct guard *g, const struct link_limits *limits, int64_t now_mono_us) {
+    g->breached_mono_us[g->n_breached % GUARD_BREACHES_MAX] = now_mono_us;
     g->n_breached++;
-    /* Now the slot of the next one holds the oldest of the last ten. */
-    int64_t oldest = g->breached_mono_us[g->n_breached % GUARD_BREACHES];
-    if (g->n_breached < GUARD_BREACHES || now_mono_us - oldest >= BREACHED_WITHIN_US) {
+    uint32_t n = limits->breaches;
+    if (g->n_breached < n || now_mono_us - g->breached_mono_us[(g->n_breached - n) % GUARD_BREACHES_MAX] >=
+                                 limits->breach_window_s * TM_SECOND_US) {
         return false;
     }
     bool again = g->suspend_min > 0 && now_mono_us - g->suspended_until_mono_us < FORGET_US;
     g->suspend_min = again ? g->suspend_min * 2 : 1;
-    g->suspend_min = g->suspend_min > GUARD_SUSPEND_MAX_MIN ? GUARD_SUSPEND_MAX_MIN : g->suspend_min;
+    g->suspend_min = g->suspend_min > limits->suspend_max_min ? limits->suspend_max_min : g->suspend_min;
     g->suspended_until_mono_us = now_mono_us + g->suspend_min * TM_MINUTE_US;
     g->n_breached = 0;
     return true;
+}
+
+void guard_release(struct guard *g) {
+    g->suspended_until_mono_us = 0;
+    g->suspend_min = 0;
+    g->n_breached = 0;
+    g->keep_until_mono_us = 0;
+    g->n_replaced = 0;
+}
+
+int64_t sample_rate_take(struct sample_rate *r, uint32_t n, uint32_t per_s, uint32_t burst_s,
+                         int64_t now_mono_us) {
+    int64_t due = r->due_mono_us > now_mono_us ? r->due_mono_us : now_mono_us;
+    r->due_mono_us = due + (int64_t)n * TM_SECOND_US / per_s;
+    int64_t over = r->due_mono_us - now_mono_us - burst_s * TM_SECOND_US;
+    return over > 0 ? over : 0;
 }

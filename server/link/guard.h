@@ -3,6 +3,8 @@
 #ifndef PENSTOCK_LINK_GUARD_H
 #define PENSTOCK_LINK_GUARD_H
 
+#include "server/link/link_limits.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,18 +15,17 @@ struct bucket {
 bool bucket_take(struct bucket *b, int64_t now_mono_us, int64_t interval_us, uint32_t burst);
 
 enum {
-    GUARD_REPLACEMENTS = 3, /* in a minute; one more and the present session is kept for 5 minutes */
-    GUARD_BREACHES = 10,    /* in 10 minutes */
-    GUARD_SUSPEND_MAX_MIN = 60,
+    GUARD_REPLACEMENTS_MAX = 16, /* of the limit of this name; one more and the present session is kept */
+    GUARD_BREACHES_MAX = 100,
     GUARD_RETRY_MS = 60000,
 };
 
 /* Of one gateway; all-zero at first. */
 struct guard {
-    int64_t replaced_mono_us[GUARD_REPLACEMENTS];
-    int64_t breached_mono_us[GUARD_BREACHES];
+    int64_t replaced_mono_us[GUARD_REPLACEMENTS_MAX];
+    int64_t breached_mono_us[GUARD_BREACHES_MAX];
     uint32_t n_replaced; /* ever; the newest is at (n - 1) % size */
-    uint32_t n_breached;
+    uint32_t n_breached; /* since the last suspension */
     int64_t keep_until_mono_us;
     int64_t suspended_until_mono_us;
     uint32_t suspend_min; /* length of the last suspension */
@@ -38,9 +39,21 @@ enum guard_answer {
 
 /* A newcomer says HELLO. has_session: another session of the gateway is there, and would be replaced.
  * *ret_wait_us: how long a refused one is to wait. */
-enum guard_answer guard_hello(struct guard *g, bool has_session, int64_t now_mono_us, int64_t *ret_wait_us);
-/* A breach of the protocol. True if it led to a suspension: 1 minute, doubled each time up to an hour, from
+enum guard_answer guard_hello(struct guard *g, const struct link_limits *limits, bool has_session,
+                              int64_t now_mono_us, int64_t *ret_wait_us);
+/* A breach of the protocol. True if it led to a suspension: 1 minute, doubled each time up to the limit, from
  * 1 again after an hour without. */
-bool guard_breach(struct guard *g, int64_t now_mono_us);
+bool guard_breach(struct guard *g, const struct link_limits *limits, int64_t now_mono_us);
+/* A person forgives: it may come in at once, and the next suspension is the first again. */
+void guard_release(struct guard *g);
+
+/* Samples of one gateway: so many a second, and so many seconds' worth in a burst. An all-zero struct is
+ * full. */
+struct sample_rate {
+    int64_t due_mono_us; /* when what was taken so far is paid off */
+};
+/* Takes n. Returns how long the gateway is to wait before more is taken from it; 0: it need not. */
+int64_t sample_rate_take(struct sample_rate *r, uint32_t n, uint32_t per_s, uint32_t burst_s,
+                         int64_t now_mono_us);
 
 #endif

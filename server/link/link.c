@@ -9,9 +9,6 @@
 #include <stdlib.h>
 
 enum {
-    DEFAULT_HANDSHAKE_MS = 10000,
-    DEFAULT_HELLO_MS = 5000,
-    DEFAULT_FRAME_MS = 30000,
     DEFAULT_SETTLE_MS = 30000,
     DEFAULT_BACKLOG_RATE = 256 * 1024,
     STRANGERS_BURST = 20,
@@ -104,6 +101,7 @@ static void on_tick(uv_timer_t *timer) {
     struct link *l = timer->data;
     struct link_now now = link_now();
     listener_tick(l, now);
+    roster_tick(l->roster, now);
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
         conn_tick(c, now);
     }
@@ -140,9 +138,7 @@ static void set_env(struct link *l, const struct link_config *cfg) {
     l->env.limits =
         (struct session_limits){.heartbeat_ms = or_default(cfg->heartbeat_ms, LINK_HEARTBEAT_MS),
                                 .dead_ms = or_default(cfg->dead_ms, LINK_DEAD_MS),
-                                .handshake_ms = or_default(cfg->handshake_ms, DEFAULT_HANDSHAKE_MS),
-                                .hello_ms = or_default(cfg->hello_ms, DEFAULT_HELLO_MS),
-                                .frame_ms = or_default(cfg->frame_ms, DEFAULT_FRAME_MS),
+                                .link = cfg->limits != NULL ? *cfg->limits : link_limits_usual(),
                                 .settle_ms = DEFAULT_SETTLE_MS,
                                 .backlog_rate = or_default(cfg->backlog_rate, DEFAULT_BACKLOG_RATE),
                                 .mutant_ack_before_commit = cfg->mutant_ack_before_commit};
@@ -274,6 +270,14 @@ bool link_get_status(const struct link *l, uint32_t gateway, struct link_status 
     }
     *ret = *status;
     return true;
+}
+
+struct link_trouble link_trouble(const struct link *l, uint32_t gateway) {
+    return roster_trouble(l->roster, gateway, link_now());
+}
+
+bool link_release(struct link *l, uint32_t gateway) {
+    return roster_release(l->roster, gateway);
 }
 
 /* --- the end --- */

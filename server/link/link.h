@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct link;
+struct link_limits;
 
 /* A journaled record as received, to be stored. All is valid during the call only. */
 struct link_record {
@@ -105,10 +106,8 @@ struct link_config {
     uint32_t sessions_max;
     uint32_t heartbeat_ms; /* 0: the default of limits.h, as for the following */
     uint32_t dead_ms;
-    uint32_t handshake_ms;
-    uint32_t hello_ms;
-    uint32_t frame_ms;
-    uint32_t backlog_rate;
+    uint32_t backlog_rate;            /* most that one gateway may use for its backlog, bytes a second */
+    const struct link_limits *limits; /* NULL: the defaults; copied */
     bool mutant_ack_before_commit; /* tests only: acknowledges what it received, to prove that the fault test
                                       notices */
 };
@@ -131,6 +130,14 @@ struct link_status {
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
     int64_t certificate_ends_us;             /* 0: none was shown yet */
     char fault[256];                         /* last reason for being down or of trouble; "" */
+};
+
+/* Who is kept out, and why. */
+struct link_trouble {
+    int64_t suspended_until_us; /* 0: it is not suspended */
+    char suspended_why[256];    /* the last breach of the protocol */
+    int64_t duplicate_until_us; /* two sides fight for one identity: the present session is kept; 0: no */
+    char duplicate_why[256];
 };
 
 /* Listens at once; sessions are refused with BYE RETRY until the first link_set_model. */
@@ -164,6 +171,9 @@ void link_turn_end(struct link *l);
 bool link_get_status(const struct link *l, uint32_t gateway, struct link_status *ret);
 /* The same, lent until the next loop turn; NULL if out of range. */
 const struct link_status *link_borrow_status(const struct link *l, uint32_t gateway);
+struct link_trouble link_trouble(const struct link *l, uint32_t gateway);
+/* A person lets a suspended gateway in again. False if the index is out of range. */
+bool link_release(struct link *l, uint32_t gateway);
 /* Says BYE RESTART to all, closes; on_stopped is called when every handle is gone, after that link_free. */
 void link_stop(struct link *l, void (*on_stopped)(void *ctx), void *ctx);
 void link_free(struct link **l);

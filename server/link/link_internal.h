@@ -9,9 +9,8 @@
 #include "server/link/tls.h"
 
 enum {
-    LINK_READ_SIZE = 64 * 1024,  /* most that one read takes, and what one connection may take in a turn */
-    LINK_PLAIN_SIZE = 16 * 1024, /* a TLS record */
-    LINK_HANDSHAKES_MAX = 16,    /* unfinished at the same time; more wait in the kernel's backlog */
+    LINK_READ_SIZE = 64 * 1024,       /* most that one read takes */
+    LINK_PLAIN_SIZE = 16 * 1024,      /* a TLS record */
     LINK_HANDSHAKE_CROWDED_MS = 3000, /* what each of them gets while others wait */
     LINK_WRITE_MAX = 1024 * 1024,     /* waiting to be written; above, nothing more is read */
     LINK_WRITE_STUCK_MS = 30000,      /* so long above it: closed */
@@ -81,6 +80,7 @@ struct link {
     uint32_t handshakes;
     uint32_t n_woken;
     uint32_t n_gone;
+    struct bucket pace;      /* of connections that are taken in */
     struct bucket strangers; /* incidents about who never got in */
     uint64_t strangers_left_out;
     bool stopping;

@@ -1,5 +1,6 @@
 #include "server/base/check.h"
 #include "server/base/log.h"
+#include "server/base/tm.h"
 #include "server/link/link_internal.h"
 
 #include <arpa/inet.h>
@@ -21,9 +22,14 @@ void listener_close(struct link *l) {
 }
 
 /* Not taken, a connection stays with libuv, which then takes no further one from the kernel: the rest waits
- * there, and costs us nothing. */
+ * there, and costs us nothing. So many in a second and no more: a handshake is what costs most, and those
+ * that are here already must not wait behind a thousand that return. A tenth of a second's worth may come at
+ * once. */
 void listener_continue(struct link *l) {
-    if (l->listener.waiting && !l->stopping && l->handshakes < LINK_HANDSHAKES_MAX) {
+    const struct link_limits *limits = &l->env.limits.link;
+    uint32_t burst = limits->handshakes_per_s / 10 + 1;
+    if (l->listener.waiting && !l->stopping && l->handshakes < limits->handshakes &&
+        bucket_take(&l->pace, link_now().mono_us, TM_SECOND_US / limits->handshakes_per_s, burst)) {
         conn_accept(l, (uv_stream_t *)l->listener.tcp);
     }
 }
@@ -45,7 +51,7 @@ static void on_connection(uv_stream_t *stream, int status) {
 /* Half-open connections cost their sender nothing. So that a handful of them cannot keep the gateways out for
  * the whole time that a handshake may take, each gets less of it while others wait. */
 static void make_room(struct link *l, struct link_now now) {
-    if (!l->listener.waiting || l->handshakes < LINK_HANDSHAKES_MAX) {
+    if (!l->listener.waiting || l->handshakes < l->env.limits.link.handshakes) {
         return;
     }
     struct conn *next = NULL;

@@ -168,7 +168,8 @@ void replay_read(const struct replay *in, struct buf *text, struct replay_result
     }
     buf_printf(text, "%s, type %02x, number %" PRIu64 ", dictionary %" PRIu64 ", %zu bytes\n",
                msg_type_name(in->type), in->type, prefix.seq, prefix.dict, in->body.n);
-    struct shelf shelf = {0};
+    struct link_limits limits = link_limits_usual(); /* what the wire allows */
+    struct shelf shelf = {.limits = &limits};
     load(&shelf, in);
     if (in->type == MSG_DATA) {
         read_data(&x, &shelf, prefix.dict, rest);

@@ -1,9 +1,13 @@
 #include "server/link/roster.h"
 
 #include "server/base/check.h"
+#include "server/base/tm.h"
+#include "server/link/pace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define PACE_EVERY_US INT64_C(250000)
 
 enum { RETRY_MS = 5000 };
 
@@ -15,7 +19,10 @@ struct slot {
     uint64_t token;           /* of the newcomer's settling */
     int64_t refresh_mono_us;  /* not asked for a snapshot again before */
     struct guard guard;
-    struct link_status last; /* of the last session, when there is no current one */
+    struct sample_rate rates[RATES]; /* of its last session */
+    char breach[256];                /* its last one */
+    char duplicate[256];             /* who fights for its identity */
+    struct link_status last;         /* of the last session, when there is no current one */
 };
 
 struct roster {
@@ -24,6 +31,9 @@ struct roster {
     uint32_t *by_index; /* index in the model -> place in slots */
     uint32_t n;
     uint64_t tokens;
+    struct pace pace;
+    uint32_t n_backlogs; /* gateways that have one, as of the last look */
+    int64_t pace_mono_us;
 };
 
 static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
@@ -36,6 +46,7 @@ enum status roster_new(struct session_env *env, struct roster **ret) {
         return ERR_NOMEM;
     }
     r->env = env;
+    pace_init(&r->pace, env->limits.link.backlog_bytes_per_s, env->limits.backlog_rate);
     env->owner.ctx = r;
     env->owner.hello = on_hello;
     env->owner.closed = on_closed;
@@ -166,13 +177,14 @@ static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now
     session_refuse(s, LINK_SUSPENDED, text, now);
 }
 
-static void refuse_duplicate(struct roster *r, struct session *s, const struct session *incumbent,
-                             int64_t wait_us, struct link_now now) {
+static void refuse_duplicate(struct roster *r, struct slot *slot, struct session *s,
+                             const struct session *incumbent, int64_t wait_us, struct link_now now) {
     char detail[256];
     (void)snprintf(detail, sizeof detail,
                    "connections from %s and %s replace each other: two devices have the same certificate, or "
                    "the line is flapping",
                    session_peer(incumbent), session_peer(s));
+    (void)snprintf(slot->duplicate, sizeof slot->duplicate, "%s", detail);
     r->env->host.incident(r->env->host.ctx, "link.duplicate_identity", session_peer(s),
                           session_gateway_name(s).p, detail);
     session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000), "another connection of this gateway is kept", now);
@@ -185,12 +197,12 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
     CHECK(slot != NULL);
     struct session *incumbent = slot->current != NULL ? slot->current : slot->newcomer;
     int64_t wait_us = 0;
-    switch (guard_hello(&slot->guard, incumbent != NULL, now.mono_us, &wait_us)) {
+    switch (guard_hello(&slot->guard, &r->env->limits.link, incumbent != NULL, now.mono_us, &wait_us)) {
     case GUARD_SUSPENDED:
         refuse_suspended(s, wait_us, now);
         return;
     case GUARD_DUPLICATE:
-        refuse_duplicate(r, s, incumbent, wait_us, now);
+        refuse_duplicate(r, slot, s, incumbent, wait_us, now);
         return;
     case GUARD_ADMIT:
         break;
@@ -220,6 +232,9 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
         session_bye(s, BYE_RETRY, RETRY_MS, "the configuration is changing", now);
         return;
     }
+    /* Another one has a backlog, most likely: what it is told now is its share, the others learn it soon. */
+    session_set_backlog_rate(s, pace_rate(&r->pace, r->n_backlogs + 1));
+    session_set_rates(s, slot->current != NULL ? session_rates(slot->current) : slot->rates);
     session_settled(s, settled, now);
     if (session_state(s) == SESSION_LIVE) {
         if (slot->current != NULL) {
@@ -232,10 +247,13 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
 }
 
 static void count_breach(struct roster *r, struct slot *slot, const struct session *s, struct link_now now) {
-    if (session_breached(s) && guard_breach(&slot->guard, now.mono_us)) {
+    if (session_breached(s)) {
+        (void)snprintf(slot->breach, sizeof slot->breach, "%s", session_reason(s));
+    }
+    if (session_breached(s) && guard_breach(&slot->guard, &r->env->limits.link, now.mono_us)) {
         char detail[128];
-        (void)snprintf(detail, sizeof detail, "%d breaches of the protocol; suspended for %u min",
-                       GUARD_BREACHES, slot->guard.suspend_min);
+        (void)snprintf(detail, sizeof detail, "%u breaches of the protocol; suspended for %u min",
+                       r->env->limits.link.breaches, slot->guard.suspend_min);
         r->env->host.incident(r->env->host.ctx, "link.suspended", session_peer(s), session_gateway_name(s).p,
                               detail);
     }
@@ -258,6 +276,7 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
     } else if (slot->current == s) {
         slot->current = NULL;
         slot->last = *session_status(s);
+        memcpy(slot->rates, session_rates(s), sizeof slot->rates);
         r->env->host.state(r->env->host.ctx, slot->gateway, false, session_peer(s), session_reason(s));
     } else if (slot->current == NULL && slot->newcomer == NULL) {
         /* Refused at the door: people ask why their gateway is not there. */
@@ -281,6 +300,56 @@ void roster_set_store(struct roster *r, enum server_state state, uint64_t commit
             session_tell_store_state(r->slots[i].current);
         }
     }
+}
+
+/* --- the backlogs of all --- */
+
+void roster_tick(struct roster *r, struct link_now now) {
+    if (now.mono_us - r->pace_mono_us < PACE_EVERY_US && r->pace_mono_us != 0) {
+        return;
+    }
+    r->pace_mono_us = now.mono_us;
+    pace_note_lag(&r->pace, r->env->store_state != SERVER_NOT_STORING, r->env->commit_lag_ms, now.mono_us);
+    r->n_backlogs = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        const struct session *s = r->slots[i].current;
+        r->n_backlogs += s != NULL && session_has_backlog(s, now) ? 1 : 0;
+    }
+    uint32_t rate = pace_rate(&r->pace, r->n_backlogs);
+    for (uint32_t i = 0; i < r->n; i++) {
+        struct session *s = r->slots[i].current;
+        if (s != NULL && session_has_backlog(s, now)) {
+            session_set_backlog_rate(s, rate);
+        }
+    }
+}
+
+/* --- who is kept out --- */
+
+struct link_trouble roster_trouble(const struct roster *r, uint32_t gateway, struct link_now now) {
+    struct link_trouble trouble = {0};
+    const struct slot *slot = slot_at(r, gateway);
+    if (slot == NULL) {
+        return trouble;
+    }
+    const struct guard *g = &slot->guard;
+    if (now.mono_us < g->suspended_until_mono_us) {
+        trouble.suspended_until_us = now.wall_us + (g->suspended_until_mono_us - now.mono_us);
+        (void)snprintf(trouble.suspended_why, sizeof trouble.suspended_why, "%s", slot->breach);
+    }
+    if (now.mono_us < g->keep_until_mono_us) {
+        trouble.duplicate_until_us = now.wall_us + (g->keep_until_mono_us - now.mono_us);
+        (void)snprintf(trouble.duplicate_why, sizeof trouble.duplicate_why, "%s", slot->duplicate);
+    }
+    return trouble;
+}
+
+bool roster_release(struct roster *r, uint32_t gateway) {
+    struct slot *slot = slot_at(r, gateway);
+    if (slot != NULL) {
+        guard_release(&slot->guard);
+    }
+    return slot != NULL;
 }
 
 void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now) {

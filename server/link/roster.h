@@ -8,7 +8,8 @@
 
 struct roster;
 
-/* Becomes the owner of env's sessions: sets env->owner except wake. env must outlive it. */
+/* Becomes the owner of env's sessions: sets env->owner except wake. env must outlive it; its limits are set.
+ */
 MUSTCHECK enum status roster_new(struct session_env *env, struct roster **ret);
 void roster_free(struct roster **r);
 
@@ -24,6 +25,13 @@ void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uin
 void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now);
 /* Sets env->store_state and env->commit_lag_ms; a changed state is told to all gateways at once. */
 void roster_set_store(struct roster *r, enum server_state state, uint64_t commit_lag_ms);
+/* Divides what may be sent of backlogs among those that have one now; several times a second. */
+void roster_tick(struct roster *r, struct link_now now);
+/* Why a gateway is kept out, or another one of its name is. All zero if it is not, or if the index is out of
+ * range. */
+struct link_trouble roster_trouble(const struct roster *r, uint32_t gateway, struct link_now now);
+/* Forgives it: it may come in at once. False if the index is out of range. */
+bool roster_release(struct roster *r, uint32_t gateway);
 /* NULL if the index is out of range. Valid until the next call that changes anything. */
 const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway);
 

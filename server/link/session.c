@@ -22,8 +22,9 @@ enum status session_new(const struct session_env *env, const char *peer, void *u
     s->env = env;
     s->user = user;
     s->gateway = MODEL_NONE;
+    s->shelf.limits = &env->limits.link;
     s->max_body = LINK_BODY_MAX_HELLO;
-    s->deadline_mono_us = now.mono_us + env->limits.handshake_ms * MS_US;
+    s->deadline_mono_us = now.mono_us + env->limits.link.handshake_ms * MS_US;
     buf_init(&s->in, LINK_FRAME_HEAD + LINK_BODY_MAX_HELLO + SESSION_IN_SLACK);
     buf_init(&s->out, SESSION_OUT_MAX);
     (void)snprintf(s->status.peer, sizeof s->status.peer, "%s", peer);
@@ -52,7 +53,7 @@ void session_open(struct session *s, const char *gateway, struct link_now now) {
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
     s->state = SESSION_HELLO;
-    s->deadline_mono_us = now.mono_us + s->env->limits.hello_ms * MS_US;
+    s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
 }
 
@@ -206,7 +207,11 @@ static void send_ping(struct session *s, struct link_now now) {
 
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
-    bool listening = !s->blocked && !s->frozen;
+    session_pause_tick(s, now);
+    if (s->state != SESSION_LIVE) {
+        return;
+    }
+    bool listening = !s->blocked && !s->frozen && !s->paused;
     session_tell_repeats(s, false, now);
     if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
@@ -219,10 +224,10 @@ static void tick_live(struct session *s, struct link_now now) {
 }
 
 void session_tick(struct session *s, struct link_now now) {
-    if (s->frame_mono_us != 0 && now.mono_us - s->frame_mono_us >= s->env->limits.frame_ms * MS_US &&
+    if (s->frame_mono_us != 0 && now.mono_us - s->frame_mono_us >= s->env->limits.link.frame_ms * MS_US &&
         s->state != SESSION_CLOSING) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "a frame was not complete within %u ms",
-                     s->env->limits.frame_ms);
+                     s->env->limits.link.frame_ms);
         return;
     }
     bool late = now.mono_us >= s->deadline_mono_us;
@@ -234,7 +239,7 @@ void session_tick(struct session *s, struct link_now now) {
         return;
     case SESSION_HELLO:
         if (late) {
-            session_fail(s, LINK_TIMEOUT, NULL, now, "no HELLO within %u ms", s->env->limits.hello_ms);
+            session_fail(s, LINK_TIMEOUT, NULL, now, "no HELLO within %u ms", s->env->limits.link.hello_ms);
         }
         return;
     case SESSION_SETTLING:

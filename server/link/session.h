@@ -17,6 +17,7 @@
 #include "server/core/identity.h"
 #include "server/link/guard.h"
 #include "server/link/link.h"
+#include "server/link/link_limits.h"
 
 struct session;
 
@@ -34,14 +35,14 @@ enum session_state {
     SESSION_CLOSING,
 };
 
+enum { RATE_LIVE, RATE_BACKLOG, RATES };
+
 struct session_limits {
+    struct link_limits link;
     uint32_t heartbeat_ms;
     uint32_t dead_ms;
-    uint32_t handshake_ms;
-    uint32_t hello_ms;
-    uint32_t frame_ms;
     uint32_t settle_ms;
-    uint32_t backlog_rate;
+    uint32_t backlog_rate; /* most of one gateway, bytes a second */
     bool mutant_ack_before_commit;
 };
 
@@ -112,6 +113,13 @@ void session_send_acks(struct session *s);
 /* Tells env->store_state at once: a gateway that keeps what cannot be stored sends what is true now instead.
  */
 void session_tell_store_state(struct session *s);
+/* What it may send of its backlog, bytes a second; told by WINDOW if it is live and that differs enough. */
+void session_set_backlog_rate(struct session *s, uint32_t bytes_per_s);
+/* Some of its backlog is still to come, and came or could have come lately. */
+bool session_has_backlog(const struct session *s, struct link_now now);
+/* What it has sent of late counts also for the next session of its gateway. */
+void session_set_rates(struct session *s, const struct sample_rate v[RATES]);
+const struct sample_rate *session_rates(const struct session *s);
 /* The configuration changed; gateway: index in the new model. */
 void session_set_gateway(struct session *s, uint32_t gateway);
 /* Asks the gateway for all that is true now (REFRESH), if the session is live. */

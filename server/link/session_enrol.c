@@ -35,7 +35,7 @@ void session_open_enrolment(struct session *s, const char *gateway, struct link_
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
     s->state = SESSION_ENROLLING;
-    s->deadline_mono_us = now.mono_us + s->env->limits.hello_ms * MS_US;
+    s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
 }
 

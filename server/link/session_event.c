@@ -8,8 +8,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static enum status check_event(struct slice rest, struct msg_event *ret, struct error *err) {
+static enum status check_event(const struct session *s, struct slice rest, struct msg_event *ret,
+                               struct error *err) {
     enum status status = event_decode(rest, ret, err);
+    if (status == OK && ret->text.n > s->env->limits.link.text_bytes) {
+        status = error_set(err, ERR_TOO_BIG, "EVENT", "its text has more than %u bytes",
+                           s->env->limits.link.text_bytes);
+    }
     if (status == OK && ret->code == EVENT_SAMPLES_LOST && ret->lost.end > INT64_MAX) {
         status = error_set(err, ERR_INVALID, "EVENT", "number %" PRIu64 " is beyond all that can be stored",
                            ret->lost.end);
@@ -17,13 +22,13 @@ static enum status check_event(struct slice rest, struct msg_event *ret, struct 
     return status;
 }
 
-enum status session_check_told(uint8_t type, struct slice rest, struct msg_event *ret_event,
-                               struct error *err) {
+enum status session_check_told(const struct session *s, uint8_t type, struct slice rest,
+                               struct msg_event *ret_event, struct error *err) {
     struct msg_command_result command;
     struct msg_config_result config;
     switch (type) {
     case MSG_EVENT:
-        return check_event(rest, ret_event, err);
+        return check_event(s, rest, ret_event, err);
     case MSG_CMD_RESULT:
         return command_result_decode(rest, &command, err);
     case MSG_CFG_RESULT:

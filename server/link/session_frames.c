@@ -296,7 +296,7 @@ static const frame_handler handlers[][CLASSES] = {
 };
 
 static bool takes_frames(const struct session *s) {
-    return !s->blocked && !s->frozen &&
+    return !s->blocked && !s->frozen && !s->paused &&
            (s->state == SESSION_HELLO || s->state == SESSION_SETTLING || s->state == SESSION_LIVE ||
             s->state == SESSION_ENROLLING);
 }
@@ -339,7 +339,7 @@ static size_t take_frames(struct session *s, struct link_now now) {
 
 /* The frame that is now first has a deadline from the moment that it is first; a blocked one waits for us. */
 static void set_frame_deadline(struct session *s, bool moved, struct link_now now) {
-    if (s->in.n == 0 || s->blocked || s->frozen) {
+    if (s->in.n == 0 || s->blocked || s->frozen || s->paused) {
         s->frame_mono_us = 0;
     } else if (moved || s->frame_mono_us == 0) {
         s->frame_mono_us = now.mono_us;
@@ -381,6 +381,11 @@ void session_receive(struct session *s, const void *p, size_t n, struct link_now
         return;
     }
     process(s, now);
+}
+
+void session_go_on(struct session *s, struct link_now now) {
+    process(s, now);
+    s->env->owner.wake(s->env->owner.ctx, s);
 }
 
 bool session_blocked(const struct session *s) {

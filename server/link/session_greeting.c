@@ -132,12 +132,12 @@ static void put_welcome(struct session *s, struct link_now now) {
                                   .session = s->status.session,
                                   .n_epochs = s->n_epochs,
                                   .now_us = now.wall_us,
-                                  .window_bytes = LINK_WINDOW_BYTES,
-                                  .window_frames = LINK_WINDOW_FRAMES,
-                                  .max_frame = LINK_BODY_MAX,
+                                  .window_bytes = limits->link.window_bytes,
+                                  .window_frames = limits->link.window_frames,
+                                  .max_frame = limits->link.frame_bytes,
                                   .heartbeat_ms = limits->heartbeat_ms,
                                   .dead_ms = limits->dead_ms,
-                                  .backlog_rate = limits->backlog_rate,
+                                  .backlog_rate = s->backlog_rate,
                                   .state = s->env->store_state,
                                   .caps = s->env->owner.certify == NULL ? 0 : LINK_CAP_RENEWAL};
     for (uint32_t i = 0; i < s->n_epochs; i++) {
@@ -166,7 +166,7 @@ static void put_welcome(struct session *s, struct link_now now) {
 
 /* The host knows the gateway; what it knows is taken over. */
 static bool take_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
-    s->flights = calloc(LINK_WINDOW_FRAMES, sizeof *s->flights);
+    s->flights = calloc(s->env->limits.link.window_frames, sizeof *s->flights);
     if (s->flights == NULL || !take_committed(s, settled)) {
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
         return false;
@@ -201,9 +201,10 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
     }
     put_welcome(s, now);
     session_expect_backlog(s);
+    s->backlog_mono_us = now.mono_us;
     s->state = SESSION_LIVE;
-    s->max_body = LINK_BODY_MAX;
-    s->in.max = LINK_FRAME_HEAD + LINK_BODY_MAX + SESSION_IN_SLACK;
+    s->max_body = s->env->limits.link.frame_bytes;
+    s->in.max = LINK_FRAME_HEAD + s->max_body + SESSION_IN_SLACK;
     s->seen_mono_us = now.mono_us;
     s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
     s->reauth_mono_us =

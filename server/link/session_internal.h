@@ -1,7 +1,7 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements),
  * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
- * itself), session_enrol.c (certificates). */
+ * itself), session_enrol.c (certificates) and session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -18,6 +18,8 @@ enum {
     SESSION_CLOCK_PROBES = 8,
     SESSION_SEQ_BITS = 63,    /* PostgreSQL's bigint */
     SESSION_RETRY_MS = 10000, /* told to those who are to come again */
+    SESSION_NARROW = 8,       /* so much narrower is the window of one that sends too many samples … */
+    SESSION_NARROW_S = 60,    /* … for so long after it did */
 };
 
 /* A record that was handed over and is not committed yet. */
@@ -52,6 +54,7 @@ struct session {
     enum session_state state;
     bool blocked;
     bool frozen;
+    bool paused; /* it sent more samples than it may: nothing is taken until paused_mono_us */
     bool breached;
     uint32_t gateway;
     int64_t gateway_key;
@@ -70,9 +73,14 @@ struct session {
     uint32_t n_epochs;
     struct session_epoch epochs[LINK_EPOCHS_MAX];
     struct shelf shelf;
-    struct flight *flights; /* LINK_WINDOW_FRAMES of them */
+    struct flight *flights; /* window_frames of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
+    struct sample_rate rates[RATES];
+    int64_t paused_mono_us;
+    int64_t narrow_mono_us;                  /* until then its window is narrow; 0: it is not */
+    uint32_t backlog_rate;                   /* as told */
+    int64_t backlog_mono_us;                 /* when backlog came last */
     uint64_t skipped;                        /* frames of unknown types */
     bool renews;                             /* it said that it can */
     bool certifying;                         /* it asked for a certificate; the answer is to come */
@@ -109,6 +117,8 @@ void session_incident(struct session *s, const char *action, struct link_now now
 /* The same for what the gateway tells of itself, which must not crowd out what the link has to tell of it. */
 void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* Handles what was received while it took nothing (session_frames.c). */
+void session_go_on(struct session *s, struct link_now now);
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
@@ -127,6 +137,11 @@ bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
 /* Tells the host how many records came again, if that is due, or at once. */
 void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
 
+/* n samples came: a gateway that sends too many is made to wait, and told so. */
+void session_take_samples(struct session *s, uint32_t n, int lane, struct link_now now);
+/* Ends its pause when that is over. */
+void session_pause_tick(struct session *s, struct link_now now);
+
 /* The backlog (session_backlog.c). */
 /* What is the last record of the backlog, by what is committed (after WELCOME). */
 void session_expect_backlog(struct session *s);
@@ -138,8 +153,8 @@ void session_note_live(struct session *s, const struct sample *v, uint32_t n);
 
 /* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. Of
  * an EVENT, what it says. */
-MUSTCHECK enum status session_check_told(uint8_t type, struct slice rest, struct msg_event *ret_event,
-                                         struct error *err);
+MUSTCHECK enum status session_check_told(const struct session *s, uint8_t type, struct slice rest,
+                                         struct msg_event *ret_event, struct error *err);
 /* Such a record was taken: people are told. event: of an EVENT. */
 void session_on_told(struct session *s, uint8_t type, const struct msg_event *event, struct link_now now);
 /* CMD_ACK and CFG_GET. */

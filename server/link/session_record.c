@@ -11,9 +11,11 @@
 /* --- DATA to samples --- */
 
 struct decoding {
+    const struct link_limits *limits;
     const struct shelf_dict *d;
     struct sample *v;
     uint32_t n;
+    uint32_t seen;
     uint32_t unknown;
 };
 
@@ -24,8 +26,16 @@ static uint8_t type_of(void *ctx, uint32_t alias) {
 }
 
 static enum status on_sample(void *ctx, const struct link_sample *in, struct error *err) {
-    (void)err;
     struct decoding *x = ctx;
+    bool raw = (in->type == VALUE_STRING || in->type == VALUE_BYTES) && (in->quality & QUALITY_NO_VALUE) == 0;
+    if (raw && in->s.n > x->limits->value_bytes) {
+        return error_set(err, ERR_TOO_BIG, "value", "alias %u: more than %u bytes", in->alias,
+                         x->limits->value_bytes);
+    }
+    if (++x->seen > x->limits->frame_samples) {
+        return error_set(err, ERR_TOO_BIG, "samples", "more than %u samples in a record",
+                         x->limits->frame_samples);
+    }
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
     CHECK(e != NULL); /* type_of had it */
@@ -85,7 +95,7 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
     if (misfit != NULL) {
         report_misfit(s, d, misfit, now);
     }
-    *ret = (struct decoding){.d = d, .v = s->env->samples};
+    *ret = (struct decoding){.limits = &s->env->limits.link, .d = d, .v = s->env->samples};
     enum status status = data_decode(rest, type_of, on_sample, ret, err);
     *ret_code = status == OK ? 0 : data_code(status);
     return status;
@@ -140,8 +150,8 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
     } else if (f->type == MSG_DATA) {
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
     } else if (msg_type_is_record(f->type)) {
-        status = session_check_told(f->type, rest, &ret->event, &ret->err);
-        ret->fault = status == OK ? 0 : LINK_BAD_RECORD;
+        enum status told = session_check_told(s, f->type, rest, &ret->event, &ret->err);
+        ret->fault = told == OK ? 0 : told == ERR_TOO_BIG ? LINK_QUOTA : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
         (void)error_set(&ret->err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", f->type);
@@ -193,7 +203,7 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
-    CHECK(s->n_flights < LINK_WINDOW_FRAMES);
+    CHECK(s->n_flights < s->env->limits.link.window_frames);
     s->flights[s->n_flights++] = (struct flight){
         .seq = prefix->seq, .ep = (uint32_t)prefix->ep, .bytes = (uint32_t)f->body.n, .crc = crc};
     s->flight_bytes += (uint32_t)f->body.n;
@@ -214,15 +224,19 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
 
 /* What follows from a record that is in flight now. */
 static void note(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
-                 const struct judged *j) {
+                 const struct judged *j, struct link_now now) {
+    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
     const struct event_lost *lost = lost_of(f, j);
     if (lost != NULL) {
         session_note_gone(s, lost->epoch, lost->first, lost->end);
     }
     session_note_record(s, (uint32_t)prefix->ep, prefix->seq);
-    if ((f->flags & FRAME_BACKLOG) == 0 && prefix->ep == 0) {
+    if (backlog) {
+        s->backlog_mono_us = now.mono_us;
+    } else {
         session_note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
     }
+    session_take_samples(s, j->data.seen, backlog ? RATE_BACKLOG : RATE_LIVE, now);
 }
 
 /* --- duplicates --- */
@@ -272,10 +286,11 @@ static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uin
 /* Too much at once, or too many holes to keep track of. */
 static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                         const struct msg_error *about, struct link_now now) {
-    if (s->n_flights >= LINK_WINDOW_FRAMES || s->flight_bytes + f->body.n > LINK_WINDOW_BYTES) {
+    const struct link_limits *limits = &s->env->limits.link;
+    if (s->n_flights >= limits->window_frames || s->flight_bytes + f->body.n > limits->window_bytes) {
         session_fail(s, LINK_FLOW, about, now,
-                     "more than %d records or %d bytes are not acknowledged: wait for ACK",
-                     LINK_WINDOW_FRAMES, LINK_WINDOW_BYTES);
+                     "more than %u records or %u bytes are not acknowledged: wait for ACK",
+                     limits->window_frames, limits->window_bytes);
         return true;
     }
     if (s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
@@ -336,7 +351,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     }
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
-        note(s, f, &prefix, &j);
+        note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
             session_on_told(s, f->type, &j.event, now);
         }
@@ -376,6 +391,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
         s->status.unknown_tags += data.unknown;
         s->env->host.snapshot(s->env->host.ctx, s->gateway, data.v, data.n, now.wall_us);
         session_note_live(s, data.v, data.n);
+        session_take_samples(s, data.seen, RATE_LIVE, now);
     }
     return VERDICT_NEXT;
 }

@@ -41,10 +41,16 @@ static uint32_t count_epoch(const struct shelf *s, uint32_t ep) {
     return n;
 }
 
-static enum status skip_entry(void *ctx, const struct dict_entry *e, struct error *err) {
-    (void)ctx;
-    (void)e;
-    (void)err;
+static enum status check_entry(void *ctx, const struct dict_entry *e, struct error *err) {
+    const struct link_limits *limits = ctx;
+    if (e->name.n > limits->name_bytes) {
+        return error_set(err, ERR_TOO_BIG, "name", "alias %u: the name has more than %u bytes", e->alias,
+                         limits->name_bytes);
+    }
+    if (e->unit.n > limits->unit_bytes) {
+        return error_set(err, ERR_TOO_BIG, "unit", "alias %u: the unit has more than %u bytes", e->alias,
+                         limits->unit_bytes);
+    }
     return OK;
 }
 
@@ -65,8 +71,9 @@ static enum status start(const struct shelf *s, uint32_t ep, uint64_t id, uint64
     if (known != NULL) {
         return dict_copy(known->dict, id, ret, err);
     }
-    if (count_epoch(s, ep) >= LINK_DICTS_MAX) {
-        return error_set(err, ERR_TOO_BIG, "dict", "more than %d dictionaries in one epoch", LINK_DICTS_MAX);
+    if (count_epoch(s, ep) >= s->limits->dictionaries) {
+        return error_set(err, ERR_TOO_BIG, "dict", "more than %u dictionaries in one epoch",
+                         s->limits->dictionaries);
     }
     if (base == 0) {
         return dict_new(id, ret, err);
@@ -91,7 +98,7 @@ enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct s
         return error_set(err, ERR_INVALID, "dict", "0 is no dictionary's id; they count from 1");
     }
     struct dict_head head = {0};
-    enum status status = dict_decode(rest, &head, skip_entry, NULL, err);
+    enum status status = dict_decode(rest, &head, check_entry, (void *)s->limits, err);
     struct dict *dict = NULL;
     if (status == OK) {
         status = start(s, ep, id, head.base, &dict, err);
@@ -100,9 +107,13 @@ enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct s
     if (status == OK) {
         status = dict_apply(dict, rest, &more, err);
     }
-    if (status == OK && s->entries - size_of(s, ep, id) + dict_count(dict) > SHELF_ENTRIES_MAX) {
-        status = error_set(err, ERR_TOO_BIG, "dict", "more than %d entries in all dictionaries of a gateway",
-                           SHELF_ENTRIES_MAX);
+    if (status == OK && dict_count(dict) > s->limits->dictionary_tags) {
+        status = error_set(err, ERR_TOO_BIG, "dict", "more than %u tags in a dictionary",
+                           s->limits->dictionary_tags);
+    }
+    if (status == OK && s->entries - size_of(s, ep, id) + dict_count(dict) > s->limits->dictionary_entries) {
+        status = error_set(err, ERR_TOO_BIG, "dict", "more than %u entries in all dictionaries of a gateway",
+                           s->limits->dictionary_entries);
     }
     if (status != OK) {
         dict_free(&dict);
@@ -133,8 +144,8 @@ enum status shelf_accept(struct shelf *s, struct shelf_change *c) {
     bool bad = c->dict == NULL;
     /* What is whole stays. A bad record under a new id is remembered, so that its other parts do not pass for
      * all of it; unless there is no room to remember. */
-    if (bad &&
-        ((d != NULL && d->whole) || (d == NULL && (c->id == 0 || count_epoch(s, c->ep) >= LINK_DICTS_MAX)))) {
+    if (bad && ((d != NULL && d->whole) ||
+                (d == NULL && (c->id == 0 || count_epoch(s, c->ep) >= s->limits->dictionaries)))) {
         return OK;
     }
     if (d == NULL) {

@@ -1,13 +1,12 @@
-/* The dictionaries of one session: by (epoch, id), in parts as they come, at most LINK_DICTS_MAX an epoch and
- * SHELF_ENTRIES_MAX entries in all. Each knows which tag of the present configuration its entries mean; that
- * is worked out when it is first used and again after the configuration changed. Owns all. Pure. */
+/* The dictionaries of one session: by (epoch, id), in parts as they come, within the limits of link_limits.h.
+ * Each knows which tag of the present configuration its entries mean; that is worked out when it is first
+ * used and again after the configuration changed. Owns all. Pure. */
 #ifndef PENSTOCK_LINK_SHELF_H
 #define PENSTOCK_LINK_SHELF_H
 
 #include "protocol/dict.h"
 #include "server/core/model.h"
-
-enum { SHELF_ENTRIES_MAX = 10 * LINK_TAGS_MAX };
+#include "server/link/link_limits.h"
 
 /* In place of a tag's index: the configuration has no such tag of this gateway; or it has one of a type that
  * cannot take what is sent. */
@@ -25,6 +24,7 @@ struct shelf_dict {
 };
 
 struct shelf {
+    const struct link_limits *limits; /* borrowed */
     struct shelf_dict *v;
     uint32_t n;
     uint32_t cap;
@@ -39,7 +39,7 @@ struct shelf_change {
     bool whole;
 };
 
-/* An all-zero struct is an empty shelf. */
+/* An all-zero struct with limits is an empty shelf. */
 void shelf_done(struct shelf *s);
 /* Understands a DICT record (rest: the body after its prefix) without changing the shelf. ret is set even on
  * failure, and must go to shelf_accept or shelf_drop. ERR_TOO_BIG: over a quota. ERR_NOT_FOUND: its base is

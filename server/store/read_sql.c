@@ -82,6 +82,7 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_CERTIFICATE:
     case REQ_BACKTEST:
     case REQ_QUARANTINE_REPLAY:
+    case REQ_GATEWAY_RELEASE:
     case REQ_QUARANTINE_KEEP:
         break;
     }

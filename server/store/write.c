@@ -192,6 +192,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
+    case REQ_GATEWAY_RELEASE:
         return false;
     }
     return false;

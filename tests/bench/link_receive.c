@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/rand.h"
 #include "server/link/link.h"
+#include "server/link/link_limits.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/tls_pair.h"
 
@@ -254,12 +255,16 @@ static void start_link(struct bench *b, const char *pki) {
     (void)snprintf(ca, sizeof ca, "%s/ca.pem", pki);
     (void)snprintf(cert, sizeof cert, "%s/link.pem", pki);
     (void)snprintf(key, sizeof key, "%s/link.key", pki);
+    /* One gateway alone sends all that goes through here. */
+    struct link_limits limits = link_limits_usual();
+    limits.samples_per_s = 1000000000;
     struct link_config cfg = {.loop = &b->loop,
                               .address = "127.0.0.1",
                               .ca_file = ca,
                               .cert_file = cert,
                               .key_file = key,
-                              .sessions_max = 10};
+                              .sessions_max = 10,
+                              .limits = &limits};
     struct link_host host = {.ctx = b,
                              .settle = on_settle,
                              .record = on_record,

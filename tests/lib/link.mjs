@@ -1,4 +1,5 @@
 // A gateway in a few lines, written from protocol/README.md alone: for tests that must say what the client library would never say.
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { until } from './penstock.mjs';
@@ -110,15 +111,19 @@ function decode(type, body) {
 }
 
 /** The answer to a PING, whose body is id and t0. */
-const pong = (body) => frame(TYPE.PONG, 0, Buffer.concat([body.subarray(0, 16), i64(BigInt(Date.now()) * 1000n), i64(BigInt(Date.now()) * 1000n), Buffer.from([0, 0])]));
+const pong = (body, offset) => {
+  const now = i64(BigInt(Date.now()) * 1000n + offset);
+  return frame(TYPE.PONG, 0, Buffer.concat([body.subarray(0, 16), now, now, Buffer.from([0, 0])]));
+};
 
-/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. answers: PING is answered, so that it can stay. */
+/** A connection that keeps what it hears: .frames of {name, type, flags, body, ...fields}. answers: PING is answered, so that it can stay; by a clock that is off by so many µs. */
 export class Peer {
-  constructor(p, { answers = false, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3', ciphers, level } = {}) {
+  constructor(p, { answers = false, offset = 0n, cert, key, ca, alpn = ['penstock-link/1'], min = 'TLSv1.3', max = 'TLSv1.3', ciphers, level } = {}) {
     this.frames = [];
     this.closed = false;
     this.buffer = Buffer.alloc(0);
     this.answers = answers;
+    this.offset = offset;
     this.connected = new Promise((done, failed) => {
       this.socket = tls.connect({
         host: '127.0.0.1', port: p.ports.link, servername: 'localhost', ca: ca ?? readFileSync(p.pkiFile('ca.pem')), cert, key,
@@ -139,13 +144,18 @@ export class Peer {
       if (this.buffer.length < 8 + len) return;
       const [type, flags, body] = [this.buffer[1], this.buffer.readUInt16LE(2), this.buffer.subarray(8, 8 + len)];
       this.frames.push({ name: names[type] ?? `0x${type.toString(16)}`, type, flags, body, ...decode(type, body) });
-      if (this.answers && type === TYPE.PING) this.send(pong(body));
+      if (this.answers && type === TYPE.PING) this.send(pong(body, this.offset));
       this.buffer = this.buffer.subarray(8 + len);
     }
   }
 
   send(...frames) { this.socket.write(Buffer.concat(frames)); }
-  find(what, condition) { return until(`${what}; heard ${this.frames.map((f) => f.name).join(' ')}`, () => this.frames.find(condition), 30); }
+  async find(what, condition) {
+    const found = () => this.frames.find(condition);
+    await until(what, () => found() || this.closed, 30).catch((e) => { throw new Error(`${e.message}; ${this.heard()}`); });
+    return found() ?? assert.fail(`${what}: the connection is closed; ${this.heard()}`);
+  }
+  heard() { return `heard ${this.frames.map((f) => `${f.name} ${f.text ?? ''}`).join(' ')}; ${this.error ?? 'no error'}`; }
   frame(name) { return this.find(name, (f) => f.name === name); }
   ended() { return until('the server closes', () => this.closed, 60); }
   end() { this.socket.destroy(); }

@@ -372,10 +372,8 @@ static struct world *make_world(void) {
     w->model = world_model();
     w->env.limits = (struct session_limits){.heartbeat_ms = 10000,
                                             .dead_ms = 30000,
-                                            .handshake_ms = 10000,
-                                            .hello_ms = 5000,
-                                            .frame_ms = 30000,
                                             .settle_ms = 30000,
+                                            .link = link_limits_usual(),
                                             .backlog_rate = 1000000};
     w->env.host = (struct link_host){.ctx = w,
                                      .settle = world_on_settle,

@@ -472,6 +472,7 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
     case REQ_QUARANTINE_KEEP:
+    case REQ_GATEWAY_RELEASE:
         rig_read(rig, q, r);
         return;
     }

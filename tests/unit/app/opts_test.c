@@ -47,6 +47,38 @@ static void the_spool_is_a_file_of_ones_choice(void **state) {
     assert_string_equal(opts.spool, "/var/lib/spool");
 }
 
+#define LIMITED(limits)                                                                                      \
+    "{\"db\":\"x\",\"migrations\":\"m\"," WEB ",\"link\":{\"address\":\"127.0.0.1\",\"port\":7411,"          \
+    "\"ca\":\"ca\",\"cert\":\"c\",\"key\":\"k\",\"limits\":" limits "}}"
+
+static void limits_of_the_link_have_defaults_and_bounds(void **state) {
+    (void)state;
+    struct opts opts;
+    struct error err;
+    assert_int_equal(read_text(LIMITED("{\"samples_per_s\":77,\"unit_bytes\":0}"), &opts, &err), OK);
+    assert_int_equal(opts.link.limits.samples_per_s, 77);
+    assert_int_equal(opts.link.limits.unit_bytes, 0);
+    assert_int_equal(opts.link.limits.handshakes_per_s, 50);
+    static const struct {
+        const char *text;
+        const char *where;
+        const char *says;
+    } table[] = {
+        {LIMITED("{\"colour\":1}"), "/link/limits/colour", "not a limit"},
+        {LIMITED("{\"samples_per_s\":0}"), "/link/limits/samples_per_s", "from 1 to"},
+        {LIMITED("{\"frame_samples\":65537}"), "/link/limits/frame_samples",
+         "from 1 to 65536 (the default is 65536)"},
+        {LIMITED("{\"hello_ms\":\"5 s\"}"), "/link/limits/hello_ms", "whole number"},
+        {LIMITED("{\"window_bytes\":5000}"), "/link/limits/window_bytes", "frame_bytes"},
+        {LIMITED("5"), "/link/limits", "object"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(read_text(table[i].text, &opts, &err), ERR_INVALID);
+        assert_string_equal(err.where, table[i].where);
+        assert_non_null(strstr(err.text, table[i].says));
+    }
+}
+
 static void faults_are_named_by_their_place(void **state) {
     (void)state;
     static const struct {
@@ -89,6 +121,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_read),
         cmocka_unit_test(the_spool_is_a_file_of_ones_choice),
+        cmocka_unit_test(limits_of_the_link_have_defaults_and_bounds),
         cmocka_unit_test(faults_are_named_by_their_place),
         cmocka_unit_test(what_is_no_json_is_named_by_line_and_column),
     };

@@ -1,10 +1,12 @@
-/* Covers: client_commands.c, public.c */
+/* Covers: client_commands.c, client_config.c, public.c */
 #include "protocol/client/client.h"
 #include "protocol/client/include/penstock/client.h"
 #include "protocol/frame.h"
 #include "server/base/clock.h"
 #include "server/base/crc32c.h"
 #include "tests/unit/client/tls_server.h"
+
+#include <openssl/evp.h>
 
 enum { TAGS = 2, GIVE_UP_MS = 60000 };
 
@@ -41,6 +43,12 @@ struct fixture {
     uint32_t events;
     bool commands; /* the gateway takes them, and the server sends one after each greeting */
     struct msg_command command;
+    uint64_t offered;     /* a configuration is offered to who has another version; 0: none */
+    uint64_t has_version; /* what the last HELLO said */
+    uint32_t configs;
+    uint64_t rolled_back_to;
+    struct msg_config_result config_result;
+    uint32_t config_results;
     uint32_t ordered;
     uint32_t acks;
     struct msg_command_ack ack;
@@ -115,7 +123,7 @@ static void peer_welcome(struct fixture *f) {
                                                 .dead_ms = 30000,
                                                 .backlog_rate = 1000000,
                                                 .now_us = clock_wall_us(),
-                                                .caps = LINK_CAP_COMMANDS,
+                                                .caps = LINK_CAP_COMMANDS | LINK_CAP_CONFIG,
                                                 .commands_allowed = f->commands});
     peer_say(f, MSG_WELCOME, &body);
     buf_done(&body);
@@ -133,6 +141,41 @@ static void peer_command(struct fixture *f, uint8_t op) {
     buf_init(&body, 10000);
     command_encode(&body, &m);
     peer_say(f, MSG_CMD, &body);
+    buf_done(&body);
+}
+
+enum { CONFIG_SIZE = 150000 };
+
+static void config_bytes(uint8_t p[CONFIG_SIZE]) {
+    for (size_t i = 0; i < CONFIG_SIZE; i++) {
+        p[i] = (uint8_t)(i % 253);
+    }
+}
+
+static void peer_offer(struct fixture *f) {
+    static uint8_t p[CONFIG_SIZE];
+    config_bytes(p);
+    struct msg_config_offer m = {.version = f->offered, .size = CONFIG_SIZE};
+    assert_int_equal(EVP_Digest(p, CONFIG_SIZE, m.sha256, NULL, EVP_sha256(), NULL), 1);
+    struct buf body;
+    buf_init(&body, 1000);
+    config_offer_encode(&body, &m);
+    peer_say(f, MSG_CFG_OFFER, &body);
+    buf_done(&body);
+}
+
+static void peer_give(struct fixture *f, struct slice asked) {
+    static uint8_t p[CONFIG_SIZE];
+    struct msg_config_get get;
+    config_bytes(p);
+    assert_int_equal(config_get_decode(asked, &get, NULL), OK);
+    assert_true(get.version == f->offered && get.offset + get.length <= CONFIG_SIZE);
+    struct buf body;
+    buf_init(&body, 100000);
+    config_chunk_encode(&body, &(struct msg_config_chunk){.version = get.version,
+                                                          .offset = get.offset,
+                                                          .bytes = slice_of(p + get.offset, get.length)});
+    peer_say(f, MSG_CFG_CHUNK, &body);
     buf_done(&body);
 }
 
@@ -158,6 +201,10 @@ static void peer_record(struct fixture *f, const struct frame *frame) {
     if (frame->type == MSG_CMD_RESULT) {
         peer_answer(f, frame, rest);
     }
+    if (frame->type == MSG_CFG_RESULT) {
+        assert_int_equal(config_result_decode(rest, &f->config_result, NULL), OK);
+        f->config_results++;
+    }
     if (frame->type == MSG_DICT && f->commands) {
         peer_command(f, COMMAND_DIRECT);
     }
@@ -180,16 +227,26 @@ static void peer_record(struct fixture *f, const struct frame *frame) {
 }
 
 static void peer_frame(struct fixture *f, const struct frame *frame) {
+    static struct msg_hello hello;
     switch (frame->type) {
     case MSG_HELLO:
+        assert_int_equal(hello_decode(frame->body, &hello, NULL), OK);
+        f->has_version = hello.config_version;
         f->hellos++;
         peer_welcome(f);
+        if (f->offered != 0 && f->offered != f->has_version) {
+            peer_offer(f);
+        }
         break;
     case MSG_DICT:
     case MSG_DATA:
     case MSG_EVENT:
     case MSG_CMD_RESULT:
+    case MSG_CFG_RESULT:
         peer_record(f, frame);
+        break;
+    case MSG_CFG_GET:
+        peer_give(f, frame->body);
         break;
     case MSG_CMD_ACK:
         peer_answer(f, frame, frame->body);
@@ -302,12 +359,29 @@ static void on_order(void *ctx, const struct command_order *order) {
     assert_int_equal(client_command_done(f->c, &r, NULL), OK);
 }
 
+static enum status on_config(void *ctx, uint64_t version, struct slice bytes, struct error *err) {
+    static uint8_t p[CONFIG_SIZE];
+    struct fixture *f = ctx;
+    config_bytes(p);
+    assert_true(version == f->offered && bytes.n == CONFIG_SIZE && memcmp(bytes.p, p, CONFIG_SIZE) == 0);
+    f->configs++;
+    return f->configs > 1 ? error_set(err, ERR_INVALID, "line 3", "no such pump") : OK;
+}
+
+static void on_rollback(void *ctx, uint64_t version) {
+    ((struct fixture *)ctx)->rolled_back_to = version;
+}
+
 static void client_up(struct fixture *f) {
     char files[3][400];
     struct client_config cfg = config(f, files);
     cfg.clock_source = CLOCK_NTP;
     if (f->commands) {
         cfg.hooks.on_command = on_order;
+    }
+    if (f->offered != 0) {
+        cfg.hooks.on_config = on_config;
+        cfg.hooks.on_config_rollback = on_rollback;
     }
     struct error err = {0};
     if (client_new(&cfg, &f->c, &err) != OK) {
@@ -519,6 +593,36 @@ static void a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart(
     client_down(f);
 }
 
+static bool has_config_result(struct fixture *f) {
+    return f->config_results > 0;
+}
+
+static bool has_second_config_result(struct fixture *f) {
+    return f->config_result.version == 4;
+}
+
+static void a_configuration_is_applied_tried_by_a_new_session_and_remembered(void **state) {
+    struct fixture *f = *state;
+    f->offered = 3;
+    client_up(f);
+    until(f, has_config_result);
+    assert_int_equal(f->configs, 1);
+    assert_true(f->config_result.version == 3 && f->config_result.outcome == CONFIG_APPLIED);
+    assert_int_equal(f->hellos, 2);
+    assert_true(f->has_version == 3);
+    until(f, is_drained);
+    client_down(f);
+    until(f, has_left);
+    /* After a restart it says so at once; the next one it refuses. */
+    f->offered = 4;
+    client_up(f);
+    until(f, has_second_config_result);
+    assert_int_equal(f->has_version, 3);
+    assert_int_equal(f->config_result.outcome, CONFIG_REFUSED);
+    client_down(f);
+    assert_true(f->rolled_back_to == 0);
+}
+
 static void on_installed_link(void *ctx, bool up, const char *reason) {
     on_link(ctx, up, reason);
 }
@@ -548,6 +652,24 @@ static void on_installed_order(void *ctx, const struct penstock_command *order) 
     assert_string_equal(e.where, "command");
 }
 
+static enum penstock_status on_installed_config(void *ctx, uint64_t version, const void *p, size_t n,
+                                                struct penstock_error *error) {
+    struct fixture *f = ctx;
+    assert_true(version == 9 && n == CONFIG_SIZE && ((const uint8_t *)p)[252] == 252);
+    f->configs++;
+    (void)snprintf(error->where, sizeof error->where, "line 7");
+    (void)snprintf(error->text, sizeof error->text, "no such valve");
+    return PENSTOCK_INVALID;
+}
+
+static void on_installed_rollback(void *ctx, uint64_t version) {
+    ((struct fixture *)ctx)->rolled_back_to = version;
+}
+
+static bool has_both_results(struct fixture *f) {
+    return f->results > 0 && f->config_results > 0;
+}
+
 static bool installed_is_drained(struct fixture *f) {
     return penstock_client_is_drained(f->installed);
 }
@@ -572,7 +694,10 @@ static void the_installed_interface_does_the_same(void **state) {
                                   .hooks = {.ctx = f,
                                             .on_link = on_installed_link,
                                             .on_command = on_installed_order,
-                                            .on_command_check = on_installed_check}};
+                                            .on_command_check = on_installed_check,
+                                            .on_config = on_installed_config,
+                                            .on_config_rollback = on_installed_rollback}};
+    f->offered = 9;
     struct penstock_error e = {0};
     assert_int_equal(penstock_client_new(&cfg, &f->installed, &e), PENSTOCK_OK);
     struct penstock_tag tag = {
@@ -603,7 +728,9 @@ static void the_installed_interface_does_the_same(void **state) {
     f->command.operator_name = slice_str("ann");
     f->command.reason = slice_str("level low");
     assert_int_equal(penstock_client_start(f->installed, &e), PENSTOCK_OK);
-    until(f, has_result);
+    until(f, has_both_results);
+    assert_true(f->configs == 1 && f->config_result.version == 9);
+    assert_int_equal(f->config_result.outcome, CONFIG_REFUSED);
     assert_int_equal(f->ordered, 1);
     assert_true(f->result.stage == COMMAND_STAGE_FAILED && f->result.reason == COMMAND_NO_EFFECT);
     assert_true(f->result.value.type == VALUE_SCALED && f->result.value.i == 420);
@@ -689,6 +816,7 @@ int main(void) {
         T(a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated),
         T(what_is_not_acknowledged_survives_a_restart),
         T(a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart),
+        T(a_configuration_is_applied_tried_by_a_new_session_and_remembered),
         T(the_installed_interface_does_the_same),
         T(a_gateway_without_a_hook_for_commands_refuses_them),
         T(without_a_server_it_says_why_and_stops_all_the_same),

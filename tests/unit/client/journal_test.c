@@ -5,6 +5,28 @@
 #include "server/base/rand.h"
 #include "tests/unit/client/dir.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
+/* The disk fails when a test says so: these take the place of the C library's. */
+static bool sync_fails;
+
+int fdatasync(int fd) {
+    if (sync_fails) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd) {
+    if (sync_fails) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
 struct fixture {
     struct dir d;
     struct journal *j;
@@ -350,8 +372,8 @@ static void leftovers_of_a_crash_and_foreign_files_do_no_harm(void **state) {
 
 /* The tombstones that wait, in the order of epochs and numbers. */
 static uint32_t tombstones(struct fixture *f, struct event_lost *v, uint32_t max) {
-    struct journal_epoch epochs[LINK_EPOCHS_MAX];
-    uint32_t n = journal_epochs(f->j, epochs, LINK_EPOCHS_MAX, NULL);
+    struct journal_epoch epochs[JOURNAL_EPOCHS_MAX];
+    uint32_t n = journal_epochs(f->j, epochs, JOURNAL_EPOCHS_MAX, NULL);
     uint32_t found_n = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct journal_found found = {0};
@@ -620,6 +642,255 @@ static void a_list_of_losses_that_is_damaged_starts_anew(void **state) {
     assert_true(st.dropped_total == 0 && st.damaged_bytes == n);
 }
 
+static void a_failed_sync_moves_what_is_not_durable_to_a_new_epoch(void **state) {
+    struct fixture *f = *state;
+    uint64_t old = journal_epoch(f->j);
+    (void)append(f, MSG_DICT, 10);
+    (void)append(f, MSG_DATA, 20);
+    assert_int_equal(journal_sync(f->j, NULL), OK);
+    (void)append(f, MSG_DATA, 30);
+    (void)append(f, MSG_DATA, 40);
+    sync_fails = true;
+    struct error err = {0};
+    assert_int_equal(journal_sync(f->j, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "fdatasync"));
+    assert_true(journal_is_broken(f->j) && journal_durable_seq(f->j) == 2);
+    struct segment_entry e = {.type = MSG_DATA, .body = slice_str("x")};
+    uint64_t seq = 0;
+    assert_int_equal(journal_append(f->j, &e, &seq, NULL), ERR_IO);
+    assert_int_equal(journal_refile(f->j, old, 2, 900, NULL), ERR_IO);
+    assert_true(journal_is_broken(f->j) && journal_epoch(f->j) == old);
+    sync_fails = false;
+    /* A sync that says yes now proves nothing: the page cache may have dropped what it could not write. */
+    assert_int_equal(journal_sync(f->j, NULL), ERR_IO);
+    assert_int_equal(journal_refile(f->j, old, 2, 901, NULL), OK);
+    assert_false(journal_is_broken(f->j));
+    struct journal_epoch v[4];
+    assert_int_equal(journal_epochs(f->j, v, 4, NULL), 2);
+    assert_true(v[0].epoch == 901 && v[0].next_seq == 3 && journal_durable_seq(f->j) == 3);
+    assert_true(v[1].epoch == old && v[1].oldest_unacked == 0 && v[1].next_seq == 2);
+    assert_true(waiting(f) == 2 + 3);
+}
+
+static void a_loss_that_cannot_be_written_down_is_not_suffered(void **state) {
+    struct fixture *f = *state;
+    open_small(f);
+    uint64_t epoch = journal_epoch(f->j);
+    enum status st = OK;
+    for (int i = 0; i < 50; i++) {
+        (void)append_timed(f);
+    }
+    assert_int_equal(journal_sync(f->j, NULL), OK);
+    assert_true(dropped(f) == 0);
+    sync_fails = true;
+    static const char text[500];
+    struct segment_entry e = {.type = MSG_DATA, .samples = 2, .body = slice_of(text, sizeof text)};
+    uint64_t seq = 0;
+    for (int i = 0; i < 200 && st == OK; i++) {
+        st = journal_append(f->j, &e, &seq, NULL);
+    }
+    sync_fails = false;
+    assert_int_equal(st, ERR_IO);
+    assert_true(dropped(f) == 0 && first_waiting(f, epoch, 0) == 0);
+}
+
+/* ---- random faults ---- */
+
+struct data_record {
+    uint64_t epoch;
+    uint64_t seq;
+    bool committed; /* the server has it */
+};
+
+struct world {
+    struct fixture *f;
+    struct rand r;
+    struct data_record v[6000];
+    uint32_t n;
+    uint64_t durable_epoch;
+    uint64_t durable_seq;
+    struct {
+        char name[300];
+        off_t size;
+    } synced[600]; /* what a power loss leaves of each file */
+    uint32_t n_synced;
+    struct event_lost told[3000]; /* what the server was told */
+    uint32_t n_told;
+};
+
+static void remember_files(struct world *w) {
+    DIR *list = opendir(w->f->d.path);
+    assert_non_null(list);
+    w->n_synced = 0;
+    for (struct dirent *e = readdir(list); e != NULL; e = readdir(list)) {
+        char file[400];
+        struct stat info;
+        dir_file(&w->f->d, e->d_name, file);
+        if (strstr(e->d_name, ".seg1") != NULL && stat(file, &info) == 0 && w->n_synced < COUNT(w->synced)) {
+            (void)snprintf(w->synced[w->n_synced].name, sizeof w->synced[0].name, "%s", e->d_name);
+            w->synced[w->n_synced++].size = info.st_size;
+        }
+    }
+    (void)closedir(list);
+    w->durable_epoch = journal_epoch(w->f->j);
+    w->durable_seq = journal_durable_seq(w->f->j);
+}
+
+/* The present epoch's newest file loses a part of what was not synced. */
+static void lose_power(struct world *w) {
+    char name[300];
+    char file[400];
+    struct stat info;
+    if (dir_segments(&w->f->d, name) == 0) {
+        return;
+    }
+    dir_file(&w->f->d, name, file);
+    off_t kept = 0;
+    for (uint32_t i = 0; i < w->n_synced; i++) {
+        kept = strcmp(w->synced[i].name, name) == 0 ? w->synced[i].size : kept;
+    }
+    assert_int_equal(stat(file, &info), 0);
+    if (info.st_size > kept) {
+        off_t size = kept + (off_t)rand_below(&w->r, (uint64_t)(info.st_size - kept) + 1);
+        assert_int_equal(truncate(file, size), 0);
+    }
+}
+
+/* The server stores every tombstone that waits. */
+static void take_tombstones(struct world *w) {
+    static struct event_lost v[64];
+    struct fixture *f = w->f;
+    struct journal_epoch epochs[JOURNAL_EPOCHS_MAX];
+    uint32_t n = tombstones(f, v, COUNT(v));
+    for (uint32_t i = 0; i < n; i++) {
+        w->told[w->n_told++] = v[i];
+    }
+    uint32_t n_epochs = journal_epochs(f->j, epochs, JOURNAL_EPOCHS_MAX, NULL);
+    for (uint32_t i = 0; i < n_epochs; i++) {
+        struct journal_found found = {0};
+        for (uint64_t seq = 0; journal_find(f->j, epochs[i].epoch, seq, UINT64_MAX, &found);
+             seq = found.seq + 1) {
+            if (found.type == MSG_EVENT) {
+                (void)journal_commit(f->j, epochs[i].epoch, found.seq, found.seq + 1, NULL);
+            }
+        }
+    }
+}
+
+static bool is_told(const struct world *w, const struct data_record *d) {
+    for (uint32_t i = 0; i < w->n_told; i++) {
+        if (w->told[i].epoch == d->epoch && d->seq >= w->told[i].first && d->seq < w->told[i].end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every record that was durable waits, or is committed, or was told as lost; and never is one that waits. */
+static void check_world(struct world *w) {
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(journal_tell(w->f->j, 77, NULL), OK);
+        take_tombstones(w);
+    }
+    remember_files(w);
+    for (uint32_t i = 0; i < w->n; i++) {
+        const struct data_record *d = &w->v[i];
+        struct journal_found found;
+        bool waits = journal_find(w->f->j, d->epoch, d->seq, d->seq + 1, &found);
+        assert_true(waits || d->committed || is_told(w, d));
+        assert_false(waits && !d->committed && is_told(w, d));
+    }
+}
+
+static void restart(struct world *w, bool with_power_loss) {
+    struct fixture *f = w->f;
+    uint64_t epoch = journal_epoch(f->j);
+    /* Closing would make durable what a crash does not. */
+    sync_fails = true;
+    journal_close(&f->j);
+    sync_fails = false;
+    if (with_power_loss) {
+        lose_power(w);
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < w->n; i++) {
+            bool was_durable =
+                w->v[i].epoch != epoch || (w->durable_epoch == epoch && w->v[i].seq < w->durable_seq);
+            if (was_durable) {
+                w->v[kept++] = w->v[i];
+            }
+        }
+        w->n = kept;
+    }
+    assert_int_equal(try_open(f, 32768, 4096, &f->j, NULL), OK);
+    remember_files(w);
+}
+
+static void step(struct world *w) {
+    struct fixture *f = w->f;
+    uint64_t dice = rand_below(&w->r, 1000);
+    if (dice < 800) {
+        w->v[w->n].committed = false;
+        w->v[w->n].epoch = journal_epoch(f->j);
+        w->v[w->n++].seq = append_timed(f);
+    } else if (dice < 900) {
+        assert_int_equal(journal_sync(f->j, NULL), OK);
+        remember_files(w);
+    } else if (dice < 960) {
+        /* Only what is durable was ever sent. */
+        struct data_record *d = &w->v[rand_below(&w->r, w->n)];
+        for (uint32_t i = 0; i < w->n; i++) {
+            bool sent = w->v[i].epoch != journal_epoch(f->j) || w->v[i].seq < journal_durable_seq(f->j);
+            struct journal_found found;
+            bool near = w->v[i].epoch == d->epoch && w->v[i].seq >= d->seq && w->v[i].seq < d->seq + 20;
+            w->v[i].committed |=
+                near && sent && journal_find(f->j, d->epoch, w->v[i].seq, w->v[i].seq + 1, &found);
+            if (near && w->v[i].committed) {
+                (void)journal_commit(f->j, d->epoch, w->v[i].seq, w->v[i].seq + 1, NULL);
+            }
+        }
+    } else if (dice < 970) {
+        assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+        remember_files(w);
+    } else if (dice < 980) {
+        take_tombstones(w);
+    } else if (dice < 985) {
+        const struct data_record *d = &w->v[rand_below(&w->r, w->n)];
+        if (!d->committed) {
+            journal_give_up(f->j, d->epoch, d->seq);
+        }
+    } else if (dice < 992) {
+        restart(w, dice < 989);
+    } else {
+        check_world(w);
+    }
+}
+
+static void whatever_happens_every_record_is_kept_stored_or_told_as_lost(void **state) {
+    struct fixture *f = *state;
+    enum { STEPS = 4000 };
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->f = f;
+    uint64_t seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 20261129;
+    print_message("SEED=%llu\n", (unsigned long long)seed);
+    rand_seed(&w->r, seed);
+    open_small(f);
+    remember_files(w);
+    w->v[w->n].epoch = journal_epoch(f->j);
+    w->v[w->n++].seq = append_timed(f);
+    for (int i = 0; i < STEPS; i++) {
+        if (w->n == 0) {
+            w->v[w->n].epoch = journal_epoch(f->j);
+            w->v[w->n++].seq = append_timed(f);
+        }
+        step(w);
+    }
+    check_world(w);
+    bool much_happened = dropped(f) > 1000 && w->n_told > 20;
+    free(w);
+    assert_true(much_happened);
+}
+
 /* Random appends, commits, restarts; a plain list of what waits is the oracle. */
 static void random_histories_agree_with_a_plain_list(void **state) {
     struct fixture *f = *state;
@@ -694,6 +965,9 @@ int main(void) {
         T(events_survive_more_restarts_than_there_may_be_epochs),
         T(an_epoch_that_must_go_leaves_a_tombstone),
         T(a_list_of_losses_that_is_damaged_starts_anew),
+        T(a_failed_sync_moves_what_is_not_durable_to_a_new_epoch),
+        T(a_loss_that_cannot_be_written_down_is_not_suffered),
+        T(whatever_happens_every_record_is_kept_stored_or_told_as_lost),
         T(random_histories_agree_with_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void history_keeps_believable_times(void **state) {
         {.tag = 1, .value = 3, .t_us = TM_YEAR_2000_US},
     };
     struct stored_sample ret[3];
-    sample_to_history(m, v, 3, NOW, ret);
+    sample_to_history(m, v, 3, NOW, SAMPLE_FUTURE_MAX_US, ret);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(ret[i].t_us, v[i].t_us);
         assert_int_equal(ret[i].quality, QUALITY_GOOD);
@@ -92,7 +92,7 @@ static void history_replaces_unbelievable_times_so_that_no_two_collide(void **st
         {.tag = 1, .t_us = INT64_MIN},
     };
     struct stored_sample ret[5];
-    sample_to_history(m, v, 5, NOW, ret);
+    sample_to_history(m, v, 5, NOW, SAMPLE_FUTURE_MAX_US, ret);
     for (int i = 1; i < 5; i++) {
         assert_int_equal(ret[i].t_us, NOW + i);
     }

@@ -25,6 +25,7 @@ struct device {
     uv_thread_t thread;
     atomic_bool stop;
     atomic_bool mute;
+    atomic_bool mute_writes;
     atomic_int writes;
 };
 
@@ -50,8 +51,10 @@ static void serve(void *arg) {
             peer = -1;
         } else if (n > 0 && !atomic_load(&d->mute)) {
             int writes = query[7] == 5 || query[7] == 6 || query[7] == 15 || query[7] == 16;
-            (void)modbus_reply(d->ctx, query, n, d->map);
             (void)atomic_fetch_add(&d->writes, writes);
+            if (writes == 0 || !atomic_load(&d->mute_writes)) {
+                (void)modbus_reply(d->ctx, query, n, d->map);
+            }
         }
     }
     if (peer >= 0) {
@@ -91,7 +94,8 @@ struct fixture {
     unsigned samples[TAGS_MAX];
     double value[TAGS_MAX];
     uint8_t quality[TAGS_MAX];
-    int up; /* 1, 0; -1: not told */
+    int up;      /* 1, 0; -1: not told */
+    bool wanted; /* what may_begin says */
     unsigned written;
     enum status written_status;
     double written_value;
@@ -170,6 +174,7 @@ static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     device_start(&f->device);
     f->up = -1;
+    f->wanted = true;
     assert_int_equal(uv_loop_init(&f->loop), 0);
     open_source(f);
     assert_int_equal(f->source->ops->start(f->source, NULL), OK);
@@ -207,12 +212,14 @@ static void on_written(void *ctx, enum status st, double value, const struct err
     f->written_error = *err;
 }
 
-static enum status ask_to_write(struct fixture *f, uint32_t tag, double value, int64_t within_us) {
-    const struct source_write w = {.tag = tag,
-                                   .value = value,
-                                   .deadline_mono_us = clock_mono_us() + within_us,
-                                   .on_written = on_written,
-                                   .ctx = f};
+static bool may_begin(void *ctx) {
+    const struct fixture *f = ctx;
+    return f->wanted;
+}
+
+static enum status ask_to_write(struct fixture *f, uint32_t tag, double value) {
+    const struct source_write w = {
+        .tag = tag, .value = value, .may_begin = may_begin, .on_written = on_written, .ctx = f};
     return f->source->ops->write(f->source, &w, NULL);
 }
 
@@ -230,14 +237,14 @@ static void a_write_is_read_back_and_told_whatever_the_deadband(void **state) {
     struct fixture *f = *state;
     UNTIL(f, f->samples[SETPOINT] > 0);
     unsigned samples = f->samples[SETPOINT];
-    assert_int_equal(ask_to_write(f, SETPOINT, 35.4, 5000000), OK);
+    assert_int_equal(ask_to_write(f, SETPOINT, 35.4), OK);
     UNTIL(f, f->written > 0);
     assert_int_equal(f->written_status, OK);
     assert_true(f->written_value == 35.5); /* what the device made of it: half units */
     assert_int_equal(f->device.map->tab_registers[3], 51);
     assert_int_equal(f->samples[SETPOINT], samples + 1);
-    assert_int_equal(ask_to_write(f, RUN, 1, 5000000), OK);
-    assert_int_equal(ask_to_write(f, PULSES, 0x12345678, 5000000), OK);
+    assert_int_equal(ask_to_write(f, RUN, 1), OK);
+    assert_int_equal(ask_to_write(f, PULSES, 0x12345678), OK);
     UNTIL(f, f->written == 3);
     assert_int_equal(f->device.map->tab_bits[1], 1);
     assert_int_equal(f->device.map->tab_registers[4], 0x5678);
@@ -247,22 +254,23 @@ static void a_write_is_read_back_and_told_whatever_the_deadband(void **state) {
 
 static void what_cannot_be_written_is_refused_at_once(void **state) {
     struct fixture *f = *state;
-    assert_int_equal(ask_to_write(f, LEVEL, 1, 5000000), ERR_UNSUPPORTED);
-    assert_int_equal(ask_to_write(f, TAGS_MAX, 1, 5000000), ERR_NOT_FOUND);
-    assert_int_equal(ask_to_write(f, RUN, 2, 5000000), ERR_INVALID);
-    assert_int_equal(ask_to_write(f, SETPOINT, 1e9, 5000000), ERR_INVALID);
-    assert_int_equal(ask_to_write(f, SETPOINT, NAN, 5000000), ERR_INVALID);
+    assert_int_equal(ask_to_write(f, LEVEL, 1), ERR_UNSUPPORTED);
+    assert_int_equal(ask_to_write(f, TAGS_MAX, 1), ERR_NOT_FOUND);
+    assert_int_equal(ask_to_write(f, RUN, 2), ERR_INVALID);
+    assert_int_equal(ask_to_write(f, SETPOINT, 1e9), ERR_INVALID);
+    assert_int_equal(ask_to_write(f, SETPOINT, NAN), ERR_INVALID);
     for (int i = 0; i < 16; i++) {
-        assert_int_equal(ask_to_write(f, RUN, 1, 5000000), OK);
+        assert_int_equal(ask_to_write(f, RUN, 1), OK);
     }
-    assert_int_equal(ask_to_write(f, RUN, 1, 5000000), ERR_FULL);
+    assert_int_equal(ask_to_write(f, RUN, 1), ERR_FULL);
     UNTIL(f, f->written == 16);
 }
 
-static void a_write_that_comes_too_late_moves_nothing(void **state) {
+static void a_write_that_is_not_wanted_any_more_moves_nothing(void **state) {
     struct fixture *f = *state;
     UNTIL(f, f->up == 1);
-    assert_int_equal(ask_to_write(f, RUN, 1, -1), OK);
+    f->wanted = false;
+    assert_int_equal(ask_to_write(f, RUN, 1), OK);
     UNTIL(f, f->written > 0);
     assert_int_equal(f->written_status, ERR_TIMEOUT);
     assert_int_equal(atomic_load(&f->device.writes), 0);
@@ -276,21 +284,45 @@ static void a_device_that_does_not_answer_is_told_and_its_writes_fail(void **sta
     for (uint32_t tag = RUN; tag <= PULSES; tag++) {
         assert_int_equal(f->quality[tag], SOURCE_BAD_COMMS);
     }
-    assert_int_equal(ask_to_write(f, RUN, 1, 5000000), OK);
+    assert_int_equal(ask_to_write(f, RUN, 1), OK);
     UNTIL(f, f->written > 0);
-    assert_int_equal(f->written_status, ERR_UNAVAILABLE);
+    assert_int_equal(f->written_status, ERR_UNAVAILABLE); /* it was looked for, nothing was sent */
     atomic_store(&f->device.mute, false);
     UNTIL(f, f->up == 1 && f->quality[LEVEL] == 0);
+}
+
+/* The device hears the write, does it, and its answer is lost. */
+static void a_write_without_an_answer_is_in_doubt(void **state) {
+    struct fixture *f = *state;
+    UNTIL(f, f->up == 1);
+    atomic_store(&f->device.mute_writes, true);
+    assert_int_equal(ask_to_write(f, RUN, 1), OK);
+    UNTIL(f, f->written > 0);
+    assert_int_equal(f->written_status, ERR_IO);
+    assert_int_equal(atomic_load(&f->device.writes), 1);
+    assert_true(isnan(f->written_value));
+}
+
+static void what_the_device_refuses_is_denied(void **state) {
+    struct fixture *f = *state;
+    UNTIL(f, f->up == 1);
+    f->device.map->nb_registers = 2; /* it has no register 3 and 4 any more */
+    assert_int_equal(ask_to_write(f, SETPOINT, 20), OK);
+    UNTIL(f, f->written > 0);
+    assert_int_equal(f->written_status, ERR_DENIED);
+    UNTIL(f, f->quality[SETPOINT] == SOURCE_BAD_CONFIG);
+    assert_int_equal(f->up, 1);
+    f->device.map->nb_registers = 8;
 }
 
 static void writes_that_wait_at_the_stop_are_answered(void **state) {
     struct fixture *f = *state;
     UNTIL(f, f->up == 1);
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(ask_to_write(f, RUN, 1, 5000000), OK);
+        assert_int_equal(ask_to_write(f, RUN, 1), OK);
     }
     f->source->ops->stop(f->source);
-    assert_int_equal(ask_to_write(f, RUN, 1, 5000000), ERR_UNAVAILABLE);
+    assert_int_equal(ask_to_write(f, RUN, 1), ERR_UNAVAILABLE);
     UNTIL(f, f->written == 5);
 }
 
@@ -299,9 +331,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_polled_is_put, setup, teardown),
         cmocka_unit_test_setup_teardown(a_write_is_read_back_and_told_whatever_the_deadband, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_refused_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_write_that_comes_too_late_moves_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_that_is_not_wanted_any_more_moves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_that_does_not_answer_is_told_and_its_writes_fail, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_write_without_an_answer_is_in_doubt, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_device_refuses_is_denied, setup, teardown),
         cmocka_unit_test_setup_teardown(writes_that_wait_at_the_stop_are_answered, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -215,9 +215,7 @@ static inline void rig_init(struct rig *r) {
     r->env = (struct session_env){
         .limits = {.heartbeat_ms = 10000,
                    .dead_ms = 30000,
-                   .handshake_ms = 10000,
-                   .hello_ms = 5000,
-                   .frame_ms = 30000,
+                   .link = link_limits_usual(),
                    .settle_ms = 30000,
                    .backlog_rate = 1000},
         .host = {.ctx = r,
@@ -272,6 +270,7 @@ static inline void rig_note_frame(char text[RIG_TEXT], const struct frame *f) {
     struct msg_error error;
     struct msg_bye bye;
     struct msg_welcome welcome;
+    struct msg_window window;
     switch (f->type) {
     case MSG_ACK:
         rig_note_ack(text, f->body);
@@ -284,6 +283,10 @@ static inline void rig_note_frame(char text[RIG_TEXT], const struct frame *f) {
     case MSG_BYE:
         CHECK(bye_decode(f->body, &bye, NULL) == OK);
         rig_note(text, "BYE %u", bye.reason);
+        return;
+    case MSG_WINDOW:
+        CHECK(window_decode(f->body, &window, NULL) == OK);
+        rig_note(text, "WINDOW %u %u %u", window.bytes, window.frames, window.backlog_rate);
         return;
     case MSG_WELCOME:
         CHECK(f->body.n <= LINK_BODY_MAX_HELLO);

@@ -139,6 +139,9 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     struct session *late = say_hello(r);
     rig_expect_said(r, late, "BYE 4");
     rig_expect_heard(r, "!link.duplicate_identity");
+    struct link_trouble trouble = roster_trouble(r->roster, 0, r->now);
+    assert_int_equal(trouble.duplicate_until_us, r->now.wall_us + 5 * TM_MINUTE_US);
+    assert_non_null(strstr(trouble.duplicate_why, "same certificate"));
     rig_expect_said(r, current, "");
     assert_true(session_room(current) > 0);
     end(r, late);
@@ -151,9 +154,25 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
 
 /* --- breaches --- */
 
+static void a_suspended_gateway_that_is_released_gets_in_at_once(void **state) {
+    struct rig *r = *state;
+    for (uint32_t i = 0; i < r->env.limits.link.breaches; i++) {
+        struct session *s = rig_connect(r, "gw-s1");
+        rig_send_bytes(r, s, "GET / HTTP/1.1", 14);
+        end(r, s);
+    }
+    assert_int_not_equal(roster_trouble(r->roster, 0, r->now).suspended_until_us, 0);
+    assert_true(roster_release(r->roster, 0));
+    assert_false(roster_release(r->roster, 99));
+    assert_int_equal(roster_trouble(r->roster, 0, r->now).suspended_until_us, 0);
+    struct session *s = say_hello(r);
+    assert_int_equal(session_state(s), SESSION_SETTLING);
+    end(r, s);
+}
+
 static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     struct rig *r = *state;
-    for (int i = 0; i < GUARD_BREACHES; i++) {
+    for (int i = 0; i < (int)r->env.limits.link.breaches; i++) {
         struct session *s = rig_connect(r, "gw-s1");
         rig_send_bytes(r, s, "GET / HTTP/1.1", 14); /* before HELLO: the certificate says who it is */
         end(r, s);
@@ -163,6 +182,11 @@ static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     struct session *s = say_hello(r);
     rig_expect_said(r, s, "ERROR suspended fatal");
     assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "suspended"));
+    struct link_trouble trouble = roster_trouble(r->roster, 0, r->now);
+    assert_int_equal(trouble.suspended_until_us, r->now.wall_us + TM_MINUTE_US);
+    assert_non_null(strstr(trouble.suspended_why, "bad_frame"));
+    assert_int_equal(roster_trouble(r->roster, 1, r->now).suspended_until_us, 0);
+    assert_int_equal(roster_trouble(r->roster, 99, r->now).suspended_until_us, 0);
     end(r, s);
     struct session *neighbour = rig_connect(r, "gw-s2");
     struct msg_hello hello = rig_hello_msg(0);
@@ -298,6 +322,7 @@ int main(void) {
         IN_RIG(of_three_only_the_newest_stays),
         IN_RIG(an_answer_nobody_waits_for_is_ignored),
         IN_RIG(two_that_fight_for_one_identity_do_not_take_turns_for_ever),
+        IN_RIG(a_suspended_gateway_that_is_released_gets_in_at_once),
         IN_RIG(ten_breaches_suspend_a_gateway_and_not_its_neighbour),
         IN_RIG(poison_records_are_no_breaches),
         IN_RIG(disabling_a_gateway_ends_its_session),

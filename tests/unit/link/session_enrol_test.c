@@ -158,7 +158,7 @@ static void a_second_request_before_the_answer_is_refused(void **state) {
 static void a_connection_that_asks_for_nothing_ends(void **state) {
     struct rig *r = *state;
     struct session *s = enrolling(r, "", 0);
-    r->now.mono_us += r->env.limits.hello_ms * INT64_C(1000);
+    r->now.mono_us += r->env.limits.link.hello_ms * INT64_C(1000);
     session_tick(s, r->now);
     assert_int_equal(session_state(s), SESSION_CLOSING);
     end(s, r);

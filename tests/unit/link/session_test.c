@@ -518,7 +518,7 @@ static void hello_and_settling_have_deadlines(void **state) {
 
 static void a_frame_must_be_complete_in_time_in_every_state(void **state) {
     struct rig *r = *state;
-    r->env.limits.hello_ms = 100000;
+    r->env.limits.link.hello_ms = 100000;
     r->env.limits.settle_ms = 100000;
     r->env.limits.dead_ms = 100000;
     for (int which = IN_HELLO; which < STATES; which++) {

@@ -48,7 +48,16 @@ export interface Gateway {
   /** What its last session has shown. */
   readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
+  /** Kept out after too many breaches of the protocol. */
+  readonly suspended: Until | null;
+  /** Two devices show its certificate; the present connection is kept. */
+  readonly duplicate: Until | null;
   readonly revision: number;
+}
+
+export interface Until {
+  readonly until: string | null;
+  readonly reason: string;
 }
 
 /** What became of the records of some days. */
@@ -486,6 +495,14 @@ export interface ProblemBody {
   readonly detail: string;
   readonly code: string;
   readonly errors?: readonly Fault[];
+  readonly touched?: Touched;
+}
+
+/** The highly managed alarms that a change touches, for which a second person must agree. */
+export interface Touched {
+  /** Not more than the server names. */
+  readonly alarms: readonly string[];
+  readonly n: number;
 }
 
 const RANKS: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, engineer: 2, admin: 3 };

@@ -104,3 +104,9 @@ export async function setPassword(current: string, next: string): Promise<void> 
   changingPassword.value = false;
   await findSession();
 }
+
+/** May this person change what is configured, or decide about gateways? */
+export function mayChange(): boolean {
+  const who = login.value;
+  return who.state === 'in' && (who.session.role === 'engineer' || who.session.role === 'admin');
+}

@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatCount, formatShort, NONE, parseTime } from '../model/format.ts';
 import type { Gateway } from '../model/types.ts';
-import { wordsOf } from '../state/action.ts';
+import { say, wordsOf } from '../state/action.ts';
 import { second } from '../state/clock.ts';
-import { get, isAbort } from '../state/http.ts';
+import { ask, get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
+import { mayChange } from '../state/session.ts';
 import { CertificateCell, IdentityPanel } from './gateway-identity.tsx';
 import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
@@ -19,6 +20,42 @@ const BACKLOG_USUAL = 64 * 1024;
 function time(text: string | null): string {
   const ms = parseTime(text);
   return ms === null ? NONE : formatShort(ms, second.value);
+}
+
+/** Who is kept out, until when and why; an engineer may let it in again. */
+function Kept({ gateway }: { readonly gateway: Gateway }) {
+  const [busy, setBusy] = useState(false);
+  const { suspended, duplicate } = gateway;
+  if (suspended === null && duplicate === null) return null;
+  const release = async () => {
+    setBusy(true);
+    try {
+      await ask('POST', `/gateways/${encodeURIComponent(gateway.name)}/release`);
+      say('good', t('gateways.released', { gateway: gateway.name }));
+    } catch (error) {
+      say('bad', wordsOf(error));
+    }
+    setBusy(false);
+  };
+  return (
+    <div data-testid={`gateway-kept-${gateway.name}`}>
+      {suspended === null ? null : (
+        <div>{t('gateways.suspended', { until: time(suspended.until), reason: suspended.reason })}</div>
+      )}
+      {duplicate === null ? null : (
+        <div>{t('gateways.duplicate', { until: time(duplicate.until), reason: duplicate.reason })}</div>
+      )}
+      <button
+        type="button"
+        data-testid={`gateway-release-${gateway.name}`}
+        disabled={busy || !mayChange()}
+        title={mayChange() ? undefined : t('error.denied')}
+        onClick={() => void release()}
+      >
+        {t('gateways.release')}
+      </button>
+    </div>
+  );
 }
 
 interface RowProps {
@@ -59,7 +96,10 @@ function GatewayRow({ gateway, openIdentity }: RowProps) {
       <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
         {offset === null ? NONE : `${offset.toFixed(0)} ms`}
       </td>
-      <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>{gateway.fault === '' ? NONE : gateway.fault}</td>
+      <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>
+        <Kept gateway={gateway} />
+        {gateway.fault === '' ? NONE : gateway.fault}
+      </td>
     </tr>
   );
 }

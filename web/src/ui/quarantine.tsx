@@ -6,7 +6,7 @@ import { say, wordsOf } from '../state/action.ts';
 import { ask, get, isAbort } from '../state/http.ts';
 import { t } from '../state/prefs.ts';
 import { navigate } from '../state/router.ts';
-import { login } from '../state/session.ts';
+import { mayChange } from '../state/session.ts';
 import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 import { useEvery } from './use-every.ts';
@@ -85,14 +85,9 @@ function List({ rows, at }: { readonly rows: readonly QuarantineRow[]; readonly 
   );
 }
 
-function mayReplay(): boolean {
-  const who = login.value;
-  return who.state === 'in' && (who.session.role === 'engineer' || who.session.role === 'admin');
-}
-
 function Replay({ record, then }: { readonly record: QuarantineRecord; readonly then: () => void }) {
   const [busy, setBusy] = useState(false);
-  const may = mayReplay();
+  const may = mayChange();
   const done = record.replay?.outcome === 'done';
   const replay = async () => {
     setBusy(true);

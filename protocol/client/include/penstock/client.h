@@ -105,6 +105,15 @@ struct penstock_hooks {
     void (*on_command)(void *ctx, const struct penstock_command *command);
     /* May it be done now, or why not? Asked for selections, too. */
     enum penstock_reason (*on_command_check)(void *ctx, const struct penstock_command *command);
+    /* The server has a configuration for this gateway: write these bytes to the disk and apply them, all of
+     * it, or change nothing and say in error where and why (error is never NULL here). Without this hook the
+     * gateway takes none. */
+    enum penstock_status (*on_config)(void *ctx, uint64_t version, const void *p, size_t n,
+                                      struct penstock_error *error);
+    /* Go back to this version, which was in force before (0: what the gateway was installed with): the last
+     * one was not applied to its end, or let no session come up within 10 minutes. May come for a version
+     * that is in force already, and from within penstock_client_new. Required with on_config. */
+    void (*on_config_rollback)(void *ctx, uint64_t version);
 };
 
 struct penstock_config {

@@ -1,0 +1,391 @@
+// The catalogue of faults: each is done to a whole Penstock whose gateways speak through a bad line (proxy.mjs), and after each the books must
+// balance, by SQL: every sample that the gateways produced is stored once and as it was, nothing else is, and the alarm journal is whole.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { alarmJournalBreaches, sampleBreaches } from '../lib/invariants.mjs';
+import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
+import { random } from './kill.mjs';
+import { Proxy } from './proxy.mjs';
+
+const SITES = { 'gw-s1': 'S1', 'gw-s3': 'S3' };
+const us = () => BigInt(Date.now()) * 1000n;
+
+/** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
+export class Bench {
+  async start({ build = 'asan' } = {}) {
+    const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
+    for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
+    this.p = new Penstock({ config, build });
+    await this.p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'] });
+    await this.p.startServer();
+    this.proxy = new Proxy(() => this.p.ports.link);
+    await this.proxy.listen();
+    return this;
+  }
+
+  async stop() {
+    await this.p.stop();
+    await this.proxy?.close();
+  }
+
+  ledger(name) {
+    return join(this.p.dir, 'gateways', `${name}.ledger`);
+  }
+
+  startGateway(name, rows = 60) {
+    return this.p.startGateway(name, {
+      speed: 1800,
+      patch: {
+        server: { host: '127.0.0.1', port: this.proxy.port, name: 'localhost' },
+        ledger: this.ledger(name), flush_ms: 50, exit_when_done: true, source: { loop: false, rows },
+      },
+    });
+  }
+
+  up(name) {
+    return until(`${name} is connected`, () => this.p.sql(`select 1 from gateway_epoch e join config_key k on k.key = e.gateway_key where k.name = $1`, [name]).then((r) => r.length > 0));
+  }
+
+  async ready() {
+    await until('the server stores', async () => (await this.p.get('/api/health').catch(() => null))?.json?.store?.state === 'ok');
+  }
+
+  /** Lets both gateways replay while `fault` happens; then all must be well again by itself, and the books must balance. */
+  async during(fault, { rows = 60 } = {}) {
+    const gateways = Object.keys(SITES).map((name) => this.startGateway(name, rows));
+    const ends = gateways.map((g) => g.ended);
+    await Promise.all(Object.keys(SITES).map((name) => this.up(name)));
+    await fault({ gateways, ended: (i) => ends[i] });
+    await this.ready();
+    for (const [i, name] of Object.keys(SITES).entries()) {
+      let end;
+      ends[i].then((how) => (end = how));
+      await until(`${name} has brought all; ${this.p.log(name).slice(-500)}`, () => end, 120);
+      assert.equal(end.code, 0, `${name} did not end well: ${this.p.log(name).slice(-800)}`);
+    }
+    await this.balance();
+  }
+
+  async balance() {
+    const breaches = await alarmJournalBreaches(this.p);
+    for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
+    breaches.push(...(await this.p.sql(
+      `select k.name, e.epoch, e.ranges::text from gateway_epoch e join config_key k on k.key = e.gateway_key
+        where (select count(*) from ingest_batch b where b.gateway_key = e.gateway_key and b.epoch = e.epoch)
+           <> (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(e.ranges) r)`)).map((r) => `${r.name}: ranges ${r.ranges} of ${r.epoch} are not its records`));
+    assert.deepEqual(breaches, []);
+    assert.equal((await this.p.get('/api/health')).status, 200);
+  }
+
+  /** A well-behaved peer delivers and is acknowledged, whatever another does meanwhile. */
+  async good() {
+    const g = await welcomed(this.p, 'gw-s2', { answers: true });
+    let seq = 0;
+    g.send(dict({ seq: seq++, entries: [[1, 'L_T3']] }));
+    await g.acked(0);
+    g.delivers = async () => {
+      assert.ok(!g.closed, 'the good gateway was cut off');
+      const n = seq++;
+      g.send(data({ seq: n, samples: [[1, us(), 3]] }));
+      await g.acked(n);
+    };
+    return g;
+  }
+
+  quarantined(epoch) {
+    return this.p.sql('select seq, code, reason from quarantine where epoch = $1 order by seq', [BigInt.asIntN(64, epoch)]);
+  }
+
+  audited(action, pattern) {
+    return until(`an audit row ${action} like ${pattern}`, async () =>
+      (await this.p.sql('select object, detail from audit where action = $1 order by audit_id desc limit 50', [action])).some((r) => pattern.test(`${r.object} ${r.detail}`)));
+  }
+}
+
+const clusterPid = (p) => Number(readFileSync(join(p.dir, 'pg', 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+
+/** Kills the server at the n-th of its sends to anybody, each time again, under strace. */
+async function killAtSend(b, n) {
+  const { p } = b;
+  const begin = performance.now();
+  await p.kill(p.server);
+  const file = join(p.dir, 'penstockd.json');
+  writeFileSync(file, JSON.stringify(p.serverConfig()));
+  const tracer = p.spawn('strace', 'strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=sendto,write,writev,sendmsg',
+    '-e', `inject=sendto,write,writev,sendmsg:signal=KILL:when=${n}`, join(p.bin, 'penstockd'), '--config', file]);
+  let ended;
+  tracer.ended.then(() => (ended = true));
+  await until('the kill, or enough of waiting for it', () => ended || performance.now() - begin > 10000);
+  await p.kill(tracer);
+  await p.startServer({}, { wait: false });
+}
+
+/** id, what, short: runs with all other tests; run(b). */
+export const faults = [
+  {
+    id: 'F-01', what: 'the server is killed at one of its sends, to PostgreSQL or to a gateway', short: false,
+    async run(b, seed) {
+      const next = random(seed);
+      for (let i = 0; i < 12; i++) await b.during(async () => { await killAtSend(b, 60 + next(1500)); });
+    },
+  },
+  {
+    id: 'F-04', what: 'PostgreSQL is restarted fast, at once, and killed', short: false,
+    async run(b) {
+      for (const how of ['fast', 'immediate', 'kill']) {
+        await b.during(async () => {
+          if (how === 'kill') process.kill(clusterPid(b.p), 'SIGKILL');
+          else await b.p.stopDatabase(how);
+          await b.p.closeSql();
+          await sleep(500);
+          await until('PostgreSQL starts again', () => b.p.startDatabase().then(() => true, () => false));
+        });
+      }
+    },
+  },
+  {
+    id: 'F-05', what: 'connections to PostgreSQL are ended in the middle of transactions and of COMMIT', short: true,
+    async run(b) {
+      await b.during(async ({ ended }) => {
+        let done = false;
+        ended(0).then(() => (done = true));
+        let n = 0;
+        for (; n < 20 && !done; await sleep(60)) {
+          n += (await b.p.sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'penstock%' and backend_type = 'client backend' and state <> 'idle'`)).length;
+        }
+        assert.ok(n > 0 || done, 'nothing was under way');
+      });
+    },
+  },
+  {
+    id: 'F-08', what: 'each COMMIT takes a quarter of a second, then two seconds', short: false,
+    async run(b) {
+      await b.p.sql(`create function penstock_test_slow() returns trigger language plpgsql as $$ begin perform pg_sleep(current_setting('penstock_test.slow')::float8); return null; end $$`);
+      await b.p.sql(`create constraint trigger penstock_test_slow after insert or update on gateway_epoch deferrable initially deferred for each row execute function penstock_test_slow()`);
+      try {
+        for (const s of [0.25, 2]) {
+          await b.p.sql(`do $$ begin execute format('alter database %I set penstock_test.slow = ${s}', current_database()); end $$`);
+          await b.p.sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'penstock%' and backend_type = 'client backend'`);
+          await b.ready();
+          const status = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${b.p.server.pid}/status`, 'utf8'))[1]);
+          const before = status();
+          const viewer = await b.p.login('viewer');
+          await b.during(async () => {
+            const live = await b.p.live(viewer);
+            live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
+            await live.find('values still move', (m) => m.op === 'd' && m.v.length > 0);
+          });
+          assert.ok(status() < before + 100 * 1024, `the server grew from ${before} to ${status()} KiB`);
+        }
+      } finally {
+        await b.p.sql('drop trigger penstock_test_slow on gateway_epoch');
+        await b.p.sql('drop function penstock_test_slow');
+      }
+    },
+  },
+  {
+    id: 'F-14', what: 'the line is cut, and reset at chosen bytes of chosen records, in both directions', short: true,
+    async run(b) {
+      await b.during(async () => {
+        b.proxy.cut();
+        for (const [way, record, byte] of [['up', 0, 30], ['up', 2, 0], ['down', 0, 5], ['down', 3, 1], ['up', 5, 17], ['up', 6, 1], ['down', 5, 9]]) {
+          let cut = 0;
+          b.proxy.plan = (c) => { c[way].cutAt = { record, byte }; const onCut = c[way].onCut; c[way].onCut = () => { cut++; onCut(); }; };
+          b.proxy.reset();
+          await until(`a cut ${way} at byte ${byte} of record ${record}`, () => cut > 0, 20);
+        }
+        b.proxy.plan = () => {};
+        b.proxy.reset();
+      });
+    },
+  },
+  {
+    id: 'F-14h', what: 'the line falls silent and nobody is told (half-open)', short: false,
+    async run(b) {
+      const viewer = await b.p.login('viewer');
+      await b.during(async () => {
+        b.proxy.silence();
+        await until('the room sees that both are gone', async () =>
+          (await viewer.get('/api/gateways')).json.gateways.filter((g) => Object.keys(SITES).includes(g.name)).every((g) => !g.up || b.proxy.ever > 2), 60);
+      }, { rows: 200 });
+    },
+  },
+  {
+    id: 'F-15', what: 'the line stalls and lets go again', short: true,
+    async run(b) {
+      await b.during(async () => {
+        for (const [up, down] of [[true, false], [false, true], [true, true]]) {
+          b.proxy.hold(up, down);
+          await sleep(700);
+          b.proxy.release();
+          await sleep(150);
+        }
+      });
+    },
+  },
+  {
+    id: 'F-16', what: 'bytes trickle, in TLS, before HELLO and within a frame; others are not held up', short: true,
+    async run(b) {
+      const good = await b.good();
+      const slow = new Proxy(() => b.p.ports.link, (c) => { c.up.rate = 20; }); // a handshake takes longer than it may
+      await slow.listen();
+      const trickling = Array.from({ length: 20 }, () => peer({ ...b.p, ports: { link: slow.port }, pkiFile: (f) => b.p.pkiFile(f) }, 'gw-s4'));
+      const silent = await peer(b.p, 'gw-s4').connected; // TLS, and no HELLO
+      const half = await welcomed(b.p, 'gw-s4', { answers: false });
+      half.send(frame(TYPE.DATA, FLAG.J, Buffer.alloc(1000)).subarray(0, 500));
+      for (let i = 0; i < 10; i++) await good.delivers();
+      await silent.ended();
+      assert.ok(silent.frames.some((f) => f.name === 'ERROR' && f.code === CODE.TIMEOUT), 'who says nothing is told so');
+      for (const t of trickling) await t.ended();
+      await good.delivers();
+      half.end();
+      good.end();
+      await slow.close();
+      await b.balance();
+    },
+  },
+  {
+    id: 'F-17', what: 'connections overtake each other, come twice, and old ones speak late', short: true,
+    async run(b) {
+      await b.during(async () => {
+        // The first connection after this is held; the next one overtakes it; then the old one's bytes arrive.
+        let first;
+        let open;
+        b.proxy.plan = (c) => { if (!first) { first = c; return new Promise((done) => (open = done)); } return undefined; };
+        b.proxy.reset();
+        await until('a connection that is held', () => first);
+        await sleep(300);
+        open();
+        await until('it is open', () => first.down.bytes > 0 || first.gone, 20);
+        // What is under way on the old line comes when a newer session is up.
+        b.proxy.plan = () => {};
+        b.proxy.hold(true, false);
+        const old = b.proxy.live;
+        const before = b.proxy.ever;
+        for (const c of old) c.gateway.resetAndDestroy();
+        await until('new connections', () => b.proxy.ever > before);
+        await sleep(200);
+        b.proxy.release();
+        // And what was said once is said again: TLS takes none of it.
+        const said = b.proxy.connections.find((c) => c.up.records > 5);
+        assert.ok(said, 'a connection that said something');
+        const answer = await b.proxy.replay(said);
+        assert.ok(!answer.includes(Buffer.from([0xb7, TYPE.WELCOME])), 'a repeated connection is no session');
+      });
+    },
+  },
+  {
+    id: 'F-21', what: 'frames that are no frames, in each state', short: true,
+    async run(b) {
+      const good = await b.good();
+      const dir = join(root, 'protocol/vectors');
+      const bad = readdirSync(dir).filter((f) => /^bad-.*\.hex$/.test(f));
+      assert.ok(bad.length > 20);
+      const bytes = (f) => Buffer.from(readFileSync(join(dir, f), 'utf8').replace(/#.*$/gm, '').replace(/\s+/g, ''), 'hex');
+      // Those of the gateway's own messages break the protocol; ten of them are enough to be shown the door for a while.
+      const next = random(21);
+      const some = bad.map((f) => [next(1 << 30), f]).sort((x, y) => x[0] - y[0]).map(([, f]) => f);
+      for (const [i, f] of some.entries()) {
+        const g = peer(b.p, 'gw-s4');
+        await g.connected.catch(() => {});
+        const state = ['before HELLO', 'while it settles', 'live'][i % 3];
+        if (state !== 'before HELLO') g.send(hello({ gateway: 'gw-s4', epochs: [{ epoch: randomEpoch() }] }));
+        if (state === 'live') await Promise.race([g.frame('WELCOME').catch(() => {}), g.ended()]);
+        g.send(bytes(f));
+        if (i % 5 === 0) await good.delivers();
+        g.end();
+      }
+      await good.delivers();
+      good.end();
+      await b.balance();
+    },
+  },
+  {
+    id: 'F-24', what: 'a gateway floods: ten times what it may have in flight', short: true,
+    async run(b) {
+      await b.p.restartServer(); // what F-21 did is forgotten: gw-s4 comes in
+      const again = await b.good();
+      const g = await welcomed(b.p, 'gw-s4');
+      g.send(dict({ seq: 0, entries: [[1, 'x']] }));
+      const records = [];
+      for (let seq = 1; seq <= 2600; seq++) records.push(data({ seq, samples: [[1, us(), seq]] }));
+      g.send(...records);
+      for (let i = 0; i < 10; i++) await again.delivers();
+      await g.ended();
+      const error = g.frames.find((f) => f.name === 'ERROR' && f.fatal);
+      assert.equal(error?.code, CODE.FLOW, JSON.stringify(error?.text));
+      await b.audited('link.protocol_error', /gw-s4 .*not acknowledged/);
+      // What it may, as fast as it can: the other one still delivers.
+      const h = await welcomed(b.p, 'gw-s4', { answers: true });
+      h.send(dict({ seq: 0, entries: [[1, 'x']] }));
+      let seq = 1;
+      for (let i = 0; i < 10; i++) {
+        for (let k = 0; k < 200; k++) h.send(data({ seq: seq++, samples: [[1, us(), seq]] }));
+        await again.delivers();
+        await h.acked(seq - 1);
+      }
+      for (const x of [again, h]) x.end();
+      await b.balance();
+    },
+  },
+  {
+    id: 'F-25', what: 'a hostile gateway with a good certificate: other sites\' names, other gateways\' identity, times to come', short: true,
+    async run(b) {
+      const good = await b.good();
+      const tag = (name) => b.p.sql(`select count(*) as n, coalesce(max(value), 0) as max from sample s join config_key k on k.key = s.tag_key and k.kind = 'tag' where k.name = $1`, [name]);
+      const before = await tag('S1/L_T1');
+      const g = await welcomed(b.p, 'gw-s4');
+      g.send(dict({ seq: 0, entries: [[1, 'L_T1'], [2, 'S1/L_T1'], [3, '../S1/L_T1']] }), data({ seq: 1, samples: [[1, us(), 99999], [2, us(), 99999], [3, us(), 99999]] }));
+      g.send(data({ seq: 2, samples: [[1, 253402300799000000n, 1]] }));
+      await g.acked(2);
+      assert.deepEqual(await tag('S1/L_T1'), before, 'another site\'s tag is out of reach');
+      // A record in another's epoch, and another's name in HELLO.
+      const other = peer(b.p, 'gw-s4');
+      await other.connected;
+      other.send(hello({ gateway: 'gw-s1', epochs: [{ epoch: randomEpoch() }] }));
+      assert.equal((await other.frame('ERROR')).code, CODE.IDENTITY);
+      const [{ epoch }] = await b.p.sql(`select epoch from gateway_epoch e join config_key k on k.key = e.gateway_key where k.name = 'gw-s2' limit 1`);
+      const stolen = await welcomed(b.p, 'gw-s4', { epoch: BigInt.asUintN(64, epoch) });
+      assert.deepEqual(stolen.welcome.committed[0].ranges, [], 'another\'s records are not told');
+      stolen.send(dict({ seq: 0, entries: [[1, 'L_T4']] }), data({ seq: 1, samples: [[1, us(), 1]] }));
+      await stolen.acked(1);
+      await good.delivers();
+      for (const x of [g, stolen, good]) x.end();
+      await b.balance();
+    },
+  },
+  {
+    id: 'F-27', what: 'gateways\' clocks: an hour off either way, drifting, stepping back', short: true,
+    async run(b) {
+      const HOUR = 3600_000_000n;
+      const viewer = await b.p.login('viewer');
+      const samples = (epoch) => b.p.sql(`select count(*) as n from ingest_batch where epoch = $1 and type = 17`, [BigInt.asIntN(64, epoch)]);
+      for (const offset of [HOUR, -HOUR]) {
+        const epoch = randomEpoch();
+        const g = peer(b.p, 'gw-s4', { answers: true, offset });
+        await g.connected;
+        g.send(hello({ gateway: 'gw-s4', epochs: [{ epoch }], now: us() + offset }));
+        await g.frame('WELCOME');
+        g.send(dict({ seq: 0, entries: [[1, 'L_T3']] }));
+        let drift = 0n;
+        for (let seq = 1; seq <= 20; seq++) {
+          drift += seq === 10 ? -60_000_000n : 50_000n;
+          g.send(data({ seq, samples: [[1, us() + offset + drift, 1 + seq / 100]] }));
+        }
+        await g.acked(20);
+        assert.equal(Number((await samples(epoch))[0].n), 20);
+        const shown = await until('the gateway\'s clock is shown to be wrong', async () =>
+          (await viewer.get('/api/gateways')).json.gateways.find((x) => x.name === 'gw-s4' && Math.abs(x.clock_offset_ms ?? 0) > 3000_000));
+        assert.equal(Math.sign(shown.clock_offset_ms), offset > 0n ? 1 : -1);
+        g.end();
+      }
+      const g = await b.good();
+      await g.delivers();
+      g.end();
+      await b.balance();
+    },
+  },
+];

@@ -1,0 +1,108 @@
+// What one gateway may cost: limits as settings, who sends too much is slowed down, who breaks the protocol is kept out and can be let in again.
+// Covers: link_limits.c, pace.c, session_pace.c
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ledgerBreaches } from '../lib/invariants.mjs';
+import { data, dict, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { Penstock, until } from '../lib/penstock.mjs';
+
+const config = {
+  sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }, { name: 'gw-b', site: 'S1' }],
+  tags: [{ name: 'S1/A', gateway: 'gw-a', low: 0, high: 1e9 }, { name: 'S1/B', gateway: 'gw-b', low: 0, high: 1e9 }], alarms: [],
+};
+const limits = { breaches: 2, samples_per_s: 20, samples_burst_s: 2, backlog_bytes_per_s: 100000, frame_samples: 50, name_bytes: 20 };
+
+describe('containment', { concurrency: false }, () => {
+  const p = new Penstock({ config });
+  let engineer;
+  before(async () => {
+    await p.prepare({ gateways: ['gw-a', 'gw-b'] });
+    await p.startServer({ link: { limits, backlog_rate: 80000 } });
+    engineer = await p.login('engineer');
+  });
+  after(() => p.stop());
+
+  const row = async (name) => (await engineer.get('/api/gateways')).json.gateways.find((g) => g.name === name);
+  const t0 = BigInt(Date.now()) * 1000n;
+
+  test('a limit that is none is refused at the start, with its place', async () => {
+    const other = new Penstock({ config });
+    try {
+      await other.prepare({ gateways: [] });
+      await other.startServer({ link: { limits: { samples_per_s: 0 } } }, { wait: false }).then(() => assert.fail('it started'), (e) => assert.match(String(e.message), /\/link\/limits\/samples_per_s.*from 1 to/));
+    } finally {
+      await other.stop();
+    }
+  });
+
+  test('a gateway that breaks the protocol is kept out, shown with the reason, and let in by an engineer', async () => {
+    for (let i = 0; i < limits.breaches; i++) {
+      const g = peer(p, 'gw-b');
+      await g.connected;
+      g.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+      await g.ended();
+    }
+    const shown = await until('it is shown as suspended', async () => (await row('gw-b')).suspended);
+    assert.match(shown.reason, /bad_frame/);
+    assert.ok(Date.parse(shown.until) > Date.now());
+    const late = peer(p, 'gw-b');
+    await late.connected;
+    late.send(hello({ gateway: 'gw-b', epochs: [{ epoch: randomEpoch() }] }));
+    await late.frame('ERROR');
+    await late.ended();
+    assert.equal((await row('gw-b')).suspended.reason, shown.reason, 'being refused is not the reason');
+    const viewer = await p.login('viewer');
+    assert.equal((await viewer.post('/api/gateways/gw-b/release')).status, 403);
+    assert.equal((await engineer.post('/api/gateways/nobody/release')).status, 404);
+    assert.equal((await engineer.post('/api/gateways/gw-b/release')).status, 204);
+    assert.equal((await row('gw-b')).suspended, null);
+    (await welcomed(p, 'gw-b')).end();
+    await until('the audit has it', async () => (await p.sql(`select 1 from audit where action = 'gateway.release' and object = 'gw-b' and actor = 'engineer'`)).length === 1);
+  });
+
+  test('a gateway that sends too many samples is slowed down and loses none', async () => {
+    const g = await welcomed(p, 'gw-a', { answers: true });
+    g.send(dict({ seq: 0, entries: [[1, 'A']] }));
+    const n = 100;
+    for (let i = 0; i < n; i++) g.send(data({ seq: i + 1, samples: [[1, t0 + BigInt(i), i]] }));
+    const narrow = await g.frame('WINDOW');
+    assert.ok(narrow.body.length > 0);
+    await g.acked(n);
+    assert.match((await row('gw-a')).fault, /slowed down/);
+    assert.equal((await p.sql(`select count(*) as n from audit where action = 'link.too_many_samples' and object = 'gw-a'`))[0].n, 1n);
+    assert.equal((await p.sql(`select count(*) as n from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/A'`))[0].n, BigInt(n));
+    g.end();
+  });
+
+  test('what is over a limit goes to quarantine as such', async () => {
+    const g = await welcomed(p, 'gw-a', { answers: true });
+    const many = limits.frame_samples + 1;
+    g.send(
+      dict({ seq: 0, entries: Array.from({ length: many }, (_, i) => [i + 1, i === 0 ? 'A' : `other ${i}`]) }),
+      data({ seq: 1, samples: Array.from({ length: many }, (_, i) => [i + 1, t0, i]) }),
+      dict({ seq: 2, dict: 2, entries: [[1, 'a name that is longer than twenty bytes']] }),
+    );
+    await g.acked(2);
+    const { records } = (await engineer.get('/api/quarantine?gateway=gw-a&code=10')).json;
+    assert.deepEqual(records.map((r) => [r.type, r.code_name]), [['DICT', 'quota'], ['DATA', 'quota']]);
+    assert.match(records[0].reason, /20 bytes/);
+    assert.match(records[1].reason, /50 samples/);
+    g.end();
+  });
+
+  test('the budget of backlogs is divided among the gateways that have one', async () => {
+    const waiting = () => ({ next: 0, others: [{ epoch: randomEpoch(), oldest: 0, next: 5 }], answers: true });
+    const rate = (f) => { let v = 0n, shift = 0n, at = 0; const read = () => { v = 0n; shift = 0n; let b; do { b = f.body[at++]; v |= BigInt(b & 0x7f) << shift; shift += 7n; } while (b & 0x80); return Number(v); }; read(); read(); return read(); };
+    const a = await welcomed(p, 'gw-a', waiting());
+    assert.equal(Number(a.welcome.window.rate), 80000);
+    const b = await welcomed(p, 'gw-b', waiting());
+    assert.ok(Number(b.welcome.window.rate) <= 80000);
+    const told = await a.find('the smaller share', (f) => f.name === 'WINDOW' && rate(f) === 50000);
+    assert.ok(told);
+    b.end();
+    await a.find('its share is bigger again', (f) => f.name === 'WINDOW' && rate(f) === 80000);
+    a.end();
+  });
+
+  test('the books balance after all that', async () => assert.deepEqual(await ledgerBreaches(p), []));
+});

@@ -1,0 +1,203 @@
+/* Covers: session_pace.c, and what the roster does with pace.c. */
+#include "server/link/pace.h"
+#include "tests/unit/link/rig.h"
+
+static int set_up(void **state) {
+    struct rig *r = malloc(sizeof *r);
+    rig_init(r);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    rig_done(*state);
+    free(*state);
+    return 0;
+}
+
+static void end(struct rig *r, struct session *s) {
+    session_lost(s, "gone", r->now);
+    session_free(&s);
+}
+
+/* A roster with these limits instead of the usual ones. */
+static void with_limits(struct rig *r, uint32_t samples_per_s, uint32_t burst_s, uint32_t budget,
+                        uint32_t rate) {
+    r->env.limits.link.samples_per_s = samples_per_s;
+    r->env.limits.link.samples_burst_s = burst_s;
+    r->env.limits.link.backlog_bytes_per_s = budget;
+    r->env.limits.backlog_rate = rate;
+    roster_free(&r->roster);
+    CHECK(roster_new(&r->env, &r->roster) == OK);
+    CHECK(roster_set_model(r->roster, r->model, r->now) == OK);
+}
+
+static struct session *with_dict(struct rig *r) {
+    struct session *s = rig_live(r);
+    rig_send_dict(r, s, 0, 0, 1);
+    (void)rig_take_said(r, s);
+    r->heard[0] = '\0';
+    return s;
+}
+
+static void a_gateway_that_sends_too_many_samples_is_made_to_wait_and_told_so(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 2, 2, 1000000, 1000000);
+    struct session *s = with_dict(r);
+    for (uint64_t seq = 1; seq <= 4; seq++) { /* a burst of two seconds' worth */
+        rig_send_data(r, s, FRAME_JOURNALED, 0, seq, 1);
+    }
+    assert_true(session_room(s) > 0);
+    rig_expect_said(r, s, "");
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 5, 1); /* taken, but it was one too many */
+    rig_expect_heard(r, "DATA 700/1; DATA 700/2; DATA 700/3; DATA 700/4; DATA 700/5; !link.too_many_samples");
+    assert_int_equal(session_room(s), 0);
+    rig_expect_said(r, s, "WINDOW 262144 32 1000000");
+    rig_advance(r, TM_SECOND_US / 2 - 1);
+    session_tick(s, r->now);
+    assert_int_equal(session_room(s), 0);
+    rig_advance(r, 1);
+    session_tick(s, r->now);
+    assert_true(session_room(s) > 0);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 6, 1);
+    rig_expect_heard(r, "DATA 700/6"); /* told once */
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    /* It behaves for a minute: its window is wide again. */
+    for (int i = 0; i < 61; i++) {
+        rig_advance(r, TM_SECOND_US);
+        session_tick(s, r->now);
+        rig_send(r, s, 0x70, 0, slice_str("alive"));
+    }
+    assert_non_null(strstr(rig_take_said(r, s), "WINDOW 1048576 256 1000000"));
+    end(r, s);
+}
+
+static void what_was_received_with_it_waits_too_and_nothing_is_lost(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 1, 1, 1000000, 1000000);
+    struct session *s = with_dict(r);
+    struct link_sample v = rig_level(1);
+    struct buf out;
+    buf_init(&out, 4096);
+    for (uint64_t seq = 1; seq <= 5; seq++) {
+        struct buf body;
+        rig_data_body(&body, true, 0, seq, 1, &v, 1);
+        frame_append(&out, MSG_DATA, FRAME_JOURNALED, buf_slice(&body));
+        buf_done(&body);
+    }
+    session_receive(s, out.p, out.n, r->now);
+    buf_done(&out);
+    rig_expect_heard(r, "DATA 700/1; DATA 700/2; !link.too_many_samples");
+    for (int i = 0; i < 5; i++) {
+        rig_advance(r, TM_SECOND_US);
+        session_tick(s, r->now);
+    }
+    rig_expect_heard(r, "DATA 700/3; DATA 700/4; DATA 700/5");
+    end(r, s);
+}
+
+static void a_new_session_does_not_wash_it_clean(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 1, 1, 1000000, 1000000);
+    struct session *s = with_dict(r);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
+    end(r, s);
+    r->heard[0] = '\0';
+    s = with_dict(r);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
+    rig_expect_heard(r, "DATA 700/1; !link.too_many_samples");
+    end(r, s);
+}
+
+static void a_backlog_may_come_faster_than_what_is_live(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 2, 2, 1000000, 1000000);
+    struct session *s = with_dict(r);
+    for (uint64_t seq = 1; seq <= 8; seq++) {
+        rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, seq, 1);
+    }
+    assert_true(session_room(s) > 0);
+    rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 9, 1);
+    assert_int_equal(session_room(s), 0);
+    end(r, s);
+}
+
+/* --- the backlogs of all --- */
+
+/* gw-s2 with a backlog of its own. */
+static struct session *second(struct rig *r) {
+    struct session *s = rig_connect(r, "gw-s2");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.gateway = slice_str("gw-s2");
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    settled.gateway_key = RIG_KEY + 1;
+    rig_settle(r, &settled);
+    assert_int_equal(session_state(s), SESSION_LIVE);
+    (void)rig_take_said(r, s);
+    return s;
+}
+
+static void the_budget_is_divided_as_backlogs_come_and_go(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 1000, 10, 100000, 80000);
+    struct session *a = rig_live(r); /* the old epoch waits at the site */
+    roster_tick(r->roster, r->now);
+    rig_expect_said(r, a, ""); /* alone: as WELCOME said */
+    struct session *b = second(r);
+    rig_advance(r, TM_SECOND_US);
+    roster_tick(r->roster, r->now);
+    rig_expect_said(r, a, "WINDOW 1048576 256 50000");
+    rig_expect_said(r, b, ""); /* its WELCOME had its share already */
+    rig_advance(r, TM_SECOND_US);
+    roster_tick(r->roster, r->now);
+    rig_expect_said(r, a, "");
+    end(r, b);
+    rig_advance(r, TM_SECOND_US);
+    roster_tick(r->roster, r->now);
+    rig_expect_said(r, a, "WINDOW 1048576 256 80000");
+    end(r, a);
+}
+
+static void a_gateway_whose_backlog_stands_still_leaves_its_share_to_others(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 1000, 10, 100000, 80000);
+    struct session *a = rig_live(r);
+    struct session *b = second(r);
+    for (int i = 0; i < 12; i++) {
+        rig_advance(r, TM_SECOND_US);
+        rig_send_data(r, a, FRAME_JOURNALED | FRAME_BACKLOG, 0, (uint64_t)i, 1);
+        roster_tick(r->roster, r->now);
+    }
+    assert_non_null(strstr(rig_take_said(r, a), "WINDOW 1048576 256 80000"));
+    end(r, b);
+    end(r, a);
+}
+
+static void slow_commits_slow_the_backlog(void **state) {
+    struct rig *r = *state;
+    with_limits(r, 1000, 10, 100000, 80000);
+    struct session *a = rig_live(r);
+    roster_set_store(r->roster, SERVER_STORING, 5000);
+    for (int i = 0; i < 3; i++) {
+        rig_advance(r, TM_SECOND_US);
+        roster_tick(r->roster, r->now);
+    }
+    rig_expect_said(r, a, "WINDOW 1048576 256 50000; WINDOW 1048576 256 25000; WINDOW 1048576 256 12500");
+    end(r, a);
+}
+
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_RIG(a_gateway_that_sends_too_many_samples_is_made_to_wait_and_told_so),
+        IN_RIG(what_was_received_with_it_waits_too_and_nothing_is_lost),
+        IN_RIG(a_new_session_does_not_wash_it_clean),
+        IN_RIG(a_backlog_may_come_faster_than_what_is_live),
+        IN_RIG(the_budget_is_divided_as_backlogs_come_and_go),
+        IN_RIG(a_gateway_whose_backlog_stands_still_leaves_its_share_to_others),
+        IN_RIG(slow_commits_slow_the_backlog),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
