@@ -129,7 +129,7 @@ static void on_written(uv_write_t *req, int status) {
 }
 
 static bool write_all(struct gateway *g, const uint8_t *p, size_t n) {
-    uv_buf_t b = uv_buf_init((char *)(uintptr_t)p, (unsigned)n);
+    uv_buf_t b = uv_buf_init((char *)p, (unsigned)n);
     int sent = uv_try_write((uv_stream_t *)g->tcp, &b, 1);
     size_t done = sent > 0 ? (size_t)sent : 0;
     if (sent < 0 && sent != UV_EAGAIN) {

@@ -1,7 +1,7 @@
 // The gateway link in numbers, against the real server and PostgreSQL: a thousand gateways that come back at once, a day's backlog of one
 // site beside live ones, what an idle session costs, and the whole way of a sample as a ratio to its limit programs. See README.md.
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -27,18 +27,39 @@ function config(n) {
   };
 }
 
+/** What the limit programs take for a sample, in CPU seconds: its bytes through TLS, its limits, its row by COPY. */
+function limits(p, bytesPerSample) {
+  const per = (name, ...args) => {
+    const line = JSON.parse(execFileSync(join(programs, `bench_${name}`), args.map(String), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+    return line.cpu_s / line.items;
+  };
+  p.pki('gateway', 'gw-s1');
+  const psql = (...commands) => execFileSync('psql', ['-Xq', p.conninfo, ...commands.flatMap((c) => ['-c', c])], { stdio: 'ignore' });
+  psql('create database bench', 'checkpoint');
+  return per('limit_tls', join(p.dir, 'pki'), 300000000) * bytesPerSample + per('limit_loop', 1024, 20000000)
+    + per('limit_copy', p.conninfo.replace('dbname=penstock', 'dbname=bench'), postmasterOf(p), 1000, 500000);
+}
+
+const postmasterOf = (p) => readFileSync(join(p.dir, 'pg/data/postmaster.pid'), 'utf8').split('\n')[0];
+
 /** One mode of link_load on a Penstock of its own. */
-async function measure(mode, n, more = {}) {
+async function measure(mode, n) {
   const p = new Penstock({ build: 'release', config: config(STEADY + (mode === 'backlog' ? 1 : n)) });
   const dir = mkdtempSync('/dev/shm/penstock-load-');
   try {
     await p.prepare({ gateways: [] });
-    await p.startServer(more);
-    const postmaster = readFileSync(join(p.dir, 'pg/data/postmaster.pid'), 'utf8').split('\n')[0];
-    mkdirSync(dir, { recursive: true });
-    const args = [p.ports.link, join(p.dir, 'pki'), dir, p.server.pid, postmaster, mode, n].map(String);
+    await p.startServer();
+    const args = [p.ports.link, join(p.dir, 'pki'), dir, p.server.pid, postmasterOf(p), mode, n].map(String);
     const { stdout } = await run(join(programs, 'bench_link_load'), args, { timeout: 600000 });
-    return JSON.parse(stdout);
+    const result = JSON.parse(stdout);
+    if (mode === 'backlog') {
+      const [{ bytes }] = await p.sql(`select sum(length(body))::float8 as bytes from ingest_batch b join config_key k on k.key = b.gateway_key where k.name = 'load-${STEADY + 1}'`);
+      await p.kill(p.server, 'SIGTERM');
+      await p.closeSql();
+      result.bytes_per_sample = bytes / result.items;
+      result.limit_cpu_s = limits(p, result.bytes_per_sample);
+    }
+    return result;
   } catch (e) {
     process.stderr.write(`${e.stderr ?? ''}${p.log('penstockd').slice(-3000)}\n`);
     throw e;
@@ -61,7 +82,8 @@ if (wanted.includes('backlog')) {
   const r = (results.backlog = await measure('backlog', Number(options.hours)));
   console.log(`backlog  ${options.hours} h of one site: ${f(r.items / r.wall_s, 0)} samples/s, ${f(r.times_live, 0)} times its live rate${r.drained ? `, drained in ${f(r.wall_s)} s` : ''}`);
   console.log(`         record to acknowledgement of ${STEADY} others: p50 ${f(r.quiet_p50_ms)}, p99 ${f(r.quiet_p99_ms)} ms before; p50 ${f(r.p50_ms)}, p99 ${f(r.p99_ms)} ms meanwhile (p99 × ${f(r.p99_ms / r.quiet_p99_ms)})`);
-  console.log(`         a sample takes ${f((1e6 * r.cpu_s) / r.items, 2)} µs of the server's and ${f((1e6 * r.pg_cpu_s) / r.items, 2)} µs of PostgreSQL's processor time`);
+  console.log(`         a sample takes ${f((1e6 * r.cpu_s) / r.items, 2)} µs of the server's and ${f((1e6 * r.pg_cpu_s) / r.items, 2)} µs of PostgreSQL's processor time, in ${f(r.bytes_per_sample, 2)} bytes`);
+  console.log(`whole    ${f((r.limit_cpu_s * r.items) / (r.cpu_s + r.pg_cpu_s), 3)}: of that, what the limit programs take for TLS, limits and COPY of a sample (${f(1e6 * r.limit_cpu_s, 2)} µs)`);
 }
 if (wanted.includes('idle')) {
   const r = (results.idle = await measure('idle', gateways));

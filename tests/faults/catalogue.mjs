@@ -107,20 +107,22 @@ export class Bench {
 
 const clusterPid = (p) => Number(readFileSync(join(p.dir, 'pg', 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
 
-/** Kills the server at the n-th of its sends to anybody, each time again, under strace. */
-async function killAtSend(b, n) {
+/** Starts the server anew and kills it at its n-th call of this name, by strace; sendto is to PostgreSQL, write to gateways and the log. */
+async function killAtSend(b, call, n) {
   const { p } = b;
   const begin = performance.now();
   await p.kill(p.server);
   const file = join(p.dir, 'penstockd.json');
   writeFileSync(file, JSON.stringify(p.serverConfig()));
-  const tracer = p.spawn('strace', 'strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=sendto,write,writev,sendmsg',
-    '-e', `inject=sendto,write,writev,sendmsg:signal=KILL:when=${n}`, join(p.bin, 'penstockd'), '--config', file]);
+  const tracer = p.spawn('strace', 'strace', ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${n}`, join(p.bin, 'penstockd'), '--config', file]);
   let ended;
   tracer.ended.then(() => (ended = true));
   await until('the kill, or enough of waiting for it', () => ended || performance.now() - begin > 10000);
-  await p.kill(tracer);
+  if (!ended) for (const pid of readFileSync(`/proc/${tracer.pid}/task/${tracer.pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
+  const struck = ended === true;
+  await tracer.ended;
   await p.startServer({}, { wait: false });
+  return struck;
 }
 
 /** id, what, short: runs with all other tests; run(b). */
@@ -129,7 +131,10 @@ export const faults = [
     id: 'F-01', what: 'the server is killed at one of its sends, to PostgreSQL or to a gateway', short: false,
     async run(b, seed) {
       const next = random(seed);
-      for (let i = 0; i < 12; i++) await b.during(async () => { await killAtSend(b, 60 + next(1500)); });
+      let struck = 0;
+      for (let i = 0; i < 8; i++) await b.during(async () => { struck += (await killAtSend(b, ...(i % 2 ? ['write', 10 + next(30)] : ['sendto', 10 + next(60)]))) ? 1 : 0; }, { rows: 120 });
+      console.log(`SEED=${seed}: killed at a send ${struck} times of 8`);
+      assert.ok(struck > 0, 'it was never killed at a send');
     },
   },
   {
@@ -177,6 +182,11 @@ export const faults = [
             const live = await b.p.live(viewer);
             live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
             await live.find('values still move', (m) => m.op === 'd' && m.v.length > 0);
+            const good = await b.good();
+            const begin = performance.now();
+            await good.delivers();
+            assert.ok(performance.now() - begin > 900 * s, 'an acknowledgement came before its COMMIT can have ended');
+            good.end();
           });
           assert.ok(status() < before + 100 * 1024, `the server grew from ${before} to ${status()} KiB`);
         }
