@@ -131,27 +131,31 @@ create trigger quarantine_replay_append_only before update or delete or truncate
 -- The ledger ---------------------------------------------------------------------------------------------
 
 create view ledger_epoch as
-select p.gateway_key, p.epoch, p.produced, p.stored, p.quarantined, d.dropped, w.waiting, m.missing - w.waiting as lost,
+select p.gateway_key, p.epoch, p.produced, p.stored, p.quarantined, g.dropped, w.waiting, m.missing - w.waiting as lost,
        p.first_day, p.last_day
   from (select y.gateway_key, y.epoch, max(y.next) as produced, sum(y.stored)::bigint as stored,
                sum(y.quarantined)::bigint as quarantined, min(y.day) as first_day, max(y.day) as last_day
           from gateway_day y
          group by y.gateway_key, y.epoch) p
   left join gateway_epoch e using (gateway_key, epoch)
+  left join (select x.gateway_key, x.epoch, range_agg(int8range(x.first_seq, x.end_seq)) as ranges
+               from gateway_dropped x
+              group by x.gateway_key, x.epoch) x using (gateway_key, epoch)
+  left join gateway_said s using (gateway_key, epoch)
+  left join (select distinct on (h.gateway_key) h.gateway_key, h.session, count(*) as epochs
+               from gateway_said h
+              group by h.gateway_key, h.session
+              order by h.gateway_key, h.session desc) n using (gateway_key)
  cross join lateral (select coalesce(e.ranges, '{}') as ranges) c
- cross join lateral (select coalesce(range_agg(int8range(x.first_seq, x.end_seq)), '{}') - c.ranges as dropped
-                       from gateway_dropped x
-                      where (x.gateway_key, x.epoch) = (p.gateway_key, p.epoch)) d
- cross join lateral (select int8multirange(int8range(0, p.produced)) - c.ranges - d.dropped as missing) m
- cross join lateral (select max(s.session) as session from gateway_said s where s.gateway_key = p.gateway_key) n
- cross join lateral (select count(*) as epochs from gateway_said s
-                      where s.gateway_key = p.gateway_key and s.session = n.session) h
-  left join gateway_said s on (s.gateway_key, s.epoch) = (p.gateway_key, p.epoch)
+ cross join lateral (select case when x.ranges is null then '{}' else x.ranges - c.ranges end as dropped) g
+ cross join lateral (select case
+            when c.ranges = int8multirange(int8range(0, p.produced)) then '{}'
+            else int8multirange(int8range(0, p.produced)) - c.ranges - g.dropped end as missing) m
  cross join lateral (select case
             when s.session = n.session then
                 m.missing * int8multirange(int8range(s.oldest, greatest(s.oldest, case when s.place = 1 then p.produced else s.next end)))
-            when n.session is null or h.epochs >= 16 then m.missing
-            else int8multirange() end as waiting) w;
+            when n.session is null or n.epochs >= 16 then m.missing
+            else '{}' end as waiting) w;
 comment on view ledger_epoch is
     'Each start (epoch) of each gateway: how many records it produced, how many are stored or in quarantine, and as ranges of numbers: '
     'dropped (gone at the site, as the gateway told), waiting (its newest HELLO still has them, or it had not yet told of this epoch because '
@@ -162,24 +166,47 @@ create function ledger_now(p_gateway text default null)
                    conflicts bigint, dropped bigint, waiting bigint, lost bigint, balanced boolean)
     language sql stable as
 $$
-select k.name, coalesce(e.produced, 0), coalesce(e.stored, 0), coalesce(e.quarantined, 0), r.n, y.repeated + u.n, y.conflicts,
-       coalesce(e.dropped, 0), coalesce(e.waiting, 0), coalesce(e.lost, 0), coalesce(e.balanced, true)
-  from config_key k
-  left join lateral (
-    select sum(l.produced)::bigint as produced, sum(l.stored)::bigint as stored, sum(l.quarantined)::bigint as quarantined,
-           sum(ledger_count(l.dropped))::bigint as dropped, sum(ledger_count(l.waiting))::bigint as waiting,
-           sum(ledger_count(l.lost))::bigint as lost,
-           bool_and(l.produced = l.stored + l.quarantined + ledger_count(l.dropped) + ledger_count(l.waiting)
-                                 + ledger_count(l.lost)) as balanced
-      from ledger_epoch l
-     where l.gateway_key = k.key) e on true
- cross join lateral (select count(*) as n from quarantine_replay r join quarantine q using (quarantine_id)
-                      where q.gateway_key = k.key and r.outcome = 'done') r
- cross join lateral (select coalesce(sum(x.repeated), 0)::bigint as repeated, coalesce(sum(x.conflicts), 0)::bigint as conflicts
-                       from gateway_day x where x.gateway_key = k.key) y
- cross join lateral (select coalesce(sum(x.n), 0)::bigint as n from gateway_repeat x where x.gateway_key = k.key) u
- where k.kind = 'gateway' and (p_gateway is null or k.name = p_gateway)
- order by k.name collate "C"
+with g as materialized (
+  select k.key, k.name from config_key k where k.kind = 'gateway' and (p_gateway is null or k.name = p_gateway)),
+ counted as (
+  select l.gateway_key, l.produced, l.stored, l.quarantined,
+         case when isempty(l.dropped) then 0 else ledger_count(l.dropped) end as dropped,
+         case when isempty(l.waiting) then 0 else ledger_count(l.waiting) end as waiting,
+         case when isempty(l.lost) then 0 else ledger_count(l.lost) end as lost
+    from ledger_epoch l
+   where p_gateway is null or l.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
+  offset 0),
+ summed as (
+  select c.gateway_key, sum(c.produced)::bigint as produced, sum(c.stored)::bigint as stored,
+         sum(c.quarantined)::bigint as quarantined, sum(c.dropped)::bigint as dropped, sum(c.waiting)::bigint as waiting,
+         sum(c.lost)::bigint as lost,
+         bool_and(c.produced = c.stored + c.quarantined + c.dropped + c.waiting + c.lost) as balanced
+    from counted c
+   group by c.gateway_key),
+ replays as (
+  select q.gateway_key, count(*) as n
+    from quarantine_replay r join quarantine q using (quarantine_id)
+   where r.outcome = 'done' and (p_gateway is null or q.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway))
+   group by q.gateway_key),
+ days as (
+  select y.gateway_key, sum(y.repeated)::bigint as repeated, sum(y.conflicts)::bigint as conflicts
+    from gateway_day y
+   where p_gateway is null or y.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
+   group by y.gateway_key),
+ repeats as (
+  select u.gateway_key, sum(u.n)::bigint as n
+    from gateway_repeat u
+   where p_gateway is null or u.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
+   group by u.gateway_key)
+select g.name, coalesce(s.produced, 0), coalesce(s.stored, 0), coalesce(s.quarantined, 0), coalesce(r.n, 0),
+       coalesce(d.repeated, 0) + coalesce(u.n, 0), coalesce(d.conflicts, 0), coalesce(s.dropped, 0),
+       coalesce(s.waiting, 0), coalesce(s.lost, 0), coalesce(s.balanced, true)
+  from g
+  left join summed s on s.gateway_key = g.key
+  left join replays r on r.gateway_key = g.key
+  left join days d on d.gateway_key = g.key
+  left join repeats u on u.gateway_key = g.key
+ order by g.name collate "C"
 $$;
 comment on function ledger_now(text) is
     'The whole account of each gateway, or of one: produced = stored + quarantined + dropped at the site + waiting there + lost; balanced says '
@@ -238,16 +265,18 @@ create function ledger_gap(p_gateway text default null)
     returns table (gateway text, epoch bigint, state text, first_seq bigint, end_seq bigint, samples bigint, from_us bigint, to_us bigint)
     language sql stable as
 $$
-select k.name, l.epoch, g.state, lower(g.r), upper(g.r), null::bigint, null::bigint, null::bigint
-  from config_key k
-  join ledger_epoch l on l.gateway_key = k.key
- cross join lateral (select 'lost' as state, r from unnest(l.lost) r union all select 'waiting', r from unnest(l.waiting) r) g
- where k.kind = 'gateway' and (p_gateway is null or k.name = p_gateway)
-union all
-select k.name, d.epoch, 'dropped', d.first_seq, d.end_seq, d.samples, d.from_us, d.to_us
-  from config_key k
-  join gateway_dropped d on d.gateway_key = k.key
- where k.kind = 'gateway' and (p_gateway is null or k.name = p_gateway)
+select k.name, x.epoch, x.state, x.first_seq, x.end_seq, x.samples, x.from_us, x.to_us
+  from (select l.gateway_key, l.epoch, g.state, lower(g.r) as first_seq, upper(g.r) as end_seq, null::bigint as samples,
+               null::bigint as from_us, null::bigint as to_us
+          from ledger_epoch l
+         cross join lateral (select 'lost' as state, r from unnest(l.lost) r
+                             union all select 'waiting', r from unnest(l.waiting) r) g
+         where p_gateway is null or l.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
+        union all
+        select d.gateway_key, d.epoch, 'dropped', d.first_seq, d.end_seq, d.samples, d.from_us, d.to_us
+          from gateway_dropped d
+         where p_gateway is null or d.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)) x
+  join config_key k on k.kind = 'gateway' and k.key = x.gateway_key
 $$;
 comment on function ledger_gap(text) is
     'Numbers [first_seq, end_seq) that are not stored, of all gateways or one: waiting at the site, lost, or dropped there as the gateway told '

@@ -23,7 +23,7 @@ struct change {
     struct http_request *r;
     enum change_form form;
     int status_ok;
-    api_then then; /* NULL: the peer is answered */
+    change_then then; /* NULL: the peer is answered */
     void *then_ctx;
     char reason[REASON_SIZE];
     struct config_set *set;
@@ -35,13 +35,16 @@ struct change {
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n_faults;
     bool out_of_memory;
-    struct config_touched_names touched; /* highly managed alarms */
+    struct config_touched_names touched; /* highly managed alarms, for people */
+    struct buf touched_json;             /* the same for programs */
     struct second second;
     int refusal; /* for want of a second person: 403 or 429; 0 if it is not that */
     const char *refusal_code;
 };
 
 enum { CHANGE_ITEMS_MAX = 100000 };
+/* A change of the policy may touch thousands: more names help nobody. */
+enum { TOUCHED_NAMED_MAX = 100, TOUCHED_JSON_MAX = TOUCHED_NAMED_MAX * (6 * MODEL_NAME_MAX + 3) + 64 };
 
 bool change_may_start(struct api *a, struct http_request *r) {
     if (!a->changing) {
@@ -67,6 +70,7 @@ struct change *change_new(struct api *a, struct http_request *r, enum change_for
     c->api = a;
     c->r = r;
     c->form = form;
+    buf_init(&c->touched_json, TOUCHED_JSON_MAX);
     (void)snprintf(c->reason, sizeof c->reason, "%s", reason);
     return c;
 }
@@ -80,6 +84,7 @@ void change_free(struct change **c) {
         free((*c)->v[i].body);
     }
     free((*c)->v);
+    buf_done(&(*c)->touched_json);
     config_set_free(&(*c)->set);
     second_forget(&(*c)->second);
     free(*c);
@@ -262,6 +267,29 @@ static void place_fault(struct change *c, const struct config_fault *f) {
     add_fault(c, f->pointer, f);
 }
 
+static void on_touched(void *ctx, struct slice alarm) {
+    struct change *c = ctx;
+    config_touched_add(&c->touched, alarm);
+    if (c->touched.n <= TOUCHED_NAMED_MAX) {
+        buf_text(&c->touched_json, c->touched.n == 1 ? "{\"alarms\":[" : ",");
+        buf_json_string(&c->touched_json, alarm);
+    }
+}
+
+static enum status find_touched(struct change *c, const struct model *model, struct error *err) {
+    const struct config_side before = {.set = c->api->config, .model = core_model(c->api->core)};
+    const struct config_side after = {.set = c->set, .model = model};
+    enum status status = config_touched(&before, &after, on_touched, c, err);
+    config_touched_end(&c->touched);
+    if (c->touched.n > 0) {
+        buf_printf(&c->touched_json, "],\"n\":%u}", c->touched.n);
+    }
+    if (c->touched_json.failed) {
+        return error_set(err, ERR_NOMEM, "change", "out of memory");
+    }
+    return status;
+}
+
 static enum status check_whole(struct change *c, struct error *err) {
     enum status status = config_set_complete(c->set, on_completed, c, err);
     if (status != OK || c->out_of_memory) {
@@ -277,10 +305,7 @@ static enum status check_whole(struct change *c, struct error *err) {
     randombytes_buf(seed, sizeof seed);
     status = config_compile(c->set, core_model(c->api->core)->revision + 1, seed, &model, faults, &n, err);
     if (status == OK) {
-        const struct config_side before = {.set = c->api->config, .model = core_model(c->api->core)};
-        const struct config_side after = {.set = c->set, .model = model};
-        status = config_touched(&before, &after, config_touched_add, &c->touched, err);
-        config_touched_end(&c->touched);
+        status = find_touched(c, model, err);
     }
     model_free(&model);
     for (uint32_t i = 0; i < n && status != OK; i++) {
@@ -290,12 +315,19 @@ static enum status check_whole(struct change *c, struct error *err) {
     return status;
 }
 
+/* Empty: it was not refused because nobody was named. */
+static struct slice touched_unagreed(const struct change *c) {
+    return c->refusal != 0 && c->second.name[0] == '\0' ? buf_slice(&c->touched_json) : slice_of(NULL, 0);
+}
+
 static void answer(struct change *c, const struct reply *reply) {
     struct http_request *r = c->r;
     if (reply->status == OK) {
         http_header(r, "ETag: \"%lld\"", (long long)reply->config.revision);
         buf_printf(&r->out, "{\"revision\":%lld}", (long long)reply->config.revision);
         http_json(r, c->status_ok);
+    } else if (touched_unagreed(c).n > 0) {
+        http_problem_with(r, c->refusal, c->refusal_code, reply->error.text, "touched", touched_unagreed(c));
     } else if (c->refusal != 0) {
         http_problem(r, c->refusal, c->refusal_code, "%s", reply->error.text);
     } else if (reply->status == ERR_CONFLICT && c->form == CHANGE_ONE) {
@@ -311,7 +343,7 @@ static void answer(struct change *c, const struct reply *reply) {
 /* Takes c. */
 static void finish(struct change *c, const struct reply *reply) {
     if (c->then != NULL) {
-        c->then(c->api, c->then_ctx, reply);
+        c->then(c->api, c->then_ctx, reply, touched_unagreed(c));
     } else {
         answer(c, reply);
     }
@@ -440,7 +472,7 @@ void change_commit(struct change **change, int status_ok) {
     commit(c);
 }
 
-void change_commit_then(struct change **change, api_then then, void *ctx) {
+void change_commit_then(struct change **change, change_then then, void *ctx) {
     struct change *c = *change;
     *change = NULL;
     c->then = then;

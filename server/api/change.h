@@ -29,9 +29,12 @@ void change_second(struct change *c, struct second *second);
 void change_fault(struct change *c, const char *pointer, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* Checks the whole and asks the host, or answers 422. status_ok: 200 or 201. Takes c. */
 void change_commit(struct change **c, int status_ok);
+/* touched: with ERR_DENIED the highly managed alarms for which nobody was named who agrees, as the JSON
+ * object of the answers; else empty. It lives during the call. */
+typedef void (*change_then)(struct api *a, void *ctx, const struct reply *reply, struct slice touched);
 /* The same for a change that is a part of something else: then is told the outcome (ERR_INVALID with faults
  * included, ERR_DENIED for want of a second person) instead of the peer, once, before or after this returns.
  */
-void change_commit_then(struct change **c, api_then then, void *ctx);
+void change_commit_then(struct change **c, change_then then, void *ctx);
 
 #endif

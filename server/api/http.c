@@ -193,6 +193,13 @@ void http_problem(struct http_request *r, int status, const char *code, const ch
     problem_end(r, status);
 }
 
+void http_problem_with(struct http_request *r, int status, const char *code, const char *detail,
+                       const char *key, struct slice value) {
+    problem_start(r, status, code, detail);
+    buf_printf(&r->out, ",\"%s\":%.*s", key, SLICE_ARG(value));
+    problem_end(r, status);
+}
+
 void http_faults(struct http_request *r, int status, const char *detail, const struct config_fault *v,
                  uint32_t n) {
     problem_start(r, status, "invalid", detail);

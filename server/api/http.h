@@ -100,6 +100,9 @@ void http_shared(struct http_request *r, int status, const char *content_type, s
 /* application/problem+json; code is stable, detail says what was wrong and what would be right. */
 void http_problem(struct http_request *r, int status, const char *code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* The same with a member of its own, "key":value; value is JSON. */
+void http_problem_with(struct http_request *r, int status, const char *code, const char *detail,
+                       const char *key, struct slice value);
 /* 400 or 422 with the places. */
 void http_faults(struct http_request *r, int status, const char *detail, const struct config_fault *v,
                  uint32_t n);

@@ -26,6 +26,7 @@ struct request_list {
     const char *comment;
     char desk[ALARM_DESK_SIZE];
     char fault[REQUEST_FAULT_SIZE]; /* why the configuration was not changed */
+    struct slice touched;           /* JSON, while it is answered: whose second person was not named */
     uint32_t n;
     struct request_item v[];
 };

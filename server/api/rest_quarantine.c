@@ -1,6 +1,4 @@
 /* Records that could not be used: listed, shown with what they say, taken away as a file, replayed. */
-#include "protocol/frame.h"
-#include "protocol/msg.h"
 #include "server/api/rest.h"
 #include "server/api/view.h"
 
@@ -29,9 +27,9 @@ static void write_row(struct buf *out, const struct quarantine_row *row) {
     view_string(out, "gateway", row->gateway);
     buf_printf(out, ",\"epoch\":\"%016" PRIx64 "\",\"seq\":%" PRId64 ",\"dict\":%" PRIu64, row->epoch,
                row->seq, row->dict);
-    view_string(out, "type", slice_str(msg_type_name(row->type)));
+    view_string(out, "type", slice_str(row->type_name));
     buf_printf(out, ",\"type_number\":%u,\"flags\":%u,\"code\":%u", row->type, row->flags, row->code);
-    view_string(out, "code_name", slice_str(link_code_name(row->code)));
+    view_string(out, "code_name", slice_str(row->code_name));
     view_string(out, "reason", row->reason);
     buf_printf(out, ",\"size\":%" PRId64, row->size);
     write_replay(out, row);
@@ -156,24 +154,19 @@ static void on_record(struct api *a, void *ctx, const struct reply *reply) {
     const struct quarantine_row *row = &reply->quarantine.v[0];
     bool bytes = false;
     (void)wants_bytes(r, &bytes); /* it was looked at when it was asked */
-    struct buf frame;
-    buf_init(&frame, LINK_FRAME_HEAD + LINK_BODY_MAX_HARD);
-    frame_append(&frame, row->type, row->flags, reply->quarantine.body);
-    if (frame.failed) {
-        http_failed(r, ERR_NOMEM, NULL);
-    } else if (bytes) {
+    struct slice frame = reply->quarantine.frame;
+    if (bytes) {
         buf_append(&r->out, frame.p, frame.n);
         http_header(r, "Content-Disposition: attachment; filename=\"quarantine-%" PRId64 ".bin\"", row->id);
         http_content(r, 200, "application/octet-stream");
-    } else {
-        buf_printf(&r->out, "# quarantine %" PRId64 ": %s %016" PRIx64 "/%" PRId64 ", %s\n", row->id,
-                   msg_type_name(row->type), row->epoch, row->seq, link_code_name(row->code));
-        write_hex(&r->out, frame.p, frame.n, "\n");
-        buf_byte(&r->out, '\n');
-        http_header(r, "Content-Disposition: attachment; filename=\"quarantine-%" PRId64 ".hex\"", row->id);
-        http_content(r, 200, "text/plain; charset=utf-8");
+        return;
     }
-    buf_done(&frame);
+    buf_printf(&r->out, "# quarantine %" PRId64 ": %s %016" PRIx64 "/%" PRId64 ", %s\n", row->id,
+               row->type_name, row->epoch, row->seq, row->code_name);
+    write_hex(&r->out, (const uint8_t *)frame.p, frame.n, "\n");
+    buf_byte(&r->out, '\n');
+    http_header(r, "Content-Disposition: attachment; filename=\"quarantine-%" PRId64 ".hex\"", row->id);
+    http_content(r, 200, "text/plain; charset=utf-8");
 }
 
 void rest_quarantine_record(struct api *a, struct http_request *r) {

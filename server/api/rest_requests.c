@@ -60,7 +60,11 @@ static void answer(struct api *a, struct request_list *q) {
         }
         write_result(a, &r->out, q, &q->v[i]);
     }
-    buf_text(&r->out, "]}");
+    buf_byte(&r->out, ']');
+    if (q->touched.n > 0) {
+        buf_printf(&r->out, ",\"touched\":%.*s", SLICE_ARG(q->touched));
+    }
+    buf_byte(&r->out, '}');
     http_json(r, 200);
     request_list_free(q);
 }
@@ -162,7 +166,7 @@ static bool prepare_change(struct api *a, struct request_list *q) {
     return true;
 }
 
-static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
+static void on_changed(struct api *a, void *ctx, const struct reply *reply, struct slice touched) {
     struct request_list *q = ctx;
     a->changing = false;
     bool away = reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT;
@@ -170,6 +174,7 @@ static void on_changed(struct api *a, void *ctx, const struct reply *reply) {
     if (reply->status == OK || reply->status == ERR_DENIED) {
         result = reply->status == OK ? NULL : "E_SECOND";
     }
+    q->touched = touched;
     bool has_faults = reply->status == ERR_INVALID && reply->config.n > 0 && reply->config.v != NULL;
     (void)snprintf(q->fault, sizeof q->fault, "%s",
                    has_faults ? reply->config.v[0].text

@@ -1,5 +1,6 @@
 /* Records in quarantine: read again with what is stored and configured now, and used after all when a person
  * asks for it. Their samples are history only: they never move a live value and never ring. */
+#include "protocol/frame.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
 #include "server/link/replay.h"
@@ -75,15 +76,20 @@ static void show(struct app *a, uint64_t token, const struct reply *r) {
     struct reply told = *r;
     struct replay_result result = {0};
     struct buf text;
+    struct buf frame;
     buf_init(&text, APP_REPLAY_TEXT_MAX);
-    if (!read_again(a, r, &text, &result) || text.failed) {
+    buf_init(&frame, LINK_FRAME_HEAD + LINK_BODY_MAX_HARD);
+    frame_append(&frame, r->quarantine.v[0].type, r->quarantine.v[0].flags, r->quarantine.body);
+    if (!read_again(a, r, &text, &result) || text.failed || frame.failed) {
         refuse(a, token, r->kind, ERR_NOMEM, "no memory to read the record");
     } else {
+        told.quarantine.frame = buf_slice(&frame);
         told.quarantine.says = buf_slice(&text);
         told.quarantine.usable = result.usable;
         told.quarantine.fault = slice_str(result.usable ? "" : result.fault.text);
         api_reply(a->api, token, &told);
     }
+    buf_done(&frame);
     buf_done(&text);
 }
 

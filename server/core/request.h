@@ -341,7 +341,9 @@ struct quarantine_row {
     uint64_t dict;
     uint8_t type;
     uint16_t flags;
-    uint16_t code; /* enum link_code: why */
+    uint16_t code;         /* of the link: why */
+    const char *type_name; /* "DATA" */
+    const char *code_name; /* "bad_record" */
     struct slice reason;
     int64_t received_us;
     int64_t size;
@@ -476,6 +478,7 @@ struct reply {
             struct slice body;                   /* of REQ_QUARANTINE_GET, as the following */
             const struct quarantine_dict *dicts; /* of its epoch, in order of (dict, part) */
             uint32_t n_dicts;
+            struct slice frame; /* as it was on the wire */
             struct slice says;  /* lines, as far as it can be read now */
             bool usable;        /* now */
             struct slice fault; /* why not */

@@ -1,5 +1,7 @@
 #include "server/store/quarantine_sql.h"
 
+#include "protocol/msg.h"
+
 /* What of a record was quarantined before migration 0007 stands in ingest_batch. Of the attempts to replay it
  * the one that succeeded is told, else the last; by quarantine_replay_quarantine_idx. */
 #define COLUMNS                                                                                              \
@@ -109,6 +111,8 @@ static void read_row(const PGresult *rows, int row, struct quarantine_row *ret) 
                                    .actor = pg_get_slice(rows, row, 13),
                                    .detail = pg_get_slice(rows, row, 14),
                                    .samples = pg_get_i64(rows, row, 15)};
+    ret->type_name = msg_type_name(ret->type);
+    ret->code_name = link_code_name(ret->code);
 }
 
 static void read_dicts(const PGresult *rows, struct quarantine_dict *v) {

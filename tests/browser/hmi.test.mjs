@@ -1,13 +1,14 @@
 // The HMI in Chromium against the real server and gateways: what an operator sees and does. Screenshots go to build/artefacts.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { configBreaches } from '../lib/invariants.mjs';
 import { Penstock, artefacts, password, sleep, until } from '../lib/penstock.mjs';
 
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCREEN = { ignoreHTTPSErrors: true, viewport: { width: 1600, height: 950 } };
 const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   // Sound waits for a person's hand here, whatever the browser has learnt of pages that play.
@@ -39,7 +40,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     const context = await browser.newContext({ ...SCREEN, ...options });
     const page = await context.newPage();
     page.on('console', (m) => {
-      if (['error', 'warning'].includes(m.type()) && !/status of (401|422|412|503)|ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_EMPTY_RESPONSE|ERR_CONNECTION_(RESET|CLOSED)/.test(m.text())) complaints.push(m.text());
+      if (['error', 'warning'].includes(m.type()) && !/status of (401|403|422|412|503)|ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_EMPTY_RESPONSE|ERR_CONNECTION_(RESET|CLOSED)/.test(m.text())) complaints.push(m.text());
     });
     page.on('pageerror', (e) => complaints.push(String(e)));
     page.on('request', (r) => {
@@ -537,16 +538,170 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await page.context().close();
   });
 
+  /** Serious faults of accessibility of the page as it stands. */
+  async function seriousFaults(page) {
+    await page.evaluate(axe);
+    const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    const serious = found.violations.filter((v) => ['serious', 'critical'].includes(v.impact));
+    return serious.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join('; ')}`);
+  }
+
+  // --- Two people
+
+  /** The newest revision: who made it, who agreed, why, and what it says of one alarm (null: that it is removed). */
+  const newest = async (alarm) => (await p.sql(
+    `select revision, actor, second_actor as second, reason, body from config_revision left join
+       (config_item join config_key on config_key.key = config_item.key and kind = 'alarm' and name = $1) using (revision)
+      order by revision desc limit 1`, [alarm]))[0];
+  const lastRevision = async () => (await p.sql('select max(revision) as n from config_revision'))[0].n;
+  const refusals = () => p.sql(`select actor, object, detail from audit where action = 'config.second_refused' order by audit_id`);
+
+  async function agree(page, name, word = password(name)) {
+    await page.getByTestId('second-name').fill(name);
+    await page.getByTestId('second-password').fill(word);
+    await page.getByTestId('second-agree').click();
+  }
+  const secondFault = (page, text) => page.getByTestId('second-fault').getByText(text).waitFor();
+
+  test('a limit of a highly managed alarm is changed by two people; the first alone, and who is nobody to agree, change nothing', async () => {
+    const page = await engineerPage();
+    const alarm = 'S1/L_T1.high_high';
+    const setting = async () => (await engineer.get(`/api/alarm-settings/${alarm}`)).json;
+    const was = await setting();
+    const before = await lastRevision();
+    await page.goto(url(`/settings?q=${alarm}`));
+    await page.getByTestId(`setting-edit-${alarm}`).click();
+    await page.getByTestId('setting-limit').fill('6.25');
+    await page.getByTestId('setting-reason').fill('two of us');
+    await page.getByTestId('setting-save').click();
+    await page.getByTestId('second-alarms').getByText(alarm).waitFor();
+    assert.match(await page.getByTestId('second-changes').innerText(), /6\.3 → 6\.25\s+Why: two of us/);
+    await shot(page, 'second-form');
+    assert.deepEqual(await seriousFaults(page), []);
+
+    await agree(page, 'engineer');
+    await secondFault(page, 'That is you.');
+    await agree(page, 'admin', 'not the password');
+    await secondFault(page, 'name or password is wrong');
+    assert.equal(await page.getByTestId('second-password').inputValue(), '', 'a password that was sent is not kept');
+    await agree(page, 'operator');
+    await secondFault(page, 'must be an engineer or administrator');
+    await shot(page, 'second-refused');
+    await page.getByTestId('theme-toggle').click();
+    await page.getByTestId('lang-toggle').click();
+    await page.getByTestId('second-alarms').getByText(alarm).waitFor();
+    await shot(page, 'second-form-dark-zh');
+    await page.getByTestId('theme-toggle').click();
+    await page.getByTestId('lang-toggle').click();
+    // Past the form, the server says the same.
+    const { revision, ...value } = was;
+    const himself = await engineer.put(`/api/alarm-settings/${alarm}`, {
+      headers: { 'If-Match': `"${revision}"` },
+      body: { reason: 'me twice', value: { ...value, limit: 6.25 }, second: { name: 'engineer', password: password('engineer') } },
+    });
+    assert.equal(himself.status, 422, himself.text);
+    assert.deepEqual(himself.json.errors.map((e) => e.pointer), ['/second/name']);
+    assert.equal(await lastRevision(), before, 'nothing was changed');
+    assert.deepEqual(await setting(), was);
+    await until('the refusals are in the audit', async () => (await refusals()).length === 2);
+    assert.deepEqual((await refusals()).map((r) => [r.actor, r.object]), [['engineer', 'admin'], ['engineer', 'operator']]);
+
+    await agree(page, 'admin');
+    await page.getByTestId('setting-editor').waitFor({ state: 'detached' });
+    await page.getByTestId(`setting-limit-${alarm}`).getByText('6.25').waitFor();
+    const made = await newest(alarm);
+    assert.ok(made.revision > before);
+    assert.deepEqual([made.actor, made.second, made.reason, made.body.limit], ['engineer', 'admin', 'two of us', 6.25]);
+    assert.deepEqual(await setting(), { ...was, limit: 6.25, revision: Number(made.revision) });
+    const audit = await p.sql(`select actor, detail from audit where action = 'config.change' and object = $1`, [`revision ${made.revision}`]);
+    assert.deepEqual(audit, [{ actor: 'engineer', detail: 'two of us (second person: admin)' }]);
+    await page.goto(url('/revisions'));
+    const line = page.getByTestId(`revision-${made.revision}`);
+    await line.getByText('engineer', { exact: true }).waitFor();
+    await page.getByTestId(`second-${made.revision}`).getByText('admin').waitFor();
+    await shot(page, 'second-revision');
+  });
+
+  test('what was changed while the second person read is looked at again, not written over', async () => {
+    const page = await engineerPage();
+    const alarm = 'S2/L_T3.high_high';
+    const { revision, ...value } = (await engineer.get(`/api/alarm-settings/${alarm}`)).json;
+    await page.goto(url(`/settings?q=${alarm}`));
+    await page.getByTestId(`setting-edit-${alarm}`).click();
+    await page.getByTestId('setting-limit').fill('6.2');
+    await page.getByTestId('setting-reason').fill('too late');
+    await page.getByTestId('setting-save').click();
+    await page.getByTestId('second-form').waitFor();
+    const meanwhile = await engineer.put(`/api/alarm-settings/${alarm}`, {
+      headers: { 'If-Match': `"${revision}"` },
+      body: { reason: 'was faster', value: { ...value, limit: 6.35, deadband: 0.2 }, second: { name: 'admin', password: password('admin') } },
+    });
+    assert.equal(meanwhile.status, 200, meanwhile.text);
+    await agree(page, 'admin');
+    await page.getByTestId('second-form').waitFor({ state: 'detached' });
+    await page.getByTestId('setting-error').waitFor();
+    assert.equal(await page.getByTestId('setting-limit').inputValue(), '6.2', 'what was typed stays');
+    assert.equal(await page.getByTestId('setting-deadband').inputValue(), '0.2', 'and the rest is as it is now');
+    assert.equal((await newest(alarm)).reason, 'was faster');
+    await shot(page, 'second-conflict');
+    await page.getByTestId('setting-save').click();
+    await agree(page, 'admin');
+    await page.getByTestId(`setting-limit-${alarm}`).getByText('6.20').waitFor();
+    const made = await newest(alarm);
+    assert.deepEqual([made.actor, made.second, made.reason, made.body.limit, made.body.deadband], ['engineer', 'admin', 'too late', 6.2, 0.2]);
+  });
+
+  test('a highly managed alarm is disabled and deleted by two people, and whoever is asked may leave it', async () => {
+    const page = await engineerPage();
+    const managed = { name: 'T/managed', kind: 'expr', expr: 'true', priority: 1, class: 'highly_managed' };
+    const second = { name: 'admin', password: password('admin') };
+    const answer = await engineer.post('/api/config', { body: { reason: 'a test', put: [{ kind: 'alarm', value: managed }], second } });
+    assert.equal(answer.status, 200, answer.text);
+    await letterOf('managed', 'B');
+    const before = await lastRevision();
+    await askFor(page, '', 'managed', 'disable', 'the tank is emptied');
+    await page.getByTestId('second-alarms').getByText('T/managed').waitFor();
+    assert.match(await page.getByTestId('second-changes').innerText(), /Why: the tank is emptied/);
+    assert.doesNotMatch(await page.locator('body').innerText(), /"second"/, 'in the words of the screen, not of the interface');
+    await shot(page, 'second-request');
+    await page.getByTestId('second-cancel').click();
+    await page.getByTestId('second-form').waitFor({ state: 'detached' });
+    assert.equal((await benchAlarm('managed')).letter, 'B');
+    await page.getByTestId('do-disable-T/managed').click();
+    await page.getByTestId('request-text').fill('the tank is emptied');
+    await page.getByTestId('request-send').click();
+    await agree(page, 'admin', 'not the password');
+    await secondFault(page, 'name or password is wrong');
+    assert.equal((await benchAlarm('managed')).letter, 'B');
+    assert.equal(await lastRevision(), before, 'nothing was changed');
+    await agree(page, 'admin');
+    await status(page, 'T/managed: disabled');
+    await page.getByTestId('second-form').waitFor({ state: 'detached' });
+    await letterOf('managed', 'Z');
+    const disabled = await newest('T/managed');
+    assert.ok(disabled.revision > before);
+    assert.deepEqual([disabled.actor, disabled.second, disabled.reason, disabled.body.enabled], ['engineer', 'admin', 'the tank is emptied', false]);
+
+    await page.goto(url('/settings?q=T/managed'));
+    await page.getByTestId('setting-edit-T/managed').click();
+    await page.getByTestId('setting-reason').fill('the tank is gone');
+    await page.getByTestId('setting-delete').click();
+    await page.getByTestId('setting-delete-sure').click();
+    await agree(page, 'admin');
+    await page.getByTestId('setting-row-T/managed').waitFor({ state: 'detached' });
+    const removed = await newest('T/managed');
+    assert.ok(removed.revision > disabled.revision);
+    assert.deepEqual([removed.actor, removed.second, removed.reason, removed.body], ['engineer', 'admin', 'the tank is gone', null]);
+    assert.equal((await engineer.get('/api/alarm-settings/T/managed')).status, 404);
+    assert.deepEqual(await configBreaches(p), []);
+  });
+
   test('the pages have no serious fault of accessibility', async () => {
     for (const path of ['/', '/site/S1', '/alarms', '/kpi', '/gateways', '/trend?tags=S1/L_T1']) {
       await operator.goto(url(path));
       await operator.getByTestId('banner').waitFor();
       await sleep(800);
-      const source = (await import('node:fs')).readFileSync(axe, 'utf8');
-      await operator.evaluate(source);
-      const found = await operator.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-      const serious = found.violations.filter((v) => ['serious', 'critical'].includes(v.impact));
-      assert.deepEqual(serious.map((v) => `${path}: ${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target.join(' ')).join('; ')}`), []);
+      assert.deepEqual(await seriousFaults(operator), [], path);
     }
   });
 

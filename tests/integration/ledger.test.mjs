@@ -1,5 +1,5 @@
 // The no-loss ledger: whatever happens to records, it says so, and its books balance.
-// Covers: rest_ledger.c, rest_quarantine.c, quarantine.c (server/app)
+// Covers: rest_ledger.c, rest_quarantine.c, app/quarantine.c
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

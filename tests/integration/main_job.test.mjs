@@ -123,6 +123,7 @@ describe('five stations', { concurrency: false }, () => {
     assert.equal(alone.status, 403, alone.text);
     assert.equal(alone.json.code, 'second_needed');
     assert.match(alone.json.detail, /S1\/L_T1\.high_high/);
+    assert.deepEqual(alone.json.touched, { alarms: ['S1/L_T1.high_high'], n: 1 });
     const wrong = await change({ second: { name: 'admin', password: 'something else' } });
     assert.equal(wrong.json.code, 'second_refused', wrong.text);
     const [refusal] = await until('the refusal in the audit', async () => {

@@ -4,9 +4,37 @@ import { readFileSync, existsSync } from 'node:fs';
 /** 64-bit unsigned as the bit pattern that PostgreSQL's bigint keeps. */
 export const asBigint = (text) => BigInt.asIntN(64, BigInt(text));
 
+/** The breaches that these queries find: whatever row one of them gives. */
+async function breachesOf(p, checks) {
+  const breaches = [];
+  for (const [what, sql] of Object.entries(checks)) {
+    const rows = await p.sql(sql);
+    if (rows.length > 0) breaches.push(`${what}: ${rows.length} breaches, the first ${JSON.stringify(rows[0], (k, v) => (typeof v === 'bigint' ? String(v) : v))}`);
+  }
+  return breaches;
+}
+
+/** The configuration: what was changed by one person might have been. Returns breaches. */
+export function configBreaches(p) {
+  return breachesOf(p, {
+    'nobody agrees to what he has made himself': `select revision, actor from config_revision where second_actor = actor`,
+    'who agrees is known and may change the configuration':
+      `select r.revision, r.second_actor from config_revision r left join app_user u on u.name = r.second_actor
+        where r.second_actor <> '' and coalesce(u.role, '') not in ('engineer', 'admin')`,
+    'an alarm whose class is highly managed is changed by two people, but in the first configuration':
+      `with item as (select k.kind, k.name, i.revision, i.body, lag(i.body) over (partition by i.key order by i.revision) as before
+                       from config_item i join config_key k using (key))
+       select a.revision, a.name from item a join config_revision r using (revision)
+        where a.kind = 'alarm' and r.second_actor = '' and r.revision > (select min(revision) from config_revision)
+          and exists (select from unnest(array[a.body ->> 'class', a.before ->> 'class']) as c(name)
+                       where (select (i.body ->> 'highly_managed')::boolean from item i
+                               where i.kind = 'class' and i.name = c.name and i.revision <= a.revision order by i.revision desc limit 1))`,
+  });
+}
+
 /** The alarm journal: gapless, each transition once, each from where the last one ended. Returns breaches. */
-export async function alarmJournalBreaches(p) {
-  const checks = {
+export function alarmJournalBreaches(p) {
+  return breachesOf(p, {
     'seq is gapless from 1': 'select 1 from alarm_journal having count(*) <> coalesce(max(seq), 0) or coalesce(min(seq), 1) <> 1',
     'each alarm\'s n is gapless from 1': 'select alarm_key from alarm_journal group by alarm_key having count(*) <> max(n) or min(n) <> 1',
     'each transition starts where the last one ended':
@@ -33,13 +61,7 @@ export async function alarmJournalBreaches(p) {
         and (from_letter <> to_letter or flags & 128 <> 0)`,
     'what a person does names him': `select alarm_key, n, kind from alarm_journal where cause = 'operator' and (actor = '' or actor_key = 0)`,
     'server time never falls': 'select seq from (select seq, at_us, lag(at_us) over (order by seq) as before from alarm_journal) t where at_us < before',
-  };
-  const breaches = [];
-  for (const [what, sql] of Object.entries(checks)) {
-    const rows = await p.sql(sql);
-    if (rows.length > 0) breaches.push(`${what}: ${rows.length} breaches, the first ${JSON.stringify(rows[0], (k, v) => (typeof v === 'bigint' ? String(v) : v))}`);
-  }
-  return breaches;
+  });
 }
 
 /** What an alarm's list entry and the journal's state of a moment must have in common; `then` has no value for what the room alone knows. */

@@ -58,9 +58,9 @@ function certificate() {
 }
 
 class Refusal extends Error {
-  constructor(status, code, detail, errors, waitS) {
+  constructor(status, code, detail, { errors, waitS, touched } = {}) {
     super(detail);
-    Object.assign(this, { status, code, errors, waitS });
+    Object.assign(this, { status, code, errors, waitS, touched });
   }
 }
 
@@ -287,11 +287,13 @@ export class FakeServer {
       response.writeHead(status, { ...headers, 'Content-Type': 'application/json' });
       response.end(json === undefined ? '' : JSON.stringify(json));
     } catch (error) {
-      const { status = 500, code = 'internal', message, errors, waitS } = error;
+      const { status = 500, code = 'internal', message, errors, waitS, touched } = error;
       if (waitS !== undefined) headers['Retry-After'] = waitS;
       if (status === 500) console.error(error);
       response.writeHead(status, { ...headers, 'Content-Type': 'application/problem+json' });
-      response.end(JSON.stringify({ type: 'about:blank', title: code, status, detail: message, code, errors }));
+      response.end(
+        JSON.stringify({ type: 'about:blank', title: code, status, detail: message, code, errors, touched }),
+      );
     }
   }
 
@@ -449,9 +451,8 @@ export class FakeServer {
 
   password(session, body) {
     if (body.new.includes(session.user)) {
-      throw new Refusal(422, 'invalid', 'the password was not changed', [
-        { pointer: '/new', detail: 'must not be little more than the user name' },
-      ]);
+      const errors = [{ pointer: '/new', detail: 'must not be little more than the user name' }];
+      throw new Refusal(422, 'invalid', 'the password was not changed', { errors });
     }
     session.must_change_password = false;
     this.passwords.set(session.user, body.new);
@@ -464,9 +465,10 @@ export class FakeServer {
     this.checkSecond(session, second);
     const managed = items.filter(({ do: what }) => what === 'disable' || what === 'enable').map((item) => item.alarm);
     const open = this.managed(managed);
-    const why = open.length === 0 ? '' : (this.trySecond(second, open)?.message ?? '');
+    const refusal = open.length === 0 ? undefined : this.trySecond(second, open);
+    const why = refusal?.message ?? '';
     const results = items.map((item) => this.core.ask(item, session, position, open.includes(item.alarm) ? why : ''));
-    return { json: { results } };
+    return { json: { results, touched: refusal?.touched } };
   }
 
   oneAlarm(path, name) {
@@ -529,7 +531,7 @@ export class FakeServer {
       const old = this.settings.find((s) => s.name === name);
       if (old === undefined) {
         const errors = [{ pointer: `/remove/${i}`, detail: `there is no alarm "${name}" to remove` }];
-        throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
+        throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', { errors });
       }
       if (revision !== undefined && revision !== old.revision)
         throw new Refusal(409, 'conflict', 'somebody changed it meanwhile');
@@ -548,18 +550,18 @@ export class FakeServer {
   checkSecond(session, second) {
     if (second?.name !== session.user) return;
     const errors = [{ pointer: '/second/name', detail: 'is you; the second person must be somebody else' }];
-    throw new Refusal(422, 'invalid', 'the body is not as it should be', errors);
+    throw new Refusal(422, 'invalid', 'the body is not as it should be', { errors });
   }
 
   /** Why the second person does not count; undefined: he agreed. */
   trySecond(second, touched) {
     if (second === undefined) {
-      const names = `this touches highly managed alarms (${touched.join(', ')})`;
-      return new Refusal(403, 'second_needed', `${names}: a second person must agree; nothing was changed`);
+      const detail = `this touches highly managed alarms (${touched.join(', ')}): a second person must agree; nothing was changed`;
+      return new Refusal(403, 'second_needed', detail, { touched: { alarms: touched, n: touched.length } });
     }
     if (this.secondTries === 0) {
       const detail = 'too many tries for the second person from here; wait 9 s; nothing was changed';
-      return new Refusal(429, 'too_often', detail, undefined, 9);
+      return new Refusal(429, 'too_often', detail, { waitS: 9 });
     }
     const right = this.passwords.get(second.name) === second.password;
     if (right && (second.name === 'engineer' || second.name === 'admin')) return undefined;
@@ -608,7 +610,7 @@ export class FakeServer {
       errors.push({ pointer: '/value/limit', detail: `must be within the range of ${t.name}, ${t.low} to ${t.high}` });
     }
     if (errors.length > 0)
-      throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', errors);
+      throw new Refusal(422, 'invalid', 'the configuration would not be right; nothing was changed', { errors });
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { authors, faultOfSecond, type Refused, secondRefusal, touchedIn } from '../src/model/second.ts';
+import { authors, faultOfSecond, namedIn, type Refused, secondRefusal } from '../src/model/second.ts';
 
 const refused = (part: Partial<Refused>): Refused => ({ status: 403, code: '', faults: [], retryAfterS: 0, ...part });
 
@@ -36,13 +36,13 @@ test('any other refusal is none of the second person', () => {
   assert.equal(secondRefusal(refused({ status: 503, code: 'store_away' })), null);
 });
 
-test('the alarms are read out of the sentence that names them, however many they are', () => {
-  const sentence = (names: string) =>
-    `this touches highly managed alarms (${names}): a second person must agree, with name and password in "second"`;
-  assert.deepEqual(touchedIn(sentence('S1/A')), { names: 'S1/A', more: 0 });
-  assert.deepEqual(touchedIn(sentence('S1/A, S1/B')), { names: 'S1/A, S1/B', more: 0 });
-  assert.deepEqual(touchedIn(sentence('S1/A, S1/B and 12 more')), { names: 'S1/A, S1/B', more: 12 });
-  assert.equal(touchedIn('a second person must agree'), null);
+test('the alarms are named as far as they are read, and the others are counted', () => {
+  assert.deepEqual(namedIn({ alarms: ['S1/A'], n: 1 }), { names: 'S1/A', more: 0 });
+  assert.deepEqual(namedIn({ alarms: ['S1/A', 'S1/B'], n: 14 }), { names: 'S1/A, S1/B', more: 12 });
+  const many = Array.from({ length: 100 }, (_, i) => `S1/${i}`);
+  assert.deepEqual(namedIn({ alarms: many, n: 130 }), { names: many.slice(0, 12).join(', '), more: 118 });
+  assert.equal(namedIn(undefined), null);
+  assert.equal(namedIn({ alarms: [], n: 0 }), null);
 });
 
 test('the first person cannot be the second, and both a name and a password are wanted', () => {

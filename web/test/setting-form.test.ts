@@ -8,6 +8,7 @@ import {
   faultsByField,
   fieldOf,
   formOf,
+  rebased,
   type SettingForm,
   storedBody,
 } from '../src/model/setting-form.ts';
@@ -30,6 +31,15 @@ const SETTING: AlarmSetting = {
 test('a setting goes through the form unchanged', () => {
   const { revision: _revision, ...body } = SETTING;
   assert.deepEqual(bodyOf(formOf(SETTING)), body);
+});
+
+test('after a change by somebody else what was typed stays, and nothing else is written over', () => {
+  const before = { ...SETTING, cause: 'inflow', class: 'tanks' } as AlarmSetting;
+  const now = { ...before, limit: 5.8, deadband: 0.2, enabled: true, cause: 'outflow', revision: 4 } as AlarmSetting;
+  const was = formOf(before);
+  const typed = { ...was, limit: '5.4', extra: { ...was.extra, class: 'basins' } };
+  assert.deepEqual(bodyOf(rebased(typed, before, now), now), { ...storedBody(now), limit: 5.4, class: 'basins' });
+  assert.deepEqual(rebased(was, before, now), formOf(now));
 });
 
 test('fields that the form does not show stay, and what came from the class is not written', () => {

@@ -268,6 +268,7 @@ const steps = {
         assert.ok(wide <= 0, `${screen} at ${size} % is ${wide} px too wide`);
         if (i < 4) await shot(page, `small-${size}-${i}`);
       }
+      await page.getByRole('button', { name: 'The operator' }).waitFor();
       await id(page, 'scale-toggle').click();
     }
     await page.setViewportSize({ width: 1600, height: 950 });
@@ -372,6 +373,8 @@ const steps = {
     await id(page, 'setting-reason').fill('pump was changed');
     await id(page, 'setting-save').click();
     await id(page, 'second-alarms').getByText('S3/L_T4.low').waitFor();
+    await id(page, 'second-changes').getByText('pump was changed').waitFor();
+    await id(page, 'second-changes').locator('ins').getByText('0.6', { exact: true }).waitFor();
     await agree('engineer', 'password');
     await fault('That is you.');
     await agree('admin', 'wrong');
@@ -405,6 +408,7 @@ const steps = {
     await id(page, 'request-text').fill('tank is emptied');
     await id(page, 'request-send').click();
     await id(page, 'second-alarms').getByText('S3/L_T4.low').waitFor();
+    await id(page, 'second-changes').getByText('tank is emptied').waitFor();
     await agree('admin', 'wrong');
     await fault('name or password is wrong');
     assert.notEqual(fake.alarms.get('S3/L_T4.low').letter, 'Z');

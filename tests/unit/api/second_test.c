@@ -36,6 +36,16 @@ static json_t *one_item(struct rig *rig, int status, const char *method, const c
     return json;
 }
 
+/* The one that is managed here, as programs are told. */
+static void assert_names_it(const json_t *answer) {
+    const json_t *touched = json_object_get(answer, "touched");
+    assert_int_equal(json_object_size(touched), 2);
+    assert_int_equal(number_at(touched, "n"), 1);
+    assert_int_equal(json_array_size(json_object_get(touched, "alarms")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(touched, "alarms"), 0)),
+                        "S1/L_T1.high");
+}
+
 static void refused(struct rig *rig, int status, const char *body, const char *code, const char *text) {
     json_t *json = one_item(rig, status, "PUT", SETTING, body);
     assert_string_equal(text_at(json, "code"), code);
@@ -43,6 +53,11 @@ static void refused(struct rig *rig, int status, const char *body, const char *c
         print_error("%s\n", text_at(json, "detail"));
     }
     assert_non_null(strstr(text_at(json, "detail"), text));
+    if (strcmp(code, "second_needed") == 0) {
+        assert_names_it(json);
+    } else {
+        assert_null(json_object_get(json, "touched"));
+    }
     json_decref(json);
 }
 
@@ -54,6 +69,7 @@ static void without_a_second_person_nothing_is_changed_and_the_alarms_are_named(
     json_t *json = one_item(rig, 403, "DELETE", SETTING "?reason=r", NULL);
     assert_string_equal(text_at(json, "code"), "second_needed");
     assert_non_null(strstr(text_at(json, "detail"), "POST /api/config"));
+    assert_names_it(json);
     json_decref(json);
     /* By way of what it hangs on, and of many. */
     json = must(rig, 403, "POST", "/api/config",
@@ -196,11 +212,13 @@ static void disabling_such_an_alarm_needs_one_too(void **state) {
     assert_string_equal(text_at(item_at(json, "results", 0), "result"), "E_SECOND");
     assert_non_null(strstr(text_at(item_at(json, "results", 0), "text"), "S1/L_T1.high"));
     assert_string_equal(text_at(item_at(json, "results", 1), "result"), "OK");
+    assert_names_it(json);
     json_decref(json);
     (void)snprintf(body, sizeof body, list, ",\"second\":{\"name\":\"adam\",\"password\":\"wrong\"}");
     json = must(rig, 200, "POST", "/api/alarms/requests", body);
     assert_string_equal(text_at(item_at(json, "results", 0), "result"), "E_SECOND");
     assert_non_null(strstr(text_at(item_at(json, "results", 0), "text"), "is wrong"));
+    assert_null(json_object_get(json, "touched"));
     json_decref(json);
     assert_int_equal(rig->revision, 3);
     (void)snprintf(body, sizeof body, list, "," ADAM);
@@ -209,6 +227,33 @@ static void disabling_such_an_alarm_needs_one_too(void **state) {
     json_decref(json);
     assert_int_equal(rig->revision, 4);
     assert_string_equal(rig->changed_second, "adam");
+}
+
+#define MANY 103
+
+/* A change of one item of the configuration may touch many alarms: programs get the names of some. */
+static void many_alarms_are_counted_and_the_first_of_them_named(void **state) {
+    struct rig *rig = *state;
+    struct buf body;
+    manage(rig);
+    buf_init(&body, 1 << 16);
+    buf_text(&body, "{\"reason\":\"r\"," ADAM ",\"put\":[");
+    for (int i = 0; i < MANY - 1; i++) {
+        buf_printf(&body,
+                   "%s{\"kind\":\"alarm\",\"value\":{\"name\":\"S1/many-%03d\",\"kind\":\"high\","
+                   "\"tag\":\"S1/L_T1\",\"limit\":9" HM "}}",
+                   i == 0 ? "" : ",", i);
+    }
+    buf_text(&body, "]}");
+    buf_byte(&body, '\0');
+    json_decref(must(rig, 200, "POST", "/api/config", (const char *)body.p));
+    buf_done(&body);
+    json_t *json = must(rig, 403, "POST", "/api/config",
+                        "{\"reason\":\"r\",\"put\":[{\"kind\":\"class\",\"value\":{\"name\":\"hm\"}}]}");
+    const json_t *touched = json_object_get(json, "touched");
+    assert_int_equal(number_at(touched, "n"), MANY);
+    assert_int_equal(json_array_size(json_object_get(touched, "alarms")), 100);
+    json_decref(json);
 }
 
 static void go_away(struct rig *rig, void *ctx) {
@@ -236,6 +281,7 @@ int main(void) {
         WITH_RIG(what_is_no_second_person_is_refused_with_its_place),
         WITH_RIG(guessing_is_slowed_as_at_a_login),
         WITH_RIG(disabling_such_an_alarm_needs_one_too),
+        WITH_RIG(many_alarms_are_counted_and_the_first_of_them_named),
         WITH_RIG(while_nobody_can_say_it_is_not_changed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,8 +48,8 @@ static void the_spool_is_a_file_of_ones_choice(void **state) {
 }
 
 #define LIMITED(limits)                                                                                      \
-    "{\"db\":\"x\",\"migrations\":\"m\"," WEB ",\"link\":{\"address\":\"127.0.0.1\",\"port\":7411,\"ca\":"   \
-                                              "\"ca\",\"cert\":\"c\",\"key\":\"k\",\"limits\":" limits "}}"
+    "{\"db\":\"x\",\"migrations\":\"m\"," WEB ",\"link\":{\"address\":\"127.0.0.1\",\"port\":7411,"          \
+    "\"ca\":\"ca\",\"cert\":\"c\",\"key\":\"k\",\"limits\":" limits "}}"
 
 static void limits_of_the_link_have_defaults_and_bounds(void **state) {
     (void)state;

@@ -62,7 +62,7 @@ static inline void rig_start(struct rig *r) {
     struct recorder_host host = {.ctx = r, .new_epoch = rig_new_epoch};
     recorder_init(&r->recorder, r->tags, r->journal, 0, &host);
     struct uplink_config up = {
-        .gateway = slice_str("gw"), .software = slice_str("rig"), .host = {r, rig_note}};
+        .gateway = slice_str("gw"), .software = slice_str("rig"), .host = {.ctx = r, .note = rig_note}};
     assert_int_equal(uplink_new(&up, &r->recorder, &r->u, NULL), OK);
     for (int i = 0; i < RIG_TAGS; i++) {
         char name[8];

@@ -398,7 +398,7 @@ export const en = {
   'settings.deleted': '{alarm}: deleted with revision {revision}',
   'settings.failed': 'Not saved: {why}',
   'settings.conflict':
-    'Somebody changed it meanwhile. The present setting is loaded; your entries are below, look and save again.',
+    'Somebody changed it meanwhile. What you typed is kept, all else is as it is now. Look, then save again.',
   'settings.readOnly': 'Your role ({role}) may look, an engineer may change.',
   'settings.empty': 'No alarm matches.',
   'settings.range': 'Range of {tag}: {low} to {high} {unit}',
@@ -407,6 +407,8 @@ export const en = {
 
   'second.title': 'A second person must agree',
   'second.touches': 'This touches highly managed alarms: {alarms}.',
+  'second.more': 'and {n} more',
+  'second.reason': 'Why: {reason}',
   'second.touchesSome': 'This touches highly managed alarms.',
   'second.who':
     'Another engineer or administrator agrees with name and password. Nothing was changed yet. The name is kept with the change, the password nowhere.',
@@ -445,6 +447,7 @@ export const en = {
   'error.network': 'the server does not answer',
   'error.session': 'the session has ended',
   'error.denied': 'your role may not do this',
+  'error.changed': 'somebody changed it meanwhile',
   'error.storeAway': 'the database is away',
   'error.unknown': 'the answer could not be read',
 
@@ -984,7 +987,7 @@ export const en = {
   'choice.severe': 'severe',
   'settings.more': 'Class, handling, guidance',
   'settings.default': 'as its class says',
-  'settings.quantity': 'Limit, or with its unit: 4.2 m',
+  'settings.quantity': 'Limit: 4.2, or 4.2 m',
   'settings.hours': 'Limit: 500 h, or seconds',
   'settings.onePerGateway': 'Every gateway has exactly one alarm of this kind.',
   'settings.travel_s': 'Travel time, s',

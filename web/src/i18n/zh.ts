@@ -395,7 +395,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'settings.saved': '{alarm}：已保存为版本 {revision}',
   'settings.deleted': '{alarm}：已随版本 {revision} 删除',
   'settings.failed': '未保存：{why}',
-  'settings.conflict': '其他人已更改此项。已加载当前设置，您的输入保留在下方，请核对后再保存。',
+  'settings.conflict': '其他人已更改此项。您输入的内容已保留，其余为当前设置，请核对后再保存。',
   'settings.readOnly': '您的角色（{role}）只能查看，工程师可以更改。',
   'settings.empty': '没有匹配的报警。',
   'settings.range': '{tag} 的量程：{low} 至 {high} {unit}',
@@ -404,6 +404,8 @@ export const zh: Readonly<Record<Key, string>> = {
 
   'second.title': '须由第二人同意',
   'second.touches': '此操作涉及严格管理的报警：{alarms}。',
+  'second.more': '及另外 {n} 条',
+  'second.reason': '原因：{reason}',
   'second.touchesSome': '此操作涉及严格管理的报警。',
   'second.who': '由另一位工程师或管理员以用户名和密码表示同意。目前尚未作任何更改。用户名随变更保存，密码不作保存。',
   'second.name': '第二人的用户名',
@@ -440,6 +442,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'error.network': '服务器没有响应',
   'error.session': '会话已结束',
   'error.denied': '您的角色无权执行此操作',
+  'error.changed': '其他人已更改此项',
   'error.storeAway': '数据库不可用',
   'error.unknown': '无法读取服务器的回答',
 

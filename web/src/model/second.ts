@@ -2,7 +2,7 @@
  * The second person of a change that touches highly managed alarms. The server says when one is wanted, and repeats nothing by
  * itself: the same request is sent again, with the name and the password of somebody else who may change the configuration.
  */
-import type { Fault } from './types.ts';
+import type { Fault, Touched } from './types.ts';
 
 export interface Second {
   readonly name: string;
@@ -39,16 +39,20 @@ export function secondRefusal({ status, code, faults, retryAfterS }: Refused): S
   return null;
 }
 
-export interface Touched {
+/** So many are read before somebody agrees; of more it matters how many. */
+const NAMED_MAX = 12;
+
+export interface Named {
   readonly names: string;
   /** How many are not named. */
   readonly more: number;
 }
 
-/** The alarms in "… (S1/A, S1/B and 3 more): …"; null where the sentence is another. */
-export function touchedIn(detail: string): Touched | null {
-  const found = /\(([^()]+?)(?: and (\d+) more)?\):/.exec(detail);
-  return found?.[1] === undefined ? null : { names: found[1], more: Number(found[2] ?? 0) };
+/** Which alarms a second person agrees to; null: that was not said. */
+export function namedIn(touched: Touched | undefined): Named | null {
+  if (touched === undefined || touched.alarms.length === 0) return null;
+  const names = touched.alarms.slice(0, NAMED_MAX);
+  return { names: names.join(', '), more: Math.max(0, touched.n - names.length) };
 }
 
 /** What is to be said before anything is sent; null: it may be sent. */

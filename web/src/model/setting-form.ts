@@ -178,6 +178,20 @@ export function formOf(s: AlarmSetting): SettingForm {
   };
 }
 
+function mergeFields<T extends object>(typed: T, was: T, now: T): T {
+  const fields = (Object.keys(typed) as (keyof T)[]).map((key) => [
+    key,
+    typed[key] === was[key] ? now[key] : typed[key],
+  ]);
+  return Object.fromEntries(fields) as T;
+}
+
+/** The form after somebody else has changed the setting: what was typed stays, and nothing else is written over. */
+export function rebased(form: SettingForm, before: AlarmSetting, now: AlarmSetting): SettingForm {
+  const [was, is] = [formOf(before), formOf(now)];
+  return { ...mergeFields(form, was, is), extra: mergeFields(form.extra, was.extra, is.extra) };
+}
+
 export function emptyForm(tag: string): SettingForm {
   return {
     name: tag === '' ? '' : `${tag}.high`,

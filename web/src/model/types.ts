@@ -495,6 +495,14 @@ export interface ProblemBody {
   readonly detail: string;
   readonly code: string;
   readonly errors?: readonly Fault[];
+  readonly touched?: Touched;
+}
+
+/** The highly managed alarms that a change touches, for which a second person must agree. */
+export interface Touched {
+  /** Not more than the server names. */
+  readonly alarms: readonly string[];
+  readonly n: number;
 }
 
 const RANKS: Readonly<Record<Role, number>> = { viewer: 0, operator: 1, engineer: 2, admin: 3 };

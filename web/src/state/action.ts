@@ -25,6 +25,8 @@ const KNOWN: Readonly<Record<string, Key>> = {
   denied: 'error.denied',
   store_away: 'error.storeAway',
   unreadable: 'error.unknown',
+  changed: 'error.changed',
+  conflict: 'error.changed',
   second_needed: 'second.needed',
   second_refused: 'second.refused',
 };

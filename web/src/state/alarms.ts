@@ -19,7 +19,7 @@ import type { AlarmEvent } from '../model/protocol.ts';
 import { E_SECOND, type Second } from '../model/second.ts';
 import { type Silenced, silence, soundingPriority } from '../model/sound.ts';
 import { StoredMarks } from '../model/stored.ts';
-import type { Alarm, AlarmDo, AlarmReply, AlarmRequest, StateCounts } from '../model/types.ts';
+import type { Alarm, AlarmDo, AlarmReply, AlarmRequest, StateCounts, Touched } from '../model/types.ts';
 import { say, wordsOf } from './action.ts';
 import { ask, get, Problem } from './http.ts';
 import { lang, NO_SOUND, position, t } from './prefs.ts';
@@ -232,8 +232,7 @@ export const asking = personal<Asking | null>(null);
 export interface Waiting {
   readonly what: AlarmDo;
   readonly items: readonly AlarmRequest[];
-  /** What the server said: which alarms are highly managed. */
-  readonly detail: string;
+  readonly touched: Touched | undefined;
 }
 export const waiting = personal<Waiting | null>(null);
 
@@ -291,22 +290,24 @@ function setPending(names: readonly string[], on: boolean): void {
   pending.value = set;
 }
 
+interface Answer {
+  readonly results: readonly AlarmReply[];
+  readonly touched?: Touched;
+}
+
 /** Acknowledgements have a short form, which every server knows. */
-async function send(what: AlarmDo, items: readonly AlarmRequest[], second?: Second): Promise<readonly AlarmReply[]> {
+async function send(what: AlarmDo, items: readonly AlarmRequest[], second?: Second): Promise<Answer> {
   const where = position.peek() === '' || position.peek() === NO_SOUND ? {} : { position: position.peek() };
   if (what !== 'ack') {
-    const answer = await ask<{ results: readonly AlarmReply[] }>('POST', '/alarms/requests', {
+    const answer = await ask<Answer>('POST', '/alarms/requests', {
       body: { items, ...where, ...(second === undefined ? {} : { second }) },
     });
-    return answer.body.results;
+    return answer.body;
   }
   const [first] = items;
   const comment = first?.comment === undefined ? {} : { comment: first.comment };
   const calls = items.map(({ alarm, call }) => ({ alarm, call }));
-  const answer = await ask<{ results: readonly AlarmReply[] }>('POST', '/alarms/ack', {
-    body: { items: calls, ...comment, ...where },
-  });
-  return answer.body.results;
+  return (await ask<Answer>('POST', '/alarms/ack', { body: { items: calls, ...comment, ...where } })).body;
 }
 
 const wantsSecond = (r: AlarmReply): boolean => r.result === E_SECOND;
@@ -321,12 +322,19 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
   const names = items.map((item) => item.alarm);
   setPending(names, true);
   const replies: AlarmReply[] = [];
+  let touched: Touched | undefined;
   try {
-    for (const part of chunks(items, REQUESTS_MAX)) replies.push(...(await send(what, part)));
-    report(what, replies);
-    const open = replies.filter(wantsSecond);
-    const of = items.filter((item) => open.some((r) => r.alarm === item.alarm));
-    if (of.length > 0) waiting.value = { what, items: of, detail: open[0]?.text ?? '' };
+    for (const part of chunks(items, REQUESTS_MAX)) {
+      const answer = await send(what, part);
+      replies.push(...answer.results);
+      touched ??= answer.touched;
+    }
+    const settled = replies.filter((r) => !wantsSecond(r));
+    const of = items.filter((item) => replies.some((r) => r.alarm === item.alarm && wantsSecond(r)));
+    // That a second person is wanted is no refusal: the form says it, and waits.
+    if (settled.length > 0) report(what, settled);
+    else say('plain', t('ask.failed', { what: t(`do.${what}`), why: t('second.needed') }));
+    if (of.length > 0) waiting.value = { what, items: of, touched };
   } catch (error) {
     // What was answered before it broke off stands.
     if (replies.length > 0) report(what, replies);
@@ -338,14 +346,14 @@ export async function request(what: AlarmDo, items: readonly AlarmRequest[]): Pr
 
 /** Asks the same again with a second person: '' if that was accepted, else why not. */
 export async function agree(asked: Waiting, second: Second): Promise<string> {
-  const { what, items, detail } = asked;
+  const { what, items, touched } = asked;
   const names = items.map((item) => item.alarm);
   setPending(names, true);
   const replies: AlarmReply[] = [];
   let fault = '';
   try {
     for (const part of chunks(items, REQUESTS_MAX)) {
-      replies.push(...(await send(what, part, second)));
+      replies.push(...(await send(what, part, second)).results);
       // A password that is wrong is wrong for the rest too, and each try counts.
       if (replies.some(wantsSecond)) break;
     }
@@ -360,7 +368,7 @@ export async function agree(asked: Waiting, second: Second): Promise<string> {
   const settled = new Set(replies.filter((r) => !wantsSecond(r)).map((r) => r.alarm));
   const left = items.filter((item) => !settled.has(item.alarm));
   // Closed meanwhile: then nobody waits any more.
-  if (waiting.peek() === asked) waiting.value = left.length === 0 ? null : { what, items: left, detail };
+  if (waiting.peek() === asked) waiting.value = left.length === 0 ? null : { what, items: left, touched };
   return fault;
 }
 

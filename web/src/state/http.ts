@@ -1,5 +1,5 @@
 /** Requests to the server. Whatever goes wrong is a Problem, with what the server said about it. */
-import type { Fault, ProblemBody } from '../model/types.ts';
+import type { Fault, ProblemBody, Touched } from '../model/types.ts';
 
 export class Problem extends Error {
   constructor(
@@ -9,6 +9,7 @@ export class Problem extends Error {
     detail: string,
     readonly faults: readonly Fault[] = [],
     readonly retryAfterS: number = 0,
+    readonly touched?: Touched,
   ) {
     super(detail);
   }
@@ -51,7 +52,7 @@ async function problemOf(response: Response): Promise<Problem> {
   try {
     const body = (await response.json()) as Partial<ProblemBody>;
     const detail = body.detail ?? body.title ?? response.statusText;
-    return new Problem(response.status, body.code ?? '', detail, body.errors ?? [], retry);
+    return new Problem(response.status, body.code ?? '', detail, body.errors ?? [], retry, body.touched);
   } catch {
     return new Problem(response.status, '', `HTTP ${response.status}`, [], retry);
   }

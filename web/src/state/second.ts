@@ -1,5 +1,6 @@
 /** What is said about the second person of a change. */
-import { faultOfSecond, type Second, secondRefusal, touchedIn } from '../model/second.ts';
+import { faultOfSecond, namedIn, type Second, secondRefusal } from '../model/second.ts';
+import type { Touched } from '../model/types.ts';
 import { Problem } from './http.ts';
 import { lang, t } from './prefs.ts';
 import { login } from './session.ts';
@@ -12,11 +13,11 @@ export const inServersWords = (words: string, otherwise: string): string =>
   lang.peek() === 'en' && words !== '' ? words : otherwise;
 
 /** Which alarms want a second person. */
-export function wordsOfTouched(detail: string): string {
-  const touched = touchedIn(detail);
-  if (touched === null) return inServersWords(detail, t('second.touchesSome'));
-  const more = touched.more === 0 ? '' : ` ${t('banner.more', { n: touched.more })}`;
-  return t('second.touches', { alarms: `${touched.names}${more}` });
+export function wordsOfTouched(touched: Touched | undefined): string {
+  const named = namedIn(touched);
+  if (named === null) return t('second.touchesSome');
+  const more = named.more === 0 ? '' : ` ${t('second.more', { n: named.more })}`;
+  return t('second.touches', { alarms: `${named.names}${more}` });
 }
 
 /** Why the second person did not count; null: something else went wrong. */

@@ -1,21 +1,27 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Second } from '../model/second.ts';
+import type { FieldChange } from '../model/setting-form.ts';
+import type { Touched } from '../model/types.ts';
 import { t } from '../state/prefs.ts';
 import { wordsBefore, wordsOfTouched } from '../state/second.ts';
+import { Difference } from './difference.tsx';
 import { useFocus } from './use-focus.ts';
 
 interface Props {
   /** What the server said when it wanted a second person. */
-  readonly detail: string;
+  readonly touched: Touched | undefined;
   /** What is agreed to: on the button. */
   readonly doing: string;
+  /** What becomes of the fields; it may be in a part of the first one's form that is not in sight. */
+  readonly changes: readonly FieldChange[];
+  readonly reason: string;
   /** Repeats the request; '' when it went through, else why not. */
   readonly onAgree: (second: Second) => Promise<string>;
   readonly onCancel: () => void;
 }
 
 /** Asks for the second person's name and password, where the first one's change is. A password is gone as soon as it is sent. */
-export function SecondForm({ detail, doing, onAgree, onCancel }: Props) {
+export function SecondForm({ touched, doing, changes, reason, onAgree, onCancel }: Props) {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const [fault, setFault] = useState('');
@@ -50,8 +56,12 @@ export function SecondForm({ detail, doing, onAgree, onCancel }: Props) {
     >
       <h2>{t('second.title')}</h2>
       <p class="request-names" data-testid="second-alarms">
-        {wordsOfTouched(detail)}
+        {wordsOfTouched(touched)}
       </p>
+      <div data-testid="second-changes">
+        {changes.length === 0 ? null : <Difference changes={changes} />}
+        <p>{t('second.reason', { reason })}</p>
+      </div>
       <p class="hint">{t('second.who')}</p>
       <label class="field">
         {t('second.name')}

@@ -6,8 +6,10 @@ import { SecondForm } from '../second-form.tsx';
 export function RequestSecond({ asked }: { readonly asked: Waiting }) {
   return (
     <SecondForm
-      detail={asked.detail}
+      touched={asked.touched}
       doing={t(`do.${asked.what}`)}
+      changes={[]}
+      reason={asked.items[0]?.reason ?? asked.items[0]?.comment ?? ''}
       onAgree={(second) => agree(asked, second)}
       onCancel={() => {
         waiting.value = null;

@@ -24,7 +24,15 @@ export function UserMenu({ session }: { readonly session: Session }) {
   }, [open]);
   return (
     <div class="user" ref={root}>
-      <button type="button" class="flat" data-testid="user-menu" aria-expanded={open} onClick={() => setOpen(!open)}>
+      {/* On a narrow screen the name is not shown. */}
+      <button
+        type="button"
+        class="flat"
+        data-testid="user-menu"
+        title={`${session.title} ${t(`role.${session.role}`)}`}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         <Icon name="user" size={18} />
         <span class="user-name">{session.title}</span>
         <span class="user-role">{t(`role.${session.role}`)}</span>

@@ -7,7 +7,7 @@ import type { Revision, RevisionItem } from '../../model/types.ts';
 import { wordsOf } from '../../state/action.ts';
 import { get } from '../../state/http.ts';
 import { t } from '../../state/prefs.ts';
-import { fieldName } from '../field-name.ts';
+import { Difference } from '../difference.tsx';
 
 const PAGE = 50;
 const ITEMS_SHOWN = 20;
@@ -31,18 +31,7 @@ function Item({ item }: { readonly item: RevisionItem }) {
   return (
     <li>
       <span class="label">{key === undefined ? item.kind : t(key)}</span> <b>{item.name}</b> {t(what)}
-      {what === 'revisions.changed' ? (
-        <dl class="difference">
-          {difference(item.before, item.after).map((change) => (
-            <div key={change.field}>
-              <dt>{fieldName(change.field)}</dt>
-              <dd>
-                <del>{change.before ?? t('revisions.none')}</del> → <ins>{change.after ?? t('revisions.none')}</ins>
-              </dd>
-            </div>
-          ))}
-        </dl>
-      ) : null}
+      {what === 'revisions.changed' ? <Difference changes={difference(item.before, item.after)} /> : null}
     </li>
   );
 }

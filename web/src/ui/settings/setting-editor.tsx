@@ -4,10 +4,12 @@ import type { Second } from '../../model/second.ts';
 import {
   bodyOf,
   COMMON_FIELDS,
+  difference,
   EXTRA,
   type ExtraField,
   emptyForm,
   type FaultField,
+  type FieldChange,
   faultsByField,
   formOf,
   hasDeadband,
@@ -15,10 +17,12 @@ import {
   hasSource,
   KIND_FIELDS,
   ofGateway,
+  rebased,
   type SettingField,
   type SettingForm,
+  storedBody,
 } from '../../model/setting-form.ts';
-import { ALARM_KINDS, type AlarmKind, type AlarmSetting } from '../../model/types.ts';
+import { ALARM_KINDS, type AlarmKind, type AlarmSetting, type Touched } from '../../model/types.ts';
 import { say, wordsOf } from '../../state/action.ts';
 import { draft } from '../../state/backtests.ts';
 import { ask, get, itemPath, Problem } from '../../state/http.ts';
@@ -49,10 +53,15 @@ type Change = (second: { readonly second?: Second }) => Promise<string>;
 
 type Doing = 'settings.create' | 'settings.save' | 'settings.delete';
 
-interface Waiting {
+/** What is asked for, and what the second person is shown of it. */
+interface Asked {
   readonly change: Change;
   readonly doing: Doing;
-  readonly detail: string;
+  readonly changes: readonly FieldChange[];
+}
+
+interface Waiting extends Asked {
+  readonly touched: Touched | undefined;
 }
 
 interface FieldProps {
@@ -176,8 +185,9 @@ function RangeHint({ name }: { readonly name: string }) {
 /** One alarm's setting. The server checks; what it refuses is said at the field it means. */
 export function SettingEditor({ setting, onClose }: Props) {
   const isNew = setting === undefined;
+  /** As it was when it came into the form: what differs from it was typed. */
+  const [base, setBase] = useState(setting);
   const [form, setForm] = useState(() => (isNew ? emptyForm('') : formOf(setting)));
-  const [revision, setRevision] = useState(setting?.revision ?? 0);
   const [reason, setReason] = useState('');
   const [faults, setFaults] = useState<Faults>(NO_FAULTS);
   const [general, setGeneral] = useState('');
@@ -199,9 +209,11 @@ export function SettingEditor({ setting, onClose }: Props) {
     setFaults(byField);
     setGeneral(byField.get('') ?? (byField.size > 0 ? '' : wordsOf(error)));
     // 412 for one item by its address, a conflict for a list of changes.
-    if ((error.status !== 412 && error.code !== 'conflict') || isNew) return undefined;
+    if ((error.status !== 412 && error.code !== 'conflict') || base === undefined) return undefined;
     try {
-      setRevision((await get<AlarmSetting>(itemPath('alarm-settings', form.name))).revision);
+      const now = await get<AlarmSetting>(itemPath('alarm-settings', form.name));
+      setForm((typed) => rebased(typed, base, now));
+      setBase(now);
       setGeneral(t('settings.conflict'));
       await loadPlant();
     } catch (again) {
@@ -219,17 +231,17 @@ export function SettingEditor({ setting, onClose }: Props) {
     setWaiting(null);
     setBusy(false);
   };
-  const send = async (doing: Doing, change: Change) => {
+  const send = async (asked: Asked) => {
     if (reason.trim() === '') return setFaults(new Map([['reason', t('settings.reasonNeeded')]]));
     setBusy(true);
     setFaults(NO_FAULTS);
     setGeneral('');
     try {
-      await done(await change({}));
+      await done(await asked.change({}));
     } catch (error) {
       if (isSecondNeeded(error)) {
         say('plain', t('settings.failed', { why: t('second.needed') }));
-        return setWaiting({ change, doing, detail: error.message });
+        return setWaiting({ ...asked, touched: error.touched });
       }
       setBusy(false);
       await refuse(error);
@@ -252,21 +264,24 @@ export function SettingEditor({ setting, onClose }: Props) {
     }
   };
   const save = () => {
-    const body = { reason: reason.trim(), value: bodyOf(form, setting) };
-    const seen = isNew ? { create: true } : { ifMatch: revision };
-    return send(isNew ? 'settings.create' : 'settings.save', async (second) => {
+    const body = { reason: reason.trim(), value: bodyOf(form, base) };
+    const seen = base === undefined ? { create: true } : { ifMatch: base.revision };
+    const change: Change = async (second) => {
       const path = itemPath('alarm-settings', form.name.trim());
       const answer = await ask<{ revision: number }>('PUT', path, { body: { ...body, ...second }, ...seen });
       return t('settings.saved', { alarm: form.name, revision: answer.body.revision });
-    });
+    };
+    const changes = difference(base === undefined ? null : storedBody(base), body.value);
+    return send({ change, changes, doing: isNew ? 'settings.create' : 'settings.save' });
   };
   const remove = () => {
     // By a list, even of one: a removal by its address has no body, where a second person could be named.
-    const body = { reason: reason.trim(), remove: [{ kind: 'alarm', name: form.name, revision }] };
-    return send('settings.delete', async (second) => {
+    const body = { reason: reason.trim(), remove: [{ kind: 'alarm', name: form.name, revision: base?.revision }] };
+    const change: Change = async (second) => {
       const answer = await ask<{ revision: number }>('POST', '/config', { body: { ...body, ...second } });
       return t('settings.deleted', { alarm: form.name, revision: answer.body.revision });
-    });
+    };
+    return send({ change, changes: [], doing: 'settings.delete' });
   };
   /** A new alarm's name follows its tag and kind until it is typed over. */
   const setSource = (source: string, kind: AlarmKind) => {
@@ -440,7 +455,7 @@ export function SettingEditor({ setting, onClose }: Props) {
                 type="button"
                 data-testid="setting-try"
                 onClick={() => {
-                  draft.value = { alarm: form.name, body: bodyOf(form, setting) };
+                  draft.value = { alarm: form.name, body: bodyOf(form, base) };
                   navigate({ page: 'backtest', alarm: form.name, id: '' });
                 }}
               >
@@ -470,8 +485,10 @@ export function SettingEditor({ setting, onClose }: Props) {
       </section>
       {waiting === null ? null : (
         <SecondForm
-          detail={waiting.detail}
+          touched={waiting.touched}
           doing={t(waiting.doing)}
+          changes={waiting.changes}
+          reason={reason.trim()}
           onAgree={(second) => agree(waiting.change, second)}
           onCancel={stopWaiting}
         />
