@@ -1,7 +1,9 @@
 /* The installed interface (include/penstock/client.h) over client.h: names with a prefix, plain C types. */
 #include "protocol/client/client.h"
+#include "protocol/client/enrolment.h"
 #include "protocol/client/include/penstock/client.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -156,6 +158,32 @@ enum penstock_status penstock_client_command_done(struct penstock_client *c,
                                        .text = slice_str(result->text)};
     memcpy(inner.id.bytes, result->id, sizeof inner.id.bytes);
     return give(client_command_done(c->client, &inner, &err), &err, error);
+}
+
+/* ---- enrolment ---- */
+
+enum penstock_status penstock_enrol(const struct penstock_enrolment *enrolment,
+                                    struct penstock_error *error) {
+    struct error err = {0};
+    struct enrol_token token = {.name = ""};
+    struct identity *identity = NULL;
+    enum status st = enrol_token_parse(slice_str(enrolment->token), &token, &err);
+    if (st == OK) {
+        const struct identity_config files = {.name = token.name,
+                                              .ca_file = enrolment->ca_file,
+                                              .cert_file = enrolment->cert_file,
+                                              .key_file = enrolment->key_file};
+        st = identity_new(&files, &identity, &err);
+    }
+    if (st == OK) {
+        const struct enrolment_server server = {.host = enrolment->host,
+                                                .port = enrolment->port != 0 ? enrolment->port : LINK_PORT,
+                                                .name = enrolment->server_name};
+        st = enrolment_with_token(identity, &server, &token, &err);
+    }
+    OPENSSL_cleanse(&token, sizeof token);
+    identity_free(&identity);
+    return give(st, &err, error);
 }
 
 /* ---- configuration ---- */

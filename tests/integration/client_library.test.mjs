@@ -1,8 +1,7 @@
 // The client library as a vendor meets it: built and installed by itself, and the page's example compiled and run against it.
-// Covers: public.c (protocol/client)
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Penstock, root, until } from '../lib/penstock.mjs';
@@ -28,8 +27,9 @@ describe('the client library', { concurrency: false }, () => {
     run('cmake', ['--install', build, '--prefix', prefix]);
     flags = run('pkg-config', ['--cflags', '--libs', 'penstock-client'], { env: { ...process.env, PKG_CONFIG_PATH: join(prefix, 'lib/pkgconfig') } })
       .trim().split(/\s+/);
-    await p.prepare({ gateways: ['station'] });
-    await p.startServer();
+    await p.prepare({ gateways: [] });
+    await p.startServer({ link: { ca_key: p.pkiFile('ca.key') } });
+    await until('the authority is known to the command line', async () => (await p.sql('select from gateway_authority')).length === 1);
   });
   after(() => p.stop());
 
@@ -55,9 +55,18 @@ describe('the client library', { concurrency: false }, () => {
     const home = join(p.dir, 'home');
     writeFileSync(source, example);
     run('cc', ['-Wall', '-Werror', source, ...flags, '-o', program]);
+    // Nothing is brought to the site but a token.
     mkdirSync(home);
-    copyFileSync(p.pkiFile('ca.pem'), join(home, 'ca.pem'));
-    for (const name of ['station.pem', 'station.key']) copyFileSync(p.pkiFile(`gateways/${name}`), join(home, name));
+    const enrol = join(p.dir, 'enrol');
+    writeFileSync(`${enrol}.c`, `#include <penstock/client.h>\n#include <stdio.h>\n#include <stdlib.h>\nint main(int argc, char **argv) {\n`
+      + `  struct penstock_error e = {0};\n  struct penstock_enrolment w = {.token = argv[1], .host = "127.0.0.1", .port = (uint16_t)atoi(argv[2]),\n`
+      + `    .server_name = "localhost", .ca_file = "ca.pem", .cert_file = "station.pem", .key_file = "station.key"};\n`
+      + `  enum penstock_status st = penstock_enrol(&w, &e);\n  printf("%d %s: %s\\n", st, e.where, e.text);\n  return argc == 3 && st == PENSTOCK_OK ? 0 : 1;\n}\n`);
+    run('cc', ['-Wall', '-Werror', `${enrol}.c`, ...flags, '-o', enrol]);
+    const token = p.penstock('gateway', 'enrol', 'station').trim();
+    const other = `${token.slice(0, -3)}${token.slice(-3) === 'AAA' ? 'BBB' : 'AAA'}`;
+    assert.throws(() => run(enrol, [other, String(p.ports.link)], { cwd: home }), /status 1|Command failed/, 'another authority than the token says');
+    run(enrol, [token, String(p.ports.link)], { cwd: home });
     const child = p.spawn('station', program, ['127.0.0.1', String(p.ports.link), home]);
     const stored = () => p.sql(`select s.value from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/level'`);
     const rows = await until('a sample is stored', async () => { const v = await stored(); return v.length > 0 && v; });

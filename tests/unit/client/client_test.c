@@ -7,6 +7,24 @@
 #include "tests/unit/client/tls_server.h"
 
 #include <openssl/evp.h>
+#include <time.h>
+
+/* The clocks, in place of clock.c: a test may set the wall clock. */
+static int64_t wall_ahead_us;
+
+static int64_t read_clock(clockid_t id) {
+    struct timespec t;
+    assert_int_equal(clock_gettime(id, &t), 0);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t clock_wall_us(void) {
+    return read_clock(CLOCK_REALTIME) + wall_ahead_us;
+}
+
+int64_t clock_mono_us(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
 
 enum { TAGS = 2, GIVE_UP_MS = 60000 };
 
@@ -43,12 +61,17 @@ struct fixture {
     uint32_t events;
     bool commands; /* the gateway takes them, and the server sends one after each greeting */
     struct msg_command command;
+    int64_t issued_ago_us;
+    uint32_t flush_ms;    /* 0: 20 */
     uint64_t offered;     /* a configuration is offered to who has another version; 0: none */
     uint64_t has_version; /* what the last HELLO said */
     uint32_t configs;
     uint64_t rolled_back_to;
     struct msg_config_result config_result;
     uint32_t config_results;
+    int64_t step_us; /* the last step of the clock that was told */
+    uint16_t unsure; /* the flag U of the last DATA record */
+    uint32_t data;
     uint32_t ordered;
     uint32_t acks;
     struct msg_command_ack ack;
@@ -133,7 +156,7 @@ static void peer_command(struct fixture *f, uint8_t op) {
     struct msg_command m = f->command;
     m.op = op;
     m.session = f->hellos;
-    m.issued_us = clock_wall_us();
+    m.issued_us = clock_wall_us() - f->issued_ago_us;
     if (op == COMMAND_QUERY) {
         m.value = (struct link_value){0};
     }
@@ -198,6 +221,15 @@ static void peer_record(struct fixture *f, const struct frame *frame) {
     }
     assert_int_equal(prefix_decode(frame->body, true, &prefix, &rest, NULL), OK);
     f->records++;
+    struct msg_event event;
+    if (frame->type == MSG_EVENT && event_decode(rest, &event, NULL) == OK &&
+        event.code == EVENT_CLOCK_STEPPED) {
+        f->step_us = event.step_us;
+    }
+    if (frame->type == MSG_DATA) {
+        f->unsure = frame->flags & FRAME_CLOCK_UNSYNCED;
+        f->data++;
+    }
     if (frame->type == MSG_CMD_RESULT) {
         peer_answer(f, frame, rest);
     }
@@ -376,6 +408,7 @@ static void client_up(struct fixture *f) {
     char files[3][400];
     struct client_config cfg = config(f, files);
     cfg.clock_source = CLOCK_NTP;
+    cfg.flush_ms = f->flush_ms != 0 ? f->flush_ms : cfg.flush_ms;
     if (f->commands) {
         cfg.hooks.on_command = on_order;
     }
@@ -591,6 +624,55 @@ static void a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart(
     assert_int_equal(f->result.stage, COMMAND_STAGE_EXECUTED);
     assert_true(f->result.value.f == 42.5);
     client_down(f);
+}
+
+static bool has_step(struct fixture *f) {
+    return f->step_us != 0;
+}
+static bool has_more_data(struct fixture *f) {
+    return f->data > 1;
+}
+
+static void a_step_of_the_clock_is_told_and_what_is_recorded_around_it_is_marked(void **state) {
+    struct fixture *f = *state;
+    client_up(f);
+    put(f, 1);
+    until(f, is_drained);
+    assert_true(f->data == 1 && f->unsure == 0);
+    wall_ahead_us = 5000000;
+    put(f, 2);
+    until(f, has_step);
+    until(f, has_more_data);
+    assert_true(f->step_us > 4900000 && f->step_us < 5100000);
+    assert_int_equal(f->unsure, FRAME_CLOCK_UNSYNCED);
+    client_down(f);
+    wall_ahead_us = 0;
+}
+
+static void a_command_is_too_late_by_the_servers_clock_also_after_a_step(void **state) {
+    struct fixture *f = *state;
+    f->commands = true;
+    f->command = a_command();
+    f->command.ttl_ms = 1000;
+    f->flush_ms = GIVE_UP_MS; /* no flush notices the step before the command comes */
+    f->issued_ago_us = 2000000;
+    client_up(f);
+    until(f, has_result);
+    assert_int_equal(f->result.stage, COMMAND_STAGE_EXPIRED);
+    /* Set back by an hour, it would look young again: but then the clock is not trusted until it was measured
+     * anew, against the server. */
+    until(f, is_drained);
+    f->results = 0;
+    f->command.id.bytes[15]++;
+    wall_ahead_us = -INT64_C(3600000000);
+    f->issued_ago_us = wall_ahead_us + 2000000; /* by the true clock */
+    peer_command(f, COMMAND_DIRECT);
+    peer_turn(f);
+    until(f, has_result);
+    assert_int_equal(f->ordered, 0);
+    assert_true(f->result.reason == COMMAND_CLOCK_UNKNOWN || f->result.reason == COMMAND_TOO_LATE);
+    client_down(f);
+    wall_ahead_us = 0;
 }
 
 static bool has_config_result(struct fixture *f) {
@@ -816,6 +898,8 @@ int main(void) {
         T(a_cut_line_comes_back_by_itself_and_what_was_not_acknowledged_is_repeated),
         T(what_is_not_acknowledged_survives_a_restart),
         T(a_command_is_done_once_and_its_outcome_is_remembered_over_a_restart),
+        T(a_step_of_the_clock_is_told_and_what_is_recorded_around_it_is_marked),
+        T(a_command_is_too_late_by_the_servers_clock_also_after_a_step),
         T(a_configuration_is_applied_tried_by_a_new_session_and_remembered),
         T(the_installed_interface_does_the_same),
         T(a_gateway_without_a_hook_for_commands_refuses_them),

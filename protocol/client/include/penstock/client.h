@@ -212,6 +212,23 @@ struct penstock_client_status {
     uint64_t records_acked;
 };
 
+/* How a gateway gets its first certificate. */
+struct penstock_enrolment {
+    const char *token; /* from `penstock gateway enrol NAME` or the control room; good once, for an hour */
+    const char *host;  /* numeric */
+    uint16_t port;     /* 0: 7411 */
+    const char *server_name;
+    const char *ca_file; /* these three are written; the key is made here and never leaves */
+    const char *cert_file;
+    const char *key_file;
+};
+
+/* Asks for a certificate with a one-time token, which also says whose word to take: nothing else must be
+ * brought to the site. It blocks, at most 5 s for each step: for a command, or a thread of its own.
+ * PENSTOCK_DENIED: the server has refused, or is not the one that the token is of. Renewals come by
+ * themselves later, over the client's link. */
+enum penstock_status penstock_enrol(const struct penstock_enrolment *enrolment, struct penstock_error *error);
+
 struct penstock_client;
 
 /* Opens the journal and reads the keys. */
