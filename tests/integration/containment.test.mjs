@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ledgerBreaches } from '../lib/invariants.mjs';
-import { data, dict, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
 const config = {
@@ -102,6 +102,29 @@ describe('containment', { concurrency: false }, () => {
     b.end();
     await a.find('its share is bigger again', (f) => f.name === 'WINDOW' && rate(f) === 80000);
     a.end();
+  });
+
+  test('a gateway that floods its line does not keep another one waiting', async () => {
+    const flood = await welcomed(p, 'gw-a', { answers: true });
+    const junk = frame(0x70, 0, Buffer.alloc(60000));
+    let stop = false, sent = 0;
+    const pump = () => {
+      sent++;
+      if (!stop) flood.socket.write(junk, pump);
+    };
+    pump();
+    const g = await welcomed(p, 'gw-b', { answers: true });
+    g.send(dict({ seq: 0, entries: [[1, 'B']] }));
+    for (let seq = 1; seq <= 20; seq++) {
+      const before = sent;
+      g.send(data({ seq, samples: [[1, t0 + BigInt(seq), seq]] }));
+      await g.acked(seq);
+      await until('the flood goes on', () => sent > before);
+    }
+    stop = true;
+    assert.equal(flood.closed, false, 'it broke no rule');
+    flood.end();
+    g.end();
   });
 
   test('the books balance after all that', async () => assert.deepEqual(await ledgerBreaches(p), []));

@@ -1,4 +1,6 @@
 /* Covers: link.c, conn.c, listener.c */
+#include "server/base/clock.h"
+#include "server/base/tm.h"
 #include "server/link/link.h"
 #include "server/link/link_limits.h"
 #include "server/link/tls.h"
@@ -461,6 +463,35 @@ static void half_open_connections_beyond_the_limit_do_not_keep_a_gateway_out(voi
     }
 }
 
+/* The rest waits in the kernel, and gets in in time. That it takes at least so long is the point of it. */
+static void connections_that_come_together_are_taken_in_at_a_rate(void **state) {
+    struct world *w = *state;
+    enum { TOGETHER = 6, A_SECOND = 5 };
+    stop(w);
+    w->stopped = false;
+    struct paths p;
+    struct link_config cfg = config(w, &p);
+    struct link_limits limits = *cfg.limits;
+    limits.handshakes_per_s = A_SECOND;
+    cfg.limits = &limits;
+    struct error err = {0};
+    assert_int_equal(link_new(&cfg, host(w), &w->link, &err), OK);
+    link_set_model(w->link, w->model);
+    struct client *c[TOGETHER];
+    int64_t begin = clock_mono_us();
+    for (size_t i = 0; i < TOGETHER; i++) {
+        c[i] = client_open(w, "gw");
+    }
+    for (size_t i = 0; i < TOGETHER; i++) {
+        RUN_UNTIL(w, tls_state(c[i]->tls) != TLS_HANDSHAKE);
+        assert_int_equal(tls_state(c[i]->tls), TLS_OPEN);
+    }
+    assert_true(clock_mono_us() - begin >= (TOGETHER - 1) * TM_SECOND_US / A_SECOND);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        client_close(&c[i]);
+    }
+}
+
 static void a_refused_certificate_is_told_to_both_sides(void **state) {
     struct world *w = *state;
     struct client *c = client_open(w, "expired");
@@ -694,6 +725,7 @@ int main(void) {
         IN_WORLD(a_gateway_connects_delivers_is_acknowledged_and_leaves),
         IN_WORLD(bytes_of_other_protocols_are_refused_and_harm_nobody),
         IN_WORLD(half_open_connections_beyond_the_limit_do_not_keep_a_gateway_out),
+        IN_WORLD(connections_that_come_together_are_taken_in_at_a_rate),
         IN_WORLD(a_refused_certificate_is_told_to_both_sides),
         IN_WORLD(the_reason_of_a_refusal_reaches_the_gateway),
         IN_WORLD(without_room_nothing_is_lost),
