@@ -3,6 +3,7 @@
 #include "protocol/gateway/config.h"
 #include "protocol/gateway/enrol_cmd.h"
 #include "protocol/gateway/health.h"
+#include "protocol/gateway/operate.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 
@@ -192,6 +193,40 @@ static void host_device(void *ctx, uint32_t device, enum source_device state, co
               health_device_name(g->health, device),
               up ? "" : " reason=", up ? "" : LOG_Q(slice_str(reason)));
     health_device(g->health, device, up, clock_wall_us());
+    const struct msg_event event = {.code = up ? EVENT_DEVICE_UP : EVENT_DEVICE_DOWN,
+                                    .severity = up ? EVENT_INFO : EVENT_WARNING,
+                                    .path = slice_str(health_device_name(g->health, device)),
+                                    .text = slice_str(reason)};
+    struct error err = {0};
+    if (client_event(g->client, &event, &err) != OK) {
+        log_event(LOG_WARN, "event.not_kept", "text=%s", LOG_Q(slice_str(err.text)));
+    }
+}
+
+/* ---- commands ---- */
+
+static bool may_begin(void *ctx, const struct command_id *id) {
+    const struct gateway *g = ctx;
+    return client_command_may_begin(g->client, id);
+}
+
+static void on_command_done(void *ctx, const struct msg_command_result *result) {
+    struct gateway *g = ctx;
+    struct error err = {0};
+    log_event(LOG_INFO, "command.ended", "stage=%s reason=%s text=%s", command_stage_name(result->stage),
+              command_reason_name(result->reason), LOG_Q(result->text));
+    if (client_command_done(g->client, result, &err) != OK) {
+        log_event(LOG_ERROR, "command.not_told", "text=%s", LOG_Q(slice_str(err.text)));
+    }
+}
+
+static void on_command(void *ctx, const struct command_order *order) {
+    struct gateway *g = ctx;
+    const struct dict_entry *entry = client_tag(g->client, order->tag);
+    log_event(LOG_INFO, "command.begun", "tag=%s operator=%s", LOG_Q(entry->name),
+              LOG_Q(order->operator_name));
+    const struct operate_host host = {.ctx = g, .may_begin = may_begin, .done = on_command_done};
+    operate(g->sources, g->cfg.n_sources, entry, order, &host);
 }
 
 static enum status open_sources(struct gateway *g, const struct source_host *host, struct error *err) {
@@ -276,7 +311,11 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .journal_segment_bytes = g->cfg.segment_bytes,
         .flush_ms = g->cfg.flush_ms,
         .sync_ms = g->cfg.sync_ms,
-        .hooks = {.ctx = g, .on_link = on_link, .on_note = on_note, .on_record = on_record},
+        .hooks = {.ctx = g,
+                  .on_link = on_link,
+                  .on_note = on_note,
+                  .on_record = on_record,
+                  .on_command = on_command},
     };
     st = client_new(&cfg, &g->client, err);
     const struct source_host host = {.ctx = g,
