@@ -19,6 +19,7 @@ struct question {
 struct query_lane {
     struct query *owner;
     struct pg *pg;
+    bool coming; /* the first connection is being made: who asks can wait for it */
     struct question *first;
     struct question **end;
     uint32_t n; /* waiting */
@@ -108,7 +109,7 @@ void query_request(struct query *q, uint64_t token, const struct request *r) {
     x->token = token;
     x->request = copy;
     if (read_check(r, &x->refusal) == OK) {
-        if (!pg_is_up(lane->pg) || q->closing) {
+        if ((!pg_is_up(lane->pg) && !lane->coming) || q->closing) {
             x->refusal = *pg_error(lane->pg);
             x->refusal.code = ERR_UNAVAILABLE;
         } else if (lane->n >= QUERY_WAITING_MAX) {
@@ -137,7 +138,9 @@ void query_turn_end(struct query *q) {
 }
 
 static void on_up(void *ctx) {
-    submit(ctx);
+    struct query_lane *lane = ctx;
+    lane->coming = false;
+    submit(lane);
 }
 
 static void refuse_all(struct query_lane *lane) {
@@ -151,7 +154,9 @@ static void refuse_all(struct query_lane *lane) {
 }
 
 static void on_down(void *ctx) {
-    refuse_all(ctx);
+    struct query_lane *lane = ctx;
+    lane->coming = false;
+    refuse_all(lane);
 }
 
 enum status query_new(const struct store_config *cfg, const struct store_host *host, struct query **ret,
@@ -188,6 +193,7 @@ enum status query_new(const struct store_config *cfg, const struct store_host *h
 
 void query_start(struct query *q) {
     for (int i = 0; i < LANES; i++) {
+        q->lanes[i].coming = true;
         pg_start(q->lanes[i].pg);
     }
 }

@@ -1,6 +1,7 @@
 /* Requests that only read, on connections of their own: a short one for who somebody is (it must never wait
  * behind a year's trend), one for reports over the alarm journal, a long one for the rest. Answered always;
- * while the database is away, ERR_UNAVAILABLE at once. */
+ * while the database is away, ERR_UNAVAILABLE at once; what is asked while the first connection is made waits
+ * for it. */
 #ifndef PENSTOCK_STORE_QUERY_H
 #define PENSTOCK_STORE_QUERY_H
 

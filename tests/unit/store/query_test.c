@@ -124,6 +124,16 @@ static void what_is_asked_before_the_database_is_there_is_answered_unavailable(v
     rig_stop(&r, 100);
 }
 
+static void what_is_asked_while_the_first_connection_is_made_waits_for_it(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new_with(&pg, (struct store_config){0});
+    struct request ask = {.kind = REQ_AUDIT_LIST, .list = {.limit = 1}};
+    RIG_UNTIL(r, r->loaded == 1);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    rig_stop(&r, 5000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alarm_history_is_newest_first_and_limited),
@@ -132,6 +142,7 @@ int main(void) {
         cmocka_unit_test(each_of_many_questions_at_once_is_answered),
         cmocka_unit_test(a_question_under_way_when_the_connection_dies_is_answered_too),
         cmocka_unit_test(what_is_asked_before_the_database_is_there_is_answered_unavailable),
+        cmocka_unit_test(what_is_asked_while_the_first_connection_is_made_waits_for_it),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
