@@ -119,6 +119,11 @@ void untell(struct journal *j, uint64_t epoch, uint64_t seq) {
     retell(j, epoch, seq, 0, 0);
 }
 
+/* What stood on a damaged disk is no reason to stop. */
+static int64_t sayable_time(int64_t t_us) {
+    return t_us < LINK_TIME_MIN_US ? LINK_TIME_MIN_US : t_us > LINK_TIME_MAX_US ? LINK_TIME_MAX_US : t_us;
+}
+
 static void encode_tombstone(const struct loss *l, int64_t t_us, struct buf *out) {
     char text[200];
     int n = l->first < l->end
@@ -129,6 +134,8 @@ static void encode_tombstone(const struct loss *l, int64_t t_us, struct buf *out
                 : snprintf(text, sizeof text, "%" PRIu64 " samples are lost: the disk did not take them",
                            l->samples);
     CHECK(n > 0);
+    int64_t from_us = sayable_time(l->from_us);
+    int64_t to_us = sayable_time(l->to_us);
     event_encode(out, &(struct msg_event){.code = EVENT_SAMPLES_LOST,
                                           .severity = EVENT_TROUBLE,
                                           .t_us = t_us,
@@ -137,8 +144,8 @@ static void encode_tombstone(const struct loss *l, int64_t t_us, struct buf *out
                                                    .first = l->first,
                                                    .end = l->end,
                                                    .samples = l->samples,
-                                                   .from_us = l->from_us,
-                                                   .to_us = l->to_us}});
+                                                   .from_us = from_us,
+                                                   .to_us = to_us < from_us ? from_us : to_us}});
 }
 
 /* Puts one into the journal. It counts as told before the record is appended: making room for it may lose

@@ -1,6 +1,7 @@
 #include "protocol/client/losses.h"
 
 #include "protocol/client/file.h"
+#include "protocol/limits.h"
 #include "server/base/crc32c.h"
 
 #include <stdlib.h>
@@ -111,6 +112,12 @@ void losses_encode(const struct losses *l, struct buf *out) {
     out->n += n;
 }
 
+/* A tombstone can say it. */
+static bool can_be_told(const struct loss *l) {
+    return l->first <= l->end && l->from_us <= l->to_us && l->from_us >= LINK_TIME_MIN_US &&
+           l->to_us <= LINK_TIME_MAX_US;
+}
+
 bool losses_decode(struct slice bytes, struct losses *ret) {
     const uint8_t *p = (const uint8_t *)bytes.p;
     *ret = (struct losses){0};
@@ -131,6 +138,10 @@ bool losses_decode(struct slice bytes, struct losses *ret) {
                                        .samples = get_u64(e + 24),
                                        .from_us = (int64_t)get_u64(e + 32),
                                        .to_us = (int64_t)get_u64(e + 40)};
+        if (!can_be_told(&ret->v[ret->n])) {
+            losses_done(ret);
+            return false;
+        }
     }
     return true;
 }
