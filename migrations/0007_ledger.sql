@@ -9,8 +9,14 @@ comment on function ledger_day(bigint) is 'Day (UTC) of a time in microseconds s
 
 create function ledger_count(p_ranges int8multirange) returns bigint
     language sql immutable parallel safe as
-$$ select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(p_ranges) r $$;
+$$ select least(coalesce(sum(upper(r) - lower(r)), 0), 9223372036854775807)::bigint from unnest(p_ranges) r $$;
 comment on function ledger_count(int8multirange) is 'How many numbers lie in the ranges.';
+
+create function ledger_sum(p_sum numeric) returns bigint
+    language sql immutable parallel safe as
+$$ select least(coalesce(p_sum, 0), 9223372036854775807)::bigint $$;
+comment on function ledger_sum(numeric) is
+    'A sum of what gateways claim, cut at 2^63 - 1: one that names absurd numbers must not spoil the account of the others.';
 
 -- What is counted ----------------------------------------------------------------------------------------
 
@@ -133,7 +139,7 @@ create trigger quarantine_replay_append_only before update or delete or truncate
 create view ledger_epoch as
 select p.gateway_key, p.epoch, p.produced, p.stored, p.quarantined, g.dropped, w.waiting, m.missing - w.waiting as lost,
        p.first_day, p.last_day
-  from (select y.gateway_key, y.epoch, max(y.next) as produced, sum(y.stored)::bigint as stored,
+  from (select y.gateway_key, y.epoch, least(max(y.next), 9223372036854775806) as produced, sum(y.stored)::bigint as stored,
                sum(y.quarantined)::bigint as quarantined, min(y.day) as first_day, max(y.day) as last_day
           from gateway_day y
          group by y.gateway_key, y.epoch) p
@@ -177,9 +183,9 @@ with g as materialized (
    where p_gateway is null or l.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
   offset 0),
  summed as (
-  select c.gateway_key, sum(c.produced)::bigint as produced, sum(c.stored)::bigint as stored,
-         sum(c.quarantined)::bigint as quarantined, sum(c.dropped)::bigint as dropped, sum(c.waiting)::bigint as waiting,
-         sum(c.lost)::bigint as lost,
+  select c.gateway_key, ledger_sum(sum(c.produced)) as produced, ledger_sum(sum(c.stored)) as stored,
+         ledger_sum(sum(c.quarantined)) as quarantined, ledger_sum(sum(c.dropped)) as dropped, ledger_sum(sum(c.waiting)) as waiting,
+         ledger_sum(sum(c.lost)) as lost,
          bool_and(c.produced = c.stored + c.quarantined + c.dropped + c.waiting + c.lost) as balanced
     from counted c
    group by c.gateway_key),
@@ -247,9 +253,9 @@ with g as materialized (
     from gateway_repeat r join g on g.key = r.gateway_key
    where r.day >= p_from and r.day < p_to
    group by 1, 2)
-select g.name, day, coalesce(c.produced, 0)::bigint, coalesce(c.stored, 0)::bigint, coalesce(c.quarantined, 0)::bigint,
-       (coalesce(c.repeated, 0) + coalesce(r.n, 0))::bigint, coalesce(c.conflicts, 0)::bigint, coalesce(o.dropped, 0)::bigint,
-       coalesce(o.samples, 0)::bigint, coalesce(c.samples, 0)::bigint
+select g.name, day, ledger_sum(coalesce(c.produced, 0)), coalesce(c.stored, 0)::bigint, coalesce(c.quarantined, 0)::bigint,
+       (coalesce(c.repeated, 0) + coalesce(r.n, 0))::bigint, coalesce(c.conflicts, 0)::bigint, ledger_sum(coalesce(o.dropped, 0)),
+       ledger_sum(coalesce(o.samples, 0)), coalesce(c.samples, 0)::bigint
   from counted c
   full join gone o using (gateway_key, day)
   full join repeats r using (gateway_key, day)

@@ -15,9 +15,9 @@ static const char days_sql[] =
     "  from ledger(ledger_day($2::bigint + 86399999999), ledger_day($3::bigint + 86399999999), $1)";
 
 static const char sums_sql[] =
-    "select gateway, '', sum(produced)::bigint, sum(stored)::bigint, sum(quarantined)::bigint,"
-    "       sum(duplicates)::bigint, sum(conflicts)::bigint, sum(dropped)::bigint, "
-    "sum(dropped_samples)::bigint,"
+    "select gateway, '', ledger_sum(sum(produced)), sum(stored)::bigint, sum(quarantined)::bigint,"
+    "       sum(duplicates)::bigint, sum(conflicts)::bigint, ledger_sum(sum(dropped)), "
+    "ledger_sum(sum(dropped_samples)),"
     "       sum(samples)::bigint"
     "  from ledger(ledger_day($2::bigint + 86399999999), ledger_day($3::bigint + 86399999999), nullif($1, "
     "''))"

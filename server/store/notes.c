@@ -103,8 +103,9 @@ void notes_said(struct notes *n, int64_t gateway_key, uint64_t session, const st
             return;
         }
         n->said = v;
-        /* What is beyond all that can be stored never comes: the session refuses such numbers. */
-        uint64_t most = INT64_MAX;
+        /* What is beyond all that can be stored never comes: the session refuses such numbers. PostgreSQL's
+         * ranges need one more than the end of each. */
+        uint64_t most = INT64_MAX - 1;
         v[n->n_said++] = (struct said){
             .gateway_key = gateway_key,
             .epoch = (int64_t)epochs[i].epoch,

@@ -258,6 +258,36 @@ static void repeats_that_wait_are_written_by_a_stop(void **state) {
     assert_int_equal(pgtest_number(&pg, "select sum(n)::bigint from gateway_repeat"), 3);
 }
 
+static void absurd_numbers_of_one_gateway_do_not_spoil_the_account_of_another(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    struct msg_epoch epochs[] = {{.epoch = EPOCH_A, .next_seq = UINT64_MAX},
+                                 {.epoch = EPOCH_B, .oldest_unacked = INT64_MAX, .next_seq = INT64_MAX},
+                                 {.epoch = 0xc, .next_seq = INT64_MAX}};
+    hello(r, epochs, 3);
+    put(r, tombstone(r, 0, 5, INT64_MAX));
+    struct store_record again = tombstone(r, 1, 0, INT64_MAX);
+    again.dropped.epoch = 0xd;
+    again.dropped.samples = UINT64_MAX;
+    again.dropped.from_us = INT64_MIN;
+    put(r, again);
+    put(r, record(r, 0xc, INT64_MAX - 2));
+    struct store_record other = record(r, EPOCH_A, 0);
+    other.gateway_key = key_of(r, "gw-s2");
+    put(r, other);
+    struct request ask = {.kind = REQ_LEDGER, .ledger = {.from_us = 0, .to_us = TM_DAY_US}};
+    assert_non_null(strstr(rig_ask(r, &ask)->text, "gw-s2 produced 1 = stored 1 "));
+    expect_days(r, "gw-s2", DAY_1, DAY_1 + 1,
+                "gw-s2 2079-07-08: produced 1 stored 1 quarantined 0 duplicates 0 conflicts 0 dropped 0 (0) "
+                "samples 0\n");
+    (void)balance(r);
+    put(r, record(r, 0xc, INT64_MAX - 1)); /* the last that is taken at all */
+    ask.ledger.from_us = DAY_1 * TM_DAY_US;
+    ask.ledger.to_us = ask.ledger.from_us + TM_DAY_US;
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    rig_stop(&r, 5000);
+}
+
 static void a_span_that_is_none_or_too_long_is_refused(void **state) {
     (void)state;
     struct rig *r = rig_with_gateway();
@@ -426,6 +456,7 @@ int main(void) {
         cmocka_unit_test(days_are_of_the_servers_receipt_and_sum_up),
         cmocka_unit_test(repeats_of_a_session_are_absolute),
         cmocka_unit_test(repeats_that_wait_are_written_by_a_stop),
+        cmocka_unit_test(absurd_numbers_of_one_gateway_do_not_spoil_the_account_of_another),
         cmocka_unit_test(a_span_that_is_none_or_too_long_is_refused),
         cmocka_unit_test(what_was_counted_wrongly_is_told),
         cmocka_unit_test(after_any_history_the_books_balance),

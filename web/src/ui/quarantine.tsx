@@ -135,24 +135,24 @@ function One({ at, then }: { readonly at: At; readonly then: () => void }) {
               n: value.replay.samples,
             })} ${value.replay.detail}`}
       </p>
-      <p class="panel-note">
+      <p class="panel-note links">
         <Replay
           record={value}
           then={() => {
             setAgain(again + 1);
             then();
           }}
-        />{' '}
+        />
         <a href={file} download={`quarantine-${value.id}.hex`}>
           {t('quarantine.hex')}
-        </a>{' '}
+        </a>
         <a href={`${file}?format=bin`} download={`quarantine-${value.id}.bin`}>
           {t('quarantine.bin')}
         </a>
       </p>
-      <h3>{t('quarantine.says')}</h3>
+      <h3 class="panel-note">{t('quarantine.says')}</h3>
       <pre class="record">{value.says}</pre>
-      <h3>{t('quarantine.bytes')}</h3>
+      <h3 class="panel-note">{t('quarantine.bytes')}</h3>
       <pre class="record num">{value.body.replace(/(.{64})/g, '$1\n')}</pre>
     </section>
   );
