@@ -15,7 +15,14 @@
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): names that the linker asks for */
 
-enum { FILES_MAX = 512, FDS_MAX = 512, NAME_SIZE = 48, FD_BASE = 1000000, FD_DIR = 2000000 };
+enum {
+    FILES_MAX = 512,
+    CHANGES_MAX = 4096,
+    FDS_MAX = 512,
+    NAME_SIZE = 48,
+    FD_BASE = 1000000,
+    FD_DIR = 2000000
+};
 
 struct file {
     bool used;
@@ -33,6 +40,13 @@ struct name {
     int durable;          /* -1: none after a power loss */
 };
 
+/* What happened to a name since the last fsync. */
+struct change {
+    int name;
+    int file;   /* -1: removed */
+    bool joins; /* one with the change before: a rename */
+};
+
 struct saved {
     char name[NAME_SIZE];
     uint8_t *p;
@@ -44,6 +58,8 @@ static struct {
     struct name names[FILES_MAX];
     int n_files; /* places that were ever used; the same for names */
     int n_names;
+    struct change changes[CHANGES_MAX];
+    int n_changes;
     int fds[FDS_MAX]; /* file, or -1 */
     int n_fds;
     unsigned n_open;
@@ -71,6 +87,7 @@ static void forget_files(void) {
     }
     disk.n_files = 0;
     disk.n_names = 0;
+    disk.n_changes = 0;
     disk.n_fds = 0;
 }
 
@@ -112,6 +129,9 @@ static void sweep(void) {
         for (int k = 0; k < disk.n_names && !kept; k++) {
             kept = disk.names[k].file == i || disk.names[k].durable == i;
         }
+        for (int k = 0; k < disk.n_changes && !kept; k++) {
+            kept = disk.changes[k].file == i;
+        }
         for (int k = 0; k < disk.n_fds && !kept; k++) {
             kept = disk.fds[k] == i;
         }
@@ -143,12 +163,14 @@ static void lose_tail(struct file *f, struct rand *r) {
 
 void disk_lose_power(struct rand *r) {
     CHECK(disk.n_open == 0);
+    int kept = (int)rand_below(r, (uint64_t)disk.n_changes + 1);
+    kept += kept < disk.n_changes && disk.changes[kept].joins ? 1 : 0;
+    for (int i = 0; i < kept; i++) {
+        disk.names[disk.changes[i].name].durable = disk.changes[i].file;
+    }
+    disk.n_changes = 0;
     for (int i = 0; i < disk.n_names; i++) {
-        struct name *name = &disk.names[i];
-        if (name->file != name->durable) {
-            name->file = rand_below(r, 2) == 0 ? name->durable : name->file;
-            name->durable = name->file;
-        }
+        disk.names[i].file = disk.names[i].durable;
     }
     sweep();
     for (int i = 0; i < disk.n_files; i++) {
@@ -180,7 +202,7 @@ static struct name *find_name(const char *text) {
 
 static struct name *make_name(const char *text) {
     struct name *name = find_name(text);
-    for (int i = 0; i < disk.n_names && name == NULL; i++) {
+    for (int i = 0; i < disk.n_names && name == NULL && disk.n_changes == 0; i++) {
         name = disk.names[i].file < 0 && disk.names[i].durable < 0 ? &disk.names[i] : NULL;
     }
     if (name == NULL) {
@@ -192,6 +214,13 @@ static struct name *make_name(const char *text) {
     CHECK(strlen(text) < NAME_SIZE);
     (void)snprintf(name->text, NAME_SIZE, "%s", text);
     return name;
+}
+
+static void set_name(struct name *name, int file, bool joins) {
+    CHECK(disk.n_changes < CHANGES_MAX);
+    name->file = file;
+    disk.changes[disk.n_changes++] =
+        (struct change){.name = (int)(name - disk.names), .file = file, .joins = joins};
 }
 
 static int make_file(void) {
@@ -322,7 +351,7 @@ int __wrap_openat(int dir, const char *text, int flags, ...) {
     }
     if (!exists) {
         name = make_name(text);
-        name->file = make_file();
+        set_name(name, make_file(), false);
     }
     if ((flags & O_TRUNC) != 0) {
         disk.files[name->file].n = 0;
@@ -417,9 +446,13 @@ int __wrap_fdatasync(int fd) {
 
 int __wrap_fsync(int fd) {
     CHECK(fd == FD_DIR);
-    for (int i = 0; i < disk.n_names && !disk.frozen && disk.fault != DISK_SYNC_LIES; i++) {
+    if (disk.frozen || disk.fault == DISK_SYNC_LIES) {
+        return 0;
+    }
+    for (int i = 0; i < disk.n_names; i++) {
         disk.names[i].durable = disk.names[i].file;
     }
+    disk.n_changes = 0;
     sweep();
     return 0;
 }
@@ -430,8 +463,8 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to) 
     CHECK(old != NULL && old->file >= 0);
     if (!disk.frozen) {
         int file = old->file;
-        old->file = -1;
-        make_name(to)->file = file;
+        set_name(old, -1, false);
+        set_name(make_name(to), file, true);
         sweep();
     }
     return 0;
@@ -444,7 +477,7 @@ int __wrap_unlinkat(int dir, const char *text, int flags) {
         return fail(ENOENT);
     }
     if (!disk.frozen) {
-        name->file = -1;
+        set_name(name, -1, false);
         sweep();
     }
     return 0;

@@ -10,6 +10,7 @@
 #include "tests/sim/link_world.h"
 
 enum { RUNS_USUAL = 60000, MUTANT_RUNS = 6000, EVENTS = 120, FINISH_ROUNDS = 6000 };
+enum { CAPACITY_USUAL = 1 << 20, CAPACITY_SMALL = 4 * JOURNAL_SEGMENT_MIN };
 
 static const struct rules sound = {.name = "the rules as they are"};
 static const struct rules mutants[] = {
@@ -25,7 +26,7 @@ static const struct rules half = {.name = "no settling", .settles_early = true};
 /* ---- what may happen ---- */
 
 static void on_measure(struct world *w) {
-    uint64_t n = 1 + rand_below(&w->rand, 3);
+    uint64_t n = w->capacity == CAPACITY_SMALL ? 80 + rand_below(&w->rand, 160) : 1 + rand_below(&w->rand, 3);
     for (uint64_t i = 0; i < n && w->n_made < STORE_SAMPLES; i++) {
         uint32_t k = w->n_made++;
         w->made[k] = (struct made){.value = k * 0.5 + 1, .tag = (uint32_t)rand_below(&w->rand, WORLD_TAGS)};
@@ -236,10 +237,11 @@ static void something(struct world *w) {
 
 /* ---- a schedule ---- */
 
-static void begin(struct world *w, const struct rules *rules, uint64_t seed) {
+static void begin(struct world *w, const struct rules *rules, uint64_t capacity, uint64_t seed) {
     rand_seed(&w->rand, seed);
     store_reset(&w->store, rules);
     w->rules = rules;
+    w->capacity = capacity;
     w->now = (struct link_now){.mono_us = INT64_C(1000000000000), .wall_us = STORE_T0_US};
     w->epochs_drawn = 0;
     w->n_made = 0;
@@ -292,7 +294,11 @@ static void check(struct world *w) {
     }
     for (uint32_t k = 0; k < w->n_made; k++) {
         uint32_t n = w->store.db.stored[k];
-        if (w->made[k].synced && n == 0) {
+        /* What a full journal dropped, it must have told; under which number is known unless it was refiled.
+         */
+        bool told = w->refiled ? w->store.db.n_losses > 0
+                               : db_is_lost(&w->store.db, w->made[k].epoch, w->made[k].seq);
+        if (w->made[k].synced && n == 0 && !told) {
             world_violate(w, "sample %u was synced at the site (%llx/%llu) and is not stored", k,
                           (unsigned long long)w->made[k].epoch, (unsigned long long)w->made[k].seq);
         } else if (n > 1 && !w->refiled) {
@@ -312,11 +318,13 @@ struct sums {
     uint64_t synced;
     uint64_t stored;
     uint64_t refiled;
+    uint64_t losses;
 };
 
 /* True if all rules were kept. */
-static bool run(struct world *w, const struct rules *rules, uint64_t seed, struct sums *sums) {
-    begin(w, rules, seed);
+static bool run_in(struct world *w, const struct rules *rules, uint64_t capacity, uint64_t seed,
+                   struct sums *sums) {
+    begin(w, rules, capacity, seed);
     for (uint32_t i = 0; i < EVENTS && w->violation[0] == '\0'; i++) {
         something(w);
     }
@@ -328,8 +336,13 @@ static bool run(struct world *w, const struct rules *rules, uint64_t seed, struc
         sums->stored += w->store.db.stored[k] > 0 ? 1 : 0;
     }
     sums->refiled += w->refiled ? 1 : 0;
+    sums->losses += w->store.db.n_losses;
     end(w);
     return w->violation[0] == '\0';
+}
+
+static bool run(struct world *w, const struct rules *rules, uint64_t seed, struct sums *sums) {
+    return run_in(w, rules, CAPACITY_USUAL, seed, sums);
 }
 
 static void run_sound(struct world *w, uint64_t seed, uint32_t runs) {
@@ -345,6 +358,20 @@ static void run_sound(struct world *w, uint64_t seed, uint32_t runs) {
            (unsigned long long)sums.stored, (unsigned long long)sums.refiled);
     SIM_CHECK(runs < 1000 || (sums.synced < sums.stored && sums.stored < sums.samples && sums.refiled > 0),
               "the schedules are blind for something");
+}
+
+/* The journal is too small for what is measured: what it drops, it tells. */
+static void run_small(struct world *w, uint64_t seed, uint32_t runs) {
+    struct sums sums = {0};
+    for (uint32_t i = 0; i < runs; i++) {
+        SIM_CHECK(run_in(w, &sound, CAPACITY_SMALL, seed + i, &sums), "SEED=%llu, a small journal: %s",
+                  (unsigned long long)(seed + i), w->violation);
+    }
+    printf(
+        "%u schedules with a journal that is too small: %llu samples synced, %llu stored, %llu losses told\n",
+        runs, (unsigned long long)sums.synced, (unsigned long long)sums.stored,
+        (unsigned long long)sums.losses);
+    SIM_CHECK(runs < 100 || sums.losses > 0, "no journal was ever full");
 }
 
 static void run_half(struct world *w, uint64_t seed, uint32_t runs) {
@@ -396,6 +423,7 @@ int main(void) {
     uint32_t runs = sim_runs(RUNS_USUAL);
     struct world *w = make_world();
     run_sound(w, seed, runs);
+    run_small(w, seed, runs < 20 ? runs : runs / 20);
     run_half(w, seed, runs / 10);
     for (size_t i = 0; i < sizeof mutants / sizeof mutants[0] && runs > 1; i++) {
         run_mutant(w, &mutants[i], seed, MUTANT_RUNS);

@@ -13,7 +13,8 @@
 enum {
     STORE_EPOCHS = 128,
     STORE_SEQS = 512,
-    STORE_SAMPLES = 512,
+    STORE_SAMPLES = 8192,
+    STORE_LOSSES = 512,
     STORE_QUEUE = 64,
     STORE_TXS = 128,
     STORE_BATCH = 8,
@@ -40,6 +41,8 @@ struct store_rec {
     struct slice body;
     uint32_t n;
     const struct sample *v;
+    bool tells_loss;
+    struct event_lost lost;
 };
 
 /* A transaction in PostgreSQL. */
@@ -55,6 +58,8 @@ struct db {
     uint64_t epochs[STORE_EPOCHS];
     const struct store_rec *rows[STORE_EPOCHS][STORE_SEQS];
     uint32_t stored[STORE_SAMPLES]; /* how often sample k was brought into the table of samples */
+    uint32_t n_losses;
+    struct event_lost losses[STORE_LOSSES]; /* what gateways have said to be gone for ever */
     uint64_t sessions;
     uint32_t n_txs;
     struct tx txs[STORE_TXS];
@@ -92,6 +97,7 @@ static inline void store_reset(struct store *s, const struct rules *rules) {
     s->db.n_epochs = 0;
     s->db.n_txs = 0;
     s->db.conflicts = 0;
+    s->db.n_losses = 0;
     s->q = (struct store_queue){0};
     s->pool_n = 0;
 }
@@ -121,6 +127,17 @@ static inline bool db_has(const struct db *db, uint64_t epoch, uint64_t seq) {
     return db_place(db, epoch, &e) && seq < STORE_SEQS && db->rows[e][seq] != NULL;
 }
 
+/* The gateway has said that this record is gone. */
+static inline bool db_is_lost(const struct db *db, uint64_t epoch, uint64_t seq) {
+    for (uint32_t i = 0; i < db->n_losses; i++) {
+        const struct event_lost *l = &db->losses[i];
+        if (l->epoch == epoch && seq >= l->first && seq < l->end) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* False if a row is there. */
 static inline bool db_insert(struct db *db, const struct store_rec *r) {
     uint32_t e = 0;
@@ -144,6 +161,10 @@ static inline void db_commit(struct store *s, struct tx *tx) {
     for (uint32_t i = 0; i < tx->n; i++) {
         const struct store_rec *r = tx->recs[i];
         bool fresh = db_insert(&s->db, r);
+        if (fresh && r->tells_loss) {
+            SIM_CHECK(s->db.n_losses < STORE_LOSSES, "too many losses");
+            s->db.losses[s->db.n_losses++] = r->lost;
+        }
         for (uint32_t k = 0; k < r->n && (fresh || s->rules->no_row); k++) {
             uint64_t sample = (uint64_t)(r->v[k].t_us - STORE_T0_US);
             SIM_CHECK(sample < STORE_SAMPLES, "a sample that nobody made");
@@ -165,7 +186,11 @@ static inline void store_put(struct store *s, const struct link_record *in) {
                           .crc = in->crc,
                           .type = in->type,
                           .n = in->n_samples,
-                          .v = store_keep(s, in->samples, in->n_samples * sizeof *in->samples)};
+                          .v = store_keep(s, in->samples, in->n_samples * sizeof *in->samples),
+                          .tells_loss = in->lost != NULL};
+    if (in->lost != NULL) {
+        r.lost = *in->lost;
+    }
     if (in->type == MSG_DICT) {
         r.body = slice_of(store_keep(s, in->body.p, in->body.n), in->body.n);
     }

@@ -45,6 +45,7 @@ struct world {
     struct line *at; /* of the gateway; NULL: no line */
     int64_t dial_mono_us;
     uint64_t epochs_drawn;
+    uint64_t capacity; /* of the journal, bytes */
     struct made made[STORE_SAMPLES];
     uint32_t n_made;
     uint32_t n_flushed; /* of these, handed to the recorder */
@@ -246,7 +247,7 @@ static inline void world_note_found(struct world *w) {
 /* False if the journal cannot be opened now. */
 static inline bool world_start_gateway(struct world *w) {
     struct journal_config cfg = {.dir = DISK_DIR,
-                                 .capacity_bytes = 1 << 20,
+                                 .capacity_bytes = w->capacity,
                                  .segment_bytes = JOURNAL_SEGMENT_MIN,
                                  .epoch = world_start_epoch(w)};
     enum status st = journal_open(&cfg, &w->journal, NULL);
