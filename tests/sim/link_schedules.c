@@ -9,7 +9,7 @@
  * SEED=n begins with schedule n; RUNS=n runs so many. */
 #include "tests/sim/link_world.h"
 
-enum { RUNS_USUAL = 60000, MUTANT_RUNS = 6000, EVENTS = 120, FINISH_ROUNDS = 6000 };
+enum { RUNS_USUAL = 60000, MUTANT_RUNS = 6000, EVENTS = 120, FINISH_ROUNDS = 6000, QUIET_ROUNDS = 3 };
 enum { CAPACITY_USUAL = 1 << 20, CAPACITY_SMALL = 4 * JOURNAL_SEGMENT_MIN };
 
 static const struct rules sound = {.name = "the rules as they are"};
@@ -29,7 +29,8 @@ static void on_measure(struct world *w) {
     uint64_t n = w->capacity == CAPACITY_SMALL ? 80 + rand_below(&w->rand, 160) : 1 + rand_below(&w->rand, 3);
     for (uint64_t i = 0; i < n && w->n_made < STORE_SAMPLES; i++) {
         uint32_t k = w->n_made++;
-        w->made[k] = (struct made){.value = k * 0.5 + 1, .tag = (uint32_t)rand_below(&w->rand, WORLD_TAGS)};
+        w->made[k] =
+            (struct made){.value = 1 + k * 0.1234567891, .tag = (uint32_t)rand_below(&w->rand, WORLD_TAGS)};
         SIM_CHECK(tags_put(w->tags, w->made[k].tag, STORE_T0_US + k, w->made[k].value, 0, NULL) == OK,
                   "a sample");
     }
@@ -262,8 +263,10 @@ static bool is_drained(const struct world *w) {
            tags_pending(w->tags) == 0 && w->store.q.n == 0;
 }
 
-/* From now on all is well. */
+/* From now on all is well. A tombstone may follow when the one before it is committed: so it must stay
+ * drained for some rounds. */
 static void finish(struct world *w) {
+    uint32_t quiet = 0;
     disk_set_fault(w->rules->sync_lies ? DISK_SYNC_LIES : DISK_SOUND);
     w->full = false;
     roster_set_store(w->roster, SERVER_STORING, 0);
@@ -280,7 +283,8 @@ static void finish(struct world *w) {
             on_store(w);
         }
         (void)store_settle(&w->store, w->roster, WORLD_KEY, true, w->now);
-        if (is_drained(w)) {
+        quiet = is_drained(w) ? quiet + 1 : 0;
+        if (quiet == QUIET_ROUNDS) {
             return;
         }
         world_pass_time(w, round < 20 ? 100000 : 3000000);
