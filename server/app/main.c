@@ -17,7 +17,7 @@ static const char usage[] =
     "   \"log\": \"info\", \"ports_file\": \"…\", \"spool\": \"…\",\n"
     "   \"link\": {\"address\": \"0.0.0.0\", \"port\": 7411, \"ca\": \"ca.pem\", \"cert\": \"link.pem\",\n"
     "            \"key\": \"link.key\", \"crl\": \"…\", \"ca_key\": \"…\", \"sessions_max\": 2000,\n"
-    "            \"backlog_rate\": 262144, \"limits\": {\"samples_per_s\": 5000, …}},\n"
+    "            \"backlog_rate\": 65536, \"limits\": {\"samples_per_s\": 5000, …}},\n"
     "   \"web\": {\"address\": \"0.0.0.0\", \"port\": 8443, \"cert\": \"web.pem\", \"key\": \"web.key\",\n"
     "           \"dir\": \"/usr/share/penstock/web\", \"origins\": \"https://penstock.example\"}}\n"
     "db, migrations, link and web with address, port, certificate and key must be there; port 0 takes\n"
