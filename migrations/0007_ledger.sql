@@ -324,56 +324,14 @@ comment on function ledger_check(boolean) is
 
 -- Rights: as in 0004, and the counts above change.
 
-create or replace function penstock_grant() returns void
+alter function penstock_grant() rename to penstock_grant_0004;
+create function penstock_grant() returns void
     language plpgsql as
 $$
-declare
-    v_schema text := current_schema();
-    v_role   text;
-    v_right  text;
 begin
-    for v_role, v_right in
-        select r.rolname, t.privilege
-          from (values ('penstock_owner', 'create'), ('penstock_owner', 'usage'), ('penstock_app', 'usage'),
-                       ('penstock_ro', 'usage')) t(name, privilege)
-          join pg_roles r on r.rolname = t.name
-    loop
-        if has_schema_privilege(v_schema, v_right || ' with grant option') then
-            execute format('grant %s on schema %I to %I', v_right, v_schema, v_role);
-        elsif not has_schema_privilege(v_role, v_schema, v_right) then
-            raise warning 'let the owner of schema % run: grant % on schema % to %', v_schema, v_right, v_schema, v_role;
-        end if;
-    end loop;
-    if exists (select from pg_roles where rolname = 'penstock_owner') then
-        execute format('grant all on all tables in schema %I to penstock_owner', v_schema);
-        execute format('grant all on all sequences in schema %I to penstock_owner', v_schema);
-        execute format('grant execute on all functions in schema %I to penstock_owner', v_schema);
-        execute format('alter default privileges in schema %I grant all on tables to penstock_owner', v_schema);
-        execute format('alter default privileges in schema %I grant all on sequences to penstock_owner', v_schema);
-        execute format('alter default privileges in schema %I grant execute on functions to penstock_owner', v_schema);
-    end if;
+    perform penstock_grant_0004();
     if exists (select from pg_roles where rolname = 'penstock_app') then
-        execute format('revoke all on all tables in schema %I from penstock_app', v_schema);
-        execute format('grant select, insert on all tables in schema %I to penstock_app', v_schema);
-        revoke insert on app_user, login_code from penstock_app;
-        if to_regclass('schema_migration') is not null then
-            revoke insert on schema_migration from penstock_app;
-        end if;
-        grant update on gateway_epoch, gateway_day, gateway_said, gateway_repeat, sample, alarm_accumulator, app_session to penstock_app;
-        grant update (password_hash) on app_user to penstock_app;
-        grant update (used_at, used_op) on login_code to penstock_app;
-        execute format('grant usage on all sequences in schema %I to penstock_app', v_schema);
-        execute format('grant execute on all functions in schema %I to penstock_app', v_schema);
-        execute format('alter default privileges in schema %I grant select, insert on tables to penstock_app', v_schema);
-        execute format('alter default privileges in schema %I grant usage on sequences to penstock_app', v_schema);
-        execute format('alter default privileges in schema %I grant execute on functions to penstock_app', v_schema);
-    end if;
-    if exists (select from pg_roles where rolname = 'penstock_ro') then
-        execute format('revoke all on all tables in schema %I from penstock_ro', v_schema);
-        execute format('grant select on all tables in schema %I to penstock_ro', v_schema);
-        revoke select on app_user, login_code, app_session from penstock_ro;
-        grant select (user_id, name, title, role, disabled, created_at) on app_user to penstock_ro;
-        execute format('alter default privileges in schema %I grant select on tables to penstock_ro', v_schema);
+        grant update on gateway_day, gateway_said, gateway_repeat to penstock_app;
     end if;
 end
 $$;
