@@ -18,4 +18,23 @@ static inline void check_refusal(enum status status, const struct error *err) {
     CHECK(err->text[0] != '\0');
 }
 
+/* An input that is a list of operations: what is left of it, taken from the front. */
+struct input {
+    const uint8_t *p;
+    size_t n;
+};
+
+static inline struct slice take(struct input *in, size_t n) {
+    n = n < in->n ? n : in->n;
+    struct slice part = slice_of(in->p, n);
+    in->p += n;
+    in->n -= n;
+    return part;
+}
+
+static inline uint8_t take_byte(struct input *in) {
+    struct slice part = take(in, 1);
+    return part.n == 0 ? 0 : (uint8_t)part.p[0];
+}
+
 #endif

@@ -130,24 +130,6 @@ static void begin(struct world *w, uint8_t how) {
 
 /* --- operations --- */
 
-struct input {
-    const uint8_t *p;
-    size_t n;
-};
-
-static struct slice take(struct input *in, size_t n) {
-    n = n < in->n ? n : in->n;
-    struct slice part = slice_of(in->p, n);
-    in->p += n;
-    in->n -= n;
-    return part;
-}
-
-static uint8_t take_byte(struct input *in) {
-    struct slice part = take(in, 1);
-    return part.n == 0 ? 0 : (uint8_t)part.p[0];
-}
-
 static void frame_arrives(struct world *w, struct input *in, uint8_t flags) {
     uint8_t type = take_byte(in);
     size_t length = take_byte(in);

@@ -9,24 +9,6 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/client/uplink_rig.h"
 
-struct input {
-    const uint8_t *p;
-    size_t n;
-};
-
-static struct slice take(struct input *in, size_t n) {
-    n = n < in->n ? n : in->n;
-    struct slice part = slice_of(in->p, n);
-    in->p += n;
-    in->n -= n;
-    return part;
-}
-
-static uint8_t take_byte(struct input *in) {
-    struct slice part = take(in, 1);
-    return part.n == 0 ? 0 : (uint8_t)part.p[0];
-}
-
 static void receive(struct rig *r, struct slice bytes) {
     uplink_receive(r->u, bytes.p, bytes.n, r->now);
 }

@@ -485,4 +485,25 @@ static inline void rig_send_data(struct rig *r, struct session *s, uint16_t flag
     buf_done(&body);
 }
 
+/* --- for cmocka --- */
+
+static inline int rig_set_up(void **state) {
+    struct rig *r = malloc(sizeof *r);
+    rig_init(r);
+    *state = r;
+    return 0;
+}
+
+static inline int rig_tear_down(void **state) {
+    rig_done(*state);
+    free(*state);
+    return 0;
+}
+
+/* The line is gone. */
+static inline void rig_end(struct rig *r, struct session *s) {
+    session_lost(s, "gone", r->now);
+    session_free(&s);
+}
+
 #endif

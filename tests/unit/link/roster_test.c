@@ -1,24 +1,6 @@
 #include "server/link/roster.h"
 #include "tests/unit/link/rig.h"
 
-static int set_up(void **state) {
-    struct rig *r = malloc(sizeof *r);
-    rig_init(r);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-static void end(struct rig *r, struct session *s) {
-    session_lost(s, "gone", r->now);
-    session_free(&s);
-}
-
 static struct session *say_hello(struct rig *r) {
     struct session *s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(0);
@@ -50,10 +32,10 @@ static void a_newer_connection_replaces_the_old_one_once_it_has_settled(void **s
     rig_expect_said(r, new, "WELCOME");
     rig_expect_heard(r, "down 0 replaced by a newer connection; up 0");
     assert_true(roster_borrow_status(r->roster, 0)->up);
-    end(r, old);
+    rig_end(r, old);
     rig_expect_heard(r, "");
     assert_true(roster_borrow_status(r->roster, 0)->up);
-    end(r, new);
+    rig_end(r, new);
     rig_expect_heard(r, "down 0 gone");
 }
 
@@ -72,7 +54,7 @@ static void the_old_one_goes_on_when_the_newer_one_fails(void **state) {
     rig_advance(r, TM_MINUTE_US); /* longer than any deadline of the old one */
     session_tick(old, r->now);
     (void)rig_take_said(r, old);
-    end(r, new);
+    rig_end(r, new);
     rig_expect_heard(r, "");
     session_tick(old, r->now);
     assert_int_equal(session_state(old), SESSION_LIVE);
@@ -80,7 +62,7 @@ static void the_old_one_goes_on_when_the_newer_one_fails(void **state) {
     rig_expect_heard(r, "DATA 700/5; fault unknown_dict; !link.quarantined");
     buf_done(&out);
     buf_done(&body);
-    end(r, old);
+    rig_end(r, old);
 }
 
 static void the_old_one_goes_on_when_the_database_says_no_to_the_newer_one(void **state) {
@@ -93,8 +75,8 @@ static void the_old_one_goes_on_when_the_database_says_no_to_the_newer_one(void 
     rig_expect_said(r, new, "BYE 4");
     rig_expect_said(r, old, "");
     assert_true(session_room(old) > 0);
-    end(r, new);
-    end(r, old);
+    rig_end(r, new);
+    rig_end(r, old);
 }
 
 static void of_three_only_the_newest_stays(void **state) {
@@ -110,15 +92,15 @@ static void of_three_only_the_newest_stays(void **state) {
     settle_ok(r);
     rig_expect_said(r, c, "WELCOME");
     rig_expect_said(r, a, "BYE 3");
-    end(r, a);
-    end(r, b);
-    end(r, c);
+    rig_end(r, a);
+    rig_end(r, b);
+    rig_end(r, c);
 }
 
 static void an_answer_nobody_waits_for_is_ignored(void **state) {
     struct rig *r = *state;
     struct session *s = say_hello(r);
-    end(r, s);
+    rig_end(r, s);
     settle_ok(r);
     struct link_settled settled = rig_settled_ok();
     roster_settled(r->roster, 4711, &settled, r->now);
@@ -131,7 +113,7 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     for (int i = 0; i < 3; i++) {
         struct session *new = say_hello(r);
         settle_ok(r);
-        end(r, current);
+        rig_end(r, current);
         current = new;
     }
     r->heard[0] = '\0';
@@ -144,12 +126,12 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     assert_non_null(strstr(trouble.duplicate_why, "same certificate"));
     rig_expect_said(r, current, "");
     assert_true(session_room(current) > 0);
-    end(r, late);
+    rig_end(r, late);
     rig_expect_heard(r, "");
-    end(r, current); /* when the one that was kept is gone, the other gets in */
+    rig_end(r, current); /* when the one that was kept is gone, the other gets in */
     late = say_hello(r);
     assert_int_equal(session_state(late), SESSION_SETTLING);
-    end(r, late);
+    rig_end(r, late);
 }
 
 /* --- breaches --- */
@@ -159,7 +141,7 @@ static void a_suspended_gateway_that_is_released_gets_in_at_once(void **state) {
     for (uint32_t i = 0; i < r->env.limits.link.breaches; i++) {
         struct session *s = rig_connect(r, "gw-s1");
         rig_send_bytes(r, s, "GET / HTTP/1.1", 14);
-        end(r, s);
+        rig_end(r, s);
     }
     assert_int_not_equal(roster_trouble(r->roster, 0, r->now).suspended_until_us, 0);
     assert_true(roster_release(r->roster, 0));
@@ -167,7 +149,7 @@ static void a_suspended_gateway_that_is_released_gets_in_at_once(void **state) {
     assert_int_equal(roster_trouble(r->roster, 0, r->now).suspended_until_us, 0);
     struct session *s = say_hello(r);
     assert_int_equal(session_state(s), SESSION_SETTLING);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
@@ -175,7 +157,7 @@ static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     for (int i = 0; i < (int)r->env.limits.link.breaches; i++) {
         struct session *s = rig_connect(r, "gw-s1");
         rig_send_bytes(r, s, "GET / HTTP/1.1", 14); /* before HELLO: the certificate says who it is */
-        end(r, s);
+        rig_end(r, s);
     }
     assert_non_null(strstr(r->heard, "!link.suspended"));
     r->heard[0] = '\0';
@@ -187,17 +169,17 @@ static void ten_breaches_suspend_a_gateway_and_not_its_neighbour(void **state) {
     assert_non_null(strstr(trouble.suspended_why, "bad_frame"));
     assert_int_equal(roster_trouble(r->roster, 1, r->now).suspended_until_us, 0);
     assert_int_equal(roster_trouble(r->roster, 99, r->now).suspended_until_us, 0);
-    end(r, s);
+    rig_end(r, s);
     struct session *neighbour = rig_connect(r, "gw-s2");
     struct msg_hello hello = rig_hello_msg(0);
     hello.gateway = slice_str("gw-s2");
     rig_send_hello(r, neighbour, &hello);
     rig_expect_heard(r, "settle gw-s2");
-    end(r, neighbour);
+    rig_end(r, neighbour);
     rig_advance(r, TM_MINUTE_US);
     s = say_hello(r);
     rig_expect_heard(r, "settle gw-s1");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void poison_records_are_no_breaches(void **state) {
@@ -206,10 +188,10 @@ static void poison_records_are_no_breaches(void **state) {
     for (uint64_t seq = 0; seq < 50; seq++) {
         rig_send_data(r, s, FRAME_JOURNALED, 0, seq, 9);
     }
-    end(r, s);
+    rig_end(r, s);
     s = say_hello(r);
     assert_int_equal(session_state(s), SESSION_SETTLING);
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- configuration --- */
@@ -224,8 +206,8 @@ static void disabling_a_gateway_ends_its_session(void **state) {
     assert_non_null(strstr(rig_take_said(r, s), "BYE 6"));
     rig_expect_said(r, newcomer, "BYE 6");
     assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "disabled"));
-    end(r, s);
-    end(r, newcomer);
+    rig_end(r, s);
+    rig_end(r, newcomer);
 }
 
 static void removing_a_gateway_ends_its_session_and_forgets_it(void **state) {
@@ -237,7 +219,7 @@ static void removing_a_gateway_ends_its_session_and_forgets_it(void **state) {
     assert_null(roster_borrow_status(r->roster, 1));
     assert_false(roster_borrow_status(r->roster, 0)->up);
     roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 0);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void sessions_stay_when_their_gateways_move_within_the_model(void **state) {
@@ -264,7 +246,7 @@ static void sessions_stay_when_their_gateways_move_within_the_model(void **state
     roster_committed(r->roster, RIG_KEY + 1, RIG_EPOCH, 0);
     rig_expect_said(r, s, "ACK 0: 0-1");
     r->heard[0] = '\0';
-    end(r, s);
+    rig_end(r, s);
     rig_expect_heard(r, "down 0 gone");
 }
 
@@ -274,7 +256,7 @@ static void a_gateway_that_waits_for_the_database_survives_a_new_configuration(v
     rig_set_model(r, rig_model(2, false));
     settle_ok(r);
     rig_expect_said(r, s, "WELCOME");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_changed_state_of_the_store_is_told_at_once(void **state) {
@@ -285,7 +267,7 @@ static void a_changed_state_of_the_store_is_told_at_once(void **state) {
     rig_expect_said(r, s, "ACK 0: not storing");
     roster_set_store(r->roster, SERVER_STORING, 0);
     rig_expect_said(r, s, "ACK 0:");
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- status --- */
@@ -312,7 +294,7 @@ static void the_last_status_stays_when_the_session_is_gone(void **state) {
     assert_null(roster_borrow_status(r->roster, MODEL_NONE));
 }
 
-#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -29,17 +29,10 @@ static void on_certify(void *ctx, struct session *s, enum identity_why why, cons
 }
 
 static int set_up(void **state) {
-    struct rig *r = malloc(sizeof *r);
-    rig_init(r);
+    (void)rig_set_up(state);
+    struct rig *r = *state;
     r->env.owner.certify = on_certify;
     asked.n = 0;
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    rig_done(*state);
-    free(*state);
     return 0;
 }
 
@@ -288,20 +281,22 @@ static void an_answer_to_somebody_who_has_gone_does_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_token_is_handed_on_and_the_answer_ends_the_connection, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_refusal_says_why_and_is_told_to_the_audit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nothing_else_can_be_done_there, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_second_request_before_the_answer_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_connection_that_asks_for_nothing_ends, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(without_an_authority_the_answer_is_no, set_up, tear_down),
+                                        rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_says_why_and_is_told_to_the_audit, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(nothing_else_can_be_done_there, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_second_request_before_the_answer_is_refused, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_that_asks_for_nothing_ends, set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(without_an_authority_the_answer_is_no, set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(
-            an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_not, set_up, tear_down),
+            an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_not, set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(renewal_is_offered_in_the_last_30_days_once_and_to_those_that_can,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_live_session_renews_when_it_is_due_and_goes_on, set_up, tear_down),
+                                        set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_live_session_renews_when_it_is_due_and_goes_on, set_up,
+                                        rig_tear_down),
         cmocka_unit_test_setup_teardown(a_revoked_certificate_is_refused_at_hello_and_ends_its_session,
-                                        set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_answer_to_somebody_who_has_gone_does_no_harm, set_up, tear_down),
+                                        set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(an_answer_to_somebody_who_has_gone_does_no_harm, set_up,
+                                        rig_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,24 +2,6 @@
 #include "server/link/pace.h"
 #include "tests/unit/link/rig.h"
 
-static int set_up(void **state) {
-    struct rig *r = malloc(sizeof *r);
-    rig_init(r);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-static void end(struct rig *r, struct session *s) {
-    session_lost(s, "gone", r->now);
-    session_free(&s);
-}
-
 /* A roster with these limits instead of the usual ones. */
 static void with_limits(struct rig *r, uint32_t samples_per_s, uint32_t burst_s, uint32_t budget,
                         uint32_t rate) {
@@ -69,7 +51,7 @@ static void a_gateway_that_sends_too_many_samples_is_made_to_wait_and_told_so(vo
         rig_send(r, s, 0x70, 0, slice_str("alive"));
     }
     assert_non_null(strstr(rig_take_said(r, s), "WINDOW 1048576 256 1000000"));
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void what_was_received_with_it_waits_too_and_nothing_is_lost(void **state) {
@@ -93,7 +75,7 @@ static void what_was_received_with_it_waits_too_and_nothing_is_lost(void **state
         session_tick(s, r->now);
     }
     rig_expect_heard(r, "DATA 700/3; DATA 700/4; DATA 700/5");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_new_session_does_not_wash_it_clean(void **state) {
@@ -101,12 +83,12 @@ static void a_new_session_does_not_wash_it_clean(void **state) {
     with_limits(r, 1, 1, 1000000, 1000000);
     struct session *s = with_dict(r);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    end(r, s);
+    rig_end(r, s);
     r->heard[0] = '\0';
     s = with_dict(r);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
     rig_expect_heard(r, "DATA 700/1; !link.too_many_samples");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_backlog_may_come_faster_than_what_is_live(void **state) {
@@ -119,7 +101,7 @@ static void a_backlog_may_come_faster_than_what_is_live(void **state) {
     assert_true(session_room(s) > 0);
     rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 9, 1);
     assert_int_equal(session_room(s), 0);
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- the backlogs of all --- */
@@ -152,11 +134,11 @@ static void the_budget_is_divided_as_backlogs_come_and_go(void **state) {
     rig_advance(r, TM_SECOND_US);
     roster_tick(r->roster, r->now);
     rig_expect_said(r, a, "");
-    end(r, b);
+    rig_end(r, b);
     rig_advance(r, TM_SECOND_US);
     roster_tick(r->roster, r->now);
     rig_expect_said(r, a, "WINDOW 1048576 256 80000");
-    end(r, a);
+    rig_end(r, a);
 }
 
 static void a_gateway_whose_backlog_stands_still_leaves_its_share_to_others(void **state) {
@@ -170,8 +152,8 @@ static void a_gateway_whose_backlog_stands_still_leaves_its_share_to_others(void
         roster_tick(r->roster, r->now);
     }
     assert_non_null(strstr(rig_take_said(r, a), "WINDOW 1048576 256 80000"));
-    end(r, b);
-    end(r, a);
+    rig_end(r, b);
+    rig_end(r, a);
 }
 
 static void slow_commits_slow_the_backlog(void **state) {
@@ -184,10 +166,10 @@ static void slow_commits_slow_the_backlog(void **state) {
         roster_tick(r->roster, r->now);
     }
     rig_expect_said(r, a, "WINDOW 1048576 256 50000; WINDOW 1048576 256 25000; WINDOW 1048576 256 12500");
-    end(r, a);
+    rig_end(r, a);
 }
 
-#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -3,24 +3,6 @@
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 
-static int set_up(void **state) {
-    struct rig *r = malloc(sizeof *r);
-    rig_init(r);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
-static void end(struct rig *r, struct session *s) {
-    session_lost(s, "gone", r->now);
-    session_free(&s);
-}
-
 /* One with dictionary 1 of the present epoch (record 0, committed and acknowledged). */
 static struct session *with_dict(struct rig *r) {
     struct session *s = rig_live(r);
@@ -62,7 +44,7 @@ static void samples_arrive_under_the_tags_of_the_configuration(void **state) {
     assert_int_equal(r->samples[2].quality, QUALITY_BAD | QUALITY_NO_VALUE | REASON_SENSOR);
     assert_int_equal(roster_borrow_status(r->roster, 0)->unknown_tags, 2);
     assert_int_equal(roster_borrow_status(r->roster, 0)->records, 2);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void scaled_integers_arrive_as_numbers(void **state) {
@@ -79,7 +61,7 @@ static void scaled_integers_arrive_as_numbers(void **state) {
     buf_done(&body);
     assert_int_equal(r->n_samples, 1);
     assert_true(r->samples[0].value == 11.5);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void the_backlog_flag_and_former_epochs_are_history(void **state) {
@@ -90,7 +72,7 @@ static void the_backlog_flag_and_former_epochs_are_history(void **state) {
     rig_send_dict(r, s, 1, 5, 1); /* the same id in another epoch is another dictionary */
     rig_send_data(r, s, FRAME_JOURNALED, 1, 6, 1);
     rig_expect_heard(r, "DATA 700/1; DATA 700/2 backlog; DICT 600/5 backlog; DATA 600/6 backlog");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_snapshot_goes_to_the_host_and_not_to_the_store(void **state) {
@@ -103,7 +85,7 @@ static void a_snapshot_goes_to_the_host_and_not_to_the_store(void **state) {
     rig_expect_said(r, s, "ERROR unknown_dict");
     rig_expect_heard(r, "!link.bad_snapshot");
     assert_int_equal(session_state(s), SESSION_LIVE);
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* Opens a session whose journal ends at `next`; of it, the first `committed` are there. Of the old epoch all.
@@ -136,7 +118,7 @@ static void the_end_of_the_backlog_is_told_once_with_the_time_of_the_first_live_
     assert_true(r->backlog_te_us == rig_level(1.5).t_us);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 5, 1);
     assert_int_equal(r->backlog_ends, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void without_a_backlog_the_first_live_message_ends_it(void **state) {
@@ -146,7 +128,7 @@ static void without_a_backlog_the_first_live_message_ends_it(void **state) {
     assert_int_equal(r->backlog_ends, 0); /* there is no live sample yet */
     rig_send_data(r, s, FRAME_SNAPSHOT, 0, 0, 1);
     assert_int_equal(r->backlog_ends, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void numbers_that_the_site_told_to_be_gone_are_not_waited_for(void **state) {
@@ -165,7 +147,7 @@ static void numbers_that_the_site_told_to_be_gone_are_not_waited_for(void **stat
     assert_int_equal(r->backlog_ends, 0);
     rig_send_tombstone(r, s, 16, RIG_EPOCH, 3, 4);
     assert_int_equal(r->backlog_ends, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for(void **state) {
@@ -184,7 +166,7 @@ static void what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for(voi
     rig_send_dict(r, s, 0, 5, 1);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 6, 1);
     assert_int_equal(r->backlog_ends, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_bad_event_is_quarantined(void **state) {
@@ -195,7 +177,7 @@ static void a_bad_event_is_quarantined(void **state) {
     rig_send(r, s, MSG_EVENT, FRAME_JOURNALED, slice_of("\0\2\0x", 4));
     rig_expect_heard(r, "EVENT 700/2; fault bad_record; !link.quarantined");
     assert_int_equal(session_state(s), SESSION_LIVE);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void records_that_come_again_are_counted_by_day(void **state) {
@@ -214,7 +196,7 @@ static void records_that_come_again_are_counted_by_day(void **state) {
     rig_send_dict(r, s, 0, 0, 1);
     assert_int_equal(r->n_repeats, 2);
     assert_true(r->repeats.n == 3 && r->repeats.day == 1790000000 / 86400);
-    end(r, s);
+    rig_end(r, s);
     assert_int_equal(r->n_repeats, 3);
     assert_true(r->repeats.n == 1 && r->repeats.day == 1790000000 / 86400 + 1);
 }
@@ -227,7 +209,7 @@ static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) 
     assert_int_equal(r->backlog_ends, 0);
     rig_send_data(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 0, 1, 1);
     assert_int_equal(r->backlog_ends, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void what_is_no_event_is_quarantined(void **state) {
@@ -247,7 +229,7 @@ static void what_is_no_event_is_quarantined(void **state) {
         rig_expect_heard(r, heard);
         rig_expect_said(r, s, "ERROR bad_record");
         buf_done(&body);
-        end(r, s);
+        rig_end(r, s);
     }
 }
 
@@ -268,7 +250,7 @@ static void nothing_is_acknowledged_before_it_is_committed(void **state) {
     roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 2);
     roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 5);
     rig_expect_said(r, s, "ACK 0: 0-6");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void each_epoch_has_its_own_acknowledgement(void **state) {
@@ -279,7 +261,7 @@ static void each_epoch_has_its_own_acknowledgement(void **state) {
     roster_committed(r->roster, RIG_KEY, RIG_OLD_EPOCH, 10);
     roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 1);
     rig_expect_said(r, s, "ACK 0: 0-2; ACK 1: 10-11");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_commit_of_something_unknown_is_ignored(void **state) {
@@ -292,7 +274,7 @@ static void a_commit_of_something_unknown_is_ignored(void **state) {
     roster_committed(r->roster, RIG_KEY + 1, RIG_EPOCH, 1); /* of a gateway without a session */
     roster_committed(r->roster, 99, RIG_EPOCH, 1);          /* of no gateway */
     rig_expect_said(r, s, "");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void more_ranges_than_one_ack_holds_take_several(void **state) {
@@ -306,7 +288,7 @@ static void more_ranges_than_one_ack_holds_take_several(void **state) {
     const char *second = strstr(said, "; ACK 0: 0-1");
     assert_non_null(second);
     assert_non_null(strstr(second, " 148-149"));
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- duplicates --- */
@@ -323,7 +305,7 @@ static void a_committed_record_that_comes_again_is_dropped_and_acknowledged_agai
     rig_expect_heard(r, "");
     rig_expect_said(r, s, "ACK 0: 0-2");
     assert_int_equal(roster_borrow_status(r->roster, 0)->duplicates, 2);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_record_in_flight_that_comes_again_is_dropped_silently(void **state) {
@@ -334,7 +316,7 @@ static void a_record_in_flight_that_comes_again_is_dropped_silently(void **state
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
     rig_expect_heard(r, "");
     rig_expect_said(r, s, "");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void what_the_database_has_is_a_duplicate_in_a_new_session(void **state) {
@@ -352,7 +334,7 @@ static void what_the_database_has_is_a_duplicate_in_a_new_session(void **state) 
     rig_send_data(r, s, FRAME_JOURNALED, 0, 4, 1);
     rig_expect_heard(r, "");
     rig_expect_said(r, s, "ACK 0: 0-5");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void one_number_with_two_contents_is_a_conflict(void **state) {
@@ -361,7 +343,7 @@ static void one_number_with_two_contents_is_a_conflict(void **state) {
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 2);
     rig_expect_said(r, s, "ERROR seq_conflict fatal");
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* What the store is told as the record's CRC. */
@@ -383,7 +365,7 @@ static void a_record_that_comes_again_in_another_session_has_the_same_crc(void *
     struct session *s = rig_live(r);
     const struct msg_prefix first = {.ep = 0, .seq = 300, .dict = 200};
     uint32_t crc = crc_of(r, s, MSG_EVENT, first, "whatever");
-    end(r, s);
+    rig_end(r, s);
     s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(0);
     hello.n_epochs = 2;
@@ -394,17 +376,17 @@ static void a_record_that_comes_again_in_another_session_has_the_same_crc(void *
     rig_settle(r, &settled);
     const struct msg_prefix again = {.ep = 1, .seq = 300, .dict = 200};
     assert_int_equal(crc_of(r, s, MSG_EVENT, again, "whatever"), crc);
-    end(r, s);
+    rig_end(r, s);
     s = rig_live(r);
     assert_int_not_equal(crc_of(r, s, MSG_EVENT, first, "whatevar"), crc);
-    end(r, s);
+    rig_end(r, s);
     s = rig_live(r);
     assert_int_not_equal(crc_of(r, s, MSG_DATA, first, "whatever"), crc);
-    end(r, s);
+    rig_end(r, s);
     s = rig_live(r);
     assert_int_not_equal(crc_of(r, s, MSG_EVENT, (struct msg_prefix){.seq = 300, .dict = 201}, "whatever"),
                          crc);
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- records that cannot be used --- */
@@ -487,7 +469,7 @@ static void a_poison_record_is_stored_reported_acknowledged_and_the_session_goes
         rig_send_data(r, s, FRAME_JOURNALED, 0, 2, 1);
         rig_expect_heard(r, "DATA 700/2");
         assert_int_equal(roster_borrow_status(r->roster, 0)->quarantined, 1);
-        end(r, s);
+        rig_end(r, s);
     }
 }
 
@@ -505,7 +487,7 @@ static void a_flood_of_poison_is_told_to_the_audit_at_a_bounded_rate(void **stat
     assert_int_equal(incidents, 20);
     assert_int_equal(roster_borrow_status(r->roster, 0)->quarantined, 200);
     assert_int_equal(session_state(s), SESSION_LIVE);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static const struct {
@@ -536,7 +518,7 @@ static void a_record_without_a_place_ends_the_session(void **state) {
         buf_done(&body);
         print_message("%s: %s\n", misplaced[i].what, session_reason(s));
         rig_expect_said(r, s, "ERROR bad_frame fatal");
-        end(r, s);
+        rig_end(r, s);
     }
 }
 
@@ -555,7 +537,7 @@ static void a_gateway_may_fill_the_window_and_not_more(void **state) {
     assert_int_equal(session_state(s), SESSION_LIVE);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1001, 1);
     rig_expect_said(r, s, "ERROR flow fatal");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void the_window_counts_bytes_too(void **state) {
@@ -571,7 +553,7 @@ static void the_window_counts_bytes_too(void **state) {
     }
     buf_done(&body);
     rig_expect_said(r, s, "ERROR flow fatal");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void what_is_committed_leaves_the_window(void **state) {
@@ -587,7 +569,7 @@ static void what_is_committed_leaves_the_window(void **state) {
     }
     buf_done(&body);
     rig_expect_said(r, s, "ACK 0: 0-50");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void holes_without_end_are_refused(void **state) {
@@ -603,7 +585,7 @@ static void holes_without_end_are_refused(void **state) {
     }
     assert_in_range(n, 1000, 1100);
     assert_non_null(strstr(rig_take_said(r, s), "ERROR flow fatal"));
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- no room --- */
@@ -634,7 +616,7 @@ static void without_room_a_session_stops_and_goes_on_where_it_was(void **state) 
     assert_false(session_blocked(s));
     rig_expect_heard(r, "DATA 700/1; DATA 700/2; DATA 700/3");
     assert_int_equal(roster_borrow_status(r->roster, 0)->duplicates, 0);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_session_that_waits_for_us_is_not_called_dead(void **state) {
@@ -653,7 +635,7 @@ static void a_session_that_waits_for_us_is_not_called_dead(void **state) {
     session_tick(s, r->now);
     assert_int_equal(session_state(s), SESSION_LIVE);
     rig_expect_heard(r, "DATA 700/1");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_dictionary_that_had_to_wait_is_there_afterwards(void **state) {
@@ -666,7 +648,7 @@ static void a_dictionary_that_had_to_wait_is_there_afterwards(void **state) {
     session_resume(s, r->now);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
     rig_expect_heard(r, "DICT 700/0; DATA 700/1");
-    end(r, s);
+    rig_end(r, s);
 }
 
 /* --- dictionaries --- */
@@ -684,7 +666,7 @@ static void a_dictionary_may_come_in_parts_and_counts_when_it_is_whole(void **st
     rig_send_data(r, s, FRAME_JOURNALED, 0, 3, 1);
     rig_expect_heard(r, "DATA 700/3");
     assert_int_equal(r->n_samples, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_bad_part_spoils_its_dictionary_and_no_other(void **state) {
@@ -703,7 +685,7 @@ static void a_bad_part_spoils_its_dictionary_and_no_other(void **state) {
     r->heard[0] = '\0';
     rig_send_data(r, s, FRAME_JOURNALED, 0, 4, 1);
     rig_expect_heard(r, "DATA 700/4");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_dictionary_may_change_another(void **state) {
@@ -724,7 +706,7 @@ static void a_dictionary_may_change_another(void **state) {
     assert_int_equal(r->samples[0].tag, RIG_TAG_COUNT);
     rig_send_data(r, s, FRAME_JOURNALED, 0, 3, 1); /* the old one is as it was */
     assert_int_equal(r->samples[0].tag, RIG_TAG_LEVEL);
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void an_epoch_has_room_for_64_dictionaries(void **state) {
@@ -739,7 +721,7 @@ static void an_epoch_has_room_for_64_dictionaries(void **state) {
     rig_expect_said(r, s, "ERROR quota");
     rig_send_dict_part(r, s, 1, 0, 1, 0, false, &a, 1); /* another epoch has its own room */
     rig_expect_said(r, s, "");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void dictionaries_of_former_sessions_come_from_the_database(void **state) {
@@ -779,7 +761,7 @@ static void dictionaries_of_former_sessions_come_from_the_database(void **state)
     for (size_t i = 0; i < COUNT(bodies); i++) {
         buf_done(&bodies[i]);
     }
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void a_type_that_does_not_fit_is_left_out_and_told_once(void **state) {
@@ -804,7 +786,7 @@ static void a_type_that_does_not_fit_is_left_out_and_told_once(void **state) {
     rig_expect_heard(r, "!link.type_mismatch; DATA 700/1; DATA 700/2; DATA 700/3");
     rig_expect_said(r, s, "ERROR unsupported");
     assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "PU1.run"));
-    end(r, s);
+    rig_end(r, s);
 }
 
 static const struct {
@@ -835,7 +817,7 @@ static void expect_fit(struct rig *r, const char *name, enum value_type type, bo
         fail_msg("%s for %s: %u", value_type_name((uint8_t)type), name, r->n_samples);
     }
     rig_expect_said(r, s, expected ? "" : "ERROR unsupported");
-    end(r, s);
+    rig_end(r, s);
 }
 
 static void each_type_of_value_fits_the_tags_that_can_hold_it(void **state) {
@@ -861,7 +843,7 @@ static void a_new_configuration_gives_names_a_new_meaning(void **state) {
     rig_set_model(r, rig_model(2, false));
     rig_send_data(r, s, FRAME_JOURNALED, 0, 3, 1);
     assert_int_equal(r->n_samples, 1);
-    end(r, s);
+    rig_end(r, s);
 }
 
 #ifdef PENSTOCK_MUTANTS
@@ -871,11 +853,11 @@ static void the_mutant_acknowledges_what_is_not_committed(void **state) {
     struct session *s = rig_live(r);
     rig_send_dict(r, s, 0, 0, 1);
     rig_expect_said(r, s, "ACK 0: 0-1");
-    end(r, s);
+    rig_end(r, s);
 }
 #endif
 
-#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

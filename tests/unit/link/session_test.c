@@ -5,19 +5,6 @@
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 
-static int set_up(void **state) {
-    struct rig *r = malloc(sizeof *r);
-    rig_init(r);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    rig_done(*state);
-    free(*state);
-    return 0;
-}
-
 /* --- greeting --- */
 
 static void hello_then_settle_then_welcome(void **state) {
@@ -711,7 +698,7 @@ static void random_and_broken_bytes_do_no_harm_in_any_state(void **state) {
     assert_in_range(alive, ROUNDS / 50, ROUNDS); /* some of the bytes must have meant something */
 }
 
-#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define IN_RIG(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
