@@ -1,6 +1,7 @@
 #include "protocol/client/enrolment.h"
 
 #include "protocol/cert_msg.h"
+#include "protocol/client/tls.h"
 #include "protocol/frame.h"
 #include "protocol/msg.h"
 
@@ -72,16 +73,6 @@ static bool is_for_servers(SSL *ssl) {
     return use != UINT32_MAX && (use & XKU_SSL_SERVER) != 0;
 }
 
-static bool expect_name(SSL *ssl, const char *name) {
-    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1) {
-        return true;
-    }
-    ERR_clear_error();
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
-}
-
 /* --- the connection --- */
 
 static enum status set_up_tls(struct line *l, const struct identity *i, const char *name, struct error *err) {
@@ -101,7 +92,7 @@ static enum status set_up_tls(struct line *l, const struct identity *i, const ch
                          "authority, certificate or key cannot be read");
     }
     l->ssl = SSL_new(l->ctx);
-    if (l->ssl == NULL || SSL_set_fd(l->ssl, l->fd) != 1 || !expect_name(l->ssl, name)) {
+    if (l->ssl == NULL || SSL_set_fd(l->ssl, l->fd) != 1 || !tls_expect_name(l->ssl, name)) {
         return ssl_error(err, ERR_INVALID, name, "cannot be used as the server's name");
     }
     return OK;

@@ -95,8 +95,7 @@ void tls_client_free(struct tls_client **t) {
     *t = NULL;
 }
 
-/* The certificate must name the server; an address is looked for among the addresses. */
-static bool expect_name(SSL *ssl, const char *name) {
+bool tls_expect_name(struct ssl_st *ssl, const char *name) {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1) {
         return true;
@@ -157,7 +156,7 @@ enum status tls_line_new(struct tls_client *t, struct tls_line **ret, struct err
     l->in = in;
     l->out = out;
     SSL_set_connect_state(l->ssl);
-    enum status st = expect_name(l->ssl, t->server_name)
+    enum status st = tls_expect_name(l->ssl, t->server_name)
                          ? handshake(l, err)
                          : tls_error(err, ERR_INVALID, "tls", "the server's name cannot be used");
     if (st != OK) {

@@ -39,4 +39,9 @@ void tls_line_close(struct tls_line *l);
 /* Appends the cipher bytes that are to be sent to out. */
 MUSTCHECK enum status tls_line_take(struct tls_line *l, struct buf *out, struct error *err);
 
+/* The certificate must name this server; an address is looked for among the addresses. False if the name
+ * cannot be used. For every connection to the server, whatever it is for. */
+struct ssl_st;
+bool tls_expect_name(struct ssl_st *ssl, const char *name);
+
 #endif

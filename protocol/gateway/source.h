@@ -10,6 +10,7 @@
 #define PENSTOCK_GATEWAY_SOURCE_H
 
 #include "protocol/gateway/settings.h"
+#include "protocol/quality_map.h"
 
 #include <uv.h>
 
@@ -17,9 +18,11 @@ struct source;
 
 /* Qualities that sources give (protocol/README.md, Quality). */
 enum {
-    SOURCE_GOOD = 0,
-    SOURCE_BAD_COMMS = 0x80 | 0x20 | 0x01,  /* the device does not answer; no value */
-    SOURCE_BAD_CONFIG = 0x80 | 0x20 | 0x08, /* the device does not have this point; no value */
+    SOURCE_GOOD = LINK_QUALITY_GOOD,
+    /* The device does not answer; no value. */
+    SOURCE_BAD_COMMS = LINK_QUALITY_BAD | LINK_QUALITY_NO_VALUE | LINK_QUALITY_COMMS,
+    /* The device does not have this point; no value. */
+    SOURCE_BAD_CONFIG = LINK_QUALITY_BAD | LINK_QUALITY_NO_VALUE | LINK_QUALITY_CONFIGURATION,
 };
 
 enum source_device { SOURCE_DEVICE_DOWN, SOURCE_DEVICE_UP };

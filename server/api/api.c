@@ -48,6 +48,16 @@ void api_ask_for(struct api *a, struct http_request *r, const struct request *q,
     }
 }
 
+void api_then_done(struct api *a, void *ctx, const struct reply *reply) {
+    struct http_request *r = ctx;
+    (void)a;
+    if (reply->status != OK) {
+        http_failed(r, reply->status, &reply->error);
+        return;
+    }
+    http_no_content(r);
+}
+
 static void answer(struct api *a, uint32_t slot, const struct reply *r) {
     struct api_asked *asked = &a->asked[slot];
     api_then then = asked->then;

@@ -233,16 +233,6 @@ static void on_one(struct api *a, void *ctx, const struct reply *reply) {
     http_json(r, 200);
 }
 
-static void on_cancelled(struct api *a, void *ctx, const struct reply *reply) {
-    struct http_request *r = ctx;
-    (void)a;
-    if (reply->status != OK) {
-        http_failed(r, reply->status, &reply->error);
-    } else {
-        http_no_content(r);
-    }
-}
-
 static void ask_for_one(struct api *a, struct http_request *r, enum backtest_ask ask, api_then then) {
     int64_t id = 0;
     struct request q = {.kind = REQ_BACKTEST, .actor = api_actor(r)};
@@ -260,5 +250,5 @@ void rest_backtest(struct api *a, struct http_request *r) {
 }
 
 void rest_backtest_cancel(struct api *a, struct http_request *r) {
-    ask_for_one(a, r, BACKTEST_CANCEL, on_cancelled);
+    ask_for_one(a, r, BACKTEST_CANCEL, api_then_done);
 }

@@ -136,16 +136,6 @@ void rest_gateways(struct api *a, struct http_request *r) {
     http_json(r, 200);
 }
 
-static void on_released(struct api *a, void *ctx, const struct reply *reply) {
-    struct http_request *r = ctx;
-    (void)a;
-    if (reply->status != OK) {
-        http_failed(r, reply->status, &reply->error);
-        return;
-    }
-    http_no_content(r);
-}
-
 void rest_gateway_release(struct api *a, struct http_request *r) {
     struct request q = {.kind = REQ_GATEWAY_RELEASE, .actor = api_actor(r)};
     if (r->vars[0].n >= sizeof q.release.gateway) {
@@ -153,7 +143,7 @@ void rest_gateway_release(struct api *a, struct http_request *r) {
         return;
     }
     (void)snprintf(q.release.gateway, sizeof q.release.gateway, "%.*s", SLICE_ARG(r->vars[0]));
-    api_ask_for(a, r, &q, on_released);
+    api_ask_for(a, r, &q, api_then_done);
 }
 
 /* --- tags */

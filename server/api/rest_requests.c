@@ -285,16 +285,6 @@ void rest_alarm_ack(struct api *a, struct http_request *r) {
 
 /* --- the sound */
 
-static void on_silenced(struct api *a, void *ctx, const struct reply *reply) {
-    struct http_request *r = ctx;
-    (void)a;
-    if (reply->status != OK) {
-        http_failed(r, reply->status, &reply->error);
-        return;
-    }
-    http_no_content(r);
-}
-
 void rest_alarm_silence(struct api *a, struct http_request *r) {
     static const char *const keys[] = {"position", NULL};
     struct json_in in = {.root = NULL};
@@ -313,7 +303,7 @@ void rest_alarm_silence(struct api *a, struct http_request *r) {
     if (in.n_faults > 0) {
         http_faults(r, 422, "nothing was silenced", in.faults, in.n_faults);
     } else {
-        api_ask_for(a, r, &q, on_silenced);
+        api_ask_for(a, r, &q, api_then_done);
     }
     json_in_done(&in);
 }

@@ -56,6 +56,8 @@ struct api {
 bool api_ask(struct api *a, const struct request *q, api_then then, void *ctx);
 /* The same for a request's handler: answers 503 when there are too many. */
 void api_ask_for(struct api *a, struct http_request *r, const struct request *q, api_then then);
+/* For it, with the request as ctx: 204 when it was done, else why it was not. */
+void api_then_done(struct api *a, void *ctx, const struct reply *reply);
 /* Who asks, for the audit. */
 struct actor api_actor(const struct http_request *r);
 /* One part of a stop is done. */

@@ -205,17 +205,12 @@ static int64_t dropped_epoch(const struct store_dropped *d) {
     return (int64_t)d->epoch;
 }
 
-/* As far as PostgreSQL's ranges reach, which need one more than the end of each. */
-static int64_t within_ranges(uint64_t seq) {
-    return seq > INT64_MAX - 1 ? INT64_MAX - 1 : (int64_t)seq;
-}
-
 static int64_t dropped_first(const struct store_dropped *d) {
-    return within_ranges(d->first);
+    return pg_seq(d->first);
 }
 
 static int64_t dropped_end(const struct store_dropped *d) {
-    return within_ranges(d->end);
+    return pg_seq(d->end);
 }
 
 static int64_t dropped_samples(const struct store_dropped *d) {

@@ -103,17 +103,14 @@ void notes_said(struct notes *n, int64_t gateway_key, uint64_t session, const st
             return;
         }
         n->said = v;
-        /* What is beyond all that can be stored never comes: the session refuses such numbers. PostgreSQL's
-         * ranges need one more than the end of each. */
-        uint64_t most = INT64_MAX - 1;
-        v[n->n_said++] = (struct said){
-            .gateway_key = gateway_key,
-            .epoch = (int64_t)epochs[i].epoch,
-            .oldest = (int64_t)(epochs[i].oldest_unacked > most ? most : epochs[i].oldest_unacked),
-            .next = (int64_t)(epochs[i].next_seq > most ? most : epochs[i].next_seq),
-            .session = (int64_t)session,
-            .said_us = said_us,
-            .place = (int16_t)(i + 1)}; /* LINK_EPOCHS_MAX at most */
+        /* What is beyond all that can be stored never comes: the session refuses such numbers. */
+        v[n->n_said++] = (struct said){.gateway_key = gateway_key,
+                                       .epoch = (int64_t)epochs[i].epoch,
+                                       .oldest = pg_seq(epochs[i].oldest_unacked),
+                                       .next = pg_seq(epochs[i].next_seq),
+                                       .session = (int64_t)session,
+                                       .said_us = said_us,
+                                       .place = (int16_t)(i + 1)}; /* LINK_EPOCHS_MAX at most */
     }
 }
 

@@ -236,6 +236,10 @@ static const uint8_t *fixed(const PGresult *r, int row, int column, int size) {
     return (const uint8_t *)PQgetvalue(r, row, column);
 }
 
+int64_t pg_seq(uint64_t seq) {
+    return seq > INT64_MAX - 1 ? INT64_MAX - 1 : (int64_t)seq;
+}
+
 int64_t pg_get_i64(const PGresult *r, int row, int column) {
     return (int64_t)take_u64(fixed(r, row, column, 8));
 }

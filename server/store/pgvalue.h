@@ -55,6 +55,9 @@ void pg_array_null(struct pg_args *a);
 void pg_array_end(struct pg_args *a);
 
 bool pg_is_null(const PGresult *r, int row, int column);
+/* A number of the link as PostgreSQL keeps it: as far as its ranges reach, which need one more than the end
+ * of each. */
+int64_t pg_seq(uint64_t seq);
 int64_t pg_get_i64(const PGresult *r, int row, int column);
 int32_t pg_get_i32(const PGresult *r, int row, int column);
 int16_t pg_get_i16(const PGresult *r, int row, int column);

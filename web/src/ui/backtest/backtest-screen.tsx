@@ -18,7 +18,7 @@ import { get } from '../../state/http.ts';
 import { plantLoaded, settings } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { may } from '../../state/session.ts';
-import { fieldName } from '../field-name.ts';
+import { Difference } from '../difference.tsx';
 import { Go } from '../go.tsx';
 import { useEvery } from '../use-every.ts';
 import { Result } from './result.tsx';
@@ -132,18 +132,7 @@ function Question({ setting }: { readonly setting: AlarmSetting }) {
         <input type="checkbox" checked={off} onChange={(event) => setOff(event.currentTarget.checked)} />
         {t('backtest.without')}
       </label>
-      {off || changes.length === 0 ? null : (
-        <dl class="difference">
-          {changes.map((change) => (
-            <div key={change.field}>
-              <dt>{fieldName(change.field)}</dt>
-              <dd>
-                <del>{change.before ?? t('revisions.none')}</del> → <ins>{change.after ?? t('revisions.none')}</ins>
-              </dd>
-            </div>
-          ))}
-        </dl>
-      )}
+      {off || changes.length === 0 ? null : <Difference changes={changes} />}
       <div class="buttons">
         <button
           type="submit"
