@@ -353,7 +353,7 @@ bool roster_release(struct roster *r, uint32_t gateway) {
 }
 
 void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now) {
-    struct slot *slot = gateway < r->n ? &r->slots[r->by_index[gateway]] : NULL;
+    struct slot *slot = slot_at(r, gateway);
     if (slot == NULL || slot->current == NULL || now.mono_us < slot->refresh_mono_us) {
         return;
     }
