@@ -18,7 +18,7 @@ const text = (name) => readFileSync(join(root, name), 'utf8');
 const withoutComments = (code) => code.replace(/\/\*[\s\S]*?\*\//g, (c) => c.replace(/[^\n]/g, ' ')).replace(/\/\/.*$/gm, '');
 const withoutStrings = (code) => withoutComments(code).replace(/"(\\.|[^"\\\n])*"/g, '""').replace(/'(\\.|[^'\\\n])+'/g, "' '");
 
-const layers = ['base', 'wire', 'history', 'core', 'config', 'link', 'store', 'api', 'client', 'gateway', 'app'];
+const layers = ['base', 'wire', 'core', 'history', 'config', 'link', 'store', 'api', 'client', 'gateway', 'app'];
 const layerOf = (name) => {
   if (name.startsWith('protocol/client/')) return 'client';
   if (name.startsWith('protocol/gateway/')) return 'gateway';
@@ -28,7 +28,7 @@ const layerOf = (name) => {
 const mayInclude = {
   base: ['base'],
   wire: ['wire', 'base'],
-  history: ['history', 'wire', 'base'],
+  history: ['history', 'core', 'wire', 'base'],
   core: ['core', 'base'],
   config: ['config', 'core', 'base'],
   link: ['link', 'config', 'core', 'wire', 'base'],
