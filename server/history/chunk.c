@@ -7,6 +7,7 @@
 #include "server/history/numbers.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 enum { CRC_BYTES = 4, DISTINCT_MAX = 256 };
 
@@ -14,8 +15,14 @@ enum { CRC_BYTES = 4, DISTINCT_MAX = 256 };
 
 static void write_times(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
     for (uint32_t i = 0; i < n; i++) {
-        CHECK(i == 0 || v[i].t_us > v[i - 1].t_us);
         work->integers[i] = v[i].t_us;
+    }
+    column_write(out, work->integers, n, work->rest);
+}
+
+static void write_tags(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
+    for (uint32_t i = 0; i < n; i++) {
+        work->integers[i] = v[i].tag_key;
     }
     column_write(out, work->integers, n, work->rest);
 }
@@ -87,12 +94,15 @@ static void write_texts(struct buf *out, const struct chunk_sample *v, uint32_t 
     column_write(out, work->integers, count, work->rest);
 }
 
-void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
-                 struct chunk_work *work) {
+static void write_all(struct buf *out, uint8_t version, const struct chunk_sample *v, uint32_t n,
+                      struct chunk_scale declared, struct chunk_work *work) {
     CHECK(n > 0 && n <= CHUNK_SAMPLES_MAX);
     size_t begin = out->n;
-    buf_byte(out, CHUNK_VERSION);
+    buf_byte(out, version);
     write_varint(out, n);
+    if (version == CHUNK_MIXED_VERSION) {
+        write_tags(out, v, n, work);
+    }
     write_times(out, v, n, work);
     write_qualities(out, v, n, work);
     write_kinds(out, v, n, work);
@@ -101,6 +111,18 @@ void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, stru
     if (!out->failed) {
         write_u32(out, crc32c(0, out->p + begin, out->n - begin));
     }
+}
+
+void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
+                 struct chunk_work *work) {
+    for (uint32_t i = 1; i < n; i++) {
+        CHECK(v[i].t_us > v[i - 1].t_us);
+    }
+    write_all(out, CHUNK_VERSION, v, n, declared, work);
+}
+
+void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
+    write_all(out, CHUNK_MIXED_VERSION, v, n, (struct chunk_scale){.scale = 0}, work);
 }
 
 /* --- reading --- */
@@ -121,13 +143,29 @@ static bool pass(struct rest *r, const char *part, size_t used) {
     return true;
 }
 
+static bool read_tags(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
+    if (!pass(r, "tags", column_read(r->bytes, n, work->integers))) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        v[i].tag_key = work->integers[i];
+    }
+    return true;
+}
+
 static bool read_times(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
     if (!pass(r, "times", column_read(r->bytes, n, work->integers))) {
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        v[i] = (struct chunk_sample){.t_us = work->integers[i]};
-        if (i > 0 && v[i].t_us <= v[i - 1].t_us) {
+        v[i].t_us = work->integers[i];
+    }
+    return true;
+}
+
+static bool check_order(struct rest *r, const struct chunk_sample *v, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        if (v[i].t_us <= v[i - 1].t_us) {
             r->broken = "times: not ascending";
             return false;
         }
@@ -213,16 +251,15 @@ static bool read_texts(struct rest *r, struct chunk_sample *v, uint32_t n, struc
     return true;
 }
 
-enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
-                       uint32_t *ret_n, struct error *err) {
-    struct reader head;
+/* The frame around the columns: length, version, CRC. */
+static enum status check_frame(struct slice bytes, struct error *err) {
     if (bytes.n <= CRC_BYTES) {
         return error_set(err, ERR_INVALID, "chunk", "of %zu bytes is too short to be one", bytes.n);
     }
     uint8_t version = (uint8_t)bytes.p[0];
-    if (version != CHUNK_VERSION) {
-        return error_set(err, ERR_UNSUPPORTED, "chunk", "has version %u, this program reads version %d",
-                         version, CHUNK_VERSION);
+    if (version != CHUNK_VERSION && version != CHUNK_MIXED_VERSION) {
+        return error_set(err, ERR_UNSUPPORTED, "chunk", "has version %u, this program reads %d and %d",
+                         version, CHUNK_VERSION, CHUNK_MIXED_VERSION);
     }
     struct reader tail;
     reader_init(&tail, slice_of(bytes.p + bytes.n - CRC_BYTES, CRC_BYTES), "chunk", err);
@@ -232,15 +269,32 @@ enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk
         return error_set(err, ERR_INVALID, "chunk",
                          "is damaged: its CRC is %08" PRIx32 ", its bytes have %08" PRIx32, told, crc);
     }
+    return OK;
+}
+
+static bool read_all(struct rest *r, uint8_t version, struct chunk_sample *v, uint32_t n,
+                     struct chunk_work *work) {
+    bool mixed = version == CHUNK_MIXED_VERSION;
+    memset(v, 0, n * sizeof *v);
+    return (!mixed || read_tags(r, v, n, work)) && read_times(r, v, n, work) &&
+           (mixed || check_order(r, v, n)) && read_qualities(r, v, n, work) && read_kinds(r, v, n, work) &&
+           read_numbers(r, v, n, work) && read_texts(r, v, n, work) && r->bytes.n == 0;
+}
+
+enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
+                       uint32_t *ret_n, struct error *err) {
+    enum status status = check_frame(bytes, err);
+    if (status != OK) {
+        return status;
+    }
+    struct reader head;
     reader_init(&head, slice_of(bytes.p + 1, bytes.n - 1 - CRC_BYTES), "chunk", err);
     uint32_t n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX);
     if (!reader_ok(&head)) {
         return head.status;
     }
     struct rest r = {.bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
-    if (n == 0 || !read_times(&r, ret_v, n, work) || !read_qualities(&r, ret_v, n, work) ||
-        !read_kinds(&r, ret_v, n, work) || !read_numbers(&r, ret_v, n, work) ||
-        !read_texts(&r, ret_v, n, work) || r.bytes.n > 0) {
+    if (n == 0 || !read_all(&r, (uint8_t)bytes.p[0], ret_v, n, work)) {
         return error_set(err, ERR_INVALID, "chunk", "cannot be read: %s",
                          r.broken != NULL ? r.broken : "there is more than its samples");
     }

@@ -13,8 +13,9 @@
  *
  * NaN with its payload, -0.0, infinities and denormals come back as they were. Layout, little-endian:
  *
- *   u8 version (1) | varint n | times: column | qualities: runs | kinds: runs | [u8 codec, numbers] |
- *   [texts: varint distinct, each varint length and bytes; column of n indices] | u32 CRC-32C of all before
+ *   u8 version (1) or mixed (2) | varint n | [if mixed, tags: column] | times: column | qualities: runs |
+ * kinds: runs | [u8 codec, numbers] | [texts: varint distinct, each varint length and bytes; places in that
+ * list: column] | u32 CRC-32C of all before
  *
  * A version that is not known is refused; within a version nothing is added. */
 #ifndef PENSTOCK_HISTORY_CHUNK_H
@@ -26,6 +27,7 @@
 
 enum {
     CHUNK_VERSION = 1,
+    CHUNK_MIXED_VERSION = 2, /* of several tags, in any order */
     CHUNK_SAMPLES_MAX = 4096,
     CHUNK_TEXT_MAX = 4096, /* bytes of one text */
     CHUNK_ULPS_MAX = 4,    /* units in the last place that a step may be beside its number */
@@ -40,6 +42,7 @@ enum chunk_kind {
 enum chunk_codec { CHUNK_CONSTANT, CHUNK_SCALED, CHUNK_XOR, CHUNK_RAW };
 
 struct chunk_sample {
+    int64_t tag_key; /* of a mixed chunk; else 0 */
     int64_t t_us;
     double number;
     struct slice text;
@@ -68,8 +71,10 @@ struct chunk_scale {
  * failed if it does not fit. */
 void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
                  struct chunk_work *work);
-/* All of bytes is one chunk. ret_v has room for CHUNK_SAMPLES_MAX; texts point into bytes. ERR_UNSUPPORTED: a
- * later version; ERR_INVALID: damaged (err says where). */
+/* The same of several tags, in any order. */
+void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work);
+/* All of bytes is one chunk, of either version. ret_v has room for CHUNK_SAMPLES_MAX; texts point into bytes.
+ * ERR_UNSUPPORTED: a later version; ERR_INVALID: damaged (err says where). */
 MUSTCHECK enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
                                  uint32_t *ret_n, struct error *err);
 

@@ -16,15 +16,19 @@ static uint64_t bits_of(double v) {
 }
 
 static bool same(const struct chunk_sample *a, const struct chunk_sample *b) {
-    return a->t_us == b->t_us && a->quality == b->quality && a->kind == b->kind &&
+    return a->tag_key == b->tag_key && a->t_us == b->t_us && a->quality == b->quality && a->kind == b->kind &&
            bits_of(a->number) == bits_of(b->number) && slice_eq(a->text, b->text);
 }
 
-static void check_again(uint32_t n) {
+static void check_again(uint32_t n, bool mixed) {
     struct buf b;
     uint32_t back = 0;
     buf_init(&b, (size_t)64 << 20);
-    chunk_write(&b, first, n, (struct chunk_scale){.scale = 0.1}, &work);
+    if (mixed) {
+        chunk_write_mixed(&b, first, n, &work);
+    } else {
+        chunk_write(&b, first, n, (struct chunk_scale){.scale = 0.1}, &work);
+    }
     CHECK(buf_status(&b, NULL) == OK);
     CHECK(chunk_read(buf_slice(&b), &work, again, &back, NULL) == OK);
     CHECK(back == n);
@@ -42,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     memcpy(bytes + n, &crc, sizeof crc);
     uint32_t count = 0;
     if (chunk_read(slice_of(bytes, n + sizeof crc), &work, first, &count, NULL) == OK) {
-        check_again(count);
+        check_again(count, bytes[0] == CHUNK_MIXED_VERSION);
     }
     free(bytes);
     return 0;

@@ -15,6 +15,7 @@ static const struct chunk_scale none = {.scale = 0};
 
 static void same(const struct chunk_sample *a, const struct chunk_sample *b) {
     assert_true(a->t_us == b->t_us);
+    assert_true(a->tag_key == b->tag_key);
     assert_int_equal(a->quality, b->quality);
     assert_int_equal(a->kind, b->kind);
     if (a->kind == CHUNK_NUMBER) {
@@ -25,12 +26,16 @@ static void same(const struct chunk_sample *a, const struct chunk_sample *b) {
     }
 }
 
-static size_t packed(uint32_t n) {
+static size_t packed_as(uint32_t n, bool mixed) {
     struct buf b;
     struct error err;
     uint32_t ret_n = 0;
     buf_init(&b, 64 << 20);
-    chunk_write(&b, in, n, none, &work);
+    if (mixed) {
+        chunk_write_mixed(&b, in, n, &work);
+    } else {
+        chunk_write(&b, in, n, none, &work);
+    }
     assert_false(b.failed);
     memset(&work, 0x77, sizeof work);
     assert_int_equal(chunk_read(buf_slice(&b), &work, out, &ret_n, &err), OK);
@@ -41,6 +46,10 @@ static size_t packed(uint32_t n) {
     size_t size = b.n;
     buf_done(&b);
     return size;
+}
+
+static size_t packed(uint32_t n) {
+    return packed_as(n, false);
 }
 
 /* A pressure at one hertz, hundredths: the usual. */
@@ -104,6 +113,24 @@ static void texts_that_never_repeat_come_back(void **state) {
     packed(CHUNK_SAMPLES_MAX);
 }
 
+/* A record's worth: forty tags at one moment, some of them behind the others, some of an hour ago. */
+static void samples_of_several_tags_come_back(void **state) {
+    (void)state;
+    struct rand r;
+    rand_seed(&r, 3);
+    pressure(400);
+    for (int i = 0; i < 400; i++) {
+        in[i].tag_key = 1000 + i % 40 * 3;
+        in[i].t_us =
+            INT64_C(1764400000000000) + i / 40 * INT64_C(1000000) - (i % 7 == 0 ? INT64_C(3600000000) : 0);
+        in[i].number = (double)rand_below(&r, 10000) / 100;
+    }
+    assert_in_range(packed_as(400, true), 400, 400 * 6);
+    for (int i = 0; i < 400; i++) {
+        in[i].tag_key = 0;
+    }
+}
+
 static void anything_comes_back(void **state) {
     (void)state;
     const char *seed_text = getenv("SEED");
@@ -127,6 +154,14 @@ static void anything_comes_back(void **state) {
             memcpy(&in[i].number, &bits, sizeof bits);
         }
         packed(n);
+        for (uint32_t i = 0; i < n; i++) {
+            in[i].tag_key = (int64_t)rand_u64(&r) >> rand_below(&r, 64);
+            in[i].t_us = (int64_t)rand_u64(&r);
+        }
+        packed_as(n, true);
+        for (uint32_t i = 0; i < n; i++) {
+            in[i].tag_key = 0;
+        }
     }
 }
 
@@ -145,7 +180,7 @@ static void damage_is_told(void **state) {
     for (size_t bit = 0; bit < b.n * 8; bit++) {
         b.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
         enum status status = chunk_read(buf_slice(&b), &work, out, &n, &err);
-        assert_int_equal(status, bit < 8 ? ERR_UNSUPPORTED : ERR_INVALID);
+        assert_int_equal(status, bit < 8 && b.p[0] != 2 ? ERR_UNSUPPORTED : ERR_INVALID);
         assert_int_equal(n, 77);
         b.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
@@ -182,6 +217,7 @@ int main(void) {
         cmocka_unit_test(a_state_that_stays_takes_nothing),
         cmocka_unit_test(qualities_texts_and_absent_values_come_back),
         cmocka_unit_test(texts_that_never_repeat_come_back),
+        cmocka_unit_test(samples_of_several_tags_come_back),
         cmocka_unit_test(anything_comes_back),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(a_full_buffer_is_marked),
