@@ -32,7 +32,7 @@ const mayInclude = {
   core: ['core', 'base'],
   config: ['config', 'core', 'base'],
   link: ['link', 'config', 'core', 'wire', 'base'],
-  store: ['store', 'config', 'core', 'wire', 'base'],
+  store: ['store', 'config', 'history', 'core', 'wire', 'base'],
   api: ['api', 'config', 'core', 'base'],
   client: ['client', 'wire', 'base'],
   gateway: ['gateway', 'client', 'wire', 'base'],
