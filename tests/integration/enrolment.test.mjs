@@ -6,6 +6,7 @@ import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { base32 } from '../lib/link.mjs';
 import { Penstock, root, until } from '../lib/penstock.mjs';
 
 const names = ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4', 'gw-s5'];
@@ -19,13 +20,6 @@ const config = {
   alarms: announced.alarms,
 };
 const day = 24 * 3600 * 1000;
-
-/** RFC 4648 without padding, as in tokens. */
-function base32(bytes) {
-  let bits = '';
-  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return bits.match(/.{1,5}/g).map((b) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[parseInt(b.padEnd(5, '0'), 2)]).join('');
-}
 
 describe('certificates of gateways', { concurrency: false }, () => {
   const p = new Penstock({ config });

@@ -1,12 +1,14 @@
 // TLS on the link port: every certificate, version and cipher that a gateway must not have, shown to the real server over a real socket.
-// Each is refused before a byte of the protocol is read, and the audit says who it was and why.
+// Each is refused before a byte of the protocol is read, and the audit says who it was and why. And the other way round: every server that a gateway must
+// not talk to, shown to the real gateway, whose log says why.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
-import { hello, peer, Peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { base32, hello, peer, Peer, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
 const URN = 'urn:penstock:gateway:';
@@ -51,6 +53,17 @@ const cases = [
   { name: 'no common cipher', options: { ciphers: 'TLS_AES_128_CCM_8_SHA256' }, reason: /no common cipher/, unnamed: true },
   { name: 'no ALPN', options: { alpn: null }, reason: /no ALPN/, unnamed: true },
   { name: 'another ALPN', options: { alpn: ['h2', 'http/1.1'] }, reason: /ALPN/, unnamed: true },
+];
+
+/** What a gateway must not take for its server, neither for a session nor to enrol with. */
+const servers = [
+  { name: 'only for clients', use: 'clientAuth', reason: /it is not for servers \(extended key usage serverAuth\)/ },
+  { name: 'for signing code', use: 'codeSigning', reason: /it is not for servers/ },
+  { name: 'for no said purpose', use: null, reason: /it is not for servers/ },
+  { name: 'from another authority', by: 'other', reason: /unable to get local issuer/ },
+  { name: 'from another authority of the same name', by: 'twin', reason: /signature failure|issuer/ },
+  { name: 'for another name', san: 'DNS:elsewhere.example', reason: /hostname mismatch/ },
+  { name: 'expired', dates: ['20200101000000Z', '20200201000000Z'], reason: /certificate has expired/ },
 ];
 
 describe('TLS of the link', { concurrency: false }, () => {
@@ -154,6 +167,55 @@ describe('TLS of the link', { concurrency: false }, () => {
       const port = await refused({ ...make(c), ...c.options });
       const row = await audited(c.name, port, c.reason);
       if (!c.unnamed) assert.match(row.object, new RegExp(c.name), 'the audit names the certificate');
+    });
+  }
+
+  /** A server with this certificate, which takes whoever comes; heard: what it was told. */
+  async function impostor(c) {
+    const { cert, key } = make({ use: 'serverAuth', san: 'DNS:localhost', ...c });
+    const heard = [];
+    const server = tls.createServer({
+      cert: Buffer.concat([cert, readFileSync(p.pkiFile('ca.pem'))]), key, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false,
+      ALPNProtocols: ['penstock-link/1', 'penstock-enrol/1'],
+    }, (socket) => socket.on('data', (bytes) => heard.push(bytes)).on('error', () => {}));
+    server.on('tlsClientError', () => {});
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    return { heard, port: server.address().port, close: () => server.close() };
+  }
+
+  /** What the gateway says of that server when it wants a session there. */
+  async function session(id, port) {
+    writeFileSync(file('level.csv'), 't_s,level\n0,1\n1,2\n');
+    const child = p.startGateway(id, {
+      config: {
+        ...p.gatewayConfig('gw-s1'), server: { host: '127.0.0.1', port, name: 'localhost' }, journal: { dir: file(`${id}-journal`) },
+        sources: [{ kind: 'replay', file: file('level.csv'), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'L', type: 'f64' }] }],
+      },
+    });
+    await until('the gateway has tried', () => /link\.(down|up)/.test(p.log(id)));
+    assert.equal(child.exitCode, null, 'it tries on');
+    await p.kill(child, 'SIGTERM');
+    return /^.*link\.(down|up).*$/m.exec(p.log(id))[0];
+  }
+
+  /** And when it is to enrol there with a token. */
+  async function enrolment(id, port) {
+    mkdirSync(file(`${id}-keys`));
+    const authority = createHash('sha256').update(new X509Certificate(readFileSync(p.pkiFile('ca.pem'))).raw).digest().subarray(0, 20);
+    const args = ['enrol', `PSK1-gw-s1-${'A'.repeat(26)}-${base32(authority)}`, '--host', '127.0.0.1', '--port', String(port), '--name', 'localhost', '--dir', file(`${id}-keys`)];
+    return new Promise((done) => execFile(join(p.bin, 'penstock-gateway'), args, (failure, out, err) => done(failure ? err : 'it came in')));
+  }
+
+  for (const [i, c] of servers.entries()) {
+    test(`a server whose certificate is ${c.name}: the gateway refuses it and its log says why; nothing is told to it`, async () => {
+      const server = await impostor(c);
+      try {
+        assert.match(await session(`impostor-${i}`, server.port), new RegExp(`link\\.down.*(${c.reason.source})`));
+        assert.match(await enrolment(`impostor-${i}`, server.port), c.reason);
+        assert.equal(Buffer.concat(server.heard).length, 0);
+      } finally {
+        server.close();
+      }
     });
   }
 

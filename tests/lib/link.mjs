@@ -182,3 +182,10 @@ export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, ot
   g.welcome = await g.frame('WELCOME');
   return g;
 }
+
+/** RFC 4648 without padding, as in tokens. */
+export function base32(bytes) {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return bits.match(/.{1,5}/g).map((b) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[parseInt(b.padEnd(5, '0'), 2)]).join('');
+}

@@ -41,7 +41,9 @@ static inline X509 *pki_sign(struct pki *p, EVP_PKEY *key, const char *name, con
         pki_extension(cert, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
     } else {
         pki_extension(cert, issuer, NID_subject_alt_name, san);
-        pki_extension(cert, issuer, NID_ext_key_usage, usage);
+        if (usage != NULL) {
+            pki_extension(cert, issuer, NID_ext_key_usage, usage);
+        }
     }
     assert_true(X509_sign(cert, p->ca != NULL ? p->ca_key : key, EVP_sha256()) > 0);
     return cert;
@@ -77,7 +79,7 @@ static inline void pki_done(struct pki *p) {
     EVP_PKEY_free(p->ca_key);
 }
 
-/* NAME.pem and NAME.key. usage: "serverAuth" or "clientAuth". */
+/* NAME.pem and NAME.key. usage: "serverAuth" or the like; NULL: the certificate does not say. */
 static inline void pki_issue(struct pki *p, const struct dir *d, const char *name, const char *san,
                              const char *usage) {
     EVP_PKEY *key = EVP_EC_gen("P-256");
