@@ -8,8 +8,9 @@ enum {
     LINK_VERSION = 1,
     LINK_PORT = 7411,
     LINK_FRAME_HEAD = 8,
-    LINK_BODY_MAX_HELLO = 4096, /* before WELCOME */
-    LINK_BODY_MAX = 256 * 1024, /* default of WELCOME's max_frame */
+    LINK_BODY_MAX_HELLO = 4096,         /* before WELCOME */
+    LINK_BODY_MAX_ENROLLED = 32 * 1024, /* to one that enrols: any CERT_ISSUED fits */
+    LINK_BODY_MAX = 256 * 1024,         /* default of WELCOME's max_frame */
     LINK_BODY_MAX_HARD = 1024 * 1024,
     LINK_EPOCHS_MAX = 16,  /* in HELLO */
     LINK_DICTS_MAX = 64,   /* per epoch */

@@ -537,6 +537,11 @@ static void on_frame(struct uplink *u, const struct frame *f, struct moment now)
     }
 }
 
+/* What HELLO says that we take counts after WELCOME. */
+static uint32_t max_body(const struct uplink *u) {
+    return u->state == UPLINK_GREETING ? LINK_BODY_MAX_HELLO : LINK_BODY_MAX;
+}
+
 /* Handles every whole frame in u->in. */
 static void process(struct uplink *u, struct moment now) {
     size_t at = 0;
@@ -544,7 +549,7 @@ static void process(struct uplink *u, struct moment now) {
         struct frame f = {0};
         size_t need = 0;
         struct error err = {0};
-        enum frame_result result = frame_parse(u->in.p + at, u->in.n - at, LINK_BODY_MAX, &f, &need, &err);
+        enum frame_result result = frame_parse(u->in.p + at, u->in.n - at, max_body(u), &f, &need, &err);
         if (result == FRAME_BAD) {
             enum link_code code = err.code == ERR_TOO_BIG       ? LINK_TOO_BIG
                                   : err.code == ERR_UNSUPPORTED ? LINK_UNSUPPORTED

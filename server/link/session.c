@@ -24,6 +24,7 @@ enum status session_new(const struct session_env *env, const char *peer, void *u
     s->gateway = MODEL_NONE;
     s->shelf.limits = &env->limits.link;
     s->max_body = LINK_BODY_MAX_HELLO;
+    s->max_rx_body = LINK_BODY_MAX_HELLO;
     s->deadline_mono_us = now.mono_us + env->limits.link.handshake_ms * MS_US;
     buf_init(&s->in, LINK_FRAME_HEAD + LINK_BODY_MAX_HELLO + SESSION_IN_SLACK);
     buf_init(&s->out, SESSION_OUT_MAX);
@@ -80,6 +81,13 @@ void session_lost(struct session *s, const char *reason, struct link_now now) {
 
 /* --- what it says --- */
 
+/* What is said is bounded by its kind (limits.h), or was found to fit before: a longer frame would be a fault
+ * of this program, for which a sound gateway would have to close. */
+void session_end_frame(struct session *s, size_t mark) {
+    frame_end(&s->out, mark);
+    CHECK(s->out.failed || s->out.n - mark <= LINK_FRAME_HEAD + s->max_rx_body);
+}
+
 /* Texts may be cut by snprintf within a character; what leaves must be UTF-8. */
 static struct slice text_slice(const char *text) {
     size_t n = strnlen(text, LINK_TEXT_MAX);
@@ -89,7 +97,7 @@ static struct slice text_slice(const char *text) {
 static void put_error(struct session *s, const struct msg_error *error) {
     size_t mark = frame_begin(&s->out, MSG_ERROR, 0);
     error_encode(&s->out, error);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 static void put_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, const char *text) {
@@ -97,7 +105,7 @@ static void put_bye(struct session *s, enum bye_reason reason, uint32_t after_ms
         .reason = (uint8_t)reason, .reconnect_after_ms = after_ms, .text = text_slice(text)};
     size_t mark = frame_begin(&s->out, MSG_BYE, 0);
     bye_encode(&s->out, &bye);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 void session_complain(struct session *s, const struct msg_error *error) {
@@ -201,7 +209,7 @@ static void send_ping(struct session *s, struct link_now now) {
     struct msg_ping ping = {.id = s->ping_id, .t0_us = s->ping_t0_us};
     size_t mark = frame_begin(&s->out, MSG_PING, 0);
     ping_encode(&s->out, &ping);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
 
@@ -269,7 +277,7 @@ void session_set_gateway(struct session *s, uint32_t gateway) {
 
 void session_ask_refresh(struct session *s) {
     if (s->state == SESSION_LIVE) {
-        frame_append(&s->out, MSG_REFRESH, 0, (struct slice){0});
+        session_end_frame(s, frame_begin(&s->out, MSG_REFRESH, 0));
         s->env->owner.wake(s->env->owner.ctx, s);
     }
 }

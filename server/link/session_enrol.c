@@ -10,6 +10,11 @@
 
 #define MS_US INT64_C(1000)
 
+/* Of a CERT_ISSUED, all but its chain: status, text, the lengths. */
+enum { CERT_ISSUED_REST_MAX = 1 + 2 + LINK_TEXT_MAX + 3 };
+_Static_assert(CERT_ISSUED_REST_MAX + LINK_CERT_CHAIN_MAX <= LINK_BODY_MAX_ENROLLED,
+               "who enrols gets any certificate");
+
 void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
                              int64_t not_after_us) {
     CHECK(s->state == SESSION_HANDSHAKE);
@@ -35,6 +40,7 @@ void session_open_enrolment(struct session *s, const char *gateway, struct link_
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
     s->state = SESSION_ENROLLING;
+    s->max_rx_body = LINK_BODY_MAX_ENROLLED;
     s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
 }
@@ -108,16 +114,31 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
 
 /* --- answering --- */
 
+/* A chain that is longer than all that the gateway takes is of no use to it. */
+static struct msg_cert_issued fitted(const struct session *s, const struct msg_cert_issued *answer,
+                                     char ret_text[LINK_TEXT_MAX]) {
+    struct msg_cert_issued told = *answer;
+    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
+    if (CERT_ISSUED_REST_MAX + told.chain.n <= s->max_rx_body) {
+        return told;
+    }
+    int n = snprintf(ret_text, LINK_TEXT_MAX,
+                     "the certificate with its chain has %zu bytes, too many for a gateway that takes frames "
+                     "of %zu (max_rx_frame in its HELLO)",
+                     told.chain.n, s->max_rx_body);
+    return (struct msg_cert_issued){.status = CERT_REFUSED, .text = slice_of(ret_text, (size_t)n)};
+}
+
 void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
     if (s->state != SESSION_LIVE && s->state != SESSION_ENROLLING) {
         return; /* it has gone meanwhile */
     }
-    struct msg_cert_issued told = *answer;
+    char text[LINK_TEXT_MAX];
+    struct msg_cert_issued told = fitted(s, answer, text);
     s->certifying = false;
-    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
     size_t mark = frame_begin(&s->out, MSG_CERT_ISSUED, 0);
     cert_issued_encode(&s->out, &told);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     if (told.status != CERT_ISSUED) {
         session_incident(s, "link.certificate_refused", now, "%.*s", SLICE_ARG(told.text));
     }
@@ -133,6 +154,6 @@ void session_offer_renewal(struct session *s, struct link_now now) {
         return;
     }
     s->offered = true;
-    frame_append(&s->out, MSG_CERT_OFFER, 0, (struct slice){0});
+    session_end_frame(s, frame_begin(&s->out, MSG_CERT_OFFER, 0));
     s->env->owner.wake(s->env->owner.ctx, s);
 }

@@ -127,6 +127,6 @@ enum verdict session_on_config_get(struct session *s, const struct frame *f, str
     struct msg_config_chunk none = {.version = get.version, .offset = get.offset};
     size_t mark = frame_begin(&s->out, MSG_CFG_CHUNK, 0);
     config_chunk_encode(&s->out, &none);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     return VERDICT_NEXT;
 }

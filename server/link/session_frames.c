@@ -28,7 +28,7 @@ static enum verdict on_ping(struct session *s, const struct frame *f, struct lin
                             .commit_lag_ms = s->env->commit_lag_ms};
     size_t mark = frame_begin(&s->out, MSG_PONG, 0);
     pong_encode(&s->out, &pong);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     return VERDICT_NEXT;
 }
 

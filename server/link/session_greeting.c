@@ -51,6 +51,7 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     struct link_status *status = &s->status;
     (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));
     status->software[utf8_valid_prefix(status->software, strlen(status->software))] = '\0';
+    s->max_rx_body = hello->max_rx_frame; /* WELCOME has a limit of its own */
     s->renews = (hello->caps & LINK_CAP_RENEWAL) != 0;
     status->backlog_bytes = hello->journal_bytes;
     status->oldest_sample_us = hello->oldest_sample_us;

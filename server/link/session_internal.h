@@ -60,7 +60,8 @@ struct session {
     int64_t gateway_key;
     struct buf in;
     struct buf out;
-    size_t max_body;
+    size_t max_body;          /* of what is received */
+    size_t max_rx_body;       /* of what is sent: what the gateway said that it takes */
     int64_t deadline_mono_us; /* of HANDSHAKE, HELLO, SETTLING */
     int64_t seen_mono_us;     /* last whole frame */
     int64_t frame_mono_us;    /* since when a frame is incomplete; 0: none is */
@@ -104,6 +105,8 @@ struct session {
 
 enum verdict { VERDICT_NEXT, VERDICT_BLOCKED };
 
+/* Ends a frame of s->out that frame_begin began. Every frame that is sent goes through here. */
+void session_end_frame(struct session *s, size_t mark);
 /* Sends ERROR with fatal set and closes; code decides whether it counts as a breach. */
 void session_fail(struct session *s, enum link_code code, const struct msg_error *about, struct link_now now,
                   const char *fmt, ...) PRINTF_LIKE(5, 6);

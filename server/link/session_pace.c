@@ -15,7 +15,7 @@ static void put_window(struct session *s) {
                                 .backlog_rate = s->backlog_rate};
     size_t mark = frame_begin(&s->out, MSG_WINDOW, 0);
     window_encode(&s->out, &window);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
 

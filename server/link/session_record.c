@@ -446,10 +446,13 @@ bool session_has_acks(const struct session *s) {
     return any && s->state == SESSION_LIVE;
 }
 
+_Static_assert(10 + 2 + LINK_ACK_RANGES_MAX * 2 * 10 + 1 <= LINK_BODY_MAX_HELLO,
+               "every gateway takes an ACK");
+
 static void put_ack(struct session *s, const struct msg_ack *ack) {
     size_t mark = frame_begin(&s->out, MSG_ACK, 0);
     ack_encode(&s->out, ack);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 void session_tell_store_state(struct session *s) {

@@ -26,7 +26,7 @@ enum beginning {
     IN_ENROLLING_EXPIRED, /* showing one that has ended */
 };
 /* The other bits. */
-enum { HOST_IS_FULL = 0x08, CERTIFICATE_ENDS = 0x10 };
+enum { HOST_IS_FULL = 0x08, CERTIFICATE_ENDS = 0x10, TAKES_LITTLE = 0x20 };
 
 struct stored {
     uint64_t epoch;
@@ -39,7 +39,8 @@ struct world {
     struct session *s;
     struct stored stored[STORED_MAX];
     uint32_t n_stored;
-    bool asked; /* for a certificate; the answer is to come */
+    bool asked;  /* for a certificate; the answer is to come */
+    size_t most; /* that a frame to the gateway may have */
 };
 
 /* By all inputs together. */
@@ -100,16 +101,19 @@ static void on_certify(void *ctx, struct session *s, enum identity_why why, cons
     w->asked = true;
 }
 
-/* The low bit: 0 issued, 1 refused. */
+/* The low bit: 0 issued, 1 refused; the next: with a chain as long as can be. */
 static void certify(struct world *w, uint8_t how) {
     if (!w->asked) {
         return;
     }
+    static char long_chain[LINK_CERT_CHAIN_MAX];
+    memset(long_chain, 'x', sizeof long_chain);
     bool issued = (how & 1) == 0;
+    struct slice chain = (how & 2) == 0 ? slice_str("PEM") : slice_of(long_chain, sizeof long_chain);
     enum session_state was = session_state(w->s);
     const struct msg_cert_issued answer = {.status = issued ? CERT_ISSUED : CERT_REFUSED,
                                            .text = slice_str(issued ? "" : "the test says no"),
-                                           .chain = slice_str(issued ? "PEM" : "")};
+                                           .chain = issued ? chain : slice_str("")};
     w->asked = false;
     session_certified(w->s, &answer, w->rig.now);
     CHECK(was != SESSION_ENROLLING || session_state(w->s) == SESSION_CLOSING);
@@ -145,7 +149,7 @@ static void check_said(struct world *w) {
     for (size_t at = 0; at < out->n;) {
         struct frame f;
         size_t need = 0;
-        CHECK(frame_parse(out->p + at, out->n - at, LINK_BODY_MAX_HARD, &f, &need, NULL) == FRAME_OK);
+        CHECK(frame_parse(out->p + at, out->n - at, w->most, &f, &need, NULL) == FRAME_OK);
         CHECK(msg_type_sender(f.type) == MSG_BY_SERVER || msg_type_sender(f.type) == MSG_BY_BOTH);
         if (f.type == MSG_ACK) {
             check_ack(w, &f);
@@ -175,11 +179,12 @@ static void begin_enrolling(struct world *w, unsigned beginning) {
     if (beginning == IN_ENROLLING_EXPIRED) {
         show_certificate(w, -1);
     }
+    w->most = LINK_BODY_MAX_ENROLLED;
     session_open_enrolment(w->s, beginning == IN_ENROLLING_EXPIRED ? "gw-s1" : "", w->rig.now);
 }
 
-static void begin_session(struct world *w, unsigned beginning, bool ends) {
-    if (ends) {
+static void begin_session(struct world *w, unsigned beginning, uint8_t how) {
+    if ((how & CERTIFICATE_ENDS) != 0) {
         show_certificate(w, IDENTITY_RENEW_DAYS - 1);
     }
     session_open(w->s, "gw-s1", w->rig.now);
@@ -188,6 +193,10 @@ static void begin_session(struct world *w, unsigned beginning, bool ends) {
     }
     struct msg_hello hello = rig_hello_msg(3);
     hello.caps = LINK_CAP_RENEWAL;
+    if ((how & TAKES_LITTLE) != 0) {
+        hello.max_rx_frame = LINK_BODY_MAX_HELLO;
+    }
+    w->most = hello.max_rx_frame;
     rig_send_hello(&w->rig, w->s, &hello);
     if (beginning == IN_SETTLING) {
         return;
@@ -207,7 +216,7 @@ static void begin(struct world *w, uint8_t how) {
     if (beginning >= IN_ENROLLING) {
         begin_enrolling(w, beginning);
     } else if (beginning != IN_HANDSHAKE) {
-        begin_session(w, beginning, (how & CERTIFICATE_ENDS) != 0);
+        begin_session(w, beginning, how);
     }
     w->rig.full = (how & HOST_IS_FULL) != 0;
 }
@@ -306,6 +315,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     w->rig.env.host.record = on_record;
     w->rig.env.host.snapshot = on_snapshot;
     w->rig.env.owner.certify = on_certify;
+    w->most = LINK_BODY_MAX_HARD;
     struct input in = {p + 1, n - 1};
     begin(w, p[0]);
     reached.states[session_state(w->s)] = true;

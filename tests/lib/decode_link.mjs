@@ -188,7 +188,7 @@ function hello(r) {
     4: [true, (v) => { const now = v.i64(), source = v.u8(); return { now, source: source <= 3 ? source : 0, error: v.varint() }; }],
     5: [false, whole(200)],
     6: [false, (v) => v.u64()],
-    7: [true, (v) => { const n = v.varint(); must(n >= 4096n, 'max_rx_frame'); return n; }],
+    7: [true, (v) => { const n = v.upTo(0xffffffff, 'max_rx_frame'); must(n >= 4096, 'max_rx_frame'); return n; }],
     8: [false, (v) => ({ used: v.varint(), capacity: v.varint(), oldest: v.i64(), lost: v.varint() })],
     9: [false, version],
   });
@@ -215,7 +215,7 @@ function welcome(r) {
     4: [true, (v) => v.i64()],
     5: [true, windowOf],
     6: [true, (v) => v.upTo(1048576, 'max_frame')],
-    7: [true, (v) => [v.varint(), v.varint()]],
+    7: [true, (v) => [v.upTo(0xffffffff, 'heartbeat'), v.upTo(0xffffffff, 'silence')]],
     8: [true, state],
     9: [false, (v) => v.u64()],
     10: [false, (v) => { const b = v.u8(); must(b <= 1, 'commands'); return b; }],

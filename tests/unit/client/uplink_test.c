@@ -432,6 +432,19 @@ static void what_breaks_the_rules_is_refused_with_the_reason(void **state) {
     assert_int_equal(uplink_state(r->u), UPLINK_UP);
 }
 
+static void before_welcome_the_servers_frames_are_small_too(void **state) {
+    struct rig *r = *state;
+    uplink_begin(r->u, r->now);
+    rig_run(r);
+    uplink_receive(r->u, "\xB7\x70\x00\x00\x01\x10\x00\x00", 8, r->now); /* 4097 bytes follow */
+    assert_int_equal(uplink_state(r->u), UPLINK_ENDED);
+    rig_run(r);
+    assert_int_equal(r->seen[r->n_seen - 1].code, LINK_TOO_BIG);
+    rig_connect(r);
+    uplink_receive(r->u, "\xB7\x70\x00\x00\x01\x10\x00\x00", 8, r->now);
+    assert_int_equal(uplink_state(r->u), UPLINK_UP);
+}
+
 static void frames_may_come_byte_by_byte_or_all_at_once(void **state) {
     struct rig *r = *state;
     rig_connect(r);
@@ -660,6 +673,7 @@ int main(void) {
         T(a_server_without_our_dictionary_gets_it_again_under_a_new_number),
         T(other_complaints_are_noted_and_fatal_ones_end_the_session),
         T(what_breaks_the_rules_is_refused_with_the_reason),
+        T(before_welcome_the_servers_frames_are_small_too),
         T(frames_may_come_byte_by_byte_or_all_at_once),
         T(only_durable_records_are_sent),
         T(more_epochs_than_a_greeting_names_come_in_the_next_session),
