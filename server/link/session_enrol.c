@@ -45,6 +45,51 @@ void session_open_enrolment(struct session *s, const char *gateway, struct link_
     s->seen_mono_us = now.mono_us;
 }
 
+/* --- answering --- */
+
+/* A chain that is longer than all that the gateway takes is of no use to it. */
+static struct msg_cert_issued fitted(const struct session *s, const struct msg_cert_issued *answer,
+                                     char ret_text[LINK_TEXT_MAX]) {
+    struct msg_cert_issued told = *answer;
+    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
+    if (CERT_ISSUED_REST_MAX + told.chain.n <= s->max_rx_body) {
+        return told;
+    }
+    int n = snprintf(ret_text, LINK_TEXT_MAX,
+                     "the certificate with its chain has %zu bytes, too many for a gateway that takes frames "
+                     "of %zu (max_rx_frame in its HELLO)",
+                     told.chain.n, s->max_rx_body);
+    return (struct msg_cert_issued){.status = CERT_REFUSED, .text = slice_of(ret_text, (size_t)n)};
+}
+
+static void put_answer(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
+    char text[LINK_TEXT_MAX];
+    struct msg_cert_issued told = fitted(s, answer, text);
+    size_t mark = frame_begin(&s->out, MSG_CERT_ISSUED, 0);
+    cert_issued_encode(&s->out, &told);
+    session_end_frame(s, mark);
+    if (told.status != CERT_ISSUED) {
+        session_incident(s, "link.certificate_refused", now, "%.*s", SLICE_ARG(told.text));
+    }
+    if (s->state == SESSION_ENROLLING) {
+        session_close(s, told.status == CERT_ISSUED ? "enrolled" : "no certificate was issued", now);
+    }
+    s->env->owner.wake(s->env->owner.ctx, s);
+}
+
+void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
+    s->certifying = false;
+    if (s->state == SESSION_LIVE || s->state == SESSION_ENROLLING) { /* else it has gone meanwhile */
+        put_answer(s, answer, now);
+    }
+}
+
+/* What the owner was asked before is still to come. */
+static void refuse_request(struct session *s, const char *why, struct link_now now) {
+    const struct msg_cert_issued answer = {.status = CERT_REFUSED, .text = slice_str(why)};
+    put_answer(s, &answer, now);
+}
+
 /* --- asking --- */
 
 static enum verdict bad_body(struct session *s, const struct frame *f, const struct error *err,
@@ -52,11 +97,6 @@ static enum verdict bad_body(struct session *s, const struct frame *f, const str
     const struct msg_error about = {.ref_type = f->type};
     session_fail(s, LINK_BAD_FRAME, &about, now, "%s: %s", err->where, err->text);
     return VERDICT_NEXT;
-}
-
-static void refuse_request(struct session *s, const char *why, struct link_now now) {
-    const struct msg_cert_issued answer = {.status = CERT_REFUSED, .text = slice_str(why)};
-    session_certified(s, &answer, now);
 }
 
 static enum verdict ask(struct session *s, enum identity_why why, const struct msg_enrol *m,
@@ -110,42 +150,6 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
         return ask(s, live ? IDENTITY_RENEW : IDENTITY_WINDOW, &wish, now);
     }
     return VERDICT_NEXT;
-}
-
-/* --- answering --- */
-
-/* A chain that is longer than all that the gateway takes is of no use to it. */
-static struct msg_cert_issued fitted(const struct session *s, const struct msg_cert_issued *answer,
-                                     char ret_text[LINK_TEXT_MAX]) {
-    struct msg_cert_issued told = *answer;
-    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
-    if (CERT_ISSUED_REST_MAX + told.chain.n <= s->max_rx_body) {
-        return told;
-    }
-    int n = snprintf(ret_text, LINK_TEXT_MAX,
-                     "the certificate with its chain has %zu bytes, too many for a gateway that takes frames "
-                     "of %zu (max_rx_frame in its HELLO)",
-                     told.chain.n, s->max_rx_body);
-    return (struct msg_cert_issued){.status = CERT_REFUSED, .text = slice_of(ret_text, (size_t)n)};
-}
-
-void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
-    if (s->state != SESSION_LIVE && s->state != SESSION_ENROLLING) {
-        return; /* it has gone meanwhile */
-    }
-    char text[LINK_TEXT_MAX];
-    struct msg_cert_issued told = fitted(s, answer, text);
-    s->certifying = false;
-    size_t mark = frame_begin(&s->out, MSG_CERT_ISSUED, 0);
-    cert_issued_encode(&s->out, &told);
-    session_end_frame(s, mark);
-    if (told.status != CERT_ISSUED) {
-        session_incident(s, "link.certificate_refused", now, "%.*s", SLICE_ARG(told.text));
-    }
-    if (s->state == SESSION_ENROLLING) {
-        session_close(s, told.status == CERT_ISSUED ? "enrolled" : "no certificate was issued", now);
-    }
-    s->env->owner.wake(s->env->owner.ctx, s);
 }
 
 void session_offer_renewal(struct session *s, struct link_now now) {

@@ -205,6 +205,22 @@ static struct session *live(struct rig *r, int days, uint64_t caps) {
     return live_that_takes(r, days, caps, LINK_BODY_MAX);
 }
 
+static void a_live_session_that_asks_again_is_refused_until_the_answer(void **state) {
+    struct rig *r = *state;
+    struct session *s = live(r, 29, 0);
+    (void)rig_take_said(r, s);
+    for (int i = 0; i < 3; i++) {
+        send_request(r, s);
+        assert_string_equal(answer(r, s), i == 0 ? "" : "one request at a time");
+    }
+    assert_int_equal(asked.n, 1);
+    session_certified(s, &(struct msg_cert_issued){.status = CERT_ISSUED, .chain = slice_str("PEM")}, r->now);
+    assert_string_equal(answer(r, s), "+");
+    send_request(r, s);
+    assert_int_equal(asked.n, 2);
+    end(s, r);
+}
+
 static void renewal_is_offered_in_the_last_30_days_once_and_to_those_that_can(void **state) {
     struct rig *r = *state;
     static const struct {
@@ -332,6 +348,8 @@ int main(void) {
             an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_not, set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(renewal_is_offered_in_the_last_30_days_once_and_to_those_that_can,
                                         set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_live_session_that_asks_again_is_refused_until_the_answer, set_up,
+                                        rig_tear_down),
         cmocka_unit_test_setup_teardown(a_live_session_renews_when_it_is_due_and_goes_on, set_up,
                                         rig_tear_down),
         cmocka_unit_test_setup_teardown(a_chain_that_the_gateway_cannot_take_is_told_instead_of_sent, set_up,
