@@ -18,7 +18,8 @@ enum {
     LINK_TICK_MS = 100,
     LINK_BACKLOG = 512,
     LINK_LISTEN_AGAIN_MS = 1000,
-    CERTIFY_BURST = 30, /* requests for a certificate by those who have none, of all together */
+    LINK_CROWDED_MS = 1000, /* connections that wait for so long are told to the log */
+    CERTIFY_BURST = 30,     /* requests for a certificate by those who have none, of all together */
 };
 #define CERTIFY_INTERVAL_US TM_SECOND_US /* … and then one in each of these */
 
@@ -56,6 +57,8 @@ struct listener {
     uv_tcp_t *tcp; /* NULL while it is not listening */
     bool waiting;  /* libuv holds an accepted connection that was not taken yet */
     int64_t again_mono_us;
+    int64_t crowded_mono_us; /* since when some wait in every tick; 0: none does */
+    struct bucket told;      /* of the log about that */
     uint16_t port;
 };
 

@@ -4,6 +4,7 @@
 #include "server/link/link_internal.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -63,12 +64,39 @@ static void make_room(struct link *l, struct link_now now) {
     }
 }
 
+/* Those in the kernel's queue, and the one that libuv may hold. */
+static unsigned count_waiting(const struct listener *listener) {
+    uv_os_fd_t fd = -1;
+    struct tcp_info info = {0}; /* of a socket that listens, unacked are those that are not taken yet */
+    socklen_t n = sizeof info;
+    bool known = listener->tcp != NULL && uv_fileno((const uv_handle_t *)listener->tcp, &fd) == 0 &&
+                 getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0;
+    return (known ? info.tcpi_unacked : 0) + (listener->waiting ? 1 : 0);
+}
+
+/* Nothing can be said to those who wait: BYE needs TLS, and the handshake is what must wait. So whoever runs
+ * the server is told, once a minute. */
+static void tell_crowd(struct link *l, struct link_now now) {
+    struct listener *listener = &l->listener;
+    unsigned waiting = count_waiting(listener);
+    if (waiting == 0) {
+        listener->crowded_mono_us = 0;
+    } else if (listener->crowded_mono_us == 0) {
+        listener->crowded_mono_us = now.mono_us;
+    } else if (now.mono_us - listener->crowded_mono_us >= LINK_CROWDED_MS * MS_US &&
+               bucket_take(&listener->told, now.mono_us, TM_MINUTE_US, 1)) {
+        log_event(LOG_WARN, "link.crowded", "waiting=%u handshakes_per_s=%u handshakes=%u", waiting,
+                  l->env.limits.link.handshakes_per_s, l->env.limits.link.handshakes);
+    }
+}
+
 void listener_tick(struct link *l, struct link_now now) {
     if (l->stopping) {
         return;
     }
     make_room(l, now);
     listener_continue(l);
+    tell_crowd(l, now);
     if (l->listener.tcp == NULL && now.mono_us >= l->listener.again_mono_us) {
         struct error err = {0};
         if (listener_open(l, l->listener.port, &err) != OK) {

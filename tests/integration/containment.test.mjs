@@ -1,5 +1,5 @@
 // What one gateway may cost: limits as settings, who sends too much is slowed down, who breaks the protocol is kept out and can be let in again.
-// Covers: link_limits.c, pace.c, session_pace.c
+// Covers: link_limits.c, pace.c, session_pace.c, listener.c
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ledgerBreaches } from '../lib/invariants.mjs';
@@ -125,6 +125,16 @@ describe('containment', { concurrency: false }, () => {
     assert.equal(flood.closed, false, 'it broke no rule');
     flood.end();
     g.end();
+  });
+
+  test('those who come together wait to be let in, all get in, and the log says how many wait', async () => {
+    await p.restartServer({ link: { limits: { handshakes_per_s: 2 } } });
+    const together = Array.from({ length: 8 }, () => peer(p, 'gw-a'));
+    await Promise.all(together.map((g) => g.connected));
+    const [, waiting] = /link\.crowded waiting=(\d+) handshakes_per_s=2 /.exec(p.log('penstockd')) ?? [];
+    assert.ok(waiting >= 2 && waiting <= 7, `${waiting} wait`);
+    assert.ok(together.every((g) => g.frames.length === 0), 'nothing is said to them');
+    for (const g of together) g.end();
   });
 
   test('the books balance after all that', async () => assert.deepEqual(await ledgerBreaches(p), []));
