@@ -101,8 +101,8 @@ void app_stop(struct app *a, int exit_code);
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
-/* How far ahead of the server a sample's time is believed. */
-int64_t app_future_us(const struct app *a);
+/* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
+int64_t app_future_us(const struct app *a, int64_t clock_error_us);
 void turn_end(struct app *a);
 struct app_checkpoint_host app_checkpoint_host(struct app *a);
 struct effect_sink app_sink(struct app *a);

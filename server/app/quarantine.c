@@ -119,7 +119,9 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                        "%u samples of tags that are not in the configuration were left out", result.unknown);
     }
     sample_normalise(a->model, a->samples, result.n_samples);
-    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a), a->stored);
+    /* By how much the gateway's clock was off then is not known any more. */
+    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a, 0),
+                      a->stored);
     store_request(a->store, replay->token, &q);
 }
 

@@ -28,7 +28,8 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
         memcpy(a->samples, r->samples, r->n_samples * sizeof *r->samples);
     }
     sample_normalise(a->model, a->samples, r->n_samples);
-    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a), a->stored);
+    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
+                      a->stored);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,

@@ -27,7 +27,8 @@ struct link_record {
     uint32_t crc;      /* CRC-32C of type and body without ep and seq: the same whenever it is sent again */
     struct slice body; /* frame body as received, with its prefix */
     int64_t received_us;
-    enum lane lane; /* LANE_LIVE or LANE_BACKLOG */
+    int64_t clock_error_us; /* as in link_status */
+    enum lane lane;         /* LANE_LIVE or LANE_BACKLOG */
     const struct sample
         *samples; /* of a good DATA record: those whose tags the configuration knows; values as sent */
     uint32_t n_samples;
@@ -126,6 +127,8 @@ struct link_status {
     int64_t oldest_sample_us;
     uint64_t dropped_total;
     int64_t clock_offset_us; /* gateway minus server, as measured */
+    int64_t clock_error_us;  /* so far ahead may the gateway's clock be, as it says or as was measured; never
+                                more than the limit future_s */
     int64_t last_seen_us;
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
     int64_t certificate_ends_us;             /* 0: none was shown yet */

@@ -1,5 +1,6 @@
 /* From bytes to frames, and what each type of frame does in each state. */
 #include "server/base/check.h"
+#include "server/base/tm.h"
 #include "server/base/utf8.h"
 #include "server/link/session_internal.h"
 
@@ -50,6 +51,23 @@ static bool measure(const struct msg_pong *pong, int64_t t3_us, struct clock_pro
     return inside >= 0 && ret->delay_us >= 0;
 }
 
+/* A clock that is known to be ahead may be so far ahead: the larger of what the gateway says itself and what
+ * was measured, of whose delay half may be the way there alone. Bounded, since both are the gateway's words.
+ */
+void session_note_clock(struct session *s, const struct clock_probe *best) {
+    const int64_t most_us = s->env->limits.link.future_s * TM_SECOND_US;
+    int64_t error_us = s->clock_error_us < (uint64_t)most_us ? (int64_t)s->clock_error_us : most_us;
+    int64_t ahead_us = 0;
+    if (best != NULL) {
+        s->status.clock_offset_us = best->offset_us;
+        if (__builtin_add_overflow(best->offset_us, best->delay_us / 2, &ahead_us)) {
+            ahead_us = most_us;
+        }
+    }
+    error_us = ahead_us > error_us ? ahead_us : error_us;
+    s->status.clock_error_us = error_us < most_us ? error_us : most_us;
+}
+
 static enum verdict on_pong(struct session *s, const struct frame *f, struct link_now now) {
     struct msg_pong pong = {0};
     struct error err = {0};
@@ -68,7 +86,7 @@ static enum verdict on_pong(struct session *s, const struct frame *f, struct lin
     for (uint32_t i = 1; i < n; i++) {
         best = s->probes[i].delay_us < best.delay_us ? s->probes[i] : best;
     }
-    s->status.clock_offset_us = best.offset_us;
+    session_note_clock(s, &best);
     return VERDICT_NEXT;
 }
 

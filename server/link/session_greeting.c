@@ -59,6 +59,8 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     if (__builtin_sub_overflow(hello->now_us, now.wall_us, &status->clock_offset_us)) {
         status->clock_offset_us = 0;
     }
+    s->clock_error_us = hello->clock_error_us;
+    session_note_clock(s, NULL);
 }
 
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now) {

@@ -70,7 +70,8 @@ struct session {
     uint64_t ping_id;
     int64_t ping_t0_us;
     struct clock_probe probes[SESSION_CLOCK_PROBES];
-    uint32_t n_probes; /* ever */
+    uint32_t n_probes;       /* ever */
+    uint64_t clock_error_us; /* as HELLO estimates it */
     uint32_t n_epochs;
     struct session_epoch epochs[LINK_EPOCHS_MAX];
     struct shelf shelf;
@@ -79,6 +80,7 @@ struct session {
     uint32_t flight_bytes;
     struct sample_rate rates[RATES];
     int64_t paused_mono_us;
+    int64_t receipt_us;                      /* of the next record, at the earliest */
     int64_t narrow_mono_us;                  /* until then its window is narrow; 0: it is not */
     uint32_t backlog_rate;                   /* as told */
     int64_t backlog_mono_us;                 /* when backlog came last */
@@ -122,6 +124,10 @@ void session_event(struct session *s, const char *action, struct link_now now, c
     PRINTF_LIKE(4, 5);
 /* Handles what was received while it took nothing (session_frames.c). */
 void session_go_on(struct session *s, struct link_now now);
+
+/* What is known of the gateway's clock has changed (session_frames.c). best: of the probes; NULL: none yet.
+ */
+void session_note_clock(struct session *s, const struct clock_probe *best);
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);

@@ -177,6 +177,12 @@ static void report_fault(struct session *s, const struct frame *f, const struct 
                                             .text = slice_str(text)});
 }
 
+/* Of one read, records would have the same moment. Where history takes it in place of a time that is not
+ * believed, each sample needs one of its own, or the second of a tag would be taken for the first. */
+static int64_t receipt_of(const struct session *s, struct link_now now) {
+    return now.wall_us > s->receipt_us ? now.wall_us : s->receipt_us;
+}
+
 static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                              uint32_t crc, const struct judged *j, struct link_now now) {
     bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
@@ -190,7 +196,8 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .flags = f->flags,
                             .crc = crc,
                             .body = f->body,
-                            .received_us = now.wall_us,
+                            .received_us = receipt_of(s, now),
+                            .clock_error_us = s->status.clock_error_us,
                             .lane = backlog ? LANE_BACKLOG : LANE_LIVE,
                             .samples = j->data.v,
                             .n_samples = good ? j->data.n : 0,
@@ -208,6 +215,7 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
         .seq = prefix->seq, .ep = (uint32_t)prefix->ep, .bytes = (uint32_t)f->body.n, .crc = crc};
     s->flight_bytes += (uint32_t)f->body.n;
     s->status.records++;
+    s->receipt_us = receipt_of(s, now) + j->data.n;
     s->status.unknown_tags += j->fault == 0 ? j->data.unknown : 0;
     if (j->fault != 0) {
         report_fault(s, f, prefix, j, now);

@@ -271,6 +271,26 @@ describe('hostile gateways', { concurrency: false }, () => {
     }
   });
 
+  test('a time ahead of the server is believed as far as the clock is known to be, and no further than twice the limit', async () => {
+    const engineer = await p.login('engineer');
+    const offset = async () => (await engineer.get('/api/gateways')).json.gateways.find((g) => g.name === 'gw-s2').clock_offset_ms;
+    for (const [ahead, believed, not] of [[0n, 55n, 65n], [30n, 85n, 95n], [3600n, 115n, 125n]]) {
+      const g = await welcomed(p, 'gw-s2', { answers: true, offset: ahead * 1000000n });
+      await until('its clock was measured', async () => Math.abs((await offset()) - Number(ahead) * 1000) < 2000);
+      g.send(dict({ seq: 0, entries }));
+      const now = us();
+      g.send(data({ seq: 1, samples: [[1, now + believed * 1000000n, 1], [2, now + not * 1000000n, 2]] }));
+      await g.acked(1);
+      const rows = await p.sql('select t_us, quality from sample where t_us >= $1 order by t_us desc limit 2', [now]);
+      assert.deepEqual(rows[0], { t_us: now + believed * 1000000n, quality: 0 }, `ahead by ${ahead} s`);
+      assert.ok(rows[1].t_us < now + 5000000n, `ahead by ${ahead} s`);
+      assert.equal(rows[1].quality & 0x1f, 6, 'clock');
+      g.end();
+      await g.ended();
+      await p.sql('delete from sample where t_us > $1', [now]);
+    }
+  });
+
   test('a gateway that breaks the protocol again and again is suspended, the others are not', async () => {
     for (let i = 0; i < 12; i++) {
       const g = peer(p, 'gw-s3');

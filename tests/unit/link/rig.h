@@ -33,11 +33,13 @@ struct rig {
     struct roster *roster;
     struct model *model;
     struct link_now now;
-    bool full;        /* host->record says so */
-    uint64_t token;   /* of the last settle */
-    uint32_t offered; /* calls of host->record */
-    uint32_t gateway; /* of the last record */
-    uint32_t crc;     /* of the last record */
+    bool full;              /* host->record says so */
+    uint64_t token;         /* of the last settle */
+    uint32_t offered;       /* calls of host->record */
+    uint32_t gateway;       /* of the last record */
+    uint32_t crc;           /* of the last record */
+    int64_t clock_error_us; /* as the last record says, as is received_us */
+    int64_t received_us;
     struct sample samples[16];
     uint32_t n_samples;         /* of the last record or snapshot */
     struct link_repeat repeats; /* the last */
@@ -90,6 +92,8 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     }
     r->gateway = in->gateway;
     r->crc = in->crc;
+    r->clock_error_us = in->clock_error_us;
+    r->received_us = in->received_us;
     rig_keep(r, in->samples, in->n_samples);
     r->lost = in->lost != NULL ? *in->lost : r->lost;
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,

@@ -859,6 +859,23 @@ static void the_mutant_acknowledges_what_is_not_committed(void **state) {
 
 #define IN_RIG(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
+static void records_of_one_moment_have_receipts_of_their_own(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    rig_send_dict(r, s, 0, 0, 1);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
+    assert_int_equal(r->received_us, r->now.wall_us);
+    for (uint64_t seq = 2; seq < 5; seq++) {
+        int64_t before = r->received_us;
+        rig_send_data(r, s, FRAME_JOURNALED, 0, seq, 1);
+        assert_int_equal(r->received_us, before + 1);
+    }
+    rig_advance(r, TM_SECOND_US);
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 5, 1);
+    assert_int_equal(r->received_us, r->now.wall_us);
+    rig_end(r, s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_RIG(samples_arrive_under_the_tags_of_the_configuration),
@@ -900,6 +917,7 @@ int main(void) {
         IN_RIG(a_type_that_does_not_fit_is_left_out_and_told_once),
         IN_RIG(each_type_of_value_fits_the_tags_that_can_hold_it),
         IN_RIG(a_new_configuration_gives_names_a_new_meaning),
+        IN_RIG(records_of_one_moment_have_receipts_of_their_own),
 #ifdef PENSTOCK_MUTANTS
         IN_RIG(the_mutant_acknowledges_what_is_not_committed),
 #endif

@@ -629,6 +629,65 @@ static void the_clocks_of_both_ends_are_compared(void **state) {
     session_free(&s);
 }
 
+static void send_pong(struct rig *r, struct session *s, const struct msg_pong *pong) {
+    struct buf body;
+    buf_init(&body, 100);
+    pong_encode(&body, pong);
+    rig_send(r, s, MSG_PONG, 0, buf_slice(&body));
+    buf_done(&body);
+}
+
+/* What HELLO estimates, how far ahead the PONG shows the clock to be, the delay of that; and what is made of
+ * it, by the limit of 60 s. */
+static void how_far_ahead_a_clock_may_be_is_what_it_says_or_what_is_measured(void **state) {
+    struct rig *r = *state;
+    static const struct {
+        uint64_t estimate_us;
+        int64_t ahead_us;
+        int64_t delay_us;
+        int64_t error_us;
+    } table[] = {
+        {0, 0, 0, 0},
+        {500, 0, 0, 500},
+        {500, 0, 4000, 2000},
+        {500, 30 * TM_SECOND_US, 4000, 30 * TM_SECOND_US + 2000},
+        {500, -30 * TM_SECOND_US, 4000, 500}, /* behind: its samples are not ahead of their time */
+        {20 * TM_SECOND_US, 5 * TM_SECOND_US, 0, 20 * TM_SECOND_US},
+        {UINT64_MAX, 0, 0, 60 * TM_SECOND_US},
+        {0, TM_DAY_US, 0, 60 * TM_SECOND_US},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct session *s = rig_connect(r, "gw-s1");
+        struct msg_hello hello = rig_hello_msg(0);
+        hello.clock_error_us = table[i].estimate_us;
+        rig_send_hello(r, s, &hello);
+        struct link_settled settled = rig_settled_ok();
+        rig_settle(r, &settled);
+        session_tick(s, r->now);
+        int64_t t0 = r->now.wall_us;
+        int64_t there = t0 + table[i].delay_us / 2 + table[i].ahead_us;
+        rig_advance(r, table[i].delay_us);
+        send_pong(r, s, &(struct msg_pong){.id = 1, .t0_us = t0, .t1_us = there, .t2_us = there});
+        assert_int_equal(roster_borrow_status(r->roster, 0)->clock_error_us, table[i].error_us);
+        rig_send_dict(r, s, 0, 0, 1);
+        assert_int_equal(r->clock_error_us, table[i].error_us);
+        rig_end(r, s);
+        rig_advance(r, TM_HOUR_US);
+    }
+}
+
+static void before_a_pong_the_estimate_counts(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.clock_error_us = 7;
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+    assert_int_equal(roster_borrow_status(r->roster, 0)->clock_error_us, 7);
+    rig_end(r, s);
+}
+
 static void a_pong_with_mad_times_measures_nothing(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
@@ -727,6 +786,8 @@ int main(void) {
         IN_RIG(any_frame_keeps_a_session_alive),
         IN_RIG(after_a_day_the_certificate_is_asked_for_again),
         IN_RIG(the_clocks_of_both_ends_are_compared),
+        IN_RIG(how_far_ahead_a_clock_may_be_is_what_it_says_or_what_is_measured),
+        IN_RIG(before_a_pong_the_estimate_counts),
         IN_RIG(a_pong_with_mad_times_measures_nothing),
         IN_RIG(random_and_broken_bytes_do_no_harm_in_any_state),
     };
