@@ -61,7 +61,7 @@ static enum status on_sample(void *ctx, const struct link_sample *s, struct erro
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, s->alias, &place);
     uint32_t tag = x->d->tags == NULL ? SHELF_NO_TAG : x->d->tags[place];
-    bool known = tag != SHELF_NO_TAG && tag != SHELF_MISFIT;
+    bool known = shelf_is_tag(tag);
     if (next_line(x)) {
         write_sample(x, s, e, known);
     }
@@ -81,13 +81,13 @@ static enum status on_sample(void *ctx, const struct link_sample *s, struct erro
 static void read_data(struct reading *x, const struct shelf *shelf, uint64_t dict, struct slice rest) {
     struct error err = {0};
     struct shelf_dict *d = shelf_find(shelf, 0, dict);
-    const struct dict_entry *misfit = NULL;
+    struct shelf_left_out left_out;
     enum status status = OK;
     if (d == NULL) {
         status = error_set(&err, ERR_NOT_FOUND, "dict", "dictionary %" PRIu64 " is not stored, or not whole",
                            dict);
     } else if (x->in->gateway != MODEL_NONE &&
-               shelf_resolve(d, x->in->model, x->in->gateway, &misfit) != OK) {
+               shelf_resolve(d, x->in->model, x->in->gateway, &left_out) != OK) {
         status = error_set(&err, ERR_NOMEM, "dict", "no memory");
     }
     x->d = d;

@@ -40,7 +40,7 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
     CHECK(e != NULL); /* type_of had it */
     uint32_t tag = x->d->tags[place];
-    if (tag == SHELF_NO_TAG || tag == SHELF_MISFIT) {
+    if (!shelf_is_tag(tag)) {
         x->unknown++;
         return OK;
     }
@@ -54,20 +54,33 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     return OK;
 }
 
-static void report_misfit(struct session *s, const struct shelf_dict *d, const struct dict_entry *first,
-                          struct link_now now) {
-    char text[SESSION_REASON_SIZE];
-    (void)snprintf(text, sizeof text,
-                   "dictionary %llu: \"%.*s\" is sent as %s, which does not fit its type in the "
-                   "configuration; it is left out (%u such)",
-                   (unsigned long long)d->id, SLICE_ARG(first->name), value_type_name(first->type),
-                   d->misfits);
-    text[utf8_valid_prefix(text, strlen(text))] = '\0';
-    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
-    session_incident(s, "link.type_mismatch", now, "%s", text);
+static void report(struct session *s, const struct shelf_dict *d, const char *action, const char *text,
+                   struct link_now now) {
+    struct slice said = slice_of(text, utf8_valid_prefix(text, strlen(text)));
+    (void)snprintf(s->status.fault, sizeof s->status.fault, "%.*s", SLICE_ARG(said));
+    session_incident(s, action, now, "%.*s", SLICE_ARG(said));
     session_complain(
-        s, &(struct msg_error){
-               .code = LINK_UNSUPPORTED, .ref_type = MSG_DICT, .ep = d->ep, .text = slice_str(text)});
+        s, &(struct msg_error){.code = LINK_UNSUPPORTED, .ref_type = MSG_DICT, .ep = d->ep, .text = said});
+}
+
+static void report_left_out(struct session *s, const struct shelf_dict *d, const struct shelf_left_out *out,
+                            struct link_now now) {
+    char text[SESSION_REASON_SIZE];
+    if (out->misfit != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "dictionary %llu: \"%.*s\" is sent as %s, which does not fit its type in the "
+                       "configuration; it is left out (%u such)",
+                       (unsigned long long)d->id, SLICE_ARG(out->misfit->name),
+                       value_type_name(out->misfit->type), out->misfits);
+        report(s, d, "link.type_mismatch", text, now);
+    }
+    if (out->misnamed != NULL) {
+        (void)snprintf(text, sizeof text,
+                       "dictionary %llu: %u names cannot be tags here, which have A-Z a-z 0-9 . _ - "
+                       "(levels: a.b); they are left out, the first is \"%.*s\"",
+                       (unsigned long long)d->id, out->misnameds, SLICE_ARG(out->misnamed->name));
+        report(s, d, "link.name_mismatch", text, now);
+    }
 }
 
 static uint16_t data_code(enum status status) {
@@ -88,13 +101,11 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
         return error_set(err, ERR_NOT_FOUND, "dict", "dictionary %llu is not known, or not whole",
                          (unsigned long long)prefix->dict);
     }
-    const struct dict_entry *misfit = NULL;
-    if (shelf_resolve(d, s->env->model, s->gateway, &misfit) != OK) {
+    struct shelf_left_out left_out;
+    if (shelf_resolve(d, s->env->model, s->gateway, &left_out) != OK) {
         return ERR_NOMEM;
     }
-    if (misfit != NULL) {
-        report_misfit(s, d, misfit, now);
-    }
+    report_left_out(s, d, &left_out, now);
     *ret = (struct decoding){.limits = &s->env->limits.link, .d = d, .v = s->env->samples};
     enum status status = data_decode(rest, type_of, on_sample, ret, err);
     *ret_code = status == OK ? 0 : data_code(status);

@@ -1,5 +1,6 @@
 #include "server/link/shelf.h"
 
+#include "protocol/enrol.h"
 #include "server/base/check.h"
 
 #include <stdlib.h>
@@ -204,6 +205,9 @@ static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dic
     memcpy(name, site.p, site.n);
     name[site.n] = '/';
     memcpy(name + site.n + 1, e->name.p, e->name.n);
+    if (!enrol_is_name(e->name)) { /* tags have the characters of gateways */
+        return SHELF_MISNAMED;
+    }
     uint32_t tag = model_find_tag(m, slice_of(name, site.n + 1 + e->name.n));
     if (tag == MODEL_NONE || m->tags[tag].gateway != gateway) {
         return SHELF_NO_TAG;
@@ -211,9 +215,13 @@ static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dic
     return fits(e->type, m->tags[tag].type) ? tag : SHELF_MISFIT;
 }
 
+bool shelf_is_tag(uint32_t tag) {
+    return tag < SHELF_MISNAMED;
+}
+
 enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
-                          const struct dict_entry **ret_first_misfit) {
-    *ret_first_misfit = NULL;
+                          struct shelf_left_out *ret) {
+    *ret = (struct shelf_left_out){0};
     if (d->tags != NULL) {
         return OK;
     }
@@ -222,13 +230,15 @@ enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t 
     if (d->tags == NULL) {
         return ERR_NOMEM;
     }
-    d->misfits = 0;
     for (uint32_t i = 0; i < n; i++) {
         const struct dict_entry *e = dict_at(d->dict, i);
         d->tags[i] = tag_of(m, gateway, e);
         if (d->tags[i] == SHELF_MISFIT) {
-            d->misfits++;
-            *ret_first_misfit = *ret_first_misfit == NULL ? e : *ret_first_misfit;
+            ret->misfits++;
+            ret->misfit = ret->misfit == NULL ? e : ret->misfit;
+        } else if (d->tags[i] == SHELF_MISNAMED) {
+            ret->misnameds++;
+            ret->misnamed = ret->misnamed == NULL ? e : ret->misnamed;
         }
     }
     return OK;

@@ -8,10 +8,11 @@
 #include "server/core/model.h"
 #include "server/link/link_limits.h"
 
-/* In place of a tag's index: the configuration has no such tag of this gateway; or it has one of a type that
- * cannot take what is sent. */
-#define SHELF_NO_TAG MODEL_NONE
-#define SHELF_MISFIT (MODEL_NONE - 1)
+/* In place of a tag's index: the configuration has no such tag of this gateway; it has one of a type that
+ * cannot take what is sent; or no configuration can have one of such a name. */
+#define SHELF_NO_TAG   MODEL_NONE
+#define SHELF_MISFIT   (MODEL_NONE - 1)
+#define SHELF_MISNAMED (MODEL_NONE - 2)
 
 struct shelf_dict {
     uint32_t ep;
@@ -20,7 +21,14 @@ struct shelf_dict {
     bool whole;     /* all parts are there */
     bool broken;    /* one part was bad: never usable */
     uint32_t *tags; /* of each entry by its place in dict; NULL: not worked out */
+};
+
+/* What of a dictionary is left out and should be told: how many, and the first (NULL: none). */
+struct shelf_left_out {
+    const struct dict_entry *misfit;
+    const struct dict_entry *misnamed;
     uint32_t misfits;
+    uint32_t misnameds;
 };
 
 struct shelf {
@@ -53,9 +61,10 @@ void shelf_drop(struct shelf_change *c);
 struct shelf_dict *shelf_find(const struct shelf *s, uint32_t ep, uint64_t id);
 /* The configuration changed: all tags are to be worked out anew. */
 void shelf_forget_tags(struct shelf *s);
-/* Works out d->tags if that is not done. *ret_first_misfit: the first entry that does not fit, to be told
- * once; NULL if there is none or it was told. */
+/* Works out d->tags if that is not done. ret: what is to be told, once; all-zero if nothing is, or it was. */
 MUSTCHECK enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
-                                    const struct dict_entry **ret_first_misfit);
+                                    struct shelf_left_out *ret);
+/* Whether one of d->tags is a tag. */
+bool shelf_is_tag(uint32_t tag);
 
 #endif

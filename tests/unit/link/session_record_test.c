@@ -789,6 +789,37 @@ static void a_type_that_does_not_fit_is_left_out_and_told_once(void **state) {
     rig_end(r, s);
 }
 
+/* The wire takes any text; the tags of this server have one level below the site. */
+static void names_that_no_tag_can_have_are_left_out_and_told_once(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    const struct dict_entry v[] = {rig_entry(1, "L_T1", VALUE_F64), rig_entry(2, "pump1/running", VALUE_BOOL),
+                                   rig_entry(3, "L_T1 ", VALUE_F64),
+                                   rig_entry(4, "not.configured", VALUE_F64)};
+    rig_send_dict_part(r, s, 0, 0, 1, 0, false, v, COUNT(v));
+    r->heard[0] = '\0';
+    const struct link_sample samples[] = {
+        rig_level(1),
+        {.alias = 2, .type = VALUE_BOOL, .t_us = 1790000000000000, .i = 1},
+        {.alias = 3, .type = VALUE_F64, .t_us = 1790000000000000, .f = 1},
+        {.alias = 4, .type = VALUE_F64, .t_us = 1790000000000000, .f = 1},
+    };
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        struct buf body;
+        rig_data_body(&body, true, 0, seq, 1, samples, COUNT(samples));
+        rig_send(r, s, MSG_DATA, FRAME_JOURNALED, buf_slice(&body));
+        buf_done(&body);
+        assert_int_equal(r->n_samples, 1);
+    }
+    rig_expect_heard(r, "!link.name_mismatch; DATA 700/1; DATA 700/2");
+    rig_expect_said(r, s, "ERROR unsupported");
+    assert_string_equal(roster_borrow_status(r->roster, 0)->fault,
+                        "dictionary 1: 2 names cannot be tags here, which have A-Z a-z 0-9 . _ - "
+                        "(levels: a.b); they are left out, the first is \"pump1/running\"");
+    assert_int_equal(roster_borrow_status(r->roster, 0)->unknown_tags, 6);
+    rig_end(r, s);
+}
+
 static const struct {
     enum value_type value;
     bool fits[3]; /* float, bool, int */
@@ -915,6 +946,7 @@ int main(void) {
         IN_RIG(an_epoch_has_room_for_64_dictionaries),
         IN_RIG(dictionaries_of_former_sessions_come_from_the_database),
         IN_RIG(a_type_that_does_not_fit_is_left_out_and_told_once),
+        IN_RIG(names_that_no_tag_can_have_are_left_out_and_told_once),
         IN_RIG(each_type_of_value_fits_the_tags_that_can_hold_it),
         IN_RIG(a_new_configuration_gives_names_a_new_meaning),
         IN_RIG(records_of_one_moment_have_receipts_of_their_own),

@@ -171,7 +171,7 @@ enum penstock_quality {
 };
 
 struct penstock_tag {
-    const char *name; /* within the site: "pump1/running" */
+    const char *name; /* within the site: "pump1.running" */
     const char *unit; /* NULL: none, as for the description */
     const char *description;
     enum penstock_type type;
