@@ -73,6 +73,7 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     case ALARM_TOTAL:
     case ALARM_CUSUM:
     case ALARM_CUSUM_LOW:
+    case ALARM_CERTIFICATE:
         return true;
     case ALARM_STALE:
     case ALARM_COMM:
@@ -82,7 +83,6 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     case ALARM_DISC:
     case ALARM_EXPR:
     case ALARM_CLOCK:
-    case ALARM_CERTIFICATE:
     case ALARM_DUPLICATE:
         return false;
     }

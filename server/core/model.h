@@ -243,7 +243,7 @@ uint32_t model_find_tag(const struct model *m, struct slice name);
 uint32_t model_find_alarm(const struct model *m, struct slice name);
 /* "high", "low", "stale", … "clock", "certificate", "duplicate" */
 const char *alarm_kind_name(enum alarm_kind kind);
-/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum). */
+/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate). */
 bool alarm_kind_has_limit(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);

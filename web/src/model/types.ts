@@ -180,6 +180,8 @@ export const ALARM_KINDS = [
   'quality',
   'comm',
   'clock',
+  'certificate',
+  'duplicate',
   'disc',
   'expr',
   'runtime',
@@ -190,7 +192,8 @@ export const ALARM_KINDS = [
 export type AlarmKind = (typeof ALARM_KINDS)[number];
 
 /** The alarm is on while the value is below its limit. */
-export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
+export const isBelow = (kind: AlarmKind): boolean =>
+  kind === 'low' || kind === 'cusum_low' || kind === 'certificate';
 
 const DERIVED: ReadonlySet<AlarmKind> = new Set([
   'dev',
