@@ -52,6 +52,8 @@ export const KIND_FIELDS: Readonly<Record<AlarmKind, readonly ExtraField[]>> = {
   quality: [],
   comm: ['after_s'],
   clock: [],
+  certificate: [],
+  duplicate: [],
   disc: ['command', 'feedback'],
   expr: ['expr'],
   runtime: [],
