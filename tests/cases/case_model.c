@@ -131,6 +131,7 @@ const char *const case_own_kinds[CASE_OWN] = {"comm", "clock", "certificate", "d
 
 uint32_t case_own_kind(const char *kind) {
     uint32_t i = 0;
+    CHECK(kind != NULL);
     while (i < CASE_OWN && strcmp(kind, case_own_kinds[i]) != 0) {
         i++;
     }
