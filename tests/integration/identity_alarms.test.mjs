@@ -1,5 +1,5 @@
 // Certificates that end and two clients with one identity, as alarms that nobody has configured: real certificates of short life, the real server.
-// Covers: certificates.c, core_certificate.c, complete.c, roster.c
+// Covers: app/certificates.c, core_certificate.c, complete.c, roster.c
 import assert from 'node:assert/strict';
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
