@@ -147,6 +147,9 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
     status = status == OK ? init_api(a, err) : status;
     status = status == OK ? init_link(a, err) : status;
     status = status == OK ? init_store(a, err) : status;
+    if (status == OK) {
+        certificates_read(a);
+    }
     status = status == OK ? init_backtests(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
@@ -219,6 +222,7 @@ void app_done(struct app *a) {
     model_free(&a->model);
     config_set_free(&a->config);
     free(a->change);
+    free(a->issued);
     for (uint32_t i = 0; i < a->n_requests; i++) {
         free(a->requests[i].v);
     }

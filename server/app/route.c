@@ -106,8 +106,18 @@ static void on_link_state(void *ctx, uint32_t gateway, bool up, const char *peer
     struct app *a = ctx;
     if (a->core != NULL) {
         app_apply(a, &(struct event){.kind = EVENT_LINK, .link = {.gateway = gateway, .up = up}});
+        certificates_tell(a, gateway);
     }
     api_status_changed(a->api);
+}
+
+static void on_link_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct app *a = ctx;
+    if (a->core != NULL && a->model->gateways[gateway].duplicate_alarm != MODEL_NONE) {
+        app_apply(a, &(struct event){
+                         .kind = EVENT_DUPLICATE,
+                         .duplicate = {.alarm = a->model->gateways[gateway].duplicate_alarm, .text = text}});
+    }
 }
 
 static void on_link_incident(void *ctx, const char *action, const char *peer, const char *object,
@@ -137,6 +147,7 @@ struct link_host route_link_host(struct app *a) {
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
                               .certify = on_link_certify,
+                              .duplicate = on_link_duplicate,
                               .incident = on_link_incident};
 }
 
@@ -274,6 +285,10 @@ static void on_store_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
     link_set_revoked(a->link, fingerprints, n);
 }
 
+static void on_store_certificates(void *ctx, const struct store_certificate *v, size_t n) {
+    certificates_issued(ctx, v, n);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -291,6 +306,7 @@ struct store_host route_store_host(struct app *a) {
                                .reply = on_store_reply,
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
+                               .certificates = on_store_certificates,
                                .fatal = on_store_fatal};
 }
 

@@ -76,6 +76,9 @@ static enum status init_maps(struct compile *c, const uint64_t seed[2], struct e
 static enum status init_model(struct compile *c, const uint64_t seed[2], struct error *err) {
     struct model *m = c->m;
     arena_init(&m->arena, arena_max);
+    for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
+        m->server_alarms[i] = MODEL_NONE;
+    }
     m->n_sites = config_set_count(c->set, CONFIG_SITE);
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);
@@ -194,6 +197,8 @@ static void add_gateways(struct compile *c) {
                                     .site = model_find_site(c->m, p.gateway.site),
                                     .comm_alarm = MODEL_NONE,
                                     .clock_alarm = MODEL_NONE,
+                                    .certificate_alarm = MODEL_NONE,
+                                    .duplicate_alarm = MODEL_NONE,
                                     .enabled = p.gateway.enabled};
         if (c->no_memory) {
             return;

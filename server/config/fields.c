@@ -32,12 +32,25 @@ enum {
 
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
 static const char *const alarm_kinds[] = {
-    [ALARM_HIGH] = "high",   [ALARM_LOW] = "low",       [ALARM_STALE] = "stale",
-    [ALARM_COMM] = "comm",   [ALARM_DEV] = "dev",       [ALARM_ROC] = "roc",
-    [ALARM_STATE] = "state", [ALARM_CHANGE] = "change", [ALARM_QUALITY] = "quality",
-    [ALARM_DISC] = "disc",   [ALARM_EXPR] = "expr",     [ALARM_RUNTIME] = "runtime",
-    [ALARM_TOTAL] = "total", [ALARM_CUSUM] = "cusum",   [ALARM_CUSUM_LOW] = "cusum_low",
-    [ALARM_CLOCK] = "clock", [ALARM_KINDS] = NULL,
+    [ALARM_HIGH] = "high",
+    [ALARM_LOW] = "low",
+    [ALARM_STALE] = "stale",
+    [ALARM_COMM] = "comm",
+    [ALARM_DEV] = "dev",
+    [ALARM_ROC] = "roc",
+    [ALARM_STATE] = "state",
+    [ALARM_CHANGE] = "change",
+    [ALARM_QUALITY] = "quality",
+    [ALARM_DISC] = "disc",
+    [ALARM_EXPR] = "expr",
+    [ALARM_RUNTIME] = "runtime",
+    [ALARM_TOTAL] = "total",
+    [ALARM_CUSUM] = "cusum",
+    [ALARM_CUSUM_LOW] = "cusum_low",
+    [ALARM_CLOCK] = "clock",
+    [ALARM_CERTIFICATE] = "certificate",
+    [ALARM_DUPLICATE] = "duplicate",
+    [ALARM_KINDS] = NULL,
 };
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};

@@ -181,6 +181,9 @@ static uint16_t record_flags(const struct core *core, uint32_t alarm) {
 }
 
 static uint8_t present_quality(const struct core *core, const struct model_alarm *m) {
+    if (m->kind == ALARM_CERTIFICATE) {
+        return QUALITY_GOOD; /* the server knows it, whether the gateway is there or not */
+    }
     if (m->tag != MODEL_NONE) {
         return core_tag_quality(core, m->tag);
     }
@@ -299,6 +302,11 @@ static void calm_priority(struct core *core, uint32_t alarm) {
     }
 }
 
+static uint8_t occurrence_priority(const struct core *core, uint32_t alarm) {
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    return m->kind == ALARM_CERTIFICATE ? core_certificate_priority(core, alarm) : m->priority;
+}
+
 /* The only place where the facts of a configured alarm change; each change is one record. */
 static void commit(struct core *core, uint32_t alarm, const struct change *c,
                    const struct effect_sink *sink) {
@@ -309,7 +317,7 @@ static void commit(struct core *core, uint32_t alarm, const struct change *c,
         clear_all(core, alarm);
     }
     set_facts(core, alarm, occurs ? occurrence_facts(core, alarm, c->facts) : c->facts,
-              occurs ? core->model->alarms[alarm].priority : a->priority);
+              occurs ? occurrence_priority(core, alarm) : a->priority);
     if (occurs) {
         note_activation(core, alarm, c->src_us);
     }
@@ -375,7 +383,9 @@ void core_transit(struct core *core, uint32_t alarm, enum alarm_event event, int
 }
 
 void core_activate(struct core *core, uint32_t alarm, int64_t src_us, const struct effect_sink *sink) {
-    core_transit(core, alarm, ALARM_EVENT_ACTIVATE, src_us, &core_the_system, sink);
+    const struct cause cause = {
+        .actor = "", .desk = "", .comment = core->told == NULL ? "" : core->told, .source = ""};
+    core_transit(core, alarm, ALARM_EVENT_ACTIVATE, src_us, &cause, sink);
 }
 
 void core_return(struct core *core, uint32_t alarm, int64_t src_us, const struct effect_sink *sink) {
@@ -459,11 +469,18 @@ void core_priority(struct core *core, uint32_t alarm, uint8_t before, const stru
     if (now == old) {
         return;
     }
-    set_facts(core, alarm, a->facts, now);
     if (shown == ALARM_NORMAL || shown == ALARM_DISABLED || shown == ALARM_GONE) {
+        set_facts(core, alarm, a->facts, now);
         return; /* the configuration's history tells */
     }
-    bool rises = now < old && alarm_letter_active(shown) && ack_mode(core, alarm) != ACK_NONE;
+    core_rise(core, alarm, now, sink);
+}
+
+void core_rise(struct core *core, uint32_t alarm, uint8_t priority, const struct effect_sink *sink) {
+    const struct alarm_state *a = &core->alarms[alarm];
+    bool rises = priority < a->priority && alarm_letter_active(alarm_shown_letter(a->facts)) &&
+                 ack_mode(core, alarm) != ACK_NONE;
+    set_facts(core, alarm, a->facts, priority);
     if (rises) {
         core_transit(core, alarm, ALARM_EVENT_RISE, core->now_us, &core_the_system, sink);
     } else {

@@ -112,7 +112,7 @@ static void send_all(struct conn *c, struct link_now now) {
 static void handshake_done(struct conn *c, struct link_now now) {
     end_shaking(c);
     struct tls_certificate shown = tls_certificate(c->tls);
-    session_set_certificate(c->session, shown.fingerprint, shown.not_after_us);
+    session_set_certificate(c->session, shown.fingerprint, shown.not_after_us, shown.serial);
     if (tls_enrols(c->tls)) {
         session_open_enrolment(c->session, tls_gateway(c->tls), now);
     } else {

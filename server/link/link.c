@@ -64,6 +64,13 @@ static void on_incident(void *ctx, const char *action, const char *peer, const c
     l->host.incident(l->host.ctx, action, peer, object, detail);
 }
 
+static void on_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct link *l = ctx;
+    if (l->host.duplicate != NULL) {
+        l->host.duplicate(l->host.ctx, gateway, text);
+    }
+}
+
 static void on_settle(void *ctx, uint64_t token, struct slice gateway, const struct msg_epoch *epochs,
                       uint32_t n_epochs) {
     struct link *l = ctx;
@@ -150,6 +157,7 @@ static void set_env(struct link *l, const struct link_config *cfg) {
                                      .repeated = on_repeated,
                                      .backlog_end = on_backlog_end,
                                      .state = on_state,
+                                     .duplicate = on_duplicate,
                                      .incident = on_incident};
     l->env.owner.wake = on_wake;
 }

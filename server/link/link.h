@@ -89,6 +89,9 @@ struct link_host {
     /* A gateway asks for a certificate, which is made. Keep it if it may have one, then say so by
      * link_certified with the same token. NULL if link_config has no ca_key_file. */
     void (*certify)(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer);
+    /* A second client shows the identity of a gateway that is there, too often to be a line that flaps. text:
+     * who, with which certificate. May be NULL. */
+    void (*duplicate)(void *ctx, uint32_t gateway, const char *text);
     /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol
      * errors. */
     void (*incident)(void *ctx, const char *action, const char *peer, const char *object, const char *detail);
@@ -161,6 +164,8 @@ const uint8_t *link_authority(const struct link *l);
 /* All certificates that are revoked, by fingerprint, IDENTITY_HASH_SIZE bytes each, ascending; copied. Ends
  * the sessions of those. */
 void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n);
+/* Whether this certificate is on that list. */
+bool link_revoked(const struct link *l, const uint8_t fingerprint[IDENTITY_HASH_SIZE]);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
 /* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its

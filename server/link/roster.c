@@ -187,6 +187,13 @@ static void refuse_duplicate(struct roster *r, struct slot *slot, struct session
     (void)snprintf(slot->duplicate, sizeof slot->duplicate, "%s", detail);
     r->env->host.incident(r->env->host.ctx, "link.duplicate_identity", session_peer(s),
                           session_gateway_name(s).p, detail);
+    if (r->env->host.duplicate != NULL) {
+        (void)snprintf(
+            detail, sizeof detail,
+            "%s with certificate %s came again while %s with certificate %s is there, which is kept",
+            session_peer(s), session_serial(s), session_peer(incumbent), session_serial(incumbent));
+        r->env->host.duplicate(r->env->host.ctx, slot->gateway, detail);
+    }
     session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000), "another connection of this gateway is kept", now);
 }
 

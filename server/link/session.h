@@ -83,7 +83,7 @@ void session_free(struct session **s);
 
 /* Before session_open: what the gateway has shown. */
 void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
-                             int64_t not_after_us);
+                             int64_t not_after_us, const char *serial);
 /* TLS is done: the certificate names this gateway. */
 void session_open(struct session *s, const char *gateway, struct link_now now);
 /* TLS is done, and whoever it is wants a certificate. gateway: as the one that was shown says; "" if none
@@ -142,6 +142,8 @@ bool session_breached(const struct session *s);
 struct slice session_gateway_name(const struct session *s);
 /* What was shown; all zero if nothing was. */
 const uint8_t *session_certificate(const struct session *s);
+/* Its serial number, hexadecimal; "" if nothing was. */
+const char *session_serial(const struct session *s);
 /* As of the last session_set_gateway; MODEL_NONE before. */
 uint32_t session_gateway(const struct session *s);
 const struct link_status *session_status(const struct session *s);

@@ -16,11 +16,16 @@ _Static_assert(CERT_ISSUED_REST_MAX + LINK_CERT_CHAIN_MAX <= LINK_BODY_MAX_ENROL
                "who enrols gets any certificate");
 
 void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
-                             int64_t not_after_us) {
+                             int64_t not_after_us, const char *serial) {
     CHECK(s->state == SESSION_HANDSHAKE);
     memcpy(s->certificate, fingerprint, sizeof s->certificate);
     memcpy(s->status.certificate, fingerprint, sizeof s->status.certificate);
     s->status.certificate_ends_us = not_after_us;
+    (void)snprintf(s->serial, sizeof s->serial, "%s", serial);
+}
+
+const char *session_serial(const struct session *s) {
+    return s->serial;
 }
 
 const uint8_t *session_certificate(const struct session *s) {

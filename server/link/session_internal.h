@@ -89,6 +89,7 @@ struct session {
     bool certifying;                         /* it asked for a certificate; the answer is to come */
     bool offered;                            /* it was told that it may */
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* what it has shown */
+    char serial[48];                         /* of it, hexadecimal */
     bool awaits_backlog;   /* until last_seq of epoch last_ep has come on the backlog lane */
     bool told_backlog_end; /* the host was */
     bool has_live;         /* a live sample came: newest_us is the newest of the first such message */

@@ -402,6 +402,19 @@ static const char *handshake_fault(const struct tls *t) {
 }
 
 /* False if OpenSSL has no memory. */
+static bool note_serial(struct tls *t, const ASN1_INTEGER *serial) {
+    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
+    char *text = number == NULL ? NULL : BN_bn2hex(number);
+    if (text != NULL) {
+        (void)snprintf(t->certificate.serial, sizeof t->certificate.serial, "%s", text);
+    }
+    bool noted = text != NULL;
+    OPENSSL_free(text);
+    BN_free(number);
+    return noted;
+}
+
+/* False if OpenSSL has no memory. */
 static bool note_certificate(struct tls *t) {
     X509 *cert = SSL_get0_peer_certificate(t->ssl);
     unsigned int n = 0;
@@ -414,7 +427,7 @@ static bool note_certificate(struct tls *t) {
         return false;
     }
     t->certificate.not_after_us = (int64_t)timegm(&tm) * TM_SECOND_US;
-    return true;
+    return note_serial(t, X509_get0_serialNumber(cert));
 }
 
 static void shake_hands(struct tls *t) {

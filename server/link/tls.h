@@ -36,6 +36,7 @@ enum {
     TLS_DEPTH_MAX = 3,                /* intermediate certificates */
     TLS_REASON_SIZE = 256,
     TLS_SUBJECT_SIZE = 128,
+    TLS_SERIAL_SIZE = 2 * 20 + 1, /* RFC 5280: at most 20 bytes */
 };
 
 enum tls_state {
@@ -82,6 +83,7 @@ bool tls_enrols(const struct tls *t);
 struct tls_certificate {
     uint8_t fingerprint[IDENTITY_HASH_SIZE]; /* SHA-256; all zero if none was shown */
     int64_t not_after_us;
+    char serial[TLS_SERIAL_SIZE]; /* hexadecimal; "" if none was shown */
 };
 /* When TLS_OPEN: of the other end. */
 struct tls_certificate tls_certificate(const struct tls *t);

@@ -158,6 +158,8 @@ static void finish_request(struct events *e, const struct pg_answer *answer) {
     write_reply(op->request.request, answer, e->cfg.keys, &reply);
     if (reply.status == OK && reply.kind == REQ_CONFIG_CHANGE) {
         e->cfg.wrote_config(e->cfg.ctx, reply.config.revision);
+    } else if (reply.status == OK && reply.kind == REQ_CERTIFICATE) {
+        e->cfg.issued(e->cfg.ctx);
     }
     uint64_t token = op->request.token;
     pop(e);

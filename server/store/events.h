@@ -26,6 +26,7 @@ struct events_config {
     const struct store_host *host;
     void *ctx;
     void (*wrote_config)(void *ctx, int64_t revision);
+    void (*issued)(void *ctx); /* a gateway's certificate */
     void (*fatal)(void *ctx, const struct error *error);
 };
 

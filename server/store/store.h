@@ -94,6 +94,12 @@ struct store_boot {
     size_t n_revoked;
 };
 
+/* Until when what this server issued to a gateway is good. */
+struct store_certificate {
+    int64_t gateway_key;
+    int64_t ends_us; /* of the last one to end that is not revoked; 0: there is none any more */
+};
+
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
 
 struct store_host {
@@ -115,6 +121,9 @@ struct store_host {
     /* All certificates of gateways that are revoked now, as in struct store_boot: after the start whenever
      * there may be more of them. May be NULL. */
     void (*revoked)(void *ctx, const uint8_t *fingerprints, size_t n);
+    /* Of each gateway that was ever issued a certificate, or had one revoked, ascending by key: soon after
+     * the start, and whenever it may have changed, behind the call of revoked. May be NULL. */
+    void (*certificates)(void *ctx, const struct store_certificate *v, size_t n);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);

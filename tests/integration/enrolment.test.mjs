@@ -7,17 +7,13 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileS
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { base32 } from '../lib/link.mjs';
-import { Penstock, root, until } from '../lib/penstock.mjs';
+import { Penstock, until } from '../lib/penstock.mjs';
 
 const names = ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4', 'gw-s5'];
-/** The example of alarms before a certificate ends, from the page for who runs it, for gw-s6 of S2. */
-const [, example] = /```json\n([^]*?certificate_days[^]*?)```/.exec(readFileSync(join(root, 'deploy/README.md'), 'utf8'));
-const announced = JSON.parse(example.replaceAll('S1', 'S2').replaceAll('gw-s1', 'gw-s6'));
 const config = {
-  sites: [{ name: 'S1', title: 'Station 1' }, { name: 'S2', title: 'Station 2' }],
-  gateways: [...names.map((name) => ({ name, site: 'S1' })), { name: 'gw-s6', site: 'S2' }],
-  tags: [...names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })), ...announced.tags],
-  alarms: announced.alarms,
+  sites: [{ name: 'S1', title: 'Station 1' }],
+  gateways: names.map((name) => ({ name, site: 'S1' })),
+  tags: names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })),
 };
 const day = 24 * 3600 * 1000;
 
@@ -260,12 +256,5 @@ describe('certificates of gateways', { concurrency: false }, () => {
     const done = await gateway(...enrolArgs(token('gw-s1'), keys('none')));
     assert.equal(done.code, 1);
     assert.match(done.err, /does it issue certificates/);
-  });
-
-  test('an alarm tells before a certificate ends that is not renewed', async () => {
-    p.pki('gateway', 'gw-s6', '--days', '5');
-    p.startGateway('gw-s6', { config: { ...p.gatewayConfig('gw-s6'), flush_ms: 100, sources: [{ kind: 'replay', file: recording(), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'L', type: 'f64' }] }] } });
-    await until('it rings', async () => (await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_7' and j.kind = 'raise' and j.priority = 3`)).length === 1);
-    assert.equal((await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_1' and j.kind = 'raise'`)).length, 0);
   });
 });

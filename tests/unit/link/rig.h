@@ -47,7 +47,8 @@ struct rig {
     struct event_lost lost; /* of the last record that told of any */
     uint32_t backlog_ends;
     int64_t backlog_te_us;
-    char detail[1024]; /* of the last incident */
+    char detail[1024];    /* of the last incident */
+    char duplicate[1024]; /* what was told of the last second client */
     char heard[RIG_TEXT];
     char said[RIG_TEXT];
 };
@@ -143,6 +144,13 @@ static inline void rig_on_incident(void *ctx, const char *action, const char *pe
     rig_note(r->heard, "!%s", action);
 }
 
+static inline void rig_on_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct rig *r = ctx;
+    CHECK(text[0] != '\0');
+    (void)snprintf(r->duplicate, sizeof r->duplicate, "%s", text);
+    rig_note(r->heard, "duplicate %u", gateway);
+}
+
 static inline void rig_on_wake(void *ctx, struct session *s) {
     (void)ctx;
     (void)s;
@@ -229,6 +237,7 @@ static inline void rig_init(struct rig *r) {
                  .repeated = rig_on_repeated,
                  .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
+                 .duplicate = rig_on_duplicate,
                  .incident = rig_on_incident},
         .owner = {.wake = rig_on_wake},
     };

@@ -120,7 +120,9 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     (void)rig_take_said(r, current);
     struct session *late = say_hello(r);
     rig_expect_said(r, late, "BYE 4");
-    rig_expect_heard(r, "!link.duplicate_identity");
+    rig_expect_heard(r, "!link.duplicate_identity; duplicate 0");
+    assert_non_null(strstr(r->duplicate, "came again while"));
+    assert_non_null(strstr(r->duplicate, session_peer(late)));
     struct link_trouble trouble = roster_trouble(r->roster, 0, r->now);
     assert_int_equal(trouble.duplicate_until_us, r->now.wall_us + 5 * TM_MINUTE_US);
     assert_non_null(strstr(trouble.duplicate_why, "same certificate"));

@@ -41,7 +41,7 @@ static struct session *enrolling(struct rig *r, const char *gateway, int days) {
     struct session *s = NULL;
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
     if (gateway[0] != '\0') {
-        session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US);
+        session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US, "2A");
     }
     session_open_enrolment(s, gateway, r->now);
     return s;
@@ -189,7 +189,7 @@ static void an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_n
 static struct session *live_that_takes(struct rig *r, int days, uint64_t caps, uint32_t takes) {
     struct session *s = NULL;
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
-    session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US);
+    session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US, "2A");
     session_open(s, "gw-s1", r->now);
     struct msg_hello hello = rig_hello_msg(0);
     hello.caps = caps;
@@ -316,7 +316,7 @@ static void a_revoked_certificate_is_refused_at_hello_and_ends_its_session(void 
     r->now.mono_us += 10 * TM_MINUTE_US;
     r->heard[0] = '\0';
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
-    session_set_certificate(s, fingerprint, r->now.wall_us + TM_DAY_US);
+    session_set_certificate(s, fingerprint, r->now.wall_us + TM_DAY_US, "2A");
     session_open(s, "gw-s1", r->now);
     struct msg_hello hello = rig_hello_msg(0);
     rig_send_hello(r, s, &hello);

@@ -60,6 +60,8 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    size_t n_certificates; /* as last told */
+    struct store_certificate certificates[16];
 };
 
 static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
@@ -67,6 +69,15 @@ static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t
     assert_true(n * IDENTITY_HASH_SIZE <= sizeof r->revoked);
     r->n_revoked = n;
     memcpy(r->revoked, fingerprints, n * IDENTITY_HASH_SIZE);
+}
+
+static inline void rig_on_certificates(void *ctx, const struct store_certificate *v, size_t n) {
+    struct rig *r = ctx;
+    assert_true(n <= COUNT(r->certificates));
+    r->n_certificates = n;
+    if (n > 0) {
+        memcpy(r->certificates, v, n * sizeof *v);
+    }
 }
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
@@ -331,6 +342,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .reply = rig_on_reply,
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
+                              .certificates = rig_on_certificates,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {

@@ -679,6 +679,8 @@ export const en = {
   'kind.change': 'change',
   'kind.quality': 'quality',
   'kind.clock': 'clock',
+  'kind.certificate': 'certificate',
+  'kind.duplicate': 'second client',
   'kind.disc': 'discrepancy',
   'kind.expr': 'rule',
   'kind.runtime': 'running time',

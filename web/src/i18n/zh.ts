@@ -674,6 +674,8 @@ export const zh: Readonly<Record<Key, string>> = {
   'kind.change': '变化',
   'kind.quality': '质量',
   'kind.clock': '时钟',
+  'kind.certificate': '证书',
+  'kind.duplicate': '重复身份',
   'kind.disc': '不一致',
   'kind.expr': '规则',
   'kind.runtime': '运行时间',
