@@ -1,6 +1,7 @@
 #include "server/link/shelf.h"
 
 #include "server/base/check.h"
+#include "server/core/gateway_health.h"
 
 #include <stdlib.h>
 
@@ -206,7 +207,7 @@ static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dic
     memcpy(name + site.n + 1, e->name.p, e->name.n);
     uint32_t tag = model_find_tag(m, slice_of(name, site.n + 1 + e->name.n));
     if (tag == MODEL_NONE || m->tags[tag].gateway != gateway) {
-        return SHELF_NO_TAG;
+        return gateway_health_is_name(e->name) ? SHELF_OWN : SHELF_NO_TAG;
     }
     return fits(e->type, m->tags[tag].type) ? tag : SHELF_MISFIT;
 }
@@ -223,9 +224,11 @@ enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t 
         return ERR_NOMEM;
     }
     d->misfits = 0;
+    d->has_own = false;
     for (uint32_t i = 0; i < n; i++) {
         const struct dict_entry *e = dict_at(d->dict, i);
         d->tags[i] = tag_of(m, gateway, e);
+        d->has_own = d->has_own || gateway_health_is_name(e->name);
         if (d->tags[i] == SHELF_MISFIT) {
             d->misfits++;
             *ret_first_misfit = *ret_first_misfit == NULL ? e : *ret_first_misfit;
