@@ -136,8 +136,8 @@ static enum status shake_hands(struct line *l, struct error *err) {
         }
         if (verified != X509_V_OK) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s",
-                             X509_verify_cert_error_string(verified));
+            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s%s",
+                             X509_verify_cert_error_string(verified), tls_refusal_hint(verified));
         }
         return ssl_error(err, ERR_UNAVAILABLE, "server",
                          "TLS failed (does it issue certificates? its link.ca_key)");

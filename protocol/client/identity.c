@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COMMON_NAME_MAX = 64, NEW_SIZE = IDENTITY_PATH_SIZE + 8 };
+enum { COMMON_NAME_MAX = 64, NEW_SIZE = IDENTITY_PATH_SIZE + 8, TRY_SIZE = 16384 };
 
 struct identity {
     char name[LINK_NAME_MAX + 1];
@@ -104,6 +104,22 @@ static enum status write_file(const char *name, struct slice bytes, mode_t mode,
         status = file_error(err, name, "put in place");
     }
     return status == OK ? sync_directory(name, err) : status;
+}
+
+/* That a file of some size can be made beside this one. */
+static enum status try_to_write(const char *name, struct error *err) {
+    static const char zeros[TRY_SIZE];
+    char part[NEW_SIZE + 8];
+    (void)snprintf(part, sizeof part, "%s.part", name);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return file_error(err, part, "write");
+    }
+    enum status status = file_write_at(fd, part, zeros, sizeof zeros, 0, err);
+    status = status == OK ? file_sync(fd, part, err) : status;
+    (void)close(fd);
+    (void)unlink(part);
+    return status;
 }
 
 /* --- life --- */
@@ -199,6 +215,13 @@ static bool make_request(struct identity *i, X509_REQ *request) {
 }
 
 enum status identity_request(struct identity *i, struct buf *request, struct error *err) {
+    const char *const files[] = {i->new_key, i->new_cert};
+    for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+        enum status writable = try_to_write(files[k], err);
+        if (writable != OK) {
+            return writable;
+        }
+    }
     ERR_clear_error();
     EVP_PKEY_free(i->asked);
     i->asked = EVP_EC_gen("P-256");

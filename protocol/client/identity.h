@@ -38,7 +38,9 @@ bool identity_has_new(const struct identity *i);
 /* When the present certificate ends; 0 if there is none that can be read. */
 int64_t identity_ends_us(const struct identity *i);
 
-/* A new key and a request for it (PKCS#10, DER), appended to request. A former request is forgotten. */
+/* A new key and a request for it (PKCS#10, DER), appended to request. A former request is forgotten. Fails
+ * when the answer could not be written: what it costs (a token, the former certificate) is spent when it
+ * comes. */
 MUSTCHECK enum status identity_request(struct identity *i, struct buf *request, struct error *err);
 /* The answer (PEM). ERR_DENIED: it is not of the key that was asked for, not of this gateway, or not of the
  * authority. Both files are durable after it. */

@@ -105,6 +105,19 @@ bool tls_expect_name(struct ssl_st *ssl, const char *name) {
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
 }
 
+const char *tls_refusal_hint(long verified) {
+    switch (verified) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "; the name to connect to (server.name, --name) must be one that it was made for";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "; is the clock of this machine right?";
+    default:
+        return "";
+    }
+}
+
 /* Drives the handshake; sets up when it is done and all is as it must be. */
 static enum status handshake(struct tls_line *l, struct error *err) {
     ERR_clear_error();
@@ -117,8 +130,8 @@ static enum status handshake(struct tls_line *l, struct error *err) {
         long verified = SSL_get_verify_result(l->ssl);
         if (verified != X509_V_OK) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s",
-                             X509_verify_cert_error_string(verified));
+            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s%s",
+                             X509_verify_cert_error_string(verified), tls_refusal_hint(verified));
         }
         return tls_error(err, ERR_INVALID, "tls", "the handshake failed");
     }

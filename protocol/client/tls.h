@@ -44,4 +44,7 @@ MUSTCHECK enum status tls_line_take(struct tls_line *l, struct buf *out, struct 
 struct ssl_st;
 bool tls_expect_name(struct ssl_st *ssl, const char *name);
 
+/* What to look at when a server's certificate was refused for this reason (X509_V_ERR_…); "" for most. */
+const char *tls_refusal_hint(long verified);
+
 #endif

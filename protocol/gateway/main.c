@@ -452,7 +452,8 @@ int main(int argc, char **argv) {
     }
     bool renewing = argc == 3 && strcmp(argv[1], "renew") == 0;
     bool checking = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!checking && !renewing && (argc != 2 || argv[1][0] == '-')) {
+    bool running = argc == 2 && argv[1][0] != '-' && strcmp(argv[1], "renew") != 0;
+    if (!checking && !renewing && !running) {
         (void)fputs(usage, stderr);
         return 2;
     }
