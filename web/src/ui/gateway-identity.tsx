@@ -80,7 +80,9 @@ function Enrol({ name }: { readonly name: string }) {
         {token.token}
       </pre>
       <p class="panel-note">{t('identity.type')}</p>
-      <pre class="panel-note">penstock-gateway enrol - --host ADDRESS [--port N] --name {location.hostname} --dir DIR</pre>
+      <pre class="panel-note">
+        penstock-gateway enrol - --host ADDRESS [--port N] --name {location.hostname} --dir DIR
+      </pre>
     </>
   );
 }
