@@ -131,7 +131,7 @@ struct judged {
     struct shelf_change change;
     bool has_change;
     struct decoding data;
-    struct msg_event event;
+    struct told_record told; /* of EVENT, CMD_RESULT and CFG_RESULT */
     uint16_t fault;
     struct error err;
 };
@@ -145,8 +145,7 @@ static bool is_backlog(const struct frame *f, const struct msg_prefix *prefix) {
 }
 
 static const struct event_lost *lost_of(const struct frame *f, const struct judged *j) {
-    bool tells = f->type == MSG_EVENT && j->fault == 0 && j->event.code == EVENT_SAMPLES_LOST;
-    return tells ? &j->event.lost : NULL;
+    return f->type == MSG_EVENT && j->fault == 0 && j->told.has_lost ? &j->told.lost : NULL;
 }
 
 /* ERR_NOMEM or OK; a bad record is a fault, and OK. */
@@ -165,7 +164,7 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         ret->data.health = is_backlog(f, prefix) ? NULL : &s->status.health;
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
     } else if (msg_type_is_record(f->type)) {
-        enum status told = session_check_told(s, f->type, rest, &ret->event, &ret->err);
+        enum status told = told_read(f->type, rest, s->env->limits.link.text_bytes, &ret->told, &ret->err);
         ret->fault = told == OK ? 0 : told == ERR_TOO_BIG ? LINK_QUOTA : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
@@ -367,7 +366,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
         accepted(s, f, &prefix, crc, &j, now);
         note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
-            session_on_told(s, f->type, &j.event, now);
+            session_on_told(s, f->type, &j.told, now);
         }
         return VERDICT_NEXT;
     }
