@@ -128,7 +128,8 @@ static enum status shake_hands(struct line *l, struct error *err) {
         }
         if (refusal != NULL) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s", refusal);
+            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s%s", refusal,
+                             tls_refusal_hint(l->ssl));
         }
         return ssl_error(err, ERR_UNAVAILABLE, "server",
                          "TLS failed (does it issue certificates? its link.ca_key)");

@@ -126,6 +126,19 @@ const char *tls_refusal(const struct ssl_st *ssl) {
                                                     : X509_verify_cert_error_string(verified);
 }
 
+const char *tls_refusal_hint(const struct ssl_st *ssl) {
+    switch (SSL_get_verify_result(ssl)) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "; the name to connect to (server.name, --name) must be one that it was made for";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "; is the clock of this machine right?";
+    default:
+        return "";
+    }
+}
+
 /* Drives the handshake; sets up when it is done and all is as it must be. */
 static enum status handshake(struct tls_line *l, struct error *err) {
     ERR_clear_error();
@@ -138,7 +151,8 @@ static enum status handshake(struct tls_line *l, struct error *err) {
         const char *refusal = tls_refusal(l->ssl);
         if (refusal != NULL) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s", refusal);
+            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s%s", refusal,
+                             tls_refusal_hint(l->ssl));
         }
         return tls_error(err, ERR_INVALID, "tls", "the handshake failed");
     }

@@ -46,5 +46,7 @@ struct ssl_st;
 bool tls_expect_server(struct ssl_st *ssl, const char *name);
 /* Why the server's certificate was refused, for people; NULL: it was not. */
 const char *tls_refusal(const struct ssl_st *ssl);
+/* What to look at then, behind that; "" for most reasons. */
+const char *tls_refusal_hint(const struct ssl_st *ssl);
 
 #endif

@@ -429,7 +429,7 @@ static void tell_faults(const char *file, const struct settings_faults *faults) 
 static enum status read_config(struct gateway *g, const char *file) {
     static struct settings_faults faults; /* too big for the stack; lives as long as the program */
     struct error err = {0};
-    enum status st = gateway_config_read(file, &g->cfg, &faults, &err);
+    enum status st = gateway_config_read(file, GATEWAY_CONFIG_AND_KEYS, &g->cfg, &faults, &err);
     if (st != OK) {
         tell_faults(file, &faults);
         (void)fail("config.refused", &err);
@@ -452,7 +452,8 @@ int main(int argc, char **argv) {
     }
     bool renewing = argc == 3 && strcmp(argv[1], "renew") == 0;
     bool checking = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!checking && !renewing && (argc != 2 || argv[1][0] == '-')) {
+    bool running = argc == 2 && argv[1][0] != '-' && strcmp(argv[1], "renew") != 0;
+    if (!checking && !renewing && !running) {
         (void)fputs(usage, stderr);
         return 2;
     }

@@ -7,6 +7,7 @@
 
 #include "server/config/config.h"
 #include "server/core/core.h"
+#include "server/core/gateway_health.h"
 #include "server/core/request.h"
 
 #include <uv.h>
@@ -34,6 +35,7 @@ struct api_gateway {
     char suspended_why[256];
     int64_t duplicate_until_us; /* another one of its name is kept out; 0: no */
     char duplicate_why[256];
+    const struct gateway_health *health; /* NULL: nothing is known of this gateway */
 };
 
 struct api_health {

@@ -3,6 +3,7 @@
 #include "protocol/frame.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
+#include "server/base/utf8.h"
 #include "server/link/replay.h"
 
 #include <stdio.h>
@@ -111,7 +112,12 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                                             .usable = result.usable,
                                             .dictionary = row->type == MSG_DICT,
                                             .v = a->stored,
-                                            .n = result.n_samples}};
+                                            .n = result.n_samples,
+                                            .action = result.told.action,
+                                            .has_lost = result.told.has_lost,
+                                            .lost = result.told.lost}};
+    int cut = (int)utf8_valid_prefix(result.told.text, strnlen(result.told.text, REASON_SIZE - 1));
+    (void)snprintf(q.quarantine_keep.told, sizeof q.quarantine_keep.told, "%.*s", cut, result.told.text);
     if (!result.usable) {
         (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail, "%s", result.fault.text);
     } else if (result.unknown > 0) {

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/tm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -400,6 +401,21 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     }
 }
 
+/* What HELLO said of the journal is as old as the session; a gateway that tells of itself knows better. */
+static void take_health(const struct gateway_health *h, struct api_gateway *ret) {
+    if (h->known[GATEWAY_BUFFER_BYTES]) {
+        ret->backlog_bytes = (uint64_t)h->figures[GATEWAY_BUFFER_BYTES];
+    }
+    if (h->known[GATEWAY_OLDEST_S]) {
+        int64_t s = h->figures[GATEWAY_OLDEST_S];
+        ret->oldest_sample_us = s > 0 && s < h->at_us / TM_SECOND_US ? h->at_us - s * TM_SECOND_US : 0;
+    }
+    if (h->known[GATEWAY_LOST]) {
+        ret->dropped_total = (uint64_t)h->figures[GATEWAY_LOST];
+    }
+    ret->health = h;
+}
+
 static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret) {
     struct app *a = ctx;
     /* The texts are lent until the next turn: they live in the link's own status. */
@@ -427,6 +443,7 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .fault = s->fault,
                                 .suspended_until_us = t.suspended_until_us,
                                 .duplicate_until_us = t.duplicate_until_us};
+    take_health(&s->health, ret);
     (void)snprintf(ret->suspended_why, sizeof ret->suspended_why, "%s", t.suspended_why);
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }

@@ -5,6 +5,7 @@
 #ifndef PENSTOCK_CORE_REQUEST_H
 #define PENSTOCK_CORE_REQUEST_H
 
+#include "protocol/event_msg.h"
 #include "server/base/status.h"
 #include "server/core/alarm.h"
 #include "server/core/core.h"
@@ -194,6 +195,10 @@ struct request {
             char detail[REASON_SIZE];      /* why it is not usable, or what was left out */
             const struct stored_sample *v; /* borrowed during the call */
             uint32_t n;
+            const char *action;     /* a literal: what the gateway tells goes to the audit under it; NULL */
+            char told[REASON_SIZE]; /* … in these words */
+            bool has_lost;          /* and what is gone at the site to the ledger */
+            struct event_lost lost;
         } quarantine_keep;
         struct {
             int64_t tag_key;

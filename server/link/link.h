@@ -8,6 +8,7 @@
 #include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "server/core/core.h"
+#include "server/core/gateway_health.h"
 #include "server/core/identity.h"
 
 #include <uv.h>
@@ -34,7 +35,8 @@ struct link_record {
     uint32_t n_samples;
     uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
     const char *fault_text; /* "" without fault */
-    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag */
+    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag; not those of
+                                  core/gateway_health.h */
     const struct event_lost *lost; /* of a good EVENT "samples lost"; else NULL. end is at most 2^63 - 1 */
 };
 
@@ -126,7 +128,7 @@ struct link_status {
     uint64_t duplicates;
     uint64_t quarantined;
     uint64_t unknown_tags;
-    uint64_t backlog_bytes; /* as the gateway last said */
+    uint64_t backlog_bytes; /* as HELLO said */
     int64_t oldest_sample_us;
     uint64_t dropped_total;
     int64_t clock_offset_us; /* gateway minus server, as measured */
@@ -135,6 +137,7 @@ struct link_status {
     int64_t last_seen_us;
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
     int64_t certificate_ends_us;             /* 0: none was shown yet */
+    struct gateway_health health;            /* as told in the last session */
     char fault[256];                         /* last reason for being down or of trouble; "" */
 };
 

@@ -26,6 +26,7 @@ static bool next_line(struct reading *x) {
 static void refuse(struct replay_result *ret, const struct error *why) {
     ret->usable = false;
     ret->n_samples = 0;
+    ret->told = (struct told_record){.action = NULL};
     ret->fault = *why;
 }
 
@@ -103,7 +104,7 @@ static void read_data(struct reading *x, const struct shelf *shelf, uint64_t dic
     }
 }
 
-/* --- DICT, EVENT --- */
+/* --- DICT, and what a gateway tells of itself --- */
 
 static enum status on_entry(void *ctx, const struct dict_entry *e, struct error *err) {
     (void)err;
@@ -129,15 +130,13 @@ static void read_dict(struct reading *x, const struct shelf *shelf, uint64_t dic
     }
 }
 
-static void read_event(struct reading *x, struct slice rest) {
-    struct msg_event event = {0};
+static void read_told(struct reading *x, const struct link_limits *limits, struct slice rest) {
     struct error err = {0};
-    if (event_decode(rest, &event, &err) == OK) {
-        buf_printf(x->text, "event %u %s: %.*s %.*s\n", event.code, event_code_name(event.code),
-                   SLICE_ARG(event.path), SLICE_ARG(event.text));
-        (void)error_set(&err, ERR_UNSUPPORTED, "type", "an event has no samples: it can be read here");
+    if (told_read(x->in->type, rest, limits->text_bytes, &x->result->told, &err) == OK) {
+        buf_printf(x->text, "%s: %s\n", x->result->told.action, x->result->told.text);
+    } else {
+        refuse(x->result, &err);
     }
-    refuse(x->result, &err);
 }
 
 /* --- all --- */
@@ -175,8 +174,8 @@ void replay_read(const struct replay *in, struct buf *text, struct replay_result
         read_data(&x, &shelf, prefix.dict, rest);
     } else if (in->type == MSG_DICT) {
         read_dict(&x, &shelf, prefix.dict, rest);
-    } else if (in->type == MSG_EVENT) {
-        read_event(&x, rest);
+    } else if (msg_type_is_record(in->type)) {
+        read_told(&x, &limits, rest);
     } else {
         (void)error_set(&err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", in->type);
         refuse(ret, &err);

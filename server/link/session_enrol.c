@@ -143,6 +143,8 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
     bool live = s->state == SESSION_LIVE;
     if (s->name[0] == '\0') {
         refuse_request(s, "without a certificate there is nothing to renew: enrol with a token", now);
+    } else if (session_env_revoked(s->env, s->certificate)) {
+        refuse_request(s, "the certificate was revoked: the gateway must be enrolled again", now);
     } else if (!live && s->status.certificate_ends_us > now.wall_us) {
         refuse_request(s, "the certificate has not expired: it is renewed over the link", now);
     } else if (!is_due(s, now)) {

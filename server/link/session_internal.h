@@ -5,11 +5,11 @@
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
-#include "protocol/event_msg.h"
 #include "protocol/frame.h"
 #include "server/link/ranges.h"
 #include "server/link/session.h"
 #include "server/link/shelf.h"
+#include "server/link/told.h"
 
 enum {
     SESSION_IN_SLACK = 16 * 1024,
@@ -161,12 +161,8 @@ void session_note_gone(struct session *s, uint64_t epoch, uint64_t first, uint64
 void session_note_record(struct session *s, uint32_t ep, uint64_t seq);
 void session_note_live(struct session *s, const struct sample *v, uint32_t n);
 
-/* EVENT, CMD_RESULT and CFG_RESULT (session_event.c): whether the body (rest: after the prefix) is good. Of
- * an EVENT, what it says. */
-MUSTCHECK enum status session_check_told(const struct session *s, uint8_t type, struct slice rest,
-                                         struct msg_event *ret_event, struct error *err);
-/* Such a record was taken: people are told. event: of an EVENT. */
-void session_on_told(struct session *s, uint8_t type, const struct msg_event *event, struct link_now now);
+/* An EVENT, CMD_RESULT or CFG_RESULT was taken: people are told (session_event.c). Others: nothing. */
+void session_on_told(struct session *s, uint8_t type, const struct told_record *told, struct link_now now);
 /* CMD_ACK and CFG_GET. */
 enum verdict session_on_unasked(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_config_get(struct session *s, const struct frame *f, struct link_now now);

@@ -13,6 +13,8 @@
 struct decoding {
     const struct link_limits *limits;
     const struct shelf_dict *d;
+    struct gateway_health *health; /* to be told what the gateway says of itself; NULL: it is not of now */
+    int64_t now_us;
     struct sample *v;
     uint32_t n;
     uint32_t seen;
@@ -39,17 +41,20 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
     CHECK(e != NULL); /* type_of had it */
+    double value = 0;
+    bool has_value = link_sample_number(in, e, &value);
+    if (x->health != NULL && x->d->has_own) {
+        gateway_health_take(x->health, e->name, has_value ? &value : NULL, x->now_us);
+    }
     uint32_t tag = x->d->tags[place];
     if (!shelf_is_tag(tag)) {
-        x->unknown++;
-        return OK;
-    }
-    CHECK(x->n < LINK_SAMPLES_MAX);
-    struct sample *out = &x->v[x->n++];
-    *out = (struct sample){.tag = tag, .quality = in->quality, .t_us = in->t_us};
-    if (!link_sample_number(in, e, &out->value)) {
-        out->value = 0;
-        out->quality |= QUALITY_NO_VALUE;
+        x->unknown += tag != SHELF_OWN;
+    } else {
+        CHECK(x->n < LINK_SAMPLES_MAX);
+        x->v[x->n++] = (struct sample){.tag = tag,
+                                       .quality = in->quality | (has_value ? 0 : QUALITY_NO_VALUE),
+                                       .value = has_value ? value : 0,
+                                       .t_us = in->t_us};
     }
     return OK;
 }
@@ -91,7 +96,8 @@ static uint16_t data_code(enum status status) {
 }
 
 /* Fills the shared room with the samples of a DATA record. On a fault *ret_code says which; ERR_NOMEM has
- * none. */
+ * none. ret->health is the caller's: where to keep what the gateway says of itself, which may be told twice.
+ */
 static enum status decode_data(struct session *s, const struct msg_prefix *prefix, struct slice rest,
                                struct link_now now, struct decoding *ret, uint16_t *ret_code,
                                struct error *err) {
@@ -106,7 +112,11 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
         return ERR_NOMEM;
     }
     report_left_out(s, d, &left_out, now);
-    *ret = (struct decoding){.limits = &s->env->limits.link, .d = d, .v = s->env->samples};
+    *ret = (struct decoding){.limits = &s->env->limits.link,
+                             .d = d,
+                             .health = ret->health,
+                             .now_us = now.wall_us,
+                             .v = s->env->samples};
     enum status status = data_decode(rest, type_of, on_sample, ret, err);
     *ret_code = status == OK ? 0 : data_code(status);
     return status;
@@ -132,7 +142,7 @@ struct judged {
     struct shelf_change change;
     bool has_change;
     struct decoding data;
-    struct msg_event event;
+    struct told_record told; /* of EVENT, CMD_RESULT and CFG_RESULT */
     uint16_t fault;
     struct error err;
 };
@@ -141,9 +151,12 @@ static uint16_t dict_code(enum status status) {
     return status == ERR_TOO_BIG ? LINK_QUOTA : status == ERR_NOT_FOUND ? LINK_UNKNOWN_DICT : LINK_BAD_RECORD;
 }
 
+static bool is_backlog(const struct frame *f, const struct msg_prefix *prefix) {
+    return (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+}
+
 static const struct event_lost *lost_of(const struct frame *f, const struct judged *j) {
-    bool tells = f->type == MSG_EVENT && j->fault == 0 && j->event.code == EVENT_SAMPLES_LOST;
-    return tells ? &j->event.lost : NULL;
+    return f->type == MSG_EVENT && j->fault == 0 && j->told.has_lost ? &j->told.lost : NULL;
 }
 
 /* ERR_NOMEM or OK; a bad record is a fault, and OK. */
@@ -159,9 +172,10 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         status = shelf_read(&s->shelf, (uint32_t)prefix->ep, prefix->dict, rest, &ret->change, &ret->err);
         ret->fault = status == OK ? 0 : dict_code(status);
     } else if (f->type == MSG_DATA) {
+        ret->data.health = is_backlog(f, prefix) ? NULL : &s->status.health;
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
     } else if (msg_type_is_record(f->type)) {
-        enum status told = session_check_told(s, f->type, rest, &ret->event, &ret->err);
+        enum status told = told_read(f->type, rest, s->env->limits.link.text_bytes, &ret->told, &ret->err);
         ret->fault = told == OK ? 0 : told == ERR_TOO_BIG ? LINK_QUOTA : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
@@ -196,7 +210,6 @@ static int64_t receipt_of(const struct session *s, struct link_now now) {
 
 static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                              uint32_t crc, const struct judged *j, struct link_now now) {
-    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
     bool good = j->fault == 0;
     struct link_record r = {.gateway = s->gateway,
                             .gateway_key = s->gateway_key,
@@ -209,7 +222,7 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .body = f->body,
                             .received_us = receipt_of(s, now),
                             .clock_error_us = s->status.clock_error_us,
-                            .lane = backlog ? LANE_BACKLOG : LANE_LIVE,
+                            .lane = is_backlog(f, prefix) ? LANE_BACKLOG : LANE_LIVE,
                             .samples = j->data.v,
                             .n_samples = good ? j->data.n : 0,
                             .fault = j->fault,
@@ -244,7 +257,7 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
 /* What follows from a record that is in flight now. */
 static void note(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                  const struct judged *j, struct link_now now) {
-    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+    bool backlog = is_backlog(f, prefix);
     const struct event_lost *lost = lost_of(f, j);
     if (lost != NULL) {
         session_note_gone(s, lost->epoch, lost->first, lost->end);
@@ -372,7 +385,7 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
         accepted(s, f, &prefix, crc, &j, now);
         note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
-            session_on_told(s, f->type, &j.event, now);
+            session_on_told(s, f->type, &j.told, now);
         }
         return VERDICT_NEXT;
     }
@@ -394,7 +407,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
         return VERDICT_NEXT;
     }
     prefix.ep = 0; /* a snapshot is of now, so of the present epoch */
-    struct decoding data = {0};
+    struct decoding data = {.health = &s->status.health};
     uint16_t code = 0;
     enum status status = decode_data(s, &prefix, rest, now, &data, &code, &err);
     if (status == ERR_NOMEM) {

@@ -2,6 +2,7 @@
 
 #include "protocol/enrol.h"
 #include "server/base/check.h"
+#include "server/core/gateway_health.h"
 
 #include <stdlib.h>
 
@@ -206,17 +207,17 @@ static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dic
     name[site.n] = '/';
     memcpy(name + site.n + 1, e->name.p, e->name.n);
     if (!enrol_is_name(e->name)) { /* tags have the characters of gateways */
-        return SHELF_MISNAMED;
+        return gateway_health_is_name(e->name) ? SHELF_OWN : SHELF_MISNAMED;
     }
     uint32_t tag = model_find_tag(m, slice_of(name, site.n + 1 + e->name.n));
     if (tag == MODEL_NONE || m->tags[tag].gateway != gateway) {
-        return SHELF_NO_TAG;
+        return gateway_health_is_name(e->name) ? SHELF_OWN : SHELF_NO_TAG;
     }
     return fits(e->type, m->tags[tag].type) ? tag : SHELF_MISFIT;
 }
 
 bool shelf_is_tag(uint32_t tag) {
-    return tag < SHELF_MISNAMED;
+    return tag < SHELF_OWN;
 }
 
 enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
@@ -230,9 +231,11 @@ enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t 
     if (d->tags == NULL) {
         return ERR_NOMEM;
     }
+    d->has_own = false;
     for (uint32_t i = 0; i < n; i++) {
         const struct dict_entry *e = dict_at(d->dict, i);
         d->tags[i] = tag_of(m, gateway, e);
+        d->has_own = d->has_own || gateway_health_is_name(e->name);
         if (d->tags[i] == SHELF_MISFIT) {
             ret->misfits++;
             ret->misfit = ret->misfit == NULL ? e : ret->misfit;

@@ -9,10 +9,12 @@
 #include "server/link/link_limits.h"
 
 /* In place of a tag's index: the configuration has no such tag of this gateway; it has one of a type that
- * cannot take what is sent; or no configuration can have one of such a name. */
+ * cannot take what is sent; no configuration can have one of such a name; or it has none, and need not: the
+ * gateway tells of itself (core/gateway_health.h). */
 #define SHELF_NO_TAG   MODEL_NONE
 #define SHELF_MISFIT   (MODEL_NONE - 1)
 #define SHELF_MISNAMED (MODEL_NONE - 2)
+#define SHELF_OWN      (MODEL_NONE - 3)
 
 struct shelf_dict {
     uint32_t ep;
@@ -21,6 +23,7 @@ struct shelf_dict {
     bool whole;     /* all parts are there */
     bool broken;    /* one part was bad: never usable */
     uint32_t *tags; /* of each entry by its place in dict; NULL: not worked out */
+    bool has_own;   /* with tags: some entries are of the gateway itself */
 };
 
 /* What of a dictionary is left out and should be told: how many, and the first (NULL: none). */

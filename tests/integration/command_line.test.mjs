@@ -54,6 +54,8 @@ describe('the command line', { concurrency: false }, () => {
       [['--db'], /--db/],
       [['user', 'list', '--colour'], /unknown option: --colour\nusage: penstock user list/],
       [['user', 'list', 'extra'], /too much: extra/],
+      [['gateway', 'frobnicate'], /^usage: penstock gateway enrol NAME\n +penstock gateway revoke NAME --reason TEXT\n/],
+      [['gateway'], /penstock gateway certificates/],
       [['user', 'add'], /something is missing: NAME/],
       [['user', 'add', 'ann'], /an option is missing: --role/],
       [['config', 'apply', 'x.json', '--reason'], /wants a value: --reason/],

@@ -122,8 +122,18 @@ describe('certificates of gateways', { concurrency: false }, () => {
     assert.equal(other.code, 1);
     assert.match(other.err, /does not have the authority that the token names/);
     const misnamed = await gateway(...enrolArgs(text, keys('strange'), 'another.example'));
-    assert.match(misnamed.err, /certificate is refused: hostname mismatch/);
+    assert.match(misnamed.err, /certificate is refused: hostname mismatch; the name to connect to \(server\.name, --name\) must be one/);
     assert.equal((await gateway(...enrolArgs(text, keys('gw-s2')))).code, 0, 'the token is still good');
+  });
+
+  test('a token is not spent, and nothing is revoked, when the answer could not be written', async () => {
+    const before = await certificates('gw-s2');
+    const text = token('gw-s2');
+    const nowhere = await gateway(...enrolArgs(text, '/proc')); // where nobody can make a file, root neither
+    assert.equal(nowhere.code, 1);
+    assert.match(nowhere.err, /\/proc\/gw-s2\.key\.new\.part: cannot write/);
+    assert.deepEqual(await certificates('gw-s2'), before);
+    assert.equal((await gateway(...enrolArgs(text, keys('gw-s2')))).code, 0);
   });
 
   test('to enrol again revokes the certificate of before, and ends its session', async () => {
@@ -139,10 +149,12 @@ describe('certificates of gateways', { concurrency: false }, () => {
     assert.equal(second.code, 0, second.err);
     await until('the session of the old certificate ends', async () => !(await row('gw-s2')).up);
     const list = await certificates('gw-s2');
-    assert.deepEqual(list.map((c) => Boolean(c.reason)), [true, true, false], 'the newest alone is good');
-    await p.kill(child, 'SIGTERM');
-    run('gw-s2', files('gw-s2', keys('gw-s2b')), 'gw-s2b');
-    await upWith('gw-s2', fingerprint(files('gw-s2', keys('gw-s2b')).cert));
+    assert.deepEqual(list.map((c) => Boolean(c.reason)), [...list.slice(1).map(() => true), false], 'the newest alone is good');
+    const renewing = await gateway('renew', join(p.dir, 'gw-s2.json'));
+    assert.match(renewing.err, /was revoked: the gateway must be enrolled again/);
+    for (const end of ['key', 'pem']) copyFileSync(join(keys('gw-s2b'), `gw-s2.${end}`), join(keys('gw-s2'), `gw-s2.${end}`));
+    await upWith('gw-s2', fingerprint(files('gw-s2').cert)); // it was not started anew
+    assert.equal(child.exitCode, null);
     assert.equal((await audit('gw-s2', 'gateway.token')).at(-1).actor, 'engineer');
   });
 

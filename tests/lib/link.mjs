@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { until } from './penstock.mjs';
 
-export const TYPE = { HELLO: 1, WELCOME: 2, ERROR: 3, BYE: 4, PING: 5, PONG: 6, WINDOW: 7, REFRESH: 8, DICT: 0x10, DATA: 0x11, EVENT: 0x12, ACK: 0x18 };
+export const TYPE = { HELLO: 1, WELCOME: 2, ERROR: 3, BYE: 4, PING: 5, PONG: 6, WINDOW: 7, REFRESH: 8, DICT: 0x10, DATA: 0x11, EVENT: 0x12, CFG_RESULT: 0x33, ACK: 0x18 };
 export const FLAG = { J: 1, H: 2, S: 4, U: 8 };
 export const CODE = {
   BAD_FRAME: 1, VERSION: 2, IDENTITY: 3, NOT_ALLOWED: 4, TOO_BIG: 5, FLOW: 6, BAD_RECORD: 7, UNKNOWN_ALIAS: 8, UNKNOWN_DICT: 9, QUOTA: 10,

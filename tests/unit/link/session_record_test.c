@@ -47,6 +47,42 @@ static void samples_arrive_under_the_tags_of_the_configuration(void **state) {
     rig_end(r, s);
 }
 
+static void send_own(struct rig *r, struct session *s, uint16_t flags, uint64_t seq, uint64_t records) {
+    const struct link_sample v[] = {
+        {.alias = 1, .type = VALUE_UINT, .t_us = 1790000000000001, .u = records},
+        {.alias = 2, .type = VALUE_BOOL, .t_us = 1790000000000001, .i = 1},
+        {.alias = 3, .type = VALUE_UINT, .t_us = 1790000000000001, .u = 7},
+    };
+    struct buf body;
+    rig_data_body(&body, (flags & FRAME_JOURNALED) != 0, 0, seq, 1, v, COUNT(v));
+    rig_send(r, s, MSG_DATA, flags, buf_slice(&body));
+    buf_done(&body);
+}
+
+static void what_a_gateway_tells_of_itself_is_kept_without_configuration(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    const struct dict_entry own[] = {
+        rig_entry(1, "_gateway.buffer_records", VALUE_UINT),
+        rig_entry(2, "_gateway.plc.up", VALUE_BOOL),
+        rig_entry(3, "_gateway.of_a_later_version", VALUE_UINT),
+    };
+    rig_send_dict_part(r, s, 0, 0, 1, 0, false, own, COUNT(own));
+    send_own(r, s, FRAME_JOURNALED, 1, 5);
+    const struct link_status *status = roster_borrow_status(r->roster, 0);
+    assert_int_equal(r->n_samples, 0);
+    assert_int_equal(status->unknown_tags, 0);
+    assert_int_equal(status->health.figures[GATEWAY_BUFFER_RECORDS], 5);
+    assert_int_equal(status->health.n_devices, 1);
+    assert_string_equal(status->health.devices[0].name, "plc");
+    send_own(r, s, FRAME_JOURNALED | FRAME_BACKLOG, 2, 900); /* how it was once */
+    assert_int_equal(status->health.figures[GATEWAY_BUFFER_RECORDS], 5);
+    send_own(r, s, FRAME_SNAPSHOT, 0, 6);
+    assert_int_equal(status->health.figures[GATEWAY_BUFFER_RECORDS], 6);
+    rig_end(r, s);
+    assert_int_equal(roster_borrow_status(r->roster, 0)->health.figures[GATEWAY_BUFFER_RECORDS], 6);
+}
+
 static void scaled_integers_arrive_as_numbers(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
@@ -910,6 +946,7 @@ static void records_of_one_moment_have_receipts_of_their_own(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_RIG(samples_arrive_under_the_tags_of_the_configuration),
+        IN_RIG(what_a_gateway_tells_of_itself_is_kept_without_configuration),
         IN_RIG(scaled_integers_arrive_as_numbers),
         IN_RIG(the_backlog_flag_and_former_epochs_are_history),
         IN_RIG(a_snapshot_goes_to_the_host_and_not_to_the_store),

@@ -52,7 +52,21 @@ export interface Gateway {
   readonly suspended: Until | null;
   /** Two devices show its certificate; the present connection is kept. */
   readonly duplicate: Until | null;
+  readonly health: GatewayHealth | null;
   readonly revision: number;
+}
+
+/** What a gateway tells of itself; null: it does not know. */
+export interface GatewayHealth {
+  readonly at: string;
+  readonly link: boolean | null;
+  readonly buffer_records: number | null;
+  readonly buffer_bytes: number | null;
+  readonly oldest_s: number | null;
+  readonly lost: number | null;
+  readonly clock_offset_ms: number | null;
+  readonly certificate_days: number | null;
+  readonly devices: readonly { readonly name: string; readonly up: boolean }[];
 }
 
 export interface Until {
