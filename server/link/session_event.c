@@ -15,7 +15,7 @@ static enum status check_event(const struct session *s, struct slice rest, struc
         status = error_set(err, ERR_TOO_BIG, "EVENT", "its text has more than %u bytes",
                            s->env->limits.link.text_bytes);
     }
-    if (status == OK && ret->code == EVENT_SAMPLES_LOST && ret->lost.end > INT64_MAX) {
+    if (status == OK && ret->code == EVENT_SAMPLES_LOST && ret->lost.end > LINK_SEQ_MAX) {
         status = error_set(err, ERR_INVALID, "EVENT", "number %" PRIu64 " is beyond all that can be stored",
                            ret->lost.end);
     }
