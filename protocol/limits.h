@@ -43,6 +43,10 @@ enum {
 #define LINK_TIME_MIN_US (INT64_C(-62135596800) * 1000000)
 #define LINK_TIME_MAX_US (INT64_C(253402300800) * 1000000 - 1)
 
+/* Numbers of records are below this. A thousand a second reach it after 146 million years, so whoever does is
+ * not to be believed; and sums of such numbers still fit 64 bits. */
+#define LINK_SEQ_MAX (UINT64_C(1) << 62)
+
 #define LINK_ALPN       "penstock-link/1"
 #define LINK_URI_PREFIX "urn:penstock:gateway:"
 

@@ -178,7 +178,7 @@ enum status journal_tell(struct journal *j, int64_t t_us, struct error *err) {
     if (told == j->losses.n || (told > 0 && j->losses.n < LOSSES_MAX / 2)) {
         return OK;
     }
-    enum status st = OK;
+    enum status st = seal_gather(j, journal_epoch(j), err);
     for (uint32_t i = 0; i < j->losses.n && st == OK; i++) {
         st = j->losses.v[i].told_epoch == 0 ? tell(j, i, t_us, err) : OK;
     }

@@ -133,6 +133,10 @@ void uplink_begin(struct uplink *u, struct moment now) {
     u->n_probes = 0;
     u->dict_id = 0;
     u->asked_dict = false;
+    struct error err = {0};
+    if (recorder_settle(u->recorder, now, &err) != OK) {
+        uplink_note(u, "journal.not_durable", err.text); /* it gathers on; the session does without */
+    }
     u->n_epochs = journal_epochs(u->journal, u->epochs, LINK_EPOCHS_MAX, &u->more_epochs);
     /* What a power loss may still take was never told. */
     u->epochs[0].next_seq = journal_durable_seq(u->journal);
@@ -699,6 +703,10 @@ struct slice uplink_output(const struct uplink *u) {
 
 void uplink_sent(struct uplink *u, size_t n) {
     buf_consume(&u->out, n);
+}
+
+bool uplink_is_live(const struct uplink *u) {
+    return u->state == UPLINK_UP && u->server_state != SERVER_NOT_STORING;
 }
 
 enum uplink_state uplink_state(const struct uplink *u) {

@@ -219,7 +219,7 @@ static bool send_changes(struct uplink *u) {
     if (!u->changes_due) {
         return false;
     }
-    if (!u->unsaved && !live_record(u, &found)) {
+    if (!u->unsaved && !journal_holds(u->journal) && !live_record(u, &found)) {
         /* What is not durable yet is still on its way into the live lane. */
         u->changes_due = journal_durable_seq(u->journal) < journal_next_seq(u->journal);
         if (!u->changes_due) {

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { FLUSH_MS_MAX = 60000, MIB = 1024 * 1024 };
+enum { FLUSH_MS_MAX = 60000, GATHER_MS = 600000, GATHER_MS_MAX = 3600000, MIB = 1024 * 1024 };
 
 static void read_source(struct settings *r, const struct place *p, struct gateway_source *ret) {
     const char *names[16];
@@ -65,9 +65,9 @@ static void look_at_keys(struct settings *r, const struct place *top, const stru
 
 static void read_all(struct settings *r, const json_t *root, enum gateway_config_depth depth,
                      struct gateway_config *c) {
-    static const char *const keys[] = {"name",           "server",   "ca",      "cert",    "key",
-                                       "journal",        "flush_ms", "sync_ms", "sources", "ledger",
-                                       "exit_when_done", NULL};
+    static const char *const keys[] = {"name",    "server",         "ca",      "cert",      "key",
+                                       "journal", "flush_ms",       "sync_ms", "gather_ms", "sources",
+                                       "ledger",  "exit_when_done", NULL};
     struct place top = {.value = root};
     if (!settings_object(r, &top, keys)) {
         return;
@@ -85,6 +85,7 @@ static void read_all(struct settings *r, const json_t *root, enum gateway_config
     read_journal(r, &journal, c);
     c->flush_ms = (uint32_t)settings_integer(r, &top, "flush_ms", 1000, 10, FLUSH_MS_MAX);
     c->sync_ms = (uint32_t)settings_integer(r, &top, "sync_ms", 200, 0, FLUSH_MS_MAX);
+    c->gather_ms = (uint32_t)settings_integer(r, &top, "gather_ms", GATHER_MS, 1, GATHER_MS_MAX);
     c->ledger = settings_has(&top, "ledger") ? settings_text(r, &top, "ledger", NULL) : NULL;
     c->exit_when_done = settings_bool(r, &top, "exit_when_done", false);
     c->n_sources = (uint32_t)settings_list(r, &top, "sources", 1, GATEWAY_SOURCES_MAX);

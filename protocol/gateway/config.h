@@ -26,6 +26,7 @@ struct gateway_config {
     uint32_t segment_bytes; /* 0: chosen */
     uint32_t flush_ms;
     uint32_t sync_ms;
+    uint32_t gather_ms;
     const char *ledger; /* NULL: none */
     bool exit_when_done;
     uint32_t n_sources;

@@ -37,7 +37,8 @@ struct link_record {
     const char *fault_text; /* "" without fault */
     uint32_t unknown_tags;  /* samples left out because the configuration has no such tag; not those of
                                   core/gateway_health.h */
-    const struct event_lost *lost; /* of a good EVENT "samples lost"; else NULL. end is at most 2^63 - 1 */
+    const struct event_lost
+        *lost; /* of a good EVENT "samples lost"; else NULL. end is at most LINK_SEQ_MAX */
 };
 
 /* What the database knows of a gateway, as answer to host->settle. */

@@ -16,7 +16,6 @@ enum {
     SESSION_OUT_MAX = 2 * 1024 * 1024,
     SESSION_REASON_SIZE = 256,
     SESSION_CLOCK_PROBES = 8,
-    SESSION_SEQ_BITS = 63,    /* PostgreSQL's bigint */
     SESSION_RETRY_MS = 10000, /* told to those who are to come again */
     SESSION_NARROW = 8,       /* so much narrower is the window of one that sends too many samples … */
     SESSION_NARROW_S = 60,    /* … for so long after it did */

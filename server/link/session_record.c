@@ -348,7 +348,7 @@ static bool read_prefix(struct session *s, const struct frame *f, struct link_no
                      msg_type_name(f->type), (unsigned long long)ret_prefix->ep, s->n_epochs);
         return false;
     }
-    if (ret_prefix->seq >> SESSION_SEQ_BITS != 0 || ret_prefix->seq == INT64_MAX) {
+    if (ret_prefix->seq >= LINK_SEQ_MAX) {
         session_fail(s, LINK_BAD_FRAME, &about, now, "%s: number %llu is beyond all that can be stored",
                      msg_type_name(f->type), (unsigned long long)ret_prefix->seq);
         return false;

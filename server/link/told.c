@@ -64,7 +64,7 @@ static enum status read_event(struct slice rest, uint32_t text_max, struct told_
     if (status == OK && m.text.n > text_max) {
         status = error_set(err, ERR_TOO_BIG, "EVENT", "its text has more than %u bytes", text_max);
     }
-    if (status == OK && m.code == EVENT_SAMPLES_LOST && m.lost.end > INT64_MAX) {
+    if (status == OK && m.code == EVENT_SAMPLES_LOST && m.lost.end > LINK_SEQ_MAX) {
         status = error_set(err, ERR_INVALID, "EVENT", "number %" PRIu64 " is beyond all that can be stored",
                            m.lost.end);
     }

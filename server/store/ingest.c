@@ -9,9 +9,6 @@
 
 #include <stdlib.h>
 
-/* A seq's range is [seq, seq + 1) in signed 64 bits. */
-#define SEQ_MAX ((uint64_t)INT64_MAX - 1)
-
 struct batch {
     struct batch *next;
     struct ingest *owner;
@@ -107,7 +104,7 @@ bool ingest_has_room(struct ingest *g, const struct store_record *r) {
 }
 
 enum status ingest_put(struct ingest *g, const struct store_record *r) {
-    if (r->seq > SEQ_MAX) {
+    if (r->seq >= LINK_SEQ_MAX) {
         return ERR_INVALID;
     }
     if (!ingest_has_room(g, r)) {

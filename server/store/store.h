@@ -141,7 +141,7 @@ MUSTCHECK enum status store_new(const struct store_config *cfg, const struct sto
                                 struct store **ret, struct error *err);
 /* Would store_ingest take it now? If not, host->room tells when to ask again. */
 bool store_has_room(struct store *s, const struct store_record *r);
-/* ERR_FULL: no room. ERR_INVALID: seq is beyond 2^63 - 2, which no honest gateway reaches. */
+/* ERR_FULL: no room. ERR_INVALID: seq is not below LINK_SEQ_MAX, which no honest gateway reaches. */
 MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
 /* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. position:
  * operator's position that the alarm belongs to; empty if it is not configured any more: that of its record

@@ -30,6 +30,7 @@ struct rules {
     bool settles_early; /* WELCOME does not wait for what is on the way */
     bool no_row;        /* the records have no rows of their own: what comes again is applied again */
     bool sync_lies;     /* the gateway's disk says "durable" and is not */
+    bool clears_early;  /* what gathered at the gateway is forgotten before its record is durable */
 };
 
 struct store_rec {
@@ -64,6 +65,7 @@ struct db {
     uint32_t n_txs;
     struct tx txs[STORE_TXS];
     uint32_t conflicts;
+    uint32_t partials; /* conflicts in which one has some samples of the other, and no others */
 };
 
 /* What ends with the server's process. */
@@ -97,6 +99,7 @@ static inline void store_reset(struct store *s, const struct rules *rules) {
     s->db.n_epochs = 0;
     s->db.n_txs = 0;
     s->db.conflicts = 0;
+    s->db.partials = 0;
     s->db.n_losses = 0;
     s->q = (struct store_queue){0};
     s->pool_n = 0;
@@ -138,6 +141,26 @@ static inline bool db_is_lost(const struct db *db, uint64_t epoch, uint64_t seq)
     return false;
 }
 
+/* Has a all samples of b? */
+static inline bool rec_covers(const struct store_rec *a, const struct store_rec *b) {
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t k = 0;
+        while (k < a->n && a->v[k].t_us != b->v[i].t_us) {
+            k++;
+        }
+        if (k == a->n) {
+            return false;
+        }
+    }
+    return a->type == b->type && b->n > 0;
+}
+
+static inline void db_compare(struct db *db, const struct store_rec *a, const struct store_rec *b) {
+    bool partial = rec_covers(a, b) || rec_covers(b, a);
+    db->partials += a->crc != b->crc && partial ? 1 : 0;
+    db->conflicts += a->crc != b->crc && !partial ? 1 : 0;
+}
+
 /* False if a row is there. */
 static inline bool db_insert(struct db *db, const struct store_rec *r) {
     uint32_t e = 0;
@@ -148,7 +171,7 @@ static inline bool db_insert(struct db *db, const struct store_rec *r) {
     }
     SIM_CHECK(r->seq < STORE_SEQS, "record %llu", (unsigned long long)r->seq);
     if (db->rows[e][r->seq] != NULL) {
-        db->conflicts += db->rows[e][r->seq]->crc != r->crc ? 1 : 0;
+        db_compare(db, db->rows[e][r->seq], r);
         return false;
     }
     db->rows[e][r->seq] = r;

@@ -177,6 +177,38 @@ static void a_server_that_does_not_store_gets_snapshots_only_until_it_stores_aga
     assert_int_equal(rig_backlog(r), 1);
 }
 
+static void what_gathered_is_named_by_hello_and_goes_as_one_record_of_the_backlog(void **state) {
+    struct rig *r = *state;
+    r->recorder.gathers = true;
+    for (int i = 0; i < 5; i++) {
+        assert_false(uplink_is_live(r->u));
+        rig_produce(r, i);
+    }
+    assert_true(journal_next_seq(r->journal) == 1);
+    rig_connect(r);
+    assert_true(r->hello.epochs[0].next_seq == 2);
+    assert_int_equal(rig_backlog(r), 1);
+    assert_int_equal(rig_live(r), 0);
+    assert_true(r->seen[r->n_seen - 1].samples == 5 * RIG_TAGS);
+    assert_true(uplink_is_live(r->u));
+}
+
+static void while_a_server_does_not_store_values_that_gather_still_arrive_as_snapshots(void **state) {
+    struct rig *r = *state;
+    struct rig_terms terms = {LINK_WINDOW_BYTES, LINK_WINDOW_FRAMES, 1000000, SERVER_NOT_STORING};
+    rig_produce(r, 1);
+    rig_connect_with(r, &terms, NULL, 0);
+    assert_false(uplink_is_live(r->u));
+    r->recorder.gathers = true;
+    for (int i = 0; i < 3; i++) {
+        rig_produce(r, 2 + i);
+        rig_run(r);
+        assert_int_equal(rig_snapshots(r), 1);
+        assert_int_equal(rig_live(r) + rig_backlog(r), 0);
+    }
+    assert_true(journal_holds(r->journal));
+}
+
 static void values_that_the_journal_did_not_take_still_arrive(void **state) {
     struct rig *r = *state;
     rig_produce(r, 1);
@@ -658,6 +690,8 @@ int main(void) {
         T(the_window_counts_bytes_too),
         T(while_the_window_is_full_values_still_arrive_as_snapshots),
         T(a_server_that_does_not_store_gets_snapshots_only_until_it_stores_again),
+        T(what_gathered_is_named_by_hello_and_goes_as_one_record_of_the_backlog),
+        T(while_a_server_does_not_store_values_that_gather_still_arrive_as_snapshots),
         T(values_that_the_journal_did_not_take_still_arrive),
         T(the_backlog_keeps_to_its_rate_and_live_records_overtake_it),
         T(a_backlog_rate_of_zero_holds_it_until_the_window_says_otherwise),

@@ -537,6 +537,7 @@ static const struct {
     {"a number beyond the database", {.seq = UINT64_C(1) << 63}, false},
     {"the last number of all", {.seq = UINT64_MAX}, false},
     {"the last number of the database", {.seq = INT64_MAX}, false},
+    {"the first number that no gateway reaches", {.seq = LINK_SEQ_MAX}, false},
 };
 
 /* Where it belongs cannot be told, so it could never be acknowledged. */

@@ -194,7 +194,7 @@ static void numbers_of_all_sizes_keep_their_bits(void **state) {
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    struct store_record rec = record((uint64_t)INT64_MAX - 1, NULL, 0);
+    struct store_record rec = record(LINK_SEQ_MAX - 1, NULL, 0);
     rec.epoch = UINT64_MAX;
     rec.dict = UINT64_MAX - 1;
     rec.crc = UINT32_MAX;
@@ -205,10 +205,10 @@ static void numbers_of_all_sizes_keep_their_bits(void **state) {
     RIG_UNTIL(r, r->n_ingested == 1);
     assert_int_equal(pgtest_number(&pg,
                                    "select count(*) from ingest_batch where epoch = -1 and dict = -2"
-                                   " and seq = 9223372036854775806 and crc = 4294967295 and flags = 65535"
+                                   " and seq = 4611686018427387903 and crc = 4294967295 and flags = 65535"
                                    " and type = 255 and body = ''"),
                      1);
-    rec.seq = (uint64_t)INT64_MAX;
+    rec.seq = LINK_SEQ_MAX;
     assert_int_equal(store_ingest(r->store, &rec), ERR_INVALID);
     rig_stop(&r, 5000);
 }
