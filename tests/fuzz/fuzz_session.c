@@ -172,7 +172,7 @@ static void settle(struct world *w, enum status status) {
 
 static void show_certificate(struct world *w, int days) {
     static const uint8_t fingerprint[IDENTITY_HASH_SIZE] = {1, 2, 3};
-    session_set_certificate(w->s, fingerprint, w->rig.now.wall_us + days * TM_DAY_US);
+    session_set_certificate(w->s, fingerprint, w->rig.now.wall_us + days * TM_DAY_US, "2A");
 }
 
 static void begin_enrolling(struct world *w, unsigned beginning) {
