@@ -8,7 +8,9 @@ enum {
     LINK_VERSION = 1,
     LINK_PORT = 7411,
     LINK_FRAME_HEAD = 8,
-    LINK_BODY_MAX_HELLO = 4096,         /* before WELCOME */
+    LINK_BODY_MAX_HELLO = 4096, /* before WELCOME */
+    LINK_BODY_MAX_LEAST =
+        48 * 1024, /* every server takes so much after WELCOME: a journal is written before */
     LINK_BODY_MAX_ENROLLED = 32 * 1024, /* to one that enrols: any CERT_ISSUED fits */
     LINK_BODY_MAX = 256 * 1024,         /* default of WELCOME's max_frame */
     LINK_BODY_MAX_HARD = 1024 * 1024,

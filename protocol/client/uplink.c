@@ -264,10 +264,10 @@ static enum status on_welcome(struct uplink *u, struct slice body, struct moment
         return error_set(err, ERR_UNSUPPORTED, "WELCOME", "version %u; this gateway speaks %d", m.version,
                          LINK_VERSION);
     }
-    if (m.max_frame < UPLINK_FRAME_MIN) {
+    if (m.max_frame < LINK_BODY_MAX_LEAST) {
         return error_set(err, ERR_UNSUPPORTED, "WELCOME",
                          "bodies of %" PRIu32 " bytes are too short; this gateway needs %d", m.max_frame,
-                         UPLINK_FRAME_MIN);
+                         LINK_BODY_MAX_LEAST);
     }
     uint32_t forked = 0;
     if (!take_committed(u, &m, &forked)) {

@@ -11,11 +11,10 @@ enum {
     UPLINK_OUT_HIGH =
         48 * 1024, /* no more records are added above this: what is urgent shall not stand behind them */
     UPLINK_OUT_MAX = 4 * 1024 * 1024,
-    UPLINK_FRAME_MIN = 48 * 1024, /* a server must take bodies of at least this size */
     UPLINK_PROBES = 8,
     UPLINK_TEXT_SIZE = 700,
 };
-_Static_assert(UPLINK_FRAME_MIN >= TAGS_BODY_MAX + LINK_STRING_MAX + 1024,
+_Static_assert(LINK_BODY_MAX_LEAST >= TAGS_BODY_MAX + LINK_STRING_MAX + 1024,
                "a record fits the smallest frame");
 
 struct flight {
