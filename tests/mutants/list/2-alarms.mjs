@@ -295,7 +295,7 @@ const certificates = [
     }`, now: c``, hurts: 'a station that was given up rings for its certificate' },
   { id: 'certificate-returns-at-restart', old: c`        return TRUTH_UNKNOWN; /* restored: it stands until somebody tells */`, now: c`        return TRUTH_FALSE;`, hurts: 'each restart ends the alarm and raises it again' },
   { id: 'certificate-never-rises', old: c`    if ((a->facts & FACT_ACTIVE) != 0 && core_certificate_priority(core, alarm) < a->priority) {`, now: c`    if (false) {`, hurts: 'acknowledged a month ago, it is forgotten on the last day' },
-  { id: 'certificate-rises-while-normal', old: c`(a->facts & FACT_ACTIVE) != 0 && core_certificate_priority`, now: c`core_certificate_priority`, hurts: 'a delay that runs is journaled as a change of priority' },
+  { id: 'certificate-rises-while-normal', old: c`(a->facts & FACT_ACTIVE) != 0 && core_certificate_priority`, now: c`core_certificate_priority`, hurts: 'a station that was given up fills the journal with changes of priority' },
   { id: 'certificate-timer-of-first-limit-alone', old: c`has_end(core, alarm) && n < LIMITS) {`, now: c`has_end(core, alarm) && n < 1) {`, hurts: 'nobody is told again after the first time' },
   { id: 'certificate-delayed-to-the-end', old: c`    return passed(core, alarm) > 1;`, now: c`    return passed(core, alarm) > LIMITS;`, hurts: 'one that has an hour left rings when it has ended' },
 ].map((m) => ({ file: 'core_certificate.c', ...m }));
