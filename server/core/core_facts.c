@@ -458,6 +458,18 @@ void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_ki
 
 /* --- priority --- */
 
+/* Of an alarm that is not normal; its priority was `old`. */
+static void tell_priority(struct core *core, uint32_t alarm, uint8_t old, const struct effect_sink *sink) {
+    uint8_t now = core->alarms[alarm].priority;
+    char shown = alarm_shown_letter(core->alarms[alarm].facts);
+    bool rises = now < old && alarm_letter_active(shown) && ack_mode(core, alarm) != ACK_NONE;
+    if (rises) {
+        core_transit(core, alarm, ALARM_EVENT_RISE, core->now_us, &core_the_system, sink);
+    } else {
+        core_note_record(core, alarm, RECORD_PRIO, core->now_us, &core_the_system, sink);
+    }
+}
+
 /* The configured priority changed from `before`. An occurrence that was escalated keeps the higher one. */
 void core_priority(struct core *core, uint32_t alarm, uint8_t before, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
@@ -469,23 +481,17 @@ void core_priority(struct core *core, uint32_t alarm, uint8_t before, const stru
     if (now == old) {
         return;
     }
+    set_facts(core, alarm, a->facts, now);
     if (shown == ALARM_NORMAL || shown == ALARM_DISABLED || shown == ALARM_GONE) {
-        set_facts(core, alarm, a->facts, now);
         return; /* the configuration's history tells */
     }
-    core_rise(core, alarm, now, sink);
+    tell_priority(core, alarm, old, sink);
 }
 
 void core_rise(struct core *core, uint32_t alarm, uint8_t priority, const struct effect_sink *sink) {
-    const struct alarm_state *a = &core->alarms[alarm];
-    bool rises = priority < a->priority && alarm_letter_active(alarm_shown_letter(a->facts)) &&
-                 ack_mode(core, alarm) != ACK_NONE;
-    set_facts(core, alarm, a->facts, priority);
-    if (rises) {
-        core_transit(core, alarm, ALARM_EVENT_RISE, core->now_us, &core_the_system, sink);
-    } else {
-        core_note_record(core, alarm, RECORD_PRIO, core->now_us, &core_the_system, sink);
-    }
+    uint8_t old = core->alarms[alarm].priority;
+    set_facts(core, alarm, core->alarms[alarm].facts, priority);
+    tell_priority(core, alarm, old, sink);
 }
 
 void core_escalate(struct core *core, uint32_t alarm, const struct effect_sink *sink) {

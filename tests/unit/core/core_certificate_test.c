@@ -144,6 +144,9 @@ static void of_a_disabled_gateway_there_is_none(void **state) {
     r->spec.gateways[0].disabled = true;
     rig_revise(r);
     rig_expect(r, "raise CERT A>B ring, rtn CERT B>D");
+    assert_int_equal(rig_ack(r, CERT), ALARM_OK);
+    tell(r, 5.0 * DAY_S); /* however near its end is: nothing, not even a priority */
+    rig_expect(r, "ack CERT D>A");
     rig_free(r);
 }
 
