@@ -94,6 +94,15 @@ static void show(struct app *a, uint64_t token, const struct reply *r) {
     buf_done(&text);
 }
 
+static struct ledger_lost lost_of(const struct event_lost *lost) {
+    return (struct ledger_lost){.epoch = lost->epoch,
+                                .first = (int64_t)lost->first, /* at most end, which told.c has checked */
+                                .end = (int64_t)lost->end,
+                                .samples = lost->samples > INT64_MAX ? INT64_MAX : (int64_t)lost->samples,
+                                .from_us = lost->from_us,
+                                .to_us = lost->to_us};
+}
+
 static void keep(struct app *a, struct app_replay *replay, const struct reply *r) {
     struct replay_result result = {0};
     struct buf text;
@@ -115,7 +124,7 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                                             .n = result.n_samples,
                                             .action = result.told.action,
                                             .has_lost = result.told.has_lost,
-                                            .lost = result.told.lost}};
+                                            .lost = lost_of(&result.told.lost)}};
     int cut = (int)utf8_valid_prefix(result.told.text, strnlen(result.told.text, REASON_SIZE - 1));
     (void)snprintf(q.quarantine_keep.told, sizeof q.quarantine_keep.told, "%.*s", cut, result.told.text);
     if (!result.usable) {

@@ -5,7 +5,6 @@
 #ifndef PENSTOCK_CORE_REQUEST_H
 #define PENSTOCK_CORE_REQUEST_H
 
-#include "protocol/event_msg.h"
 #include "server/base/status.h"
 #include "server/core/alarm.h"
 #include "server/core/core.h"
@@ -113,6 +112,16 @@ struct config_change_item {
     int64_t expected_revision; /* of the item: 0 = must not exist, -1 = any */
 };
 
+/* Numbers [first, end) of an epoch that are gone at the site, with the times of the first and last sample. */
+struct ledger_lost {
+    uint64_t epoch;
+    int64_t first;
+    int64_t end;
+    int64_t samples;
+    int64_t from_us;
+    int64_t to_us;
+};
+
 struct request {
     enum request_kind kind;
     struct actor actor;
@@ -198,7 +207,7 @@ struct request {
             const char *action;     /* a literal: what the gateway tells goes to the audit under it; NULL */
             char told[REASON_SIZE]; /* … in these words */
             bool has_lost;          /* and what is gone at the site to the ledger */
-            struct event_lost lost;
+            struct ledger_lost lost;
         } quarantine_keep;
         struct {
             int64_t tag_key;

@@ -48,10 +48,11 @@ static void describe_fields(const struct msg_event *m, char ret[FIELDS_SIZE]) {
         (void)snprintf(ret, FIELDS_SIZE, "; by %.3f s", (double)m->step_us / 1e6);
     } else if (m->code == EVENT_SAMPLES_LOST && tm_format(m->lost.from_us, from) == OK &&
                tm_format(m->lost.to_us, to) == OK) {
-        (void)snprintf(ret, FIELDS_SIZE,
-                       "; %" PRIu64 " samples from %s to %s, records %" PRIu64 " to %" PRIu64,
-                       m->lost.samples, from, to, m->lost.first,
-                       m->lost.end > m->lost.first ? m->lost.end - 1 : m->lost.first);
+        int n = snprintf(ret, FIELDS_SIZE, "; %" PRIu64 " samples from %s to %s", m->lost.samples, from, to);
+        if (m->lost.end > m->lost.first) { /* else they never had a number */
+            (void)snprintf(ret + n, (size_t)(FIELDS_SIZE - n), ", records %" PRIu64 " to %" PRIu64,
+                           m->lost.first, m->lost.end - 1);
+        }
     }
 }
 

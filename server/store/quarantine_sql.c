@@ -167,13 +167,13 @@ size_t quarantine_sql_keep_bytes(const struct request *r) {
 
 static void told_args(struct pg_args *args, const struct request *r) {
     bool tells = r->quarantine_keep.usable && r->quarantine_keep.action != NULL;
-    const struct event_lost *lost = &r->quarantine_keep.lost;
+    const struct ledger_lost *lost = &r->quarantine_keep.lost;
     pg_arg_text(args, slice_str(tells ? r->quarantine_keep.action : ""));
     pg_arg_text(args, slice_str(tells ? r->quarantine_keep.told : ""));
     pg_arg_i64(args, (int64_t)lost->epoch); /* as bits */
-    pg_arg_i64(args, (int64_t)lost->first); /* at most end, which told.c has checked */
-    pg_arg_i64(args, (int64_t)lost->end);
-    pg_arg_i64(args, lost->samples > INT64_MAX ? INT64_MAX : (int64_t)lost->samples);
+    pg_arg_i64(args, lost->first);
+    pg_arg_i64(args, lost->end);
+    pg_arg_i64(args, lost->samples);
     pg_arg_i64(args, lost->from_us);
     pg_arg_i64(args, lost->to_us);
     pg_arg_i32(args, tells && r->quarantine_keep.has_lost ? 1 : 0);

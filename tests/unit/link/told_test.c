@@ -55,6 +55,9 @@ static void what_is_lost_comes_with_its_numbers(void **state) {
     assert_string_equal(told.text, "code 5 at 1970-01-01T00:00:00Z; 60 samples from 1970-01-01T00:00:00Z to "
                                    "1970-01-01T00:00:05Z, records 4 to 9: the journal is full");
     assert_true(told.has_lost && told.lost.epoch == 600 && told.lost.end == 10);
+    m.lost.end = m.lost.first; /* they never had a number */
+    assert_int_equal(read_event(&m), OK);
+    assert_non_null(strstr(told.text, "to 1970-01-01T00:00:05Z: the journal is full"));
     m.lost.end = UINT64_MAX;
     assert_int_equal(read_event(&m), ERR_INVALID);
     assert_null(told.action);
