@@ -44,7 +44,8 @@ static void mend_gathered(uint8_t *p, size_t n) {
     if (n < GATHER_HEAD) {
         return;
     }
-    memcpy(p, "PSGA", 4);
+    static const uint8_t magic[4] = {'P', 'S', 'G', 'A'};
+    memcpy(p, magic, sizeof magic);
     p[15] |= 1; /* no epoch is 0 */
     p[23] &= 0x3f;
     uint32_t head = crc32c(0, p + 8, GATHER_HEAD - 8);
@@ -65,17 +66,21 @@ static void write_file(int dir_fd, const char *name, const uint8_t *p, size_t n)
     (void)close(fd);
 }
 
-/* A flush while the line is down; whatever else is on this disk, it becomes a record in the end. */
-static void use_gather(struct journal *j) {
+static void hold_sample(struct journal *j) {
     const struct gather_head head = {.dict = 1};
     const struct link_sample s = {.alias = 1, .type = VALUE_INT, .t_us = 7, .i = 7};
     bool fits = false;
-    for (int i = 0; i < 3; i++) {
-        if (journal_ready(j, &head, &s, 1, &fits, NULL) == OK && fits) {
-            CHECK(journal_hold(j, &head, &s, 1, NULL) == OK);
-        }
+    if (journal_ready(j, &head, &s, 1, &fits, NULL) == OK && fits) {
+        CHECK(journal_hold(j, &head, &s, 1, NULL) == OK);
     }
-    CHECK(journal_seal(j, NULL) == OK || journal_holds(j));
+}
+
+/* Flushes while the line is down. */
+static void use_gather(struct journal *j) {
+    hold_sample(j);
+    hold_sample(j);
+    bool sealed = journal_seal(j, NULL) == OK;
+    CHECK(sealed || journal_holds(j));
 }
 
 static void use_journal(const char *dir, uint64_t start) {
@@ -141,6 +146,19 @@ static void empty_directory(const char *path, int dir_fd) {
     (void)closedir(dir);
 }
 
+static void use_config_state(uint8_t *p, size_t n) {
+    struct config_state state;
+    uint8_t back[CONFIG_STATE_SIZE];
+    if (n < CONFIG_STATE_SIZE) {
+        return;
+    }
+    put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
+    if (config_state_decode(p, &state)) {
+        config_state_encode(&state, back);
+        CHECK(config_state_decode(back, &state));
+    }
+}
+
 static void use_file(const char *path, int dir_fd, uint8_t kind, uint8_t *p, size_t n) {
     switch (kind % KINDS) {
     case 0:
@@ -163,15 +181,7 @@ static void use_file(const char *path, int dir_fd, uint8_t kind, uint8_t *p, siz
         write_file(dir_fd, "gathered", p, n);
         break;
     default:
-        if (n >= CONFIG_STATE_SIZE) {
-            struct config_state state;
-            uint8_t back[CONFIG_STATE_SIZE];
-            put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
-            if (config_state_decode(p, &state)) {
-                config_state_encode(&state, back);
-                CHECK(config_state_decode(back, &state));
-            }
-        }
+        use_config_state(p, n);
         break;
     }
     use_journal(path, 1);
