@@ -105,11 +105,24 @@ static void on_wake(void *ctx, struct session *s) {
 
 /* --- time --- */
 
+static void on_tick(uv_timer_t *timer);
+
+/* The rest is loaded in the next turns, each after what came from the lines meanwhile. */
+static void load_soon(struct link *l) {
+    if (!l->stopping) {
+        int rc = uv_timer_start(&l->tick, on_tick, 1, LINK_TICK_MS);
+        CHECK(rc == 0);
+    }
+}
+
 static void on_tick(uv_timer_t *timer) {
     struct link *l = timer->data;
     struct link_now now = link_now();
     listener_tick(l, now);
     roster_tick(l->roster, now);
+    if (roster_load(l->roster, now)) {
+        load_soon(l);
+    }
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
         conn_tick(c, now);
     }
@@ -231,6 +244,9 @@ void link_set_model(struct link *l, const struct model *m) {
 
 void link_settled(struct link *l, uint64_t token, const struct link_settled *s) {
     roster_settled(l->roster, token, s, link_now());
+    if (roster_loading(l->roster)) {
+        load_soon(l);
+    }
 }
 
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq) {

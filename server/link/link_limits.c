@@ -20,6 +20,7 @@ static const struct link_limit table[] = {
     LIMIT(window_bytes, LINK_BODY_MAX_LEAST, LINK_WINDOW_BYTES, 16 * 1024 * 1024),
     LIMIT(window_frames, 4, LINK_WINDOW_FRAMES, RANGES_MAX / 2),
     LIMIT(dictionaries, 1, LINK_DICTS_MAX, LINK_DICTS_MAX),
+    LIMIT(dictionary_parts, 1, 256, 10000),
     LIMIT(dictionary_tags, 1, LINK_TAGS_MAX, LINK_TAGS_MAX),
     LIMIT(dictionary_entries, 1, 10 * LINK_TAGS_MAX, 100 * LINK_TAGS_MAX),
     LIMIT(frame_samples, 1, LINK_SAMPLES_MAX, LINK_SAMPLES_MAX),

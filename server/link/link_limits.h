@@ -17,6 +17,7 @@ struct link_limits {
     uint32_t window_bytes; /* records that are not acknowledged */
     uint32_t window_frames;
     uint32_t dictionaries;       /* of an epoch */
+    uint32_t dictionary_parts;   /* records that one dictionary comes in */
     uint32_t dictionary_tags;    /* of one dictionary */
     uint32_t dictionary_entries; /* of all dictionaries of a session */
     uint32_t frame_samples;      /* of one record */

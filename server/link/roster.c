@@ -34,6 +34,7 @@ struct roster {
     struct pace pace;
     uint32_t n_backlogs; /* gateways that have one, as of the last look */
     int64_t pace_mono_us;
+    uint32_t load_at; /* place in slots of who loads first */
 };
 
 static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
@@ -225,6 +226,20 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
     r->env->host.settle(r->env->host.ctx, slot->token, session_gateway_name(s), epochs, n_epochs);
 }
 
+/* The newcomer is LIVE, perhaps: then it is the present one from now on. */
+static void take_over(struct roster *r, struct slot *slot, struct link_now now) {
+    struct session *s = slot->newcomer;
+    if (s == NULL || session_state(s) != SESSION_LIVE) {
+        return;
+    }
+    if (slot->current != NULL) {
+        session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
+    }
+    slot->newcomer = NULL;
+    slot->current = s;
+    r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
+}
+
 void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
                     struct link_now now) {
     struct slot *slot = NULL;
@@ -235,6 +250,7 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
         return; /* it has gone meanwhile */
     }
     struct session *s = slot->newcomer;
+    slot->token = 0;
     if (settled->status == OK && settled->gateway_key != slot->key) {
         session_bye(s, BYE_RETRY, RETRY_MS, "the configuration is changing", now);
         return;
@@ -243,14 +259,28 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
     session_set_backlog_rate(s, pace_rate(&r->pace, r->n_backlogs + 1));
     session_set_rates(s, slot->current != NULL ? session_rates(slot->current) : slot->rates);
     session_settled(s, settled, now);
-    if (session_state(s) == SESSION_LIVE) {
-        if (slot->current != NULL) {
-            session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
-        }
-        slot->newcomer = NULL;
-        slot->current = s;
-        r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
+    take_over(r, slot, now);
+}
+
+bool roster_loading(const struct roster *r) {
+    bool any = false;
+    for (uint32_t i = 0; i < r->n && !any; i++) {
+        any = r->slots[i].newcomer != NULL && session_loading(r->slots[i].newcomer);
     }
+    return any;
+}
+
+bool roster_load(struct roster *r, struct link_now now) {
+    uint32_t budget = SESSION_LOAD_SLICE;
+    r->load_at++; /* who was first is last the next time */
+    for (uint32_t i = 0; i < r->n && budget > 0; i++) {
+        struct slot *slot = &r->slots[(r->load_at + i) % r->n];
+        if (slot->newcomer != NULL && session_loading(slot->newcomer)) {
+            session_load(slot->newcomer, &budget, now);
+            take_over(r, slot, now);
+        }
+    }
+    return roster_loading(r);
 }
 
 static void count_breach(struct roster *r, struct slot *slot, const struct session *s, struct link_now now) {

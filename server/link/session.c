@@ -41,6 +41,7 @@ void session_free(struct session **s) {
     buf_done(&(*s)->in);
     buf_done(&(*s)->out);
     shelf_done(&(*s)->shelf);
+    session_load_done(*s);
     for (uint32_t i = 0; i < LINK_EPOCHS_MAX; i++) {
         ranges_done(&(*s)->epochs[i].committed);
         ranges_done(&(*s)->epochs[i].gone);
@@ -70,6 +71,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
     (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", reason);
     buf_clear(&s->in);
+    session_load_done(s);
     s->env->owner.closed(s->env->owner.ctx, s, now);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
@@ -251,7 +253,7 @@ void session_tick(struct session *s, struct link_now now) {
         }
         return;
     case SESSION_SETTLING:
-        if (late) {
+        if (late && !session_loading(s)) {
             session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the database does not answer", now);
         }
         return;

@@ -35,6 +35,7 @@ enum session_state {
     SESSION_CLOSING,
 };
 
+enum { SESSION_LOAD_SLICE = 64 * 1024 };
 enum { RATE_LIVE, RATE_BACKLOG, RATES };
 
 struct session_limits {
@@ -104,8 +105,13 @@ void session_freeze(struct session *s);
 void session_thaw(struct session *s, struct link_now now);
 /* Deadlines and heartbeat; several times a second. */
 void session_tick(struct session *s, struct link_now now);
-/* The host's answer. LIVE after it if the state is OK; else it says why and closes. */
+/* The host's answer. LIVE after it if its status is OK and the stored dictionaries are few; still SETTLING,
+ * and loading, if they are many; else it says why and closes. */
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now);
+bool session_loading(const struct session *s);
+/* A further slice, at most SESSION_LOAD_SLICE and *budget bytes, of which it takes off what it used; LIVE
+ * when it was the last. */
+void session_load(struct session *s, uint32_t *budget, struct link_now now);
 /* False if it is none of this session's records in flight. */
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
 /* Puts ACKs for what was committed since the last call into session_out. */

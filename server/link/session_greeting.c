@@ -182,8 +182,39 @@ static bool take_settled(struct session *s, const struct link_settled *settled, 
     for (uint32_t i = 0; i < settled->n_gone; i++) {
         session_note_gone(s, settled->gone[i].epoch, settled->gone[i].first, settled->gone[i].end);
     }
-    session_load_dicts(s, settled);
+    if (!session_load_begin(s, settled)) {
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
+        return false;
+    }
     return true;
+}
+
+static void go_live(struct session *s, struct link_now now) {
+    put_welcome(s, now);
+    session_expect_backlog(s);
+    s->backlog_mono_us = now.mono_us;
+    s->state = SESSION_LIVE;
+    s->max_body = s->env->limits.link.frame_bytes;
+    s->in.max = LINK_FRAME_HEAD + s->max_body + SESSION_IN_SLACK;
+    s->seen_mono_us = now.mono_us;
+    s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
+    s->reauth_mono_us =
+        now.mono_us + REAUTH_US + (int64_t)(s->status.session % REAUTH_SPREAD_S) * TM_SECOND_US;
+    s->status.up = true;
+    s->status.since_us = now.wall_us;
+    s->status.last_seen_us = now.wall_us;
+    s->env->owner.wake(s->env->owner.ctx, s);
+}
+
+bool session_loading(const struct session *s) {
+    return s->state == SESSION_SETTLING && s->load.v != NULL;
+}
+
+void session_load(struct session *s, uint32_t *budget, struct link_now now) {
+    CHECK(session_loading(s));
+    if (session_load_slice(s, budget)) {
+        go_live(s, now);
+    }
 }
 
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
@@ -202,18 +233,8 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
     if (!take_settled(s, settled, now)) {
         return;
     }
-    put_welcome(s, now);
-    session_expect_backlog(s);
-    s->backlog_mono_us = now.mono_us;
-    s->state = SESSION_LIVE;
-    s->max_body = s->env->limits.link.frame_bytes;
-    s->in.max = LINK_FRAME_HEAD + s->max_body + SESSION_IN_SLACK;
-    s->seen_mono_us = now.mono_us;
-    s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
-    s->reauth_mono_us =
-        now.mono_us + REAUTH_US + (int64_t)(settled->session % REAUTH_SPREAD_S) * TM_SECOND_US;
-    s->status.up = true;
-    s->status.since_us = now.wall_us;
-    s->status.last_seen_us = now.wall_us;
-    s->env->owner.wake(s->env->owner.ctx, s);
+    uint32_t budget = SESSION_LOAD_SLICE;
+    if (session_load_slice(s, &budget)) {
+        go_live(s, now);
+    }
 }

@@ -1,7 +1,8 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
- * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements),
- * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
- * itself), session_enrol.c (certificates) and session_pace.c (window and rates). */
+ * WELCOME), session_load.c (stored dictionaries), session_frames.c (frames, control messages),
+ * session_record.c (records, acknowledgements), session_report.c (what is told of them), session_backlog.c
+ * (what will never come, the end of the backlog), session_event.c (what a gateway tells of itself),
+ * session_enrol.c (certificates) and session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -47,6 +48,17 @@ struct clock_probe {
     int64_t offset_us;
 };
 
+/* Dictionaries that are still to be put on the shelf, with their bodies in one block. */
+struct session_load {
+    struct load_part {
+        uint32_t ep;
+        uint64_t dict;
+        struct slice body;
+    } * v; /* NULL: nothing is to be loaded */
+    uint32_t n;
+    uint32_t at;
+};
+
 struct session {
     const struct session_env *env;
     void *user;
@@ -74,6 +86,7 @@ struct session {
     uint32_t n_epochs;
     struct session_epoch epochs[LINK_EPOCHS_MAX];
     struct shelf shelf;
+    struct session_load load;
     struct flight *flights; /* window_frames of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
@@ -132,6 +145,21 @@ void session_note_clock(struct session *s, const struct clock_probe *best);
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
 
+/* What is told of records (session_report.c). */
+void session_report_left_out(struct session *s, const struct shelf_dict *d, const struct shelf_left_out *out,
+                             struct link_now now);
+void session_report_fault(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+                          uint16_t fault, const struct error *why, struct link_now now);
+void session_report_unknown_types(struct session *s, const struct msg_prefix *prefix,
+                                  const struct shelf_unknown *unknown, struct link_now now);
+
+/* Stored dictionaries (session_load.c). */
+/* Copies what the database gave. False without memory. */
+MUSTCHECK bool session_load_begin(struct session *s, const struct link_settled *settled);
+/* Puts some of it on the shelf and takes from *budget, in bytes, what that cost. True when all is there. */
+bool session_load_slice(struct session *s, uint32_t *budget);
+void session_load_done(struct session *s);
+
 /* ENROL and CERT_REQUEST (session_enrol.c). */
 enum verdict session_on_enrol(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_cert_request(struct session *s, const struct frame *f, struct link_now now);
@@ -141,7 +169,6 @@ void session_offer_renewal(struct session *s, struct link_now now);
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
-void session_load_dicts(struct session *s, const struct link_settled *settled);
 bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
 /* Tells the host how many records came again, if that is due, or at once. */
 void session_tell_repeats(struct session *s, bool at_once, struct link_now now);

@@ -59,35 +59,6 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     return OK;
 }
 
-static void report(struct session *s, const struct shelf_dict *d, const char *action, const char *text,
-                   struct link_now now) {
-    struct slice said = slice_of(text, utf8_valid_prefix(text, strlen(text)));
-    (void)snprintf(s->status.fault, sizeof s->status.fault, "%.*s", SLICE_ARG(said));
-    session_incident(s, action, now, "%.*s", SLICE_ARG(said));
-    session_complain(
-        s, &(struct msg_error){.code = LINK_UNSUPPORTED, .ref_type = MSG_DICT, .ep = d->ep, .text = said});
-}
-
-static void report_left_out(struct session *s, const struct shelf_dict *d, const struct shelf_left_out *out,
-                            struct link_now now) {
-    char text[SESSION_REASON_SIZE];
-    if (out->misfit != NULL) {
-        (void)snprintf(text, sizeof text,
-                       "dictionary %llu: \"%.*s\" is sent as %s, which does not fit its type in the "
-                       "configuration; it is left out (%u such)",
-                       (unsigned long long)d->id, SLICE_ARG(out->misfit->name),
-                       value_type_name(out->misfit->type), out->misfits);
-        report(s, d, "link.type_mismatch", text, now);
-    }
-    if (out->misnamed != NULL) {
-        (void)snprintf(text, sizeof text,
-                       "dictionary %llu: %u names cannot be tags here, which have A-Z a-z 0-9 . _ - "
-                       "(levels: a.b); they are left out, the first is \"%.*s\"",
-                       (unsigned long long)d->id, out->misnameds, SLICE_ARG(out->misnamed->name));
-        report(s, d, "link.name_mismatch", text, now);
-    }
-}
-
 static uint16_t data_code(enum status status) {
     return status == ERR_NOT_FOUND     ? LINK_UNKNOWN_ALIAS
            : status == ERR_TOO_BIG     ? LINK_QUOTA
@@ -111,7 +82,7 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
     if (shelf_resolve(d, s->env->model, s->gateway, &left_out) != OK) {
         return ERR_NOMEM;
     }
-    report_left_out(s, d, &left_out, now);
+    session_report_left_out(s, d, &left_out, now);
     *ret = (struct decoding){.limits = &s->env->limits.link,
                              .d = d,
                              .health = ret->health,
@@ -184,24 +155,6 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
     return status == ERR_NOMEM ? ERR_NOMEM : OK;
 }
 
-/* A record that cannot be used is stored all the same; the gateway and the audit are told. */
-static void report_fault(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
-                         const struct judged *j, struct link_now now) {
-    s->status.quarantined++;
-    char text[SESSION_REASON_SIZE];
-    (void)snprintf(text, sizeof text, "%s %llu/%llu: %s: %s", msg_type_name(f->type),
-                   (unsigned long long)s->epochs[prefix->ep].epoch, (unsigned long long)prefix->seq,
-                   j->err.where, j->err.text);
-    text[utf8_valid_prefix(text, strlen(text))] = '\0';
-    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
-    session_incident(s, "link.quarantined", now, "%s: %s", link_code_name(j->fault), text);
-    session_complain(s, &(struct msg_error){.code = j->fault,
-                                            .ref_type = f->type,
-                                            .ep = prefix->ep,
-                                            .seq = prefix->seq,
-                                            .text = slice_str(text)});
-}
-
 /* Of one read, records would have the same moment. Where history takes it in place of a time that is not
  * believed, each sample needs one of its own, or the second of a tag would be taken for the first. */
 static int64_t receipt_of(const struct session *s, struct link_now now) {
@@ -242,10 +195,13 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
     s->receipt_us = receipt_of(s, now) + j->data.n;
     s->status.unknown_tags += j->fault == 0 ? j->data.unknown : 0;
     if (j->fault != 0) {
-        report_fault(s, f, prefix, j, now);
+        session_report_fault(s, f, prefix, j->fault, &j->err, now);
     }
     if (j->has_change && shelf_accept(&s->shelf, &j->change) != OK) {
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
+    }
+    if (j->fault == 0 && j->change.unknown.n > 0) {
+        session_report_unknown_types(s, prefix, &j->change.unknown, now);
     }
 #ifdef PENSTOCK_MUTANTS
     if (s->env->limits.mutant_ack_before_commit) {
@@ -426,29 +382,6 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
         session_take_samples(s, data.seen, RATE_LIVE, now);
     }
     return VERDICT_NEXT;
-}
-
-/* --- what the database gave --- */
-
-void session_load_dicts(struct session *s, const struct link_settled *settled) {
-    /* The present epoch first, should there be more than the shelf takes. */
-    for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
-        for (uint32_t i = 0; i < settled->n_dicts; i++) {
-            const struct link_dict *in = &settled->dicts[i];
-            struct msg_prefix prefix = {0};
-            struct slice rest = {0};
-            if (in->epoch != s->epochs[ep].epoch ||
-                prefix_decode(in->body, true, &prefix, &rest, NULL) != OK) {
-                continue;
-            }
-            /* What was good once is good again, but for the quota; records that miss it are quarantined. */
-            struct shelf_change change;
-            if (shelf_read(&s->shelf, ep, in->dict, rest, &change, NULL) != OK ||
-                shelf_accept(&s->shelf, &change) != OK) {
-                shelf_drop(&change);
-            }
-        }
-    }
 }
 
 /* --- acknowledgements --- */

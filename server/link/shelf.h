@@ -16,12 +16,16 @@
 #define SHELF_MISNAMED (MODEL_NONE - 2)
 #define SHELF_OWN      (MODEL_NONE - 3)
 
+enum { SHELF_UNKNOWN_MAX = 16 };
+
 struct shelf_dict {
     uint32_t ep;
     uint64_t id;
     struct dict *dict;
     bool whole;     /* all parts are there */
     bool broken;    /* one part was bad: never usable */
+    uint32_t parts; /* that have come */
+    uint32_t entries;
     uint32_t *tags; /* of each entry by its place in dict; NULL: not worked out */
     bool has_own;   /* with tags: some entries are of the gateway itself */
 };
@@ -40,25 +44,39 @@ struct shelf {
     uint32_t n;
     uint32_t cap;
     uint32_t entries;
+    uint32_t tags_max; /* of one dictionary, by the gateway's configuration; 0: by the limits alone */
+};
+
+/* Entries of a DICT record whose value type this version does not know: named to the gateway. */
+struct shelf_unknown {
+    uint32_t n; /* all of them */
+    struct {
+        uint32_t alias;
+        uint8_t type;
+    } first[SHELF_UNKNOWN_MAX];
 };
 
 /* One DICT record that is understood but not yet accepted. */
 struct shelf_change {
     uint32_t ep;
     uint64_t id;
-    struct dict *dict; /* NULL: the record is bad and breaks its dictionary */
+    struct dict *dict;      /* NULL: the record is bad and breaks its dictionary */
+    struct dict_undo *undo; /* of a further part: dict is the shelf's and has it already; else NULL */
     bool whole;
+    struct shelf_unknown unknown;
 };
 
 /* An all-zero struct with limits is an empty shelf. */
 void shelf_done(struct shelf *s);
-/* Understands a DICT record (rest: the body after its prefix) without changing the shelf. ret is set even on
- * failure, and must go to shelf_accept or shelf_drop. ERR_TOO_BIG: over a quota. ERR_NOT_FOUND: its base is
+/* Understands a DICT record (rest: the body after its prefix). A dictionary that others use is not changed;
+ * one that is being built may be: until ret, which is set even on failure, has gone to shelf_accept or
+ * shelf_drop, nothing else may be done with the shelf. ERR_TOO_BIG: over a quota. ERR_NOT_FOUND: its base is
  * not there. ERR_EXISTS: the id is taken. */
 MUSTCHECK enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct slice rest,
                                  struct shelf_change *ret, struct error *err);
 /* Puts it on the shelf; takes what it holds. */
 MUSTCHECK enum status shelf_accept(struct shelf *s, struct shelf_change *c);
+/* It was not to be: what is on the shelf is as it was. */
 void shelf_drop(struct shelf_change *c);
 /* A usable dictionary, or NULL. */
 struct shelf_dict *shelf_find(const struct shelf *s, uint32_t ep, uint64_t id);

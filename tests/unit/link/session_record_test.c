@@ -1,4 +1,4 @@
-/* Covers: session_record.c, session_backlog.c, shelf.c */
+/* Covers: session_record.c, session_report.c, session_backlog.c, shelf.c */
 #include "protocol/wire.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
@@ -11,6 +11,70 @@ static struct session *with_dict(struct rig *r) {
     (void)rig_take_said(r, s);
     r->heard[0] = '\0';
     return s;
+}
+
+/* --- dictionaries in parts --- */
+
+static void send_part(struct rig *r, struct session *s, uint64_t seq, uint32_t alias, const char *name,
+                      bool more) {
+    struct dict_entry e = rig_entry(alias, name, VALUE_F64);
+    rig_send_dict_part(r, s, 0, seq, 1, 0, more, &e, 1);
+}
+
+static void a_dictionary_in_too_many_parts_is_quarantined(void **state) {
+    struct rig *r = *state;
+    r->env.limits.link.dictionary_parts = 3;
+    struct session *s = rig_live(r);
+    for (uint64_t seq = 0; seq < 3; seq++) {
+        send_part(r, s, seq, 1, "L_T1", true);
+    }
+    rig_expect_heard(r, "DICT 700/0; DICT 700/1; DICT 700/2");
+    send_part(r, s, 3, 2, "x", true);
+    rig_expect_heard(r, "DICT 700/3; fault quota; !link.quarantined");
+    rig_expect_said(r, s, "ERROR quota");
+    assert_non_null(strstr(r->detail, "more than 3 parts"));
+    send_part(r, s, 4, 2, "x", false); /* so it never becomes whole */
+    rig_expect_heard(r, "DICT 700/4; fault bad_record; !link.quarantined");
+    rig_end(r, s);
+}
+
+static void a_part_that_was_not_taken_leaves_no_trace(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    send_part(r, s, 0, 1, "L_T1", true);
+    r->full = true;
+    send_part(r, s, 1, 2, "x", false);
+    assert_true(session_blocked(s));
+    session_resume(s, r->now); /* still full: it is understood a second time */
+    r->full = false;
+    session_resume(s, r->now);
+    rig_expect_heard(r, "DICT 700/0; DICT 700/1");
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 2, 1);
+    rig_expect_heard(r, "DATA 700/2");
+    rig_end(r, s);
+}
+
+static void aliases_of_unknown_value_types_are_named_at_once(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_live(r);
+    struct dict_entry v[20] = {rig_entry(1, "L_T1", VALUE_F64)};
+    char names[20][8];
+    for (uint32_t i = 1; i < COUNT(v); i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%u", i);
+        v[i] = (struct dict_entry){.alias = i + 1, .name = slice_str(names[i]), .type = 42};
+    }
+    rig_send_dict_part(r, s, 0, 0, 1, 0, false, v, 3);
+    rig_expect_heard(r, "DICT 700/0; !link.unknown_value_type");
+    rig_expect_said(r, s, "ERROR unsupported");
+    assert_string_equal(r->detail,
+                        "dictionary 1: this server does not know the value type of alias 2 (type 42), "
+                        "3 (type 42); records with them go to quarantine");
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1); /* the rest is good, and it is not told again */
+    rig_expect_heard(r, "DATA 700/1");
+    rig_expect_said(r, s, "");
+    rig_send_dict_part(r, s, 0, 2, 2, 0, false, v, COUNT(v));
+    assert_non_null(strstr(r->detail, ", 17 (type 42) and of 3 more;"));
+    rig_end(r, s);
 }
 
 /* --- the good case --- */
@@ -946,6 +1010,9 @@ static void records_of_one_moment_have_receipts_of_their_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_RIG(a_dictionary_in_too_many_parts_is_quarantined),
+        IN_RIG(a_part_that_was_not_taken_leaves_no_trace),
+        IN_RIG(aliases_of_unknown_value_types_are_named_at_once),
         IN_RIG(samples_arrive_under_the_tags_of_the_configuration),
         IN_RIG(what_a_gateway_tells_of_itself_is_kept_without_configuration),
         IN_RIG(scaled_integers_arrive_as_numbers),
