@@ -417,6 +417,8 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
 
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
+    bool crl_due = false;
+    int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
                                .store_text = a->store_state == STORE_AWAY ? away : "",
                                .store_lag_us = a->store_lag_us,
@@ -424,7 +426,9 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
-                               .journaled_seq = a->journaled_seq};
+                               .journaled_seq = a->journaled_seq,
+                               .crl_ends_us = crl_ends_us,
+                               .crl_due = crl_due};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

@@ -103,6 +103,7 @@ static void on_tick(uv_timer_t *timer) {
     struct link *l = timer->data;
     struct link_now now = link_now();
     listener_tick(l, now);
+    trust_tick(l, now);
     roster_tick(l->roster, now);
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
         conn_tick(c, now);
@@ -176,17 +177,8 @@ static enum status set_up(struct link *l, const struct link_config *cfg, struct 
     if (l->env.samples == NULL || l->door == NULL || roster_new(&l->env, &l->roster) != OK) {
         return error_set(err, ERR_NOMEM, "link", "out of memory");
     }
-    struct tls_config tls = {.role = TLS_SERVER,
-                             .ca_file = cfg->ca_file,
-                             .cert_file = cfg->cert_file,
-                             .key_file = cfg->key_file,
-                             .crl_file = cfg->crl_file};
-    enum status status = tls_context_new(&tls, &l->tls, err);
-    if (status == OK && cfg->ca_key_file != NULL) {
-        status = issuer_new(cfg->ca_file, cfg->ca_key_file, &l->issuer, err);
-    }
-    if (status == OK && l->issuer != NULL) {
-        tls_context_enrol(l->tls, l->issuer);
+    enum status status = trust_open(l, cfg, err);
+    if (l->issuer != NULL) {
         l->env.owner.certify = certify_ask;
     }
     return status == OK ? listener_open(l, cfg->port, err) : status;
@@ -337,8 +329,7 @@ void link_free(struct link **l) {
     }
     door_free(&(*l)->door);
     roster_free(&(*l)->roster);
-    tls_context_free(&(*l)->tls);
-    issuer_free(&(*l)->issuer);
+    trust_close(*l);
     free((*l)->revoked);
     free((*l)->env.samples);
     free(*l);

@@ -161,6 +161,12 @@ const uint8_t *link_authority(const struct link *l);
 /* All certificates that are revoked, by fingerprint, IDENTITY_HASH_SIZE bytes each, ascending; copied. Ends
  * the sessions of those. */
 void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n);
+/* Reads the files of link_config again, as the link does by itself when they change. What is right counts for
+ * new connections, and sessions whose certificate is on the new list of revoked ones are ended; what is wrong
+ * changes nothing, and is an incident. */
+MUSTCHECK enum status link_reload(struct link *l, struct error *err);
+/* When the list of revoked certificates is outdated, 0: there is none; and whether that is soon, or was. */
+int64_t link_crl_ends_us(const struct link *l, bool *ret_soon);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
 /* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its

@@ -12,7 +12,8 @@
 enum {
     LINK_READ_SIZE = 64 * 1024,  /* most that one read takes */
     LINK_PLAIN_SIZE = 16 * 1024, /* a TLS record */
-    LINK_KNOCK_MAX = 4096,       /* kept of a ClientHello before there is TLS; those in use need half of it at most */
+    LINK_KNOCK_MAX =
+        4096, /* kept of a ClientHello before there is TLS; those in use need half of it at most */
     LINK_WRITE_MAX = 1024 * 1024, /* waiting to be written; above, nothing more is read */
     LINK_WRITE_STUCK_MS = 30000,  /* so long above it: closed */
     LINK_LINGER_MS = 2000,        /* for the last words of a closing connection to arrive */
@@ -67,6 +68,25 @@ struct listener {
     uint16_t port;
 };
 
+enum trust_which { TRUST_CA, TRUST_CERT, TRUST_KEY, TRUST_CRL, TRUST_CA_KEY };
+enum { TRUST_FILES = TRUST_CA_KEY + 1 };
+
+/* What tells that a file is another one. */
+struct trust_stamp {
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+    int64_t modified_ns;
+};
+
+struct trust {
+    char *path[TRUST_FILES]; /* NULL: not configured; owned */
+    struct trust_stamp seen[TRUST_FILES];
+    bool changing; /* they were others at the last look: read when they rest */
+    int64_t look_mono_us;
+    struct bucket warned; /* of the list's end */
+};
+
 struct link {
     uv_loop_t *loop;
     char address[64];
@@ -75,8 +95,9 @@ struct link {
     struct rand rand;
     struct session_env env;
     struct roster *roster;
-    struct tls_context *tls;
-    struct issuer *issuer; /* NULL: nobody is enrolled here */
+    struct trust trust;
+    struct tls_context *tls; /* what the files hold, as the issuer is */
+    struct issuer *issuer;   /* NULL: nobody is enrolled here */
     struct bucket enrolments;
     uint64_t certify_tokens;
     uint8_t *revoked; /* lent to env; owned */
@@ -122,6 +143,13 @@ void conn_turn_away(struct conn *c, struct link_now now);
 void conn_free(struct conn *c);
 /* Moves it to the end of the list of connections; *last is the last one, before and after. */
 void conn_move_behind(struct conn *c, struct conn **last);
+
+/* trust.c */
+/* Reads the files: sets tls and issuer. */
+MUSTCHECK enum status trust_open(struct link *l, const struct link_config *cfg, struct error *err);
+void trust_close(struct link *l);
+/* Reads them again when they have changed (link_reload); warns of a list that ends. */
+void trust_tick(struct link *l, struct link_now now);
 
 /* certify.c: env.owner.certify. */
 void certify_ask(void *ctx, struct session *s, enum identity_why why, const struct msg_enrol *ask,
