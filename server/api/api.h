@@ -46,6 +46,8 @@ struct api_health {
     int64_t loop_lag_us; /* worst turn in the last 10 s */
     uint64_t journal_seq;
     uint64_t journaled_seq; /* durable */
+    int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
+    bool crl_due;           /* that is soon, or was: a newer one should be there */
 };
 
 struct api_host {

@@ -55,6 +55,7 @@ struct app {
     uv_timer_t tick; /* 10 a second: deadlines and the loop's lag do not wait for traffic */
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     struct store *store;
     struct link *link;
     struct api *api;

@@ -129,6 +129,14 @@ static void on_link_incident(void *ctx, const char *action, const char *peer, co
     store_audit(a->store, &actor, action, object, detail);
 }
 
+static void on_link_files_read(void *ctx) {
+    struct app *a = ctx;
+    certificates_read(a);
+    if (a->core != NULL) {
+        certificates_tell_all(a);
+    }
+}
+
 /* Goes to its gateway when the database has it: the answer comes by way of on_store_reply. */
 static void on_link_certify(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer) {
     struct app *a = ctx;
@@ -149,6 +157,7 @@ struct link_host route_link_host(struct app *a) {
                               .state = on_link_state,
                               .certify = on_link_certify,
                               .duplicate = on_link_duplicate,
+                              .files_read = on_link_files_read,
                               .incident = on_link_incident};
 }
 
@@ -450,6 +459,8 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
 
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
+    bool crl_due = false;
+    int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
                                .store_text = a->store_state == STORE_AWAY ? away : "",
                                .store_lag_us = a->store_lag_us,
@@ -457,7 +468,9 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
-                               .journaled_seq = a->journaled_seq};
+                               .journaled_seq = a->journaled_seq,
+                               .crl_ends_us = crl_ends_us,
+                               .crl_due = crl_due};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

@@ -56,7 +56,8 @@ static const struct {
         {"The server's certificate for gateways ends soon", "服务器面向网关的证书即将到期",
          "Nobody has replaced the certificate that the server shows to gateways (link.cert).",
          "When it has ended, no gateway connects any more: all stations are lost.",
-         "Make a new certificate, put it in place of link.cert and restart penstockd."},
+         "Make a new certificate and put it, with its key, in place of link.cert and link.key; it counts at "
+         "once."},
     [SERVER_CERTIFICATE_WEB] =
         {"The server's certificate for browsers ends soon", "服务器面向浏览器的证书即将到期",
          "Nobody has replaced the certificate that the server shows to browsers (web.cert).",
@@ -68,7 +69,7 @@ static const struct {
          "When it has ended, every certificate that it signed is refused: all stations are lost.",
          "Make a new authority and put it into link.ca beside the old one; give the gateways certificates of "
          "the new "
-         "one before the old one ends, then remove that. Restart penstockd after each change."},
+         "one before the old one ends, then remove that."},
 };
 
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {

@@ -95,6 +95,8 @@ struct link_host {
     /* A second client shows the identity of a gateway that is there, too often to be a line that flaps. text:
      * who, with which certificate. May be NULL. */
     void (*duplicate)(void *ctx, uint32_t gateway, const char *text);
+    /* The files of link_config were read again and count now. May be NULL. */
+    void (*files_read)(void *ctx);
     /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol
      * errors. */
     void (*incident)(void *ctx, const char *action, const char *peer, const char *object, const char *detail);
@@ -170,6 +172,12 @@ const uint8_t *link_authority(const struct link *l);
 void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n);
 /* Whether this certificate is on that list. */
 bool link_revoked(const struct link *l, const uint8_t fingerprint[IDENTITY_HASH_SIZE]);
+/* Reads the files of link_config again, as the link does by itself when they change. What is right counts for
+ * new connections, and sessions whose certificate is on the new list of revoked ones are ended; what is wrong
+ * changes nothing, and is an incident. */
+MUSTCHECK enum status link_reload(struct link *l, struct error *err);
+/* When the list of revoked certificates is outdated, 0: there is none; and whether that is soon, or was. */
+int64_t link_crl_ends_us(const struct link *l, bool *ret_soon);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
 /* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its

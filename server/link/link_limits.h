@@ -32,11 +32,14 @@ struct link_limits {
     uint32_t breaches;             /* of the protocol … */
     uint32_t breach_window_s;      /* … in so long suspend a gateway … */
     uint32_t suspend_max_min;      /* … for 1, 2, 4 … minutes up to this */
+    uint32_t accepts_per_s;        /* connections that are taken in, of all; the rest waits in the kernel */
+    uint32_t half_open;            /* of them those whose handshake has not begun */
     uint32_t handshakes_per_s;     /* begun, of all; the rest waits */
-    uint32_t handshakes;           /* unfinished at once */
-    uint32_t turn_bytes;           /* read of one connection before the others have their turn */
-    uint32_t backlog_bytes_per_s;  /* of all gateways together; see pace.h */
-    uint32_t future_s;             /* a sample's time may be so far ahead of the server's */
+    uint32_t address_handshakes_per_s; /* of one address; beyond it the others come first */
+    uint32_t handshakes;               /* unfinished at once */
+    uint32_t turn_bytes;               /* read of one connection before the others have their turn */
+    uint32_t backlog_bytes_per_s;      /* of all gateways together; see pace.h */
+    uint32_t future_s;                 /* a sample's time may be so far ahead of the server's */
 };
 
 struct link_limit {

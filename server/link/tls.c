@@ -2,6 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/base/tm.h"
+#include "server/link/crl.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -19,6 +20,7 @@ struct tls_context {
     SSL_CTX *ssl;
     enum tls_role role;
     const struct issuer *issuer;
+    struct crl *crl; /* NULL: there is none */
 };
 
 struct tls {
@@ -223,16 +225,17 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *ctx) {
 
 /* --- contexts --- */
 
-static enum status load_authority(SSL_CTX *ssl, const struct tls_config *cfg, struct error *err) {
+static enum status load_authority(struct tls_context *c, const struct tls_config *cfg, struct error *err) {
+    SSL_CTX *ssl = c->ssl;
     if (SSL_CTX_load_verify_locations(ssl, cfg->ca_file, NULL) != 1) {
         return file_error(err, cfg->ca_file, "cannot read the authority's certificates");
     }
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl);
     unsigned long flags = X509_V_FLAG_X509_STRICT;
     if (cfg->crl_file != NULL) {
-        X509_LOOKUP *lookup = X509_STORE_add_lookup(SSL_CTX_get_cert_store(ssl), X509_LOOKUP_file());
-        if (lookup == NULL || X509_load_crl_file(lookup, cfg->crl_file, X509_FILETYPE_PEM) <= 0) {
-            return file_error(err, cfg->crl_file, "cannot read the list of revoked certificates");
+        enum status status = crl_read(cfg->crl_file, SSL_CTX_get_cert_store(ssl), &c->crl, err);
+        if (status != OK) {
+            return status;
         }
         flags |= X509_V_FLAG_CRL_CHECK;
     }
@@ -293,7 +296,7 @@ enum status tls_context_new(const struct tls_config *cfg, struct tls_context **r
     c->ssl = ssl;
     c->role = cfg->role;
     enum status status = set_up(ssl, cfg, err);
-    status = status == OK ? load_authority(ssl, cfg, err) : status;
+    status = status == OK ? load_authority(c, cfg, err) : status;
     status = status == OK ? load_own(ssl, cfg, err) : status;
     if (status != OK) {
         tls_context_free(&c);
@@ -310,10 +313,24 @@ void tls_context_enrol(struct tls_context *c, const struct issuer *issuer) {
 
 void tls_context_free(struct tls_context **c) {
     if (*c != NULL) {
+        crl_free(&(*c)->crl);
         SSL_CTX_free((*c)->ssl);
         free(*c);
         *c = NULL;
     }
+}
+
+int64_t tls_context_crl_ends_us(const struct tls_context *c) {
+    return c->crl == NULL ? INT64_MAX : crl_ends_us(c->crl);
+}
+
+int64_t tls_context_crl_warn_us(const struct tls_context *c) {
+    return c->crl == NULL ? INT64_MAX : crl_warn_us(c->crl);
+}
+
+bool tls_is_revoked(const struct tls *t, const struct tls_context *c) {
+    X509 *shown = SSL_get0_peer_certificate(t->ssl);
+    return shown != NULL && c->crl != NULL && crl_has(c->crl, shown);
 }
 
 /* --- one connection --- */

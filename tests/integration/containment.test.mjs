@@ -1,7 +1,8 @@
 // What one gateway may cost: limits as settings, who sends too much is slowed down, who breaks the protocol is kept out and can be let in again.
-// Covers: link_limits.c, pace.c, session_pace.c, listener.c
+// Covers: link_limits.c, pace.c, session_pace.c, listener.c, door.c
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import net from 'node:net';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { ledgerBreaches } from '../lib/invariants.mjs';
 import { data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
@@ -125,6 +126,70 @@ describe('containment', { concurrency: false }, () => {
     assert.equal(flood.closed, false, 'it broke no rule');
     flood.end();
     g.end();
+  });
+
+  const standing = new Set();
+  afterEach(() => { for (const s of standing) { clearInterval(s.timer); s.destroy(); } });
+
+  /** Connections of strangers, each from an address of loopback of its own unless one is given. */
+  const strangers = async (n, { from = (i) => `127.0.${1 + (i >> 7)}.${2 + (i & 127)}`, then = () => {} } = {}) => Promise.all(Array.from({ length: n }, (_, i) => new Promise((done, failed) => {
+    const s = net.connect({ host: '127.0.0.1', port: p.ports.link, localAddress: from(i) }, () => { then(s); done(s); });
+    s.on('error', failed).on('data', () => {}).on('close', () => { s.over = true; standing.delete(s); });
+    standing.add(s);
+  })));
+
+  /** The bytes with which a client of TLS begins. */
+  const clientHello = async () => {
+    const server = net.createServer();
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    const bytes = new Promise((done) => server.on('connection', (s) => s.once('data', (d) => { done(d); s.destroy(); })));
+    peer({ ...p, ports: { link: server.address().port }, pkiFile: (f) => p.pkiFile(f) }, 'gw-a');
+    return bytes.finally(() => server.close());
+  };
+
+  test('a gateway comes in past those who say nothing, who trickle and who begin TLS and stop, and none of them had to go for it', async () => {
+    await p.restartServer({ link: { limits: { handshake_ms: 600000 } } });
+    const begin = await clientHello();
+    const silent = await strangers(740);
+    const trickling = await strangers(200, { then: (s) => { let i = 0; s.timer = setInterval(() => s.write(begin.subarray(i, ++i)), 500); } });
+    const stopped = await strangers(60, { from: () => '127.0.9.9', then: (s) => s.write(begin) });
+    const all = [...silent, ...trickling, ...stopped];
+    (await welcomed(p, 'gw-a')).end();
+    assert.deepEqual(all.filter((s) => s.over).length, 0, 'all of them stand there still');
+  });
+
+  test('when there is no room at the door, the address that stands there most gives way', async () => {
+    await p.restartServer({ link: { limits: { handshake_ms: 600000, half_open: 16, handshakes: 4 } } });
+    const few = await strangers(3);
+    const many = await strangers(20, { from: () => '127.0.9.9' });
+    await until('those beyond the limit have gone', () => many.filter((s) => s.over).length === 7);
+    const begin = await clientHello();
+    const shaking = await strangers(4, { from: () => '127.0.9.8', then: (s) => s.write(begin) });
+    await until('the server has answered all of them', () => shaking.every((s) => s.bytesRead > 0));
+    (await welcomed(p, 'gw-a')).end();
+    assert.equal(few.filter((s) => s.over).length, 0);
+    assert.equal(shaking.filter((s) => s.over).length, 1, 'one gave way, at once');
+  });
+
+  test('who opens and closes connections without end keeps nobody waiting', async () => {
+    await p.restartServer();
+    let stop = false, made = 0;
+    const flood = Array.from({ length: 4 }, async () => {
+      while (!stop) {
+        const [s] = await strangers(1, { from: () => '127.0.9.9' });
+        made++;
+        s.destroy();
+      }
+    });
+    try {
+      await until('the flood runs', () => made > 500); // as many as wait in the kernel
+      const before = made;
+      (await welcomed(p, 'gw-a')).end();
+      assert.ok(made - before < 300, `${made - before} connections were made until the gateway was in`);
+    } finally {
+      stop = true;
+      await Promise.all(flood);
+    }
   });
 
   test('those who come together wait to be let in, all get in, and the log says how many wait', async () => {

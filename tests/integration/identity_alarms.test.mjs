@@ -51,7 +51,7 @@ describe('alarms of certificates and identities', { concurrency: false }, () => 
     assert.deepEqual([web.priority, web.limit], [4, 30]);
     assert.equal((await alarm('_server/authority.certificate')).letter, 'A');
     const { action, cause } = (await operator.get('/api/alarm-settings/_server/link.certificate')).json;
-    assert.match(action, /link\.cert and restart/);
+    assert.match(action, /link\.cert and link\.key/);
     assert.match(cause, /link\.cert/);
   });
 
@@ -62,6 +62,13 @@ describe('alarms of certificates and identities', { concurrency: false }, () => 
     await letter('_server/link.certificate', 'G');
     await ask({ alarm: '_server/link.certificate', do: 'unshelve' });
     await letter('_server/link.certificate', 'B');
+  });
+
+  test('the link\'s alarm ends when a new certificate is in place, without a restart', async () => {
+    anew('link', 'server', 'link', 'IP:127.0.0.1,DNS:localhost', 'link');
+    await letter('_server/link.certificate', 'D');
+    await ask({ alarm: '_server/link.certificate', do: 'ack', call: (await alarm('_server/link.certificate')).call });
+    await letter('_server/link.certificate', 'A');
   });
 
   test('a gateway shows a certificate that ends soon: an alarm that its going does not end', async () => {

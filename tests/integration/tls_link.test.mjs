@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
@@ -70,7 +70,7 @@ describe('TLS of the link', { concurrency: false }, () => {
   const p = new Penstock({
     config: {
       sites: [{ name: 'S1', title: 'Station 1' }],
-      gateways: [{ name: 'gw-s1', site: 'S1' }],
+      gateways: [{ name: 'gw-s1', site: 'S1' }, { name: 'gw-s2', site: 'S1' }],
       tags: [{ name: 'S1/L', gateway: 'gw-s1', low: 0, high: 10, unit: 'm' }],
     },
   });
@@ -226,6 +226,57 @@ describe('TLS of the link', { concurrency: false }, () => {
     const port = await refused(own('gw-revoked'));
     await audited('a revoked certificate', port, /certificate revoked/);
     (await welcomed(p, 'gw-s1')).end();
+  });
+
+  const toldBy = (action, pattern) =>
+    until(`audit ${action}`, async () => (await p.sql('select object, detail from audit where action = $1', [action])).find((r) => pattern.test(`${r.object} ${r.detail}`)));
+
+  test('a list that has changed is read while the server runs: who is on it is shown out with the reason, the others stay', async () => {
+    p.pki('gateway', 'gw-s2');
+    const stays = await welcomed(p, 'gw-s1', { answers: true });
+    const goes = await welcomed(p, 'gw-s2', { answers: true });
+    p.pki('revoke', 'gw-s2');
+    const bye = await goes.frame('BYE');
+    assert.match(bye.text, /the certificate was revoked/);
+    await toldBy('link.revoked', /gw-s2 .*crl\.pem/);
+    await assert.rejects(welcomed(p, 'gw-s2'));
+    assert.equal(stays.closed, false);
+    assert.ok(new Date((await p.get('/api/health')).json.revocation_list.ends) > new Date());
+    stays.end();
+  });
+
+  test('a list that is none leaves the old one in force, and SIGHUP says so again', async () => {
+    const crl = p.pkiFile('crl.pem');
+    const good = readFileSync(crl);
+    writeFileSync(crl, 'no list');
+    await toldBy('link.files_refused', /crl\.pem cannot read the list of revoked certificates.*stays in force/);
+    const told = async () => (await p.sql(`select 1 from audit where action = 'link.files_refused'`)).length;
+    const before = await told();
+    p.server.kill('SIGHUP');
+    await until('SIGHUP is answered', async () => (await told()) > before);
+    (await welcomed(p, 'gw-s1')).end();
+    await assert.rejects(welcomed(p, 'gw-s2'));
+    const read = () => p.log('penstockd').match(/link\.files_read/g)?.length ?? 0;
+    const reads = read();
+    writeFileSync(crl, good);
+    await until('the good list is read', () => read() > reads);
+  });
+
+  test('a new certificate of the server is shown from then on, and sessions stay', async () => {
+    const stays = await welcomed(p, 'gw-s1', { answers: true });
+    const shown = async () => {
+      const g = peer(p, 'gw-s1');
+      await g.connected;
+      const { fingerprint256 } = g.socket.getPeerCertificate();
+      g.end();
+      return fingerprint256;
+    };
+    const before = await shown();
+    for (const f of ['link.pem', 'link.key']) rmSync(p.pkiFile(f));
+    p.pki('server', 'link', 'IP:127.0.0.1,DNS:localhost', 'link');
+    await until('another certificate', async () => (await shown()) !== before);
+    assert.equal(stays.closed, false);
+    stays.end();
   });
 
   test('a session of TLS cannot be taken up again: each connection shows its certificate', async () => {
