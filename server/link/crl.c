@@ -6,7 +6,7 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
-#define WARN_US (3 * 24 * TM_HOUR_US)
+#define WARN_US (3 * TM_DAY_US)
 
 struct crl {
     STACK_OF(X509_CRL) * lists;

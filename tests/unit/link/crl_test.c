@@ -76,8 +76,8 @@ static void it_is_told_when_it_ends_and_in_time_before(void **state) {
         long to_s;
         int64_t before_us; /* two hours old already: a quarter of its life, at most three days */
     } cases[] = {
-        {6 * 3600, 2 * TM_HOUR_US},
-        {365 * CERTS_DAY_S, 3 * TM_DAY_US},
+        {6L * 3600, 2 * TM_HOUR_US},
+        {365L * CERTS_DAY_S, 3 * TM_DAY_US},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         certs_write_crl(&w->certs, "crl.pem", &w->ca, NULL, cases[i].to_s);
