@@ -55,6 +55,8 @@ struct model_gateway {
     uint32_t comm_alarm;  /* alarm index of its one comm alarm */
     uint32_t clock_alarm; /* … and of the one that tells that its clock is wrong; MODEL_NONE if none */
     bool enabled;
+    struct slice certificate_of; /* a gateway whose certificate may speak for this one, too; "": none */
+    uint32_t tags_max;           /* of one dictionary; 0: by the link's limits alone */
 };
 
 enum tag_type { TAG_FLOAT, TAG_INT, TAG_BOOL };

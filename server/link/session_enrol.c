@@ -136,7 +136,13 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
         return bad_body(s, f, &err, now);
     }
     bool live = s->state == SESSION_LIVE;
-    if (s->name[0] == '\0') {
+    if (live && strcmp(s->name, s->holder) != 0) {
+        char text[64 + LINK_NAME_MAX];
+        (void)snprintf(text, sizeof text,
+                       "the certificate is of gateway \"%s\": it is renewed on the connection of that",
+                       s->holder);
+        refuse_request(s, text, now);
+    } else if (s->name[0] == '\0') {
         refuse_request(s, "without a certificate there is nothing to renew: enrol with a token", now);
     } else if (!live && s->status.certificate_ends_us > now.wall_us) {
         refuse_request(s, "the certificate has not expired: it is renewed over the link", now);
@@ -154,7 +160,7 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
 
 void session_offer_renewal(struct session *s, struct link_now now) {
     if (s->offered || !s->renews || s->status.certificate_ends_us == 0 || s->env->owner.certify == NULL ||
-        !is_due(s, now)) {
+        !is_due(s, now) || strcmp(s->name, s->holder) != 0) {
         return;
     }
     s->offered = true;
