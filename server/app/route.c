@@ -232,8 +232,8 @@ static void on_store_journaled(void *ctx, uint64_t seq) {
     requests_journaled(a);
 }
 
-/* The same three fields, for the store and the link do not know each other. A dictionary may have come in any
- * number of parts; without all of them, good records would end in quarantine. */
+/* The same three fields, for the store and the link do not know each other. A dictionary may have come in
+ * many parts; without all of them, good records would end in quarantine. */
 static void on_store_settled(void *ctx, uint64_t token, const struct store_settled *s) {
     struct app *a = ctx;
     struct link_settled settled = {.status = s->status,

@@ -185,6 +185,16 @@ static void add_sites(struct compile *c) {
     }
 }
 
+/* One that is spoken for by itself, or by nobody who is there. */
+static void check_certificate_of(struct compile *c, const struct config_item *item, struct slice by) {
+    if (by.n > 0 && slice_eq(by, item->name)) {
+        cross_fault(&c->faults, "E_GATEWAY", item, "certificate_of",
+                    "is the gateway itself, whose own certificate speaks for it anyway");
+    } else if (by.n > 0 && config_set_find(c->set, CONFIG_GATEWAY, by) == NULL) {
+        cross_unknown(&c->faults, item, "certificate_of", CONFIG_GATEWAY, by);
+    }
+}
+
 static void add_gateways(struct compile *c) {
     for (uint32_t i = 0; i < c->m->n_gateways; i++) {
         const struct item *item = compile_item(c, CONFIG_GATEWAY, i);
@@ -199,7 +209,10 @@ static void add_gateways(struct compile *c) {
                                     .clock_alarm = MODEL_NONE,
                                     .certificate_alarm = MODEL_NONE,
                                     .duplicate_alarm = MODEL_NONE,
-                                    .enabled = p.gateway.enabled};
+                                    .enabled = p.gateway.enabled,
+                                    .certificate_of = compile_text(c, p.gateway.certificate_of),
+                                    .tags_max =
+                                        (uint32_t)p.gateway.tags_max}; /* a whole number, by its field */
         if (c->no_memory) {
             return;
         }
@@ -207,6 +220,7 @@ static void add_gateways(struct compile *c) {
         if (g->site == MODEL_NONE) {
             cross_unknown(&c->faults, &item->pub, "site", CONFIG_SITE, p.gateway.site);
         }
+        check_certificate_of(c, &item->pub, p.gateway.certificate_of);
     }
 }
 

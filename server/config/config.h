@@ -6,7 +6,7 @@
  * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
  * missing fields are faults.
  *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator)
- *   gateway name, site, title?, enabled?=true
+ *   gateway name, site, title?, enabled?=true, certificate_of? (a gateway), tags_max?
  *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
  *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool);
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no

@@ -21,6 +21,7 @@ enum {
     DECIMALS_DEFAULT = 2,
     GROUPS_MAX = 8,      /* of one alarm */
     TAG_STATES_MAX = 64, /* of one tag */
+    GATEWAY_TAGS_MAX = 10000,
     DOCUMENTS_MAX = 20,
     ALARMS_MAX = MODEL_ALARMS_MAX,
 };
@@ -109,6 +110,8 @@ static const struct field gateway_fields[] = {
     NAME("site", REQUIRED, AT(gateway.site)),
     TEXT("title", AT(title), TITLE_MAX),
     BOOL("enabled", AT(gateway.enabled)),
+    NAME("certificate_of", OPTIONAL, AT(gateway.certificate_of)),
+    {"tags_max", FIELD_INTEGER, OPTIONAL, AT(gateway.tags_max), 1, GATEWAY_TAGS_MAX, NULL, NULL},
 };
 
 static const struct field tag_fields[] = {

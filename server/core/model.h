@@ -57,6 +57,8 @@ struct model_gateway {
     uint32_t certificate_alarm; /* … that its certificate ends */
     uint32_t duplicate_alarm;   /* … that a second client has its identity */
     bool enabled;
+    struct slice certificate_of; /* a gateway whose certificate may speak for this one, too; "": none */
+    uint32_t tags_max;           /* of one dictionary; 0: by the link's limits alone */
 };
 
 enum tag_type { TAG_FLOAT, TAG_INT, TAG_BOOL };

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { DAY_S = 86400 };
+
 #define LIMIT(name_, low_, usual_, high_)                                                                    \
     {                                                                                                        \
         .name = #name_, .offset = offsetof(struct link_limits, name_), .low = (low_), .usual = (usual_),     \
@@ -26,12 +28,15 @@ static const struct link_limit table[] = {
     LIMIT(frame_samples, 1, LINK_SAMPLES_MAX, LINK_SAMPLES_MAX),
     LIMIT(samples_per_s, 1, 5000, 1000000000),
     LIMIT(samples_burst_s, 1, 10, 3600),
+    LIMIT(bytes_per_s, 4096, 1024 * 1024, 1024 * 1024 * 1024),
+    LIMIT(frames_per_s, 1, 1000, 1000000000),
     LIMIT(name_bytes, 1, LINK_NAME_MAX, LINK_NAME_MAX),
     LIMIT(unit_bytes, 0, LINK_UNIT_MAX, LINK_UNIT_MAX),
     LIMIT(value_bytes, 1, LINK_STRING_MAX, LINK_STRING_MAX),
     LIMIT(text_bytes, 0, LINK_TEXT_MAX, LINK_TEXT_MAX),
     LIMIT(replacements_per_min, 1, 3, GUARD_REPLACEMENTS_MAX),
     LIMIT(duplicate_keep_s, 1, 300, 86400),
+    LIMIT(sessions_per_min, 1, 60, 6000),
     LIMIT(breaches, 1, 10, GUARD_BREACHES_MAX),
     LIMIT(breach_window_s, 1, 600, 86400),
     LIMIT(suspend_max_min, 1, 60, 1440),
@@ -42,6 +47,7 @@ static const struct link_limit table[] = {
     LIMIT(handshakes, 1, 256, 1024),
     LIMIT(turn_bytes, 1024, 65536, 65536),
     LIMIT(backlog_bytes_per_s, 4096, 1024 * 1024, 1024 * 1024 * 1024),
+    LIMIT(quarantine_bytes_per_day, DAY_S, 64 * 1024 * 1024, 1024 * 1024 * 1024),
     LIMIT(future_s, 1, 60, 86400),
 };
 enum { LIMITS = sizeof table / sizeof table[0] };

@@ -19,10 +19,11 @@ struct slot {
     uint64_t token;           /* of the newcomer's settling */
     int64_t refresh_mono_us;  /* not asked for a snapshot again before */
     struct guard guard;
-    struct sample_rate rates[RATES]; /* of its last session */
-    char breach[256];                /* its last one */
-    char duplicate[256];             /* who fights for its identity */
-    struct link_status last;         /* of the last session, when there is no current one */
+    struct session_budget budget;
+    struct bucket often;     /* telling that it comes too often */
+    char breach[256];        /* its last one, or for what else it was suspended */
+    char duplicate[256];     /* who fights for its identity */
+    struct link_status last; /* of the last session, when there is no current one */
 };
 
 struct roster {
@@ -32,7 +33,8 @@ struct roster {
     uint32_t n;
     uint64_t tokens;
     struct pace pace;
-    uint32_t n_backlogs; /* gateways that have one, as of the last look */
+    struct session_budget strangers; /* of all whose gateway is not in the configuration */
+    uint32_t n_backlogs;             /* gateways that have one, as of the last look */
     int64_t pace_mono_us;
     uint32_t load_at; /* place in slots of who loads first */
 };
@@ -40,6 +42,7 @@ struct roster {
 static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
                      struct link_now now);
 static void on_closed(void *ctx, struct session *s, struct link_now now);
+static struct session_budget *on_budget(void *ctx, const struct session *s);
 
 enum status roster_new(struct session_env *env, struct roster **ret) {
     struct roster *r = calloc(1, sizeof *r);
@@ -51,6 +54,7 @@ enum status roster_new(struct session_env *env, struct roster **ret) {
     env->owner.ctx = r;
     env->owner.hello = on_hello;
     env->owner.closed = on_closed;
+    env->owner.budget = on_budget;
     *ret = r;
     return OK;
 }
@@ -89,7 +93,21 @@ static struct slot *slot_of(const struct roster *r, const struct session *s) {
     return gateway == MODEL_NONE ? NULL : slot_at(r, gateway);
 }
 
+static struct session_budget *on_budget(void *ctx, const struct session *s) {
+    struct roster *r = ctx;
+    struct slot *slot = slot_of(r, s);
+    return slot != NULL ? &slot->budget : &r->strangers;
+}
+
 /* --- configuration --- */
+
+/* The certificate of another gateway spoke for it, and may not any more. */
+static void end_unspoken(struct session *s, const struct model *m, struct link_now now) {
+    if (s != NULL && !session_may_speak(s, m)) {
+        session_bye(s, BYE_REVOKED, GUARD_RETRY_MS, "its certificate may not speak for this gateway any more",
+                    now);
+    }
+}
 
 static void end_gone(struct slot *slot, const char *why, struct link_now now) {
     if (slot->current != NULL) {
@@ -145,6 +163,8 @@ enum status roster_set_model(struct roster *r, const struct model *m, struct lin
         if (!m->gateways[slots[i].gateway].enabled) {
             end_gone(&slots[i], "the gateway was disabled", now);
         }
+        end_unspoken(slots[i].newcomer, m, now);
+        end_unspoken(slots[i].current, m, now);
     }
     for (uint32_t i = 0; i < before.n; i++) {
         /* Sessions that were moved are not here any more. Those left have no gateway in the model. */
@@ -170,24 +190,37 @@ void roster_end_revoked(struct roster *r, struct link_now now) {
 
 /* --- sessions come and go --- */
 
-static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now now) {
-    char text[160];
-    (void)snprintf(text, sizeof text,
-                   "suspended for %lld more seconds after too many breaches of the protocol",
-                   (long long)wait_us / 1000000 + 1);
+static void refuse_suspended(const struct slot *slot, struct session *s, int64_t wait_us,
+                             struct link_now now) {
+    char text[64 + sizeof slot->breach];
+    (void)snprintf(text, sizeof text, "suspended for %lld more seconds; the last reason: %s",
+                   (long long)wait_us / 1000000 + 1, slot->breach);
     session_refuse(s, LINK_SUSPENDED, text, now);
 }
 
-static void refuse_duplicate(struct roster *r, struct slot *slot, struct session *s,
-                             const struct session *incumbent, int64_t wait_us, struct link_now now) {
+/* Each session costs a question to the database, and perhaps many dictionaries. One whose line is bad gets in
+ * all the same, only not at once. */
+static void refuse_often(const struct roster *r, struct slot *slot, struct session *s, int64_t wait_us,
+                         struct link_now now) {
+    char text[128];
+    (void)snprintf(text, sizeof text,
+                   "more than %u sessions a minute: its line is flapping, or it is restarted",
+                   r->env->limits.link.sessions_per_min);
+    if (bucket_take(&slot->often, now.mono_us, TM_MINUTE_US, 1)) {
+        session_incident(s, "link.too_many_sessions", now, "%s", text);
+    }
+    session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000) + 1, text, now);
+}
+
+static void refuse_duplicate(struct slot *slot, struct session *s, const struct session *incumbent,
+                             int64_t wait_us, struct link_now now) {
     char detail[256];
     (void)snprintf(detail, sizeof detail,
                    "connections from %s and %s replace each other: two devices have the same certificate, or "
                    "the line is flapping",
                    session_peer(incumbent), session_peer(s));
     (void)snprintf(slot->duplicate, sizeof slot->duplicate, "%s", detail);
-    r->env->host.incident(r->env->host.ctx, "link.duplicate_identity", session_peer(s),
-                          session_gateway_name(s).p, detail);
+    session_incident(s, "link.duplicate_identity", now, "%s", detail);
     if (r->env->host.duplicate != NULL) {
         (void)snprintf(
             detail, sizeof detail,
@@ -207,10 +240,13 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
     int64_t wait_us = 0;
     switch (guard_hello(&slot->guard, &r->env->limits.link, incumbent != NULL, now.mono_us, &wait_us)) {
     case GUARD_SUSPENDED:
-        refuse_suspended(s, wait_us, now);
+        refuse_suspended(slot, s, wait_us, now);
         return;
     case GUARD_DUPLICATE:
-        refuse_duplicate(r, slot, s, incumbent, wait_us, now);
+        refuse_duplicate(slot, s, incumbent, wait_us, now);
+        return;
+    case GUARD_OFTEN:
+        refuse_often(r, slot, s, wait_us, now);
         return;
     case GUARD_ADMIT:
         break;
@@ -257,7 +293,6 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
     }
     /* Another one has a backlog, most likely: what it is told now is its share, the others learn it soon. */
     session_set_backlog_rate(s, pace_rate(&r->pace, r->n_backlogs + 1));
-    session_set_rates(s, slot->current != NULL ? session_rates(slot->current) : slot->rates);
     session_settled(s, settled, now);
     take_over(r, slot, now);
 }
@@ -296,6 +331,21 @@ static void count_breach(struct roster *r, struct slot *slot, const struct sessi
     }
 }
 
+/* Told whatever else was told of it: there is one in a minute at most. */
+static void count_quarantine(struct roster *r, struct slot *slot, const struct session *s,
+                             struct link_now now) {
+    int64_t for_us = session_suspends_us(s);
+    if (for_us > 0) {
+        guard_suspend(&slot->guard, for_us, now.mono_us);
+        (void)snprintf(slot->breach, sizeof slot->breach, "%s", session_reason(s));
+        char detail[sizeof slot->breach + 32];
+        (void)snprintf(detail, sizeof detail, "%s; for %lld s", slot->breach,
+                       (long long)(for_us / TM_SECOND_US));
+        r->env->host.incident(r->env->host.ctx, "link.suspended", session_peer(s), session_gateway_name(s).p,
+                              detail);
+    }
+}
+
 static void on_closed(void *ctx, struct session *s, struct link_now now) {
     struct roster *r = ctx;
     struct slot *slot = slot_of(r, s);
@@ -303,6 +353,7 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
         return; /* never said who it is, or its gateway is gone from the configuration */
     }
     count_breach(r, slot, s, now);
+    count_quarantine(r, slot, s, now);
     if (slot->newcomer == s) {
         slot->newcomer = NULL;
         if (slot->current != NULL) {
@@ -313,7 +364,6 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
     } else if (slot->current == s) {
         slot->current = NULL;
         slot->last = *session_status(s);
-        memcpy(slot->rates, session_rates(s), sizeof slot->rates);
         r->env->host.state(r->env->host.ctx, slot->gateway, false, session_peer(s), session_reason(s));
     } else if (slot->current == NULL && slot->newcomer == NULL) {
         /* Refused at the door: people ask why their gateway is not there. */
@@ -385,6 +435,7 @@ bool roster_release(struct roster *r, uint32_t gateway) {
     struct slot *slot = slot_at(r, gateway);
     if (slot != NULL) {
         guard_release(&slot->guard);
+        slot->budget.quarantine = (struct rate){0};
     }
     return slot != NULL;
 }

@@ -54,6 +54,7 @@ void session_free(struct session **s) {
 void session_open(struct session *s, const char *gateway, struct link_now now) {
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
+    (void)snprintf(s->holder, sizeof s->holder, "%s", gateway);
     s->state = SESSION_HELLO;
     s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
@@ -179,27 +180,29 @@ static void tell(struct session *s, const struct told *told, const char *action,
 }
 
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
-    if (!bucket_take(&s->incidents.bucket, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
-        s->incidents.left_out++;
+    struct told *told = &s->env->owner.budget(s->env->owner.ctx, s)->incidents;
+    if (!bucket_take(&told->bucket, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
+        told->left_out++;
         return;
     }
     va_list args;
     va_start(args, fmt);
-    tell(s, &s->incidents, action, fmt, args);
+    tell(s, told, action, fmt, args);
     va_end(args);
-    s->incidents.left_out = 0;
+    told->left_out = 0;
 }
 
 void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
-    if (!bucket_take(&s->events.bucket, now.mono_us, TM_MINUTE_US, EVENT_BURST)) {
-        s->events.left_out++;
+    struct told *told = &s->env->owner.budget(s->env->owner.ctx, s)->events;
+    if (!bucket_take(&told->bucket, now.mono_us, TM_MINUTE_US, EVENT_BURST)) {
+        told->left_out++;
         return;
     }
     va_list args;
     va_start(args, fmt);
-    tell(s, &s->events, action, fmt, args);
+    tell(s, told, action, fmt, args);
     va_end(args);
-    s->events.left_out = 0;
+    told->left_out = 0;
 }
 
 /* --- time --- */
@@ -221,10 +224,19 @@ static void tick_live(struct session *s, struct link_now now) {
     if (s->state != SESSION_LIVE) {
         return;
     }
-    bool listening = !s->blocked && !s->frozen && !s->paused;
+    bool listening = !s->blocked && !s->paused;
+    bool silent = !s->frozen && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US;
     session_tell_repeats(s, false, now);
-    if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
+    if (silent && listening) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
+    } else if (silent) {
+        /* Nobody knows whether the line is still there, and what is shown of it is as old: it must not pass
+         * for good any longer. The gateway has all that was not acknowledged. */
+        char text[SESSION_REASON_SIZE];
+        (void)snprintf(text, sizeof text, "%s: nothing was read from it for %u ms",
+                       s->blocked ? "the server cannot store what it sends" : "it sent more than it may",
+                       limits->dead_ms);
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
     } else if (now.mono_us >= s->reauth_mono_us) {
         session_bye(s, BYE_REAUTH, 0, "the certificate is to be shown again after a day", now);
     } else if (now.mono_us >= s->ping_mono_us) {

@@ -38,6 +38,17 @@ enum session_state {
 enum { SESSION_LOAD_SLICE = 64 * 1024 };
 enum { RATE_LIVE, RATE_BACKLOG, RATES };
 
+/* What one gateway has used up, whichever of its sessions it was: a new one does not wash it clean. */
+struct session_budget {
+    struct rate samples[RATES];
+    struct rate bytes[RATES];
+    struct rate frames[RATES];
+    struct rate entries; /* of dictionaries */
+    struct rate quarantine;
+    struct told incidents;
+    struct told events;
+};
+
 struct session_limits {
     struct link_limits link;
     uint32_t heartbeat_ms;
@@ -59,6 +70,9 @@ struct session_owner {
      * Answered by session_certified, perhaps from inside. NULL: nobody issues any. */
     void (*certify)(void *ctx, struct session *s, enum identity_why why, const struct msg_enrol *ask,
                     struct link_now now);
+    /* The budget of its gateway; of all together that no gateway of the configuration has. Valid until the
+     * caller returns. */
+    struct session_budget *(*budget)(void *ctx, const struct session *s);
     /* There is something to send, or the state changed, outside of session_receive. */
     void (*wake)(void *ctx, struct session *s);
 };
@@ -123,9 +137,6 @@ void session_tell_store_state(struct session *s);
 void session_set_backlog_rate(struct session *s, uint32_t bytes_per_s);
 /* Some of its backlog is still to come, and came or could have come lately. */
 bool session_has_backlog(const struct session *s, struct link_now now);
-/* What it has sent of late counts also for the next session of its gateway. */
-void session_set_rates(struct session *s, const struct sample_rate v[RATES]);
-const struct sample_rate *session_rates(const struct session *s);
 /* The configuration changed; gateway: index in the new model. */
 void session_set_gateway(struct session *s, uint32_t gateway);
 /* Asks the gateway for all that is true now (REFRESH), if the session is live. */
@@ -144,7 +155,15 @@ enum session_state session_state(const struct session *s);
 const char *session_reason(const struct session *s);
 /* It ended by a breach of the protocol. */
 bool session_breached(const struct session *s);
-/* Id from the certificate; "" before session_open. */
+/* It ended because its gateway has used up its quarantine: how long that one is to be kept out; else 0. */
+int64_t session_suspends_us(const struct session *s);
+/* Tells the host, at a bounded rate. action is a literal: the log remembers it. */
+void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Whose certificate it is may (still) speak for its gateway, by this model. */
+bool session_may_speak(const struct session *s, const struct model *m);
+/* Of the gateway that it speaks for: from the certificate, until HELLO names another that may be spoken for
+ * by it. "" before session_open. */
 struct slice session_gateway_name(const struct session *s);
 /* What was shown; all zero if nothing was. */
 const uint8_t *session_certificate(const struct session *s);

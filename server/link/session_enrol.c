@@ -141,7 +141,13 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
         return bad_body(s, f, &err, now);
     }
     bool live = s->state == SESSION_LIVE;
-    if (s->name[0] == '\0') {
+    if (live && strcmp(s->name, s->holder) != 0) {
+        char text[64 + LINK_NAME_MAX];
+        (void)snprintf(text, sizeof text,
+                       "the certificate is of gateway \"%s\": it is renewed on the connection of that",
+                       s->holder);
+        refuse_request(s, text, now);
+    } else if (s->name[0] == '\0') {
         refuse_request(s, "without a certificate there is nothing to renew: enrol with a token", now);
     } else if (session_env_revoked(s->env, s->certificate)) {
         refuse_request(s, "the certificate was revoked: the gateway must be enrolled again", now);
@@ -161,7 +167,7 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
 
 void session_offer_renewal(struct session *s, struct link_now now) {
     if (s->offered || !s->renews || s->status.certificate_ends_us == 0 || s->env->owner.certify == NULL ||
-        !is_due(s, now)) {
+        !is_due(s, now) || strcmp(s->name, s->holder) != 0) {
         return;
     }
     s->offered = true;

@@ -320,9 +320,17 @@ static bool takes_frames(const struct session *s) {
 }
 
 static enum verdict on_frame(struct session *s, const struct frame *f, struct link_now now) {
+    bool live = s->state == SESSION_LIVE;
+    enum verdict verdict = handlers[s->state][classify(f)](s, f, now);
+    if (verdict == VERDICT_BLOCKED) {
+        return verdict; /* it was seen before, and is none of what came meanwhile */
+    }
     s->seen_mono_us = now.mono_us;
     s->status.last_seen_us = now.wall_us;
-    return handlers[s->state][classify(f)](s, f, now);
+    if (live && s->state == SESSION_LIVE) {
+        session_take_frame(s, f, now);
+    }
+    return verdict;
 }
 
 static void bad_bytes(struct session *s, const struct error *err, struct link_now now) {

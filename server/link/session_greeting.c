@@ -13,17 +13,37 @@
 #define REAUTH_US       (24 * TM_HOUR_US)
 #define REAUTH_SPREAD_S 3600
 
+/* A gateway that is switched off speaks for nobody. */
+static bool may_speak(const struct model *m, struct slice holder, struct slice gateway) {
+    if (slice_eq(holder, gateway)) {
+        return true;
+    }
+    uint32_t of = model_find_gateway(m, gateway);
+    uint32_t by = model_find_gateway(m, holder);
+    return of != MODEL_NONE && by != MODEL_NONE && m->gateways[by].enabled &&
+           slice_eq(m->gateways[of].certificate_of, holder);
+}
+
+bool session_may_speak(const struct session *s, const struct model *m) {
+    return may_speak(m, slice_str(s->holder), slice_str(s->name));
+}
+
 /* Whether this gateway may come in at all, by its certificate and the configuration. */
 static bool known_gateway(struct session *s, const struct msg_hello *hello, struct link_now now) {
-    if (!slice_eq(hello->gateway, slice_str(s->name))) {
-        session_fail(s, LINK_IDENTITY, NULL, now, "HELLO says \"%.*s\", the certificate is of \"%s\"",
-                     SLICE_ARG(hello->gateway), s->name);
-        return false;
-    }
     if (s->env->model == NULL) {
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is starting", now);
         return false;
     }
+    if (!may_speak(s->env->model, slice_str(s->holder), hello->gateway)) {
+        session_fail(
+            s, LINK_IDENTITY, NULL, now,
+            "HELLO says \"%.*s\", the certificate is of \"%s\", and the configuration of \"%.*s\" does "
+            "not name that in certificate_of",
+            SLICE_ARG(hello->gateway), s->holder, SLICE_ARG(hello->gateway));
+        return false;
+    }
+    /* Not longer than its holder's or a configured name. */
+    (void)snprintf(s->name, sizeof s->name, "%.*s", SLICE_ARG(hello->gateway));
     if (session_env_revoked(s->env, s->certificate)) {
         session_incident(s, "link.refused", now, "certificate is revoked");
         session_fail(s, LINK_NOT_ALLOWED, NULL, now, "the certificate of gateway \"%s\" is revoked", s->name);
@@ -203,6 +223,7 @@ static void go_live(struct session *s, struct link_now now) {
     s->status.up = true;
     s->status.since_us = now.wall_us;
     s->status.last_seen_us = now.wall_us;
+    session_start_pace(s, now);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
 

@@ -18,7 +18,7 @@ enum {
     SESSION_REASON_SIZE = 256,
     SESSION_CLOCK_PROBES = 8,
     SESSION_RETRY_MS = 10000, /* told to those who are to come again */
-    SESSION_NARROW = 8,       /* so much narrower is the window of one that sends too many samples … */
+    SESSION_NARROW = 8,       /* so much narrower is the window of one that sends too much … */
     SESSION_NARROW_S = 60,    /* … for so long after it did */
 };
 
@@ -35,12 +35,6 @@ struct session_epoch {
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
     struct ranges gone; /* never come, unless they are committed: the site has them no more */
-};
-
-/* What is told to people, at a bounded rate. */
-struct told {
-    struct bucket bucket;
-    uint64_t left_out;
 };
 
 struct clock_probe {
@@ -65,8 +59,9 @@ struct session {
     enum session_state state;
     bool blocked;
     bool frozen;
-    bool paused; /* it sent more samples than it may: nothing is taken until paused_mono_us */
+    bool paused; /* it sent more than it may: nothing is taken until paused_mono_us */
     bool breached;
+    int64_t suspends_us; /* it ended for its quarantine: so long */
     uint32_t gateway;
     int64_t gateway_key;
     struct buf in;
@@ -90,7 +85,6 @@ struct session {
     struct flight *flights; /* window_frames of them */
     uint32_t n_flights;
     uint32_t flight_bytes;
-    struct sample_rate rates[RATES];
     int64_t paused_mono_us;
     int64_t receipt_us;                      /* of the next record, at the earliest */
     int64_t narrow_mono_us;                  /* until then its window is narrow; 0: it is not */
@@ -111,10 +105,9 @@ struct session {
     struct link_repeat repeats; /* of the present day */
     uint64_t repeats_told;
     int64_t repeats_due_mono_us;
-    struct told incidents;
-    struct told events;
     struct link_status status;
     char name[LINK_NAME_MAX + 1];
+    char holder[LINK_NAME_MAX + 1]; /* whom its certificate names; most often the same */
     char reason[SESSION_REASON_SIZE];
 };
 
@@ -128,11 +121,8 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
 /* Sends a non-fatal ERROR. */
 void session_complain(struct session *s, const struct msg_error *error);
 void session_close(struct session *s, const char *reason, struct link_now now);
-/* Tells the host, at a bounded rate. action is a literal: the log remembers it. */
-void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-
-/* The same for what the gateway tells of itself, which must not crowd out what the link has to tell of it. */
+/* As session_incident, for what the gateway tells of itself, which must not crowd out what the link has to
+ * tell of it. */
 void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 /* Handles what was received while it took nothing (session_frames.c). */
@@ -175,6 +165,14 @@ void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
 
 /* n samples came: a gateway that sends too many is made to wait, and told so. */
 void session_take_samples(struct session *s, uint32_t n, int lane, struct link_now now);
+/* n entries of a dictionary were read, which cost more than samples: the same. */
+void session_take_entries(struct session *s, uint32_t n, struct link_now now);
+/* A frame of any kind was taken: the same. */
+void session_take_frame(struct session *s, const struct frame *f, struct link_now now);
+/* So many bytes of a record went to quarantine: beyond a day's worth its gateway is kept out for a while. */
+void session_take_quarantine(struct session *s, size_t n, struct link_now now);
+/* A new session begins with what the former ones owe. */
+void session_start_pace(struct session *s, struct link_now now);
 /* Ends its pause when that is over. */
 void session_pause_tick(struct session *s, struct link_now now);
 

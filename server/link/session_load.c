@@ -41,6 +41,7 @@ bool session_load_begin(struct session *s, const struct link_settled *settled) {
         return false;
     }
     char *at = (char *)(v + n);
+    s->shelf.tags_max = s->env->model->gateways[s->gateway].tags_max;
     s->load = (struct session_load){.v = v};
     /* The present epoch first, should there be more than the shelf takes. */
     for (uint32_t ep = 0; ep < s->n_epochs; ep++) {

@@ -140,6 +140,7 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         (void)error_set(&ret->err, ERR_INVALID, "flags", "a journaled record cannot be a snapshot");
     } else if (f->type == MSG_DICT) {
         ret->has_change = true;
+        s->shelf.tags_max = s->env->model->gateways[s->gateway].tags_max;
         status = shelf_read(&s->shelf, (uint32_t)prefix->ep, prefix->dict, rest, &ret->change, &ret->err);
         ret->fault = status == OK ? 0 : dict_code(status);
     } else if (f->type == MSG_DATA) {
@@ -225,6 +226,7 @@ static void note(struct session *s, const struct frame *f, const struct msg_pref
         session_note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
     }
     session_take_samples(s, j->data.seen, backlog ? RATE_BACKLOG : RATE_LIVE, now);
+    session_take_entries(s, j->change.n_entries, now);
 }
 
 /* --- duplicates --- */
@@ -342,6 +344,8 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
         note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
             session_on_told(s, f->type, &j.told, now);
+        } else {
+            session_take_quarantine(s, f->body.n, now);
         }
         return VERDICT_NEXT;
     }

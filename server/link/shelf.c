@@ -45,7 +45,7 @@ static uint32_t count_epoch(const struct shelf *s, uint32_t ep) {
 
 struct checking {
     const struct link_limits *limits;
-    struct shelf_unknown *unknown;
+    struct shelf_change *change;
 };
 
 static void note_unknown(struct shelf_unknown *u, const struct dict_entry *e) {
@@ -62,6 +62,7 @@ static bool is_known_type(uint8_t type) {
 
 static enum status check_entry(void *ctx, const struct dict_entry *e, struct error *err) {
     struct checking *x = ctx;
+    x->change->n_entries++;
     if (e->name.n > x->limits->name_bytes) {
         return error_set(err, ERR_TOO_BIG, "name", "alias %u: the name has more than %u bytes", e->alias,
                          x->limits->name_bytes);
@@ -71,7 +72,7 @@ static enum status check_entry(void *ctx, const struct dict_entry *e, struct err
                          x->limits->unit_bytes);
     }
     if (!e->removed && !is_known_type(e->type)) {
-        note_unknown(x->unknown, e);
+        note_unknown(&x->change->unknown, e);
     }
     return OK;
 }
@@ -160,7 +161,7 @@ enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct s
         return error_set(err, ERR_INVALID, "dict", "0 is no dictionary's id; they count from 1");
     }
     struct dict_head head = {0};
-    struct checking checking = {.limits = s->limits, .unknown = &ret->unknown};
+    struct checking checking = {.limits = s->limits, .change = ret};
     enum status status = dict_decode(rest, &head, check_entry, &checking, err);
     if (status == OK) {
         status = apply(s, head.base, rest, ret, err);

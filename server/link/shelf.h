@@ -63,6 +63,7 @@ struct shelf_change {
     struct dict *dict;      /* NULL: the record is bad and breaks its dictionary */
     struct dict_undo *undo; /* of a further part: dict is the shelf's and has it already; else NULL */
     bool whole;
+    uint32_t n_entries; /* that were read of the record, good or bad */
     struct shelf_unknown unknown;
 };
 

@@ -258,6 +258,8 @@ static void start_link(struct bench *b, const char *pki) {
     /* One gateway alone sends all that goes through here. */
     struct link_limits limits = link_limits_usual();
     limits.samples_per_s = 1000000000;
+    limits.frames_per_s = 1000000000;
+    limits.bytes_per_s = 1024 * 1024 * 1024;
     struct link_config cfg = {.loop = &b->loop,
                               .address = "127.0.0.1",
                               .ca_file = ca,

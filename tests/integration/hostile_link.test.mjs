@@ -26,7 +26,7 @@ describe('hostile gateways', { concurrency: false }, () => {
   let seq = 0;
   before(async () => {
     await p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-off', 'gw-nobody'] });
-    await p.startServer();
+    await p.startServer({ link: { limits: { dictionary_parts: 2000 } } });
     admin = await p.login('admin');
     good = await welcomed(p, 'gw-s1');
     good.send(dict({ seq: seq++, entries }));

@@ -173,12 +173,12 @@ export function peer(p, gateway, options = {}) {
 
 export const randomEpoch = () => BigInt.asUintN(64, (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)));
 
-/** Connects, says HELLO, waits for WELCOME. */
-export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], ...options } = {}) {
+/** Connects, says HELLO, waits for WELCOME. as: the gateway that it says to be, if its certificate is of another. */
+export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], as = gateway, ...options } = {}) {
   const g = peer(p, gateway, options);
   await g.connected;
   g.epoch = epoch;
-  g.send(hello({ gateway, epochs: [{ epoch, next }, ...others] }));
+  g.send(hello({ gateway: as, epochs: [{ epoch, next }, ...others] }));
   g.welcome = await g.frame('WELCOME');
   return g;
 }

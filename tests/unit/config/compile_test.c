@@ -221,6 +221,12 @@ struct bad {
 static const struct bad bad[] = {
     {{CONFIG_GATEWAY, "g3", ",\"site\":\"S9\""}, "/gateway/g3/site", "is \"S9\", but there is no such site"},
     {{CONFIG_GATEWAY, "g3", ",\"site\":\"S1\""}, "/gateway/g3/name", "add alarm S1/g3.comm of kind comm"},
+    {{CONFIG_GATEWAY, "g1", ",\"site\":\"S1\",\"certificate_of\":\"g9\""},
+     "/gateway/g1/certificate_of",
+     "no such gateway"},
+    {{CONFIG_GATEWAY, "g1", ",\"site\":\"S1\",\"certificate_of\":\"g1\""},
+     "/gateway/g1/certificate_of",
+     "is the gateway itself"},
     {{CONFIG_TAG, "S9/L", TAG5}, "/tag/S9~1L/name", "begins with site \"S9\", but there is no such site"},
     {{CONFIG_TAG, "S1/X", ",\"gateway\":\"g9\",\"low\":0,\"high\":5"},
      "/tag/S1~1X/gateway",

@@ -213,6 +213,15 @@ static inline struct model *rig_model(uint32_t n_gateways, bool disabled) {
     return m;
 }
 
+/* gw-s2 of model 2: gw-s1 may be spoken for by its certificate, and has so many tags at most. */
+static inline struct model *rig_bridge_model(bool speaks, bool bridge_enabled, uint32_t tags_max) {
+    struct model *m = rig_model(2, false);
+    m->gateways[0].certificate_of = speaks ? slice_str("gw-s2") : (struct slice){0};
+    m->gateways[0].tags_max = tags_max;
+    m->gateways[1].enabled = bridge_enabled;
+    return m;
+}
+
 static inline void rig_set_model(struct rig *r, struct model *m) {
     struct model *old = r->model;
     r->model = m;

@@ -275,7 +275,7 @@ export const en = {
   'gateways.fault': 'Fault',
   'gateways.empty': 'No gateway is configured yet.',
   'gateways.summary': '{up} of {n} connected',
-  'gateways.suspended': 'Kept out until {until} after too many breaches of the protocol: {reason}',
+  'gateways.suspended': 'Kept out until {until}. The last reason: {reason}',
   'gateways.duplicate': 'Two devices show its certificate; the present one is kept until {until}: {reason}',
   'gateways.release': 'Let it in',
   'gateways.released': '{gateway} may connect again.',

@@ -276,7 +276,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'gateways.fault': '故障',
   'gateways.empty': '尚未配置网关。',
   'gateways.summary': '已连接 {up}/{n}',
-  'gateways.suspended': '因多次违反协议，禁止接入至 {until}：{reason}',
+  'gateways.suspended': '禁止接入至 {until}。最近一次的原因：{reason}',
   'gateways.duplicate': '两台设备使用同一证书，现有连接保留至 {until}：{reason}',
   'gateways.release': '允许接入',
   'gateways.released': '{gateway} 可以重新连接。',

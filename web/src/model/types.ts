@@ -48,7 +48,7 @@ export interface Gateway {
   /** What its last session has shown. */
   readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
-  /** Kept out after too many breaches of the protocol. */
+  /** Kept out: for breaches of the protocol, or for what it put into quarantine. */
   readonly suspended: Until | null;
   /** Two devices show its certificate; the present connection is kept. */
   readonly duplicate: Until | null;
