@@ -129,9 +129,9 @@ static void use_file(const char *path, int dir_fd, uint8_t kind, uint8_t *p, siz
             struct config_state state;
             uint8_t back[CONFIG_STATE_SIZE];
             put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
-            if (config_state_decode(p, &state)) {
+            if (config_state_decode(p, CONFIG_STATE_SIZE, &state)) {
                 config_state_encode(&state, back);
-                CHECK(config_state_decode(back, &state));
+                CHECK(config_state_decode(back, sizeof back, &state));
             }
         }
         break;
