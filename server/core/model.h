@@ -99,7 +99,7 @@ enum alarm_kind {
     ALARM_TOTAL,     /* integral of the value over time / per at or beyond limit */
     ALARM_CUSUM,     /* S = max(0, S + x - target - k) beyond limit (h), stepped every `every` */
     ALARM_CUSUM_LOW, /* … mirrored */
-    ALARM_CLOCK,     /* the gateway's samples come from the future */
+    ALARM_CLOCK,     /* the gateway's samples come from the future, or its clock is off */
 };
 enum { ALARM_KINDS = ALARM_CLOCK + 1 };
 
