@@ -39,6 +39,9 @@ enum {
     LINK_CONFIG_CHUNK_MAX = 64 * 1024,
     LINK_CERT_REQUEST_MAX = 4096, /* PKCS#10, DER */
     LINK_CERT_CHAIN_MAX = 16384,  /* PEM */
+    LINK_TLS_SECURITY_LEVEL = 2,  /* OpenSSL's: keys and signatures of 112 bits, RSA from 2048, no SHA-1 */
+    LINK_TLS_INTERMEDIATES_MAX = 3,
+    LINK_TLS_CERTIFICATES_MAX = 16 * 1024, /* bytes of what the other end shows */
 };
 
 /* Times of samples: the years 0001 to 9999, microseconds since 1970 UTC. */

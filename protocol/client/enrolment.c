@@ -75,6 +75,7 @@ static enum status set_up_tls(struct line *l, const struct identity *i, const ch
         SSL_CTX_set_alpn_protos(l->ctx, alpn, sizeof alpn - 1) != 0) {
         return ssl_error(err, ERR_INTERNAL, "TLS", "cannot set up TLS 1.3");
     }
+    tls_limit(l->ctx);
     if (l->token != NULL) {
         SSL_CTX_set_cert_verify_callback(l->ctx, verify_by_token, l);
     } else if (SSL_CTX_load_verify_locations(l->ctx, identity_ca_file(i), NULL) != 1 ||

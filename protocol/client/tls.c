@@ -53,6 +53,12 @@ static enum status load_files(SSL_CTX *ctx, const struct tls_client_config *cfg,
     return OK;
 }
 
+void tls_limit(struct ssl_ctx_st *ctx) {
+    SSL_CTX_set_security_level(ctx, LINK_TLS_SECURITY_LEVEL); /* whatever this system's default is */
+    SSL_CTX_set_verify_depth(ctx, LINK_TLS_INTERMEDIATES_MAX);
+    SSL_CTX_set_max_cert_list(ctx, LINK_TLS_CERTIFICATES_MAX);
+}
+
 enum status tls_client_new(const struct tls_client_config *cfg, struct tls_client **ret, struct error *err) {
     if (strlen(cfg->server_name) == 0 || strlen(cfg->server_name) >= NAME_SIZE) {
         return error_set(err, ERR_INVALID, "server name", "a name of 1 to %d bytes is needed", NAME_SIZE - 1);
@@ -75,6 +81,7 @@ enum status tls_client_new(const struct tls_client_config *cfg, struct tls_clien
     if (st == OK) {
         (void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
         (void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
+        tls_limit(t->ctx);
         st = load_files(t->ctx, cfg, err);
     }
     if (st != OK) {

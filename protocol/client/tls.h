@@ -39,7 +39,12 @@ void tls_line_close(struct tls_line *l);
 /* Appends the cipher bytes that are to be sent to out. */
 MUSTCHECK enum status tls_line_take(struct tls_line *l, struct buf *out, struct error *err);
 
-/* For every connection to the server, whatever it is for: the certificate must name this server (an address
+/* For every connection to the server, whatever it is for: how weak keys and signatures may be, how long the
+ * server's chain, in certificates and in bytes. */
+struct ssl_ctx_st;
+void tls_limit(struct ssl_ctx_st *ctx);
+
+/* For every connection, too: the certificate must name this server (an address
  * is looked for among the addresses) and be for servers. Checked in the handshake, before anything is told.
  * False if the name cannot be used. */
 struct ssl_st;

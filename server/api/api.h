@@ -27,6 +27,11 @@ struct api_gateway {
     int64_t oldest_sample_us;
     uint64_t dropped_total;
     int64_t clock_offset_us;
+    int64_t clock_measure_us; /* by how much that may be wrong; -1: not measured yet */
+    int64_t clock_said_us;
+    const char *clock_source; /* "none", "ntp", "ptp", "gnss" */
+    bool clock_unsynced;
+    bool clock_off;
     int64_t last_seen_us;
     const uint8_t *certificate;  /* SHA-256, IDENTITY_HASH_SIZE bytes; NULL if none is known */
     int64_t certificate_ends_us; /* 0: not known */

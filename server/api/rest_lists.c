@@ -113,6 +113,26 @@ static void write_health(struct buf *out, const struct gateway_health *h) {
     buf_text(out, "]}");
 }
 
+/* What is known of its clock beside the offset. */
+static void write_clock(struct buf *out, const struct api_gateway *s) {
+    bool heard = s->since_us != 0 && s->software[0] != '\0';
+    buf_text(out, ",\"clock_error_ms\":");
+    if (heard && s->clock_measure_us >= 0) {
+        buf_json_number(out, (double)s->clock_measure_us / 1000.0);
+    } else {
+        buf_text(out, "null");
+    }
+    if (heard) {
+        view_string(out, "clock_source", slice_str(s->clock_source));
+        buf_text(out, ",\"clock_said_error_ms\":");
+        buf_json_number(out, (double)s->clock_said_us / 1000.0);
+        buf_printf(out, ",\"clock_synchronised\":%s", s->clock_unsynced ? "false" : "true");
+    } else {
+        buf_text(out, ",\"clock_source\":null,\"clock_said_error_ms\":null,\"clock_synchronised\":null");
+    }
+    buf_printf(out, ",\"clock_off\":%s", s->clock_off ? "true" : "false");
+}
+
 static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t revision) {
     const struct model *m = core_model(a->core);
     const struct model_gateway *g = &m->gateways[i];
@@ -136,6 +156,7 @@ static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t re
     key_time(out, "oldest_sample", s.oldest_sample_us);
     buf_printf(out, ",\"dropped_total\":%llu,\"clock_offset_ms\":", (unsigned long long)s.dropped_total);
     buf_json_number(out, (double)s.clock_offset_us / 1000.0);
+    write_clock(out, &s);
     key_time(out, "last_seen", s.last_seen_us);
     view_string(out, "fault", slice_str(s.fault));
     write_certificate(out, &s);

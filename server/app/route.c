@@ -44,7 +44,12 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault_text = r->fault_text,
                                   .samples = a->stored,
                                   .n_samples = r->n_samples,
-                                  .has_dropped = r->lost != NULL};
+                                  .has_dropped = r->lost != NULL,
+                                  .unsynced = r->unsynced,
+                                  .unsynced_first = r->unsynced_first,
+                                  .has_step = r->stepped,
+                                  .step_us = r->step_us,
+                                  .step_t_us = r->step_t_us};
     if (r->lost != NULL) {
         record.dropped = (struct store_dropped){.epoch = r->lost->epoch,
                                                 .first = r->lost->first,
@@ -91,6 +96,24 @@ static void on_link_repeated(void *ctx, const struct link_repeat *r) {
     struct store_repeat repeat = {
         .gateway_key = r->gateway_key, .session = r->session, .day = r->day, .n = r->n};
     store_repeated(a->store, &repeat);
+}
+
+static void on_link_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    struct app *a = ctx;
+    struct store_clock clock = {.gateway_key = c->gateway_key,
+                                .session = (int64_t)c->session, /* of a sequence of bigint */
+                                .source = c->source,
+                                .said_error_us = c->said_error_us,
+                                .offset_us = c->offset_us,
+                                .error_us = c->error_us,
+                                .worst_us = c->worst_us,
+                                .off = c->off ? 1 : 0,
+                                .from_us = c->from_us,
+                                .to_us = c->to_us};
+    store_clock(a->store, &clock);
+    if (judged && a->core != NULL && gateway < a->model->n_gateways) {
+        app_apply(a, &(struct event){.kind = EVENT_CLOCK, .clock = {.gateway = gateway, .off = c->off}});
+    }
 }
 
 static void on_link_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -153,6 +176,7 @@ struct link_host route_link_host(struct app *a) {
                               .record = on_link_record,
                               .snapshot = on_link_snapshot,
                               .repeated = on_link_repeated,
+                              .clock = on_link_clock,
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
                               .certify = on_link_certify,
@@ -425,12 +449,16 @@ static void take_health(const struct gateway_health *h, struct api_gateway *ret)
     ret->health = h;
 }
 
+static const char *const clock_names[] = {
+    [CLOCK_NONE] = "none", [CLOCK_NTP] = "ntp", [CLOCK_PTP] = "ptp", [CLOCK_GNSS] = "gnss"};
+
 static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret) {
     struct app *a = ctx;
     /* The texts are lent until the next turn: they live in the link's own status. */
     const struct link_status *s = link_borrow_status(a->link, gateway);
     if (s == NULL) {
-        *ret = (struct api_gateway){.peer = "", .software = "", .fault = ""};
+        *ret = (struct api_gateway){
+            .peer = "", .software = "", .fault = "", .clock_source = clock_names[CLOCK_NONE]};
         return;
     }
     struct link_trouble t = link_trouble(a->link, gateway);
@@ -446,6 +474,11 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .oldest_sample_us = s->oldest_sample_us,
                                 .dropped_total = s->dropped_total,
                                 .clock_offset_us = s->clock_offset_us,
+                                .clock_measure_us = s->clock_measure_us,
+                                .clock_said_us = s->clock_said_us,
+                                .clock_source = clock_names[s->clock_source],
+                                .clock_unsynced = s->clock_unsynced,
+                                .clock_off = s->clock_off,
                                 .last_seen_us = s->last_seen_us,
                                 .certificate = s->certificate,
                                 .certificate_ends_us = s->certificate_ends_us,

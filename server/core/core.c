@@ -116,6 +116,20 @@ static void apply_duplicate(struct core *core, uint32_t alarm, const char *text,
     core_alarm_evaluate(core, alarm, core->now_us, sink);
 }
 
+/* Beside samples from the future, which a clock that is behind never sends. Known until it is measured anew,
+ * also while the line is down. */
+static void apply_clock(struct core *core, uint32_t gateway, bool off, const struct effect_sink *sink) {
+    CHECK(gateway < core->model->n_gateways);
+    uint32_t alarm = core->model->gateways[gateway].clock_alarm;
+    if (core->gateways[gateway].off != off) {
+        core->cause = CAUSE_LINK;
+        core->gateways[gateway].off = off;
+        if (alarm != MODEL_NONE) {
+            core_alarm_evaluate(core, alarm, core->now_us, sink);
+        }
+    }
+}
+
 static void apply_silence(struct core *core, uint32_t position, const struct effect_sink *sink) {
     CHECK(position == MODEL_NONE || position < MODEL_POSITIONS_MAX);
     for (uint32_t i = 0; i < MODEL_POSITIONS_MAX; i++) {
@@ -150,6 +164,9 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
         CHECK(event->backlog_end.gateway < core->model->n_gateways);
         core->cause = CAUSE_HISTORY;
         core_history_end(core, event->backlog_end.gateway, event->backlog_end.te_us, &sink);
+        break;
+    case EVENT_CLOCK:
+        apply_clock(core, event->clock.gateway, event->clock.off, &sink);
         break;
     case EVENT_REQUEST:
         core->cause = CAUSE_OPERATOR;

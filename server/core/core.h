@@ -62,6 +62,7 @@ enum event_kind {
     EVENT_SAMPLES,     /* one message of a gateway: applied as one, equal times together */
     EVENT_LINK,        /* the gateway's session came up or went down */
     EVENT_BACKLOG_END, /* all that a gateway had stored while its line was down has come */
+    EVENT_CLOCK,       /* a gateway's clock was measured to be off, or to be good again */
     EVENT_REQUEST,     /* a person asks something of one alarm */
     EVENT_SILENCE,     /* the sound stops at one position; not an acknowledgement */
     EVENT_CERTIFICATE, /* when a certificate ends, for an alarm of kind certificate */
@@ -88,6 +89,10 @@ struct event {
             uint32_t gateway;
             int64_t te_us; /* source time of its first live sample after the line came back */
         } backlog_end;
+        struct {
+            uint32_t gateway;
+            bool off;
+        } clock;
         struct {
             uint64_t token; /* the caller's own number, given back in the answer */
             struct alarm_request ask;

@@ -210,7 +210,8 @@ struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens,
         return r;
     }
     if (kind == ALARM_CLOCK) {
-        r.truth = core->gateways[m->gateway].future ? TRUTH_TRUE : TRUTH_FALSE;
+        const struct gateway_state *g = &core->gateways[m->gateway];
+        r.truth = g->future || (g->off && g->enabled) ? TRUTH_TRUE : TRUTH_FALSE;
         return r;
     }
     if (kind == ALARM_CERTIFICATE) {

@@ -306,6 +306,7 @@ static void pass_gateways(const struct passage *p) {
         bool newly_enabled = g->enabled && !before->enabled;
         g->up = before->up;
         g->future = before->future;
+        g->off = before->off;
         g->shadowed = before->shadowed;
         g->told = before->told;
         g->starting = newly_enabled ? !before->up : before->starting;

@@ -57,6 +57,7 @@ struct gateway_state {
     bool up;
     bool starting; /* was never up since the server knows of it: it gets time to connect */
     bool future;   /* its newest live message had samples from the future */
+    bool off;      /* its clock is off, as the link has measured */
     bool shadowed; /* its line broke and what was stored meanwhile has not all come */
     bool told;     /* some of it has */
 };

@@ -204,9 +204,10 @@ static void explain_condition(struct explanation *e, struct core *core, uint32_t
     enum alarm_kind kind = (enum alarm_kind)m->kind;
     if (kind == ALARM_COMM || kind == ALARM_CLOCK) {
         const struct gateway_state *g = &core->gateways[m->gateway];
-        explain_words(e, kind == ALARM_COMM ? "link of " : "samples from the future of ");
+        explain_words(e, kind == ALARM_COMM ? "link of " : "wrong clock of ");
         explain(e, core->model->gateways[m->gateway].name,
-                rule_known(kind == ALARM_COMM ? g->up : g->future, false), RULE_BOOL, slice_str(""));
+                rule_known(kind == ALARM_COMM ? g->up : g->future || g->off, false), RULE_BOOL,
+                slice_str(""));
         return;
     }
     if (kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE) {

@@ -103,7 +103,7 @@ enum alarm_kind {
     ALARM_TOTAL,       /* integral of the value over time / per at or beyond limit */
     ALARM_CUSUM,       /* S = max(0, S + x - target - k) beyond limit (h), stepped every `every` */
     ALARM_CUSUM_LOW,   /* … mirrored */
-    ALARM_CLOCK,       /* the gateway's samples come from the future */
+    ALARM_CLOCK,       /* the gateway's samples come from the future, or its clock is off */
     ALARM_CERTIFICATE, /* a gateway's certificate, or one of the server's, ends soon */
     ALARM_DUPLICATE,   /* a second client shows the gateway's identity while the first one is there */
 };

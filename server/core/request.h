@@ -25,6 +25,7 @@ enum {
     SITE_LIST_MAX = 2000,
     POSITION_SIZE = 64,
     LEDGER_DAYS_MAX = 366, /* of one answer to REQ_LEDGER */
+    LEDGER_CLOCKS_MAX = 500,
     LEDGER_GAPS_MAX = 1000,
 };
 
@@ -335,6 +336,20 @@ struct ledger_balance {
     bool balanced;
 };
 
+/* What is known of a gateway's clock: times that it does not vouch for, a step, or a session's measures. */
+struct ledger_clock {
+    struct slice kind; /* "unsynced", "step", "session" */
+    int64_t from_us;
+    int64_t to_us;
+    uint64_t epoch; /* of "unsynced" and "step", as the next two */
+    int64_t first;  /* numbers of its first and last record */
+    int64_t last;
+    int64_t offset_us;   /* of "step": by how much; of "session": how far it was off */
+    int64_t error_us;    /* of "session": most that this is wrong */
+    struct slice source; /* of "session" */
+    bool off;            /* of "session": it is to be told to people */
+};
+
 /* Numbers [first, end) of an epoch that are not stored. */
 struct ledger_gap {
     struct slice state; /* "lost", "waiting", "dropped" */
@@ -485,6 +500,8 @@ struct reply {
             uint32_t n_days;
             const struct ledger_gap *gaps; /* lost ones first; at most LEDGER_GAPS_MAX */
             uint32_t n_gaps;
+            const struct ledger_clock *clocks; /* newest first; at most LEDGER_CLOCKS_MAX */
+            uint32_t n_clocks;
         } ledger;
         struct {
             const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */

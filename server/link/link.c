@@ -94,6 +94,11 @@ static void on_repeated(void *ctx, const struct link_repeat *r) {
     l->host.repeated(l->host.ctx, r);
 }
 
+static void on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    struct link *l = ctx;
+    l->host.clock(l->host.ctx, gateway, c, judged);
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct link *l = ctx;
     l->host.backlog_end(l->host.ctx, gateway, te_us);
@@ -180,6 +185,7 @@ static void set_env(struct link *l, const struct link_config *cfg) {
                                      .record = on_record,
                                      .snapshot = on_snapshot,
                                      .repeated = on_repeated,
+                                     .clock = on_clock,
                                      .backlog_end = on_backlog_end,
                                      .state = on_state,
                                      .duplicate = on_duplicate,

@@ -16,6 +16,10 @@
 struct link;
 struct link_limits;
 
+/* A clock that is more than this off is told to people until it is less than that off. */
+#define LINK_CLOCK_OFF_US  INT64_C(1000000)
+#define LINK_CLOCK_GOOD_US INT64_C(500000)
+
 /* A journaled record as received, to be stored. All is valid during the call only. */
 struct link_record {
     uint32_t gateway; /* index in the present model */
@@ -33,10 +37,15 @@ struct link_record {
     const struct sample
         *samples; /* of a good DATA record: those whose tags the configuration knows; values as sent */
     uint32_t n_samples;
-    uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
-    const char *fault_text; /* "" without fault */
-    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag; not those of
-                                  core/gateway_health.h */
+    uint16_t fault;          /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
+    const char *fault_text;  /* "" without fault */
+    uint32_t unknown_tags;   /* samples left out because the configuration has no such tag; not those of
+                                   core/gateway_health.h */
+    bool unsynced;           /* its gateway says that it cannot trust the times in it (flag U) … */
+    uint64_t unsynced_first; /* … since this number, without a break */
+    bool stepped;            /* a good EVENT "clock stepped": by step_us, at step_t_us after it */
+    int64_t step_us;
+    int64_t step_t_us;
     const struct event_lost
         *lost; /* of a good EVENT "samples lost"; else NULL. end is at most LINK_SEQ_MAX */
 };
@@ -72,6 +81,20 @@ struct link_repeat {
     uint64_t n;  /* on that day, since the session began */
 };
 
+/* A gateway's clock as its session knows it. */
+struct link_clock {
+    int64_t gateway_key;
+    uint64_t session;
+    enum clock_source source; /* as HELLO says … */
+    int64_t said_error_us;    /* … and by how much it may be off */
+    int64_t offset_us;        /* gateway minus server, by the best of the last PONGs */
+    int64_t error_us;         /* most that the measure is off: half of the delay */
+    int64_t worst_us;         /* the offset furthest from 0 */
+    bool off;        /* more than LINK_CLOCK_OFF_US, by several PONGs; ends below LINK_CLOCK_GOOD_US */
+    int64_t from_us; /* first and last measure */
+    int64_t to_us;
+};
+
 struct link_host {
     void *ctx;
     /* A gateway said HELLO. Wait until all its former records are committed or rolled back, then answer by
@@ -84,6 +107,9 @@ struct link_host {
     void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
     /* For the ledger: at most once a second and session, and at its end. */
     void (*repeated)(void *ctx, const struct link_repeat *r);
+    /* Measured: the first time in a session, when `off` is decided or changes, now and then, and at its end.
+     * judged: several PONGs came, `off` is to be believed. */
+    void (*clock)(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged);
     /* All that the gateway had stored before this session has come (or nothing had been missing), and te_us
      * is the time of the newest sample in its first live message. Once a session. */
     void (*backlog_end)(void *ctx, uint32_t gateway, int64_t te_us);
@@ -134,9 +160,14 @@ struct link_status {
     uint64_t backlog_bytes; /* as HELLO said */
     int64_t oldest_sample_us;
     uint64_t dropped_total;
-    int64_t clock_offset_us; /* gateway minus server, as measured */
-    int64_t clock_error_us;  /* so far ahead may the gateway's clock be, as it says or as was measured; never
-                                more than the limit future_s */
+    int64_t clock_offset_us;  /* gateway minus server, as measured */
+    int64_t clock_error_us;   /* so far ahead may the gateway's clock be, as it says or as was measured; never
+                                 more than the limit future_s */
+    int64_t clock_measure_us; /* by how much clock_offset_us itself may be wrong; -1: nothing measured yet */
+    int64_t clock_said_us;    /* by how much its clock may be off, as HELLO says */
+    enum clock_source clock_source; /* what disciplines it, as HELLO says */
+    bool clock_unsynced;            /* as its newest record says (flag U); before the first, as HELLO does */
+    bool clock_off;                 /* see link_clock */
     int64_t last_seen_us;
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
     int64_t certificate_ends_us;             /* 0: none was shown yet */

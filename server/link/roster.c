@@ -212,8 +212,8 @@ static void refuse_often(const struct roster *r, struct slot *slot, struct sessi
     session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000) + 1, text, now);
 }
 
-static void refuse_duplicate(struct slot *slot, struct session *s, const struct session *incumbent,
-                             int64_t wait_us, struct link_now now) {
+static void refuse_duplicate(const struct roster *r, struct slot *slot, struct session *s,
+                             const struct session *incumbent, int64_t wait_us, struct link_now now) {
     char detail[256];
     (void)snprintf(detail, sizeof detail,
                    "connections from %s and %s replace each other: two devices have the same certificate, or "
@@ -243,7 +243,7 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
         refuse_suspended(slot, s, wait_us, now);
         return;
     case GUARD_DUPLICATE:
-        refuse_duplicate(slot, s, incumbent, wait_us, now);
+        refuse_duplicate(r, slot, s, incumbent, wait_us, now);
         return;
     case GUARD_OFTEN:
         refuse_often(r, slot, s, wait_us, now);

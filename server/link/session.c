@@ -65,6 +65,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
         return;
     }
     session_tell_repeats(s, true, now);
+    session_clock_tell(s, now);
     s->status.up = false;
     s->state = SESSION_CLOSING;
     s->blocked = false;

@@ -33,60 +33,13 @@ static enum verdict on_ping(struct session *s, const struct frame *f, struct lin
     return VERDICT_NEXT;
 }
 
-/* offset = ((t1 - t0) + (t2 - t3)) / 2, delay = (t3 - t0) - (t2 - t1); gateway minus server. False if the
- * gateway's times cannot be right. */
-static bool measure(const struct msg_pong *pong, int64_t t3_us, struct clock_probe *ret) {
-    int64_t there = 0;
-    int64_t back = 0;
-    int64_t inside = 0;
-    int64_t sum = 0;
-    if (__builtin_sub_overflow(pong->t1_us, pong->t0_us, &there) ||
-        __builtin_sub_overflow(pong->t2_us, t3_us, &back) ||
-        __builtin_sub_overflow(pong->t2_us, pong->t1_us, &inside) ||
-        __builtin_add_overflow(there, back, &sum) ||
-        __builtin_sub_overflow(t3_us - pong->t0_us, inside, &ret->delay_us)) {
-        return false;
-    }
-    ret->offset_us = sum / 2;
-    return inside >= 0 && ret->delay_us >= 0;
-}
-
-/* A clock that is known to be ahead may be so far ahead: the larger of what the gateway says itself and what
- * was measured, of whose delay half may be the way there alone. Bounded, since both are the gateway's words.
- */
-void session_note_clock(struct session *s, const struct clock_probe *best) {
-    const int64_t most_us = s->env->limits.link.future_s * TM_SECOND_US;
-    int64_t error_us = s->clock_error_us < (uint64_t)most_us ? (int64_t)s->clock_error_us : most_us;
-    int64_t ahead_us = 0;
-    if (best != NULL) {
-        s->status.clock_offset_us = best->offset_us;
-        if (__builtin_add_overflow(best->offset_us, best->delay_us / 2, &ahead_us)) {
-            ahead_us = most_us;
-        }
-    }
-    error_us = ahead_us > error_us ? ahead_us : error_us;
-    s->status.clock_error_us = error_us < most_us ? error_us : most_us;
-}
-
 static enum verdict on_pong(struct session *s, const struct frame *f, struct link_now now) {
     struct msg_pong pong = {0};
     struct error err = {0};
     if (pong_decode(f->body, &pong, &err) != OK) {
         return session_bad_body(s, f, &err, now);
     }
-    struct clock_probe probe = {0};
-    if (s->ping_id == 0 || pong.id != s->ping_id || pong.t0_us != s->ping_t0_us ||
-        !measure(&pong, now.wall_us, &probe)) {
-        return VERDICT_NEXT; /* an old or a strange answer measures nothing, but shows life */
-    }
-    s->probes[s->n_probes % SESSION_CLOCK_PROBES] = probe;
-    s->n_probes++;
-    uint32_t n = s->n_probes < SESSION_CLOCK_PROBES ? s->n_probes : SESSION_CLOCK_PROBES;
-    struct clock_probe best = s->probes[0];
-    for (uint32_t i = 1; i < n; i++) {
-        best = s->probes[i].delay_us < best.delay_us ? s->probes[i] : best;
-    }
-    session_note_clock(s, &best);
+    session_clock_pong(s, &pong, now);
     return VERDICT_NEXT;
 }
 

@@ -76,11 +76,7 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     status->backlog_bytes = hello->journal_bytes;
     status->oldest_sample_us = hello->oldest_sample_us;
     status->dropped_total = hello->dropped_total;
-    if (__builtin_sub_overflow(hello->now_us, now.wall_us, &status->clock_offset_us)) {
-        status->clock_offset_us = 0;
-    }
-    s->clock_error_us = hello->clock_error_us;
-    session_note_clock(s, NULL);
+    session_clock_said(s, hello, now);
 }
 
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now) {

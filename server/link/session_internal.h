@@ -1,8 +1,8 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_load.c (stored dictionaries), session_frames.c (frames, control messages),
  * session_record.c (records, acknowledgements), session_report.c (what is told of them), session_backlog.c
- * (what will never come, the end of the backlog), session_event.c (what a gateway tells of itself),
- * session_enrol.c (certificates) and session_pace.c (window and rates). */
+ * (what will never come, the end of the backlog), session_clock.c (the gateway's clock), session_event.c
+ * (what a gateway tells of itself), session_enrol.c (certificates) and session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -35,6 +35,11 @@ struct session_epoch {
     uint64_t next_seq; /* as HELLO said */
     struct ranges committed;
     struct ranges gone; /* never come, unless they are committed: the site has them no more */
+    /* By RATE_…: since which record its times have not been trustworthy. */
+    struct unsynced {
+        bool is_so;
+        uint64_t first;
+    } unsynced[RATES];
 };
 
 struct clock_probe {
@@ -51,6 +56,16 @@ struct session_load {
     } * v; /* NULL: nothing is to be loaded */
     uint32_t n;
     uint32_t at;
+};
+
+/* What is told of the gateway's clock (session_clock.c). */
+struct session_clock {
+    struct link_clock told;
+    uint32_t n_off;  /* probes one after the other that prove it to be off … */
+    uint32_t n_good; /* … and that show it to be good */
+    bool judged;
+    bool changed; /* since it was last told */
+    int64_t due_mono_us;
 };
 
 struct session {
@@ -78,6 +93,7 @@ struct session {
     struct clock_probe probes[SESSION_CLOCK_PROBES];
     uint32_t n_probes;       /* ever */
     uint64_t clock_error_us; /* as HELLO estimates it */
+    struct session_clock clock;
     uint32_t n_epochs;
     struct session_epoch epochs[LINK_EPOCHS_MAX];
     struct shelf shelf;
@@ -128,9 +144,17 @@ void session_event(struct session *s, const char *action, struct link_now now, c
 /* Handles what was received while it took nothing (session_frames.c). */
 void session_go_on(struct session *s, struct link_now now);
 
-/* What is known of the gateway's clock has changed (session_frames.c). best: of the probes; NULL: none yet.
- */
-void session_note_clock(struct session *s, const struct clock_probe *best);
+/* Its clock (session_clock.c). */
+/* HELLO said what it thinks of it. */
+void session_clock_said(struct session *s, const struct msg_hello *hello, struct link_now now);
+void session_clock_pong(struct session *s, const struct msg_pong *pong, struct link_now now);
+/* Tells the host what it was not told yet; at the session's end. */
+void session_clock_tell(struct session *s, struct link_now now);
+/* Since which record, with this one, the gateway has not trusted its times; is_so false: it does. */
+struct unsynced session_clock_unsynced(const struct session *s, const struct frame *f,
+                                       const struct msg_prefix *prefix, int lane);
+/* The record was taken. */
+void session_clock_take(struct session *s, const struct frame *f, const struct msg_prefix *prefix, int lane);
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);

@@ -165,6 +165,8 @@ static int64_t receipt_of(const struct session *s, struct link_now now) {
 static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                              uint32_t crc, const struct judged *j, struct link_now now) {
     bool good = j->fault == 0;
+    bool stepped = good && f->type == MSG_EVENT && j->event.code == EVENT_CLOCK_STEPPED;
+    struct unsynced unsynced = session_clock_unsynced(s, f, prefix, backlog ? RATE_BACKLOG : RATE_LIVE);
     struct link_record r = {.gateway = s->gateway,
                             .gateway_key = s->gateway_key,
                             .epoch = s->epochs[prefix->ep].epoch,
@@ -182,6 +184,11 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .fault = j->fault,
                             .fault_text = good ? "" : j->err.text,
                             .unknown_tags = good ? j->data.unknown : 0,
+                            .unsynced = unsynced.is_so,
+                            .unsynced_first = unsynced.first,
+                            .stepped = stepped,
+                            .step_us = stepped ? j->event.step_us : 0,
+                            .step_t_us = stepped ? j->event.t_us : 0,
                             .lost = lost_of(f, j)};
     return s->env->host.record(s->env->host.ctx, &r);
 }
@@ -220,6 +227,7 @@ static void note(struct session *s, const struct frame *f, const struct msg_pref
         session_note_gone(s, lost->epoch, lost->first, lost->end);
     }
     session_note_record(s, (uint32_t)prefix->ep, prefix->seq);
+    session_clock_take(s, f, prefix, backlog ? RATE_BACKLOG : RATE_LIVE);
     if (backlog) {
         s->backlog_mono_us = now.mono_us;
     } else {

@@ -11,10 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    GATEWAY_SIZE = LINK_NAME_MAX + 1,
-    SECURITY_LEVEL = 2, /* keys and signatures of 112 bits: RSA from 2048, no SHA-1 */
-};
+enum { GATEWAY_SIZE = LINK_NAME_MAX + 1 };
 
 struct tls_context {
     SSL_CTX *ssl;
@@ -267,7 +264,7 @@ static enum status set_up(SSL_CTX *ssl, const struct tls_config *cfg, struct err
         SSL_CTX_set_max_early_data(ssl, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl, 0) != 1) {
         return file_error(err, "TLS", "this OpenSSL cannot do TLS 1.3 as it is needed");
     }
-    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL); /* whatever this system's default is */
+    SSL_CTX_set_security_level(ssl, LINK_TLS_SECURITY_LEVEL); /* whatever this system's default is */
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);

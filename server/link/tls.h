@@ -32,8 +32,8 @@ struct tls_config {
 };
 
 enum {
-    TLS_CERTIFICATES_MAX = 16 * 1024, /* bytes of the other end's chain */
-    TLS_DEPTH_MAX = 3,                /* intermediate certificates */
+    TLS_CERTIFICATES_MAX = LINK_TLS_CERTIFICATES_MAX, /* bytes of the other end's chain */
+    TLS_DEPTH_MAX = LINK_TLS_INTERMEDIATES_MAX,       /* intermediate certificates */
     TLS_REASON_SIZE = 256,
     TLS_SUBJECT_SIZE = 128,
     TLS_SERIAL_SIZE = 2 * 20 + 1, /* RFC 5280: at most 20 bytes */

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/store/doubt_sql.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
 #include "server/store/settle.h"
@@ -342,6 +343,11 @@ static void send_batch(struct ingest *g, struct batch *b) {
     ingest_sql_args(&args, b->first, b->tried);
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
     pg_send(g->pg, ingest_sql(), &args);
+    if (doubt_sql_has(b->first)) {
+        pg_args_clear(&args);
+        doubt_sql_args(&args, b->first);
+        pg_send(g->pg, doubt_sql(), &args);
+    }
     pg_end(g->pg);
     pg_args_done(&args);
     b->sent = true;
@@ -417,6 +423,10 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
 
 void ingest_repeated(struct ingest *g, const struct store_repeat *r) {
     notes_repeated(g->notes, r, uv_now(g->loop));
+}
+
+void ingest_clock(struct ingest *g, const struct store_clock *c) {
+    notes_clock(g->notes, c, uv_now(g->loop));
 }
 
 /* --- the turn ------------------------------------------------------------------------------------------ */

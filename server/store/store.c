@@ -337,6 +337,10 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
     events_audit(s->events, actor, action, object, detail);
 }
 
+void store_clock(struct store *s, const struct store_clock *c) {
+    ingest_clock(s->ingest, c);
+}
+
 void store_repeated(struct store *s, const struct store_repeat *r) {
     ingest_repeated(s->ingest, r);
 }

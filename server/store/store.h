@@ -44,6 +44,11 @@ struct store_record {
     uint32_t n_samples;
     bool has_dropped; /* it tells of lost records: dropped says which */
     struct store_dropped dropped;
+    bool unsynced; /* flag U; then the number since which that has been so without a break */
+    uint64_t unsynced_first;
+    bool has_step; /* it tells that its gateway's clock was set by step_us; it showed step_t_us after that */
+    int64_t step_us;
+    int64_t step_t_us;
     uint64_t after_seq; /* alarm journal: this record is submitted only when that is durable; 0: at once */
 };
 
@@ -59,6 +64,20 @@ struct store_repeat {
     uint64_t session;
     int64_t day; /* since 1970-01-01, UTC */
     uint64_t n;
+};
+
+/* A gateway's clock as measured in a session; the newest counts. */
+struct store_clock {
+    int64_t gateway_key;
+    int64_t session;
+    int64_t source; /* enum clock_source */
+    int64_t said_error_us;
+    int64_t offset_us;
+    int64_t error_us;
+    int64_t worst_us;
+    int64_t off; /* 0 or 1 */
+    int64_t from_us;
+    int64_t to_us;
 };
 
 struct store_dict {
@@ -153,6 +172,8 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
                  const char *detail);
 /* For the ledger, within a second. Forgotten with a process that is killed before. */
 void store_repeated(struct store *s, const struct store_repeat *r);
+/* As store_repeated. */
+void store_clock(struct store *s, const struct store_clock *c);
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);

@@ -182,6 +182,13 @@ static void on_repeated(void *ctx, const struct link_repeat *r) {
     (void)r;
 }
 
+static void on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    (void)ctx;
+    (void)gateway;
+    (void)c;
+    (void)judged;
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     (void)ctx;
     (void)gateway;
@@ -272,6 +279,7 @@ static void start_link(struct bench *b, const char *pki) {
                              .record = on_record,
                              .snapshot = on_snapshot,
                              .repeated = on_repeated,
+                             .clock = on_clock,
                              .backlog_end = on_backlog_end,
                              .state = on_state,
                              .incident = on_incident};

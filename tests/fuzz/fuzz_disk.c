@@ -153,9 +153,9 @@ static void use_config_state(uint8_t *p, size_t n) {
         return;
     }
     put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
-    if (config_state_decode(p, &state)) {
+    if (config_state_decode(p, CONFIG_STATE_SIZE, &state)) {
         config_state_encode(&state, back);
-        CHECK(config_state_decode(back, &state));
+        CHECK(config_state_decode(back, sizeof back, &state));
     }
 }
 

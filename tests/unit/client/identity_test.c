@@ -17,7 +17,7 @@ static int set_up(void **state) {
     p = (struct place){.ca = ""};
     dir_make(&p.dir);
     p.pki.ca_key = EVP_EC_gen("P-256");
-    p.pki.ca = pki_sign(&p.pki, p.pki.ca_key, "Test CA", NULL, NULL);
+    p.pki.ca = pki_sign_authority(&p.pki, p.pki.ca_key, "Test CA");
     pki_write(&p.dir, "ca", p.pki.ca, p.pki.ca_key);
     dir_file(&p.dir, "ca.pem", p.ca);
     dir_file(&p.dir, "gw.pem", p.cert);
@@ -114,7 +114,7 @@ static void what_is_not_ours_is_refused_and_leaves_nothing(void **state) {
     struct identity *i = open_identity(p);
     EVP_PKEY *stranger = EVP_EC_gen("P-256");
     struct pki other = {.ca_key = EVP_EC_gen("P-256")};
-    other.ca = pki_sign(&other, other.ca_key, "Other CA", NULL, NULL);
+    other.ca = pki_sign_authority(&other, other.ca_key, "Other CA");
     struct pki ours = p->pki;
     static const char san[] = "URI:urn:penstock:gateway:gw";
     const struct {

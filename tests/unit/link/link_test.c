@@ -131,6 +131,13 @@ static void on_repeated(void *ctx, const struct link_repeat *r) {
     assert_true(r->n > 0);
 }
 
+static void on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    (void)ctx;
+    (void)gateway;
+    (void)c;
+    (void)judged;
+}
+
 static const struct link_host *host(struct world *w) {
     static struct link_host h;
     h = (struct link_host){.ctx = w,
@@ -138,6 +145,7 @@ static const struct link_host *host(struct world *w) {
                            .record = on_record,
                            .snapshot = on_snapshot,
                            .repeated = on_repeated,
+                           .clock = on_clock,
                            .state = on_state,
                            .incident = on_incident};
     return &h;

@@ -40,10 +40,16 @@ struct rig {
     uint32_t crc;           /* of the last record */
     int64_t clock_error_us; /* as the last record says, as is received_us */
     int64_t received_us;
+    bool unsynced;
+    uint64_t unsynced_first;
+    int64_t step_us; /* 0: it told of none */
     struct sample samples[16];
     uint32_t n_samples;         /* of the last record or snapshot */
     struct link_repeat repeats; /* the last */
     uint32_t n_repeats;
+    struct link_clock clock; /* the last */
+    bool clock_judged;
+    uint32_t n_clocks;
     struct event_lost lost; /* of the last record that told of any */
     uint32_t backlog_ends;
     int64_t backlog_te_us;
@@ -95,6 +101,9 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     r->crc = in->crc;
     r->clock_error_us = in->clock_error_us;
     r->received_us = in->received_us;
+    r->unsynced = in->unsynced;
+    r->unsynced_first = in->unsynced_first;
+    r->step_us = in->stepped ? in->step_us : 0;
     rig_keep(r, in->samples, in->n_samples);
     r->lost = in->lost != NULL ? *in->lost : r->lost;
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
@@ -119,6 +128,14 @@ static inline void rig_on_repeated(void *ctx, const struct link_repeat *in) {
     CHECK(in->gateway_key == RIG_KEY);
     r->repeats = *in;
     r->n_repeats++;
+}
+
+static inline void rig_on_clock(void *ctx, uint32_t gateway, const struct link_clock *in, bool judged) {
+    struct rig *r = ctx;
+    (void)gateway;
+    r->clock = *in;
+    r->clock_judged = judged;
+    r->n_clocks++;
 }
 
 static inline void rig_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -244,6 +261,7 @@ static inline void rig_init(struct rig *r) {
                  .record = rig_on_record,
                  .snapshot = rig_on_snapshot,
                  .repeated = rig_on_repeated,
+                 .clock = rig_on_clock,
                  .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
                  .duplicate = rig_on_duplicate,

@@ -3,6 +3,7 @@
 #define PENSTOCK_TESTS_STORE_RIG_H
 
 #include "server/base/check.h"
+#include "server/base/tm.h"
 #include "server/store/migrate.h"
 #include "server/store/store.h"
 #include "tests/lib/pgtest.h"
@@ -206,6 +207,21 @@ static inline void rig_copy_ledger(struct rig_reply *copy, const struct reply *r
                               "%.*s %llx [%lld,%lld) %lld samples of [%lld,%lld]\n", SLICE_ARG(g->state),
                               (unsigned long long)g->epoch, (long long)g->first, (long long)g->end,
                               (long long)g->samples, (long long)g->from_us, (long long)g->to_us);
+    }
+    enum { DAY_OF_TEST = 20000 };
+    for (uint32_t i = 0; i < reply->ledger.n_clocks && n < sizeof copy->text; i++) {
+        const struct ledger_clock *c = &reply->ledger.clocks[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "clock %.*s [%lld,%lld]",
+                              SLICE_ARG(c->kind), (long long)(c->from_us - DAY_OF_TEST * TM_DAY_US),
+                              (long long)(c->to_us - DAY_OF_TEST * TM_DAY_US));
+        if (slice_is(c->kind, "session")) {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, " offset %lld to %lld by %.*s%s\n",
+                                  (long long)c->offset_us, (long long)c->error_us, SLICE_ARG(c->source),
+                                  c->off ? ", off" : "");
+        } else {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, " records %llx/%lld to %lld\n",
+                                  (unsigned long long)c->epoch, (long long)c->first, (long long)c->last);
+        }
     }
 }
 

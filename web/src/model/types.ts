@@ -27,6 +27,8 @@ export interface Site {
   readonly tz?: string;
 }
 
+export type ClockSource = 'none' | 'ntp' | 'ptp' | 'gnss';
+
 export interface Gateway {
   readonly name: string;
   readonly site: string;
@@ -44,6 +46,12 @@ export interface Gateway {
   readonly oldest_sample: string | null;
   readonly dropped_total: number;
   readonly clock_offset_ms: number | null;
+  /** By how much the offset may be wrong. */
+  readonly clock_error_ms: number | null;
+  readonly clock_source: ClockSource | null;
+  readonly clock_said_error_ms: number | null;
+  readonly clock_synchronised: boolean | null;
+  readonly clock_off: boolean;
   readonly last_seen: string | null;
   /** What its last session has shown. */
   readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
@@ -117,11 +125,26 @@ export interface LedgerGap {
   readonly to: string | null;
 }
 
+/** Times that a gateway does not vouch for, a step of its clock, or what a session measured. */
+export interface LedgerClock {
+  readonly kind: 'unsynced' | 'step' | 'session';
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: string | null;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly offset_ms: number | null;
+  readonly error_ms: number | null;
+  readonly source: ClockSource | null;
+  readonly off: boolean | null;
+}
+
 export interface GatewayLedger {
   readonly gateway: string;
   readonly days: readonly (LedgerCounts & { readonly day: string })[];
   readonly all: LedgerBalance;
   readonly gaps: readonly LedgerGap[];
+  readonly clock: readonly LedgerClock[];
   readonly more: boolean;
 }
 

@@ -14,7 +14,7 @@ import { Go } from './go.tsx';
 
 const REFRESH_MS = 5_000;
 /** Beyond this the times of its samples are doubtful. */
-const CLOCK_WARN_MS = 2_000;
+const CLOCK_WARN_MS = 1_000;
 /** What is just on its way waits too. */
 const BACKLOG_USUAL = 64 * 1024;
 
@@ -59,6 +59,23 @@ function Kept({ gateway }: { readonly gateway: Gateway }) {
   );
 }
 
+/** How far it is off, and what it says of itself where that is no good news. */
+function ClockCell({ gateway }: { readonly gateway: Gateway }) {
+  const offset = gateway.clock_offset_ms;
+  const odd = gateway.clock_off || Math.abs(offset ?? 0) > CLOCK_WARN_MS;
+  const source = gateway.clock_source === null ? '' : t(`clockSource.${gateway.clock_source}`);
+  return (
+    <td
+      class={odd ? 'cell-number num cell-odd' : 'cell-number num'}
+      title={source === '' ? undefined : `${t('gateways.clockSource')}: ${source}`}
+      data-testid={`gateway-clock-${gateway.name}`}
+    >
+      {offset === null ? NONE : `${formatNumber(offset, 0)} ms`}
+      {gateway.clock_synchronised === false ? <div class="small">{t('gateways.unsynced')}</div> : null}
+    </td>
+  );
+}
+
 interface RowProps {
   readonly gateway: Gateway;
   readonly open: () => void;
@@ -69,7 +86,6 @@ function GatewayRow({ gateway, open }: RowProps) {
   const up = gatewayLinks.value.get(gateway.name)?.up ?? gateway.up;
   const state = !gateway.enabled ? 'disabled' : up ? 'up' : 'down';
   const devices = gateway.health?.devices ?? [];
-  const offset = gateway.clock_offset_ms;
   const odd = (n: number) => (n > 0 ? 'cell-number num cell-odd' : 'cell-number num');
   return (
     <tr data-testid={`gateway-row-${gateway.name}`} data-state={state} class={`gateway-${state}`}>
@@ -98,9 +114,7 @@ function GatewayRow({ gateway, open }: RowProps) {
       <td class={odd(gateway.dropped_total)}>{formatCount(gateway.dropped_total)}</td>
       <td class={odd(gateway.quarantined)}>{formatCount(gateway.quarantined)}</td>
       <td class={odd(gateway.unknown_tags)}>{formatCount(gateway.unknown_tags)}</td>
-      <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
-        {offset === null ? NONE : `${formatNumber(offset, 0)} ms`}
-      </td>
+      <ClockCell gateway={gateway} />
       <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>
         <Kept gateway={gateway} />
         {gateway.fault === '' ? NONE : gateway.fault}

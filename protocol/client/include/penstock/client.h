@@ -111,8 +111,8 @@ struct penstock_hooks {
     enum penstock_status (*on_config)(void *ctx, uint64_t version, const void *p, size_t n,
                                       struct penstock_error *error);
     /* Go back to this version, which was in force before (0: what the gateway was installed with): the last
-     * one was not applied to its end, or let no session come up within 10 minutes. May come for a version
-     * that is in force already, and from within penstock_client_new. Required with on_config. */
+     * one was not applied to its end, or let no session come up within 10 minutes or 3 starts. May come for a
+     * version that is in force already, and from within penstock_client_new. Required with on_config. */
     void (*on_config_rollback)(void *ctx, uint64_t version);
 };
 
