@@ -165,8 +165,9 @@ static int64_t receipt_of(const struct session *s, struct link_now now) {
 static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                              uint32_t crc, const struct judged *j, struct link_now now) {
     bool good = j->fault == 0;
-    bool stepped = good && f->type == MSG_EVENT && j->event.code == EVENT_CLOCK_STEPPED;
-    struct unsynced unsynced = session_clock_unsynced(s, f, prefix, backlog ? RATE_BACKLOG : RATE_LIVE);
+    bool stepped = good && f->type == MSG_EVENT && j->told.has_step;
+    struct unsynced unsynced =
+        session_clock_unsynced(s, f, prefix, is_backlog(f, prefix) ? RATE_BACKLOG : RATE_LIVE);
     struct link_record r = {.gateway = s->gateway,
                             .gateway_key = s->gateway_key,
                             .epoch = s->epochs[prefix->ep].epoch,
@@ -187,8 +188,8 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .unsynced = unsynced.is_so,
                             .unsynced_first = unsynced.first,
                             .stepped = stepped,
-                            .step_us = stepped ? j->event.step_us : 0,
-                            .step_t_us = stepped ? j->event.t_us : 0,
+                            .step_us = stepped ? j->told.step_us : 0,
+                            .step_t_us = stepped ? j->told.step_t_us : 0,
                             .lost = lost_of(f, j)};
     return s->env->host.record(s->env->host.ctx, &r);
 }

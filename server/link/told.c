@@ -74,8 +74,12 @@ static enum status read_event(struct slice rest, uint32_t text_max, struct told_
     }
     if (status == OK) {
         describe_fields(&m, fields);
-        *ret = (struct told_record){
-            .action = action_of(m.code), .has_lost = m.code == EVENT_SAMPLES_LOST, .lost = m.lost};
+        *ret = (struct told_record){.action = action_of(m.code),
+                                    .has_lost = m.code == EVENT_SAMPLES_LOST,
+                                    .lost = m.lost,
+                                    .has_step = m.code == EVENT_CLOCK_STEPPED,
+                                    .step_us = m.step_us,
+                                    .step_t_us = m.t_us};
         (void)snprintf(ret->text, sizeof ret->text, "code %u at %s%s%.*s%s: %.*s", m.code, t,
                        m.path.n > 0 ? ", " : "", SLICE_ARG(m.path), fields, SLICE_ARG(m.text));
     }

@@ -12,6 +12,9 @@ struct told_record {
     char text[TOLD_SIZE];
     bool has_lost; /* an EVENT "samples lost" */
     struct event_lost lost;
+    bool has_step; /* an EVENT "clock stepped": by step_us, at step_t_us after it */
+    int64_t step_us;
+    int64_t step_t_us;
 };
 
 /* rest: the body after the prefix. type: one of the three. text_max: bytes of an EVENT's text. A body that
