@@ -139,7 +139,7 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
     s->breached = is_breach(code);
     char reason[SESSION_REASON_SIZE];
     (void)snprintf(reason, sizeof reason, "%s: %s", link_code_name((uint16_t)code), text);
-    if (s->breached) {
+    if (s->breached && code != LINK_SEQ_CONFLICT) { /* of a fork people are told by the roster */
         session_incident(s, "link.protocol_error", now, "%s", reason);
     }
     session_close(s, reason, now);
@@ -216,10 +216,11 @@ static void send_ping(struct session *s, struct link_now now) {
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
     session_pause_tick(s, now);
+    session_held_tick(s, now);
     if (s->state != SESSION_LIVE) {
         return;
     }
-    bool listening = !s->blocked && !s->frozen && !s->paused;
+    bool listening = !s->blocked && !s->frozen && !s->paused && !s->held;
     session_tell_repeats(s, false, now);
     if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
@@ -252,7 +253,7 @@ void session_tick(struct session *s, struct link_now now) {
         return;
     case SESSION_SETTLING:
         if (late) {
-            session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the database does not answer", now);
+            session_settled_late(s, now);
         }
         return;
     case SESSION_LIVE:

@@ -108,6 +108,9 @@ void session_tick(struct session *s, struct link_now now);
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now);
 /* False if it is none of this session's records in flight. */
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
+/* The same, but its number has another content: once nothing is in flight any more, so that the gateway knows
+ * of each of its records whether it is stored, the session ends with ERROR 11. */
+void session_forked(struct session *s, uint64_t epoch, uint64_t seq, struct link_now now);
 /* Puts ACKs for what was committed since the last call into session_out. */
 void session_send_acks(struct session *s);
 /* Tells env->store_state at once: a gateway that keeps what cannot be stored sends what is true now instead.

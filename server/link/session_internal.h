@@ -1,7 +1,8 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_frames.c (frames, control messages), session_record.c (records, acknowledgements),
- * session_backlog.c (what will never come, the end of the backlog), session_event.c (what a gateway tells of
- * itself), session_enrol.c (certificates) and session_pace.c (window and rates). */
+ * session_again.c (records that came before), session_backlog.c (what will never come, the end of the
+ * backlog), session_event.c (what a gateway tells of itself), session_enrol.c (certificates) and
+ * session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -28,11 +29,13 @@ struct flight {
     uint32_t ep;
     uint32_t bytes;
     uint32_t crc;
+    bool again; /* its number was committed before: it is being compared */
 };
 
 struct session_epoch {
     uint64_t epoch;
-    uint64_t next_seq; /* as HELLO said */
+    uint64_t next_seq;   /* as HELLO said */
+    uint64_t stored_end; /* behind the last number that the database has, as it said when asked */
     struct ranges committed;
     struct ranges gone; /* never come, unless they are committed: the site has them no more */
 };
@@ -55,7 +58,10 @@ struct session {
     bool blocked;
     bool frozen;
     bool paused; /* it sent more samples than it may: nothing is taken until paused_mono_us */
+    bool held;   /* nothing is taken until nothing is in flight: a fork is to be told or to be found out */
+    bool forked; /* … to be told: fork says which record it was */
     bool breached;
+    struct msg_error fork;
     uint32_t gateway;
     int64_t gateway_key;
     struct buf in;
@@ -105,7 +111,7 @@ struct session {
     char reason[SESSION_REASON_SIZE];
 };
 
-enum verdict { VERDICT_NEXT, VERDICT_BLOCKED };
+enum verdict { VERDICT_NEXT, VERDICT_BLOCKED, VERDICT_HELD };
 
 /* Ends a frame of s->out that frame_begin began. Every frame that is sent goes through here. */
 void session_end_frame(struct session *s, size_t mark);
@@ -131,6 +137,8 @@ void session_note_clock(struct session *s, const struct clock_probe *best);
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
+/* The host's answer does not come. */
+void session_settled_late(struct session *s, struct link_now now);
 
 /* ENROL and CERT_REQUEST (session_enrol.c). */
 enum verdict session_on_enrol(struct session *s, const struct frame *f, struct link_now now);
@@ -142,9 +150,17 @@ void session_offer_renewal(struct session *s, struct link_now now);
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
 void session_load_dicts(struct session *s, const struct link_settled *settled);
-bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
-/* Tells the host how many records came again, if that is due, or at once. */
+/* NULL: it is not in flight. */
+struct flight *session_find_flight(const struct session *s, uint32_t ep, uint64_t seq);
+
+/* Records that came before (session_again.c). Tells the host how many came again, if that is due, or at once.
+ */
 void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
+/* A record came whose number is in flight. */
+enum verdict session_on_flying(struct session *s, const struct flight *flight, uint32_t crc,
+                               struct link_now now);
+/* A session that is held goes on or ends, if nothing is in flight any more. */
+void session_held_tick(struct session *s, struct link_now now);
 
 /* n samples came: a gateway that sends too many is made to wait, and told so. */
 void session_take_samples(struct session *s, uint32_t n, int lane, struct link_now now);
