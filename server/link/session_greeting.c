@@ -216,6 +216,9 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
         return;
     }
     put_welcome(s, now);
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        session_ask_order(s, i);
+    }
     session_expect_backlog(s);
     s->backlog_mono_us = now.mono_us;
     s->state = SESSION_LIVE;

@@ -60,6 +60,7 @@ struct session {
     bool paused; /* it sent more samples than it may: nothing is taken until paused_mono_us */
     bool held;   /* nothing is taken until nothing is in flight: a fork is to be told or to be found out */
     bool forked; /* … to be told: fork says which record it was */
+    bool asked_order; /* the gateway was asked to send in order */
     bool breached;
     struct msg_error fork;
     uint32_t gateway;
@@ -152,6 +153,10 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
 void session_load_dicts(struct session *s, const struct link_settled *settled);
 /* NULL: it is not in flight. */
 struct flight *session_find_flight(const struct session *s, uint32_t ep, uint64_t seq);
+
+/* Asks the gateway to send in order, once in a session, if this epoch has as many ranges as WELCOME can tell.
+ */
+void session_ask_order(struct session *s, uint32_t ep);
 
 /* Records that came before (session_again.c). Tells the host how many came again, if that is due, or at once.
  */

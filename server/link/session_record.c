@@ -398,6 +398,17 @@ void session_load_dicts(struct session *s, const struct link_settled *settled) {
 
 /* --- acknowledgements --- */
 
+void session_ask_order(struct session *s, uint32_t ep) {
+    if (s->asked_order || s->epochs[ep].committed.n < LINK_ACK_RANGES_MAX) {
+        return;
+    }
+    s->asked_order = true;
+    session_complain(s, &(struct msg_error){.code = LINK_FLOW,
+                                            .ep = ep,
+                                            .text = slice_str("many holes in the sequence: send in order, "
+                                                              "the backlog before what is live")});
+}
+
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
     if (s->state != SESSION_LIVE) {
         return false;
@@ -415,7 +426,9 @@ bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
             return ranges_mark(&s->epochs[ep].committed, seq);
         }
         /* over_window kept the room; without memory the gateway sends it again after a reconnection. */
-        return ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        bool added = ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        session_ask_order(s, ep);
+        return added;
     }
     return false;
 }

@@ -246,6 +246,9 @@ static void a_journal_that_was_set_back_is_noticed_behind_many_holes(void **stat
             settled.committed = committed;
             rig_settle(r, &settled);
             assert_int_equal(session_state(s), less == 1 ? SESSION_CLOSING : SESSION_LIVE);
+            const char *said = rig_take_said(r, s);
+            assert_int_equal(strstr(said, "ERROR flow") != NULL, less == 0); /* asked to send in order */
+            assert_null(strstr(said, "flow fatal"));
             rig_end(r, s);
         }
     }
