@@ -282,6 +282,19 @@ enum status copy_records(struct journal *j, uint64_t old, enum copy_what what, u
     return st;
 }
 
+/* The numbers that a refiling leaves behind: no samples are lost, but under these nothing comes any more,
+ * which the server must be told as it is told of losses. None (first = end) for a failed sync: what was not
+ * durable was never sent, so these numbers were never given. */
+static struct loss moved_from(const struct journal *j, uint32_t e, uint64_t from_seq) {
+    const struct epoch *old = &j->epochs[e];
+    struct journal_found found;
+    struct loss moved = {.epoch = old->id, .first = old->next_seq, .end = old->next_seq};
+    if (!j->broken && journal_find(j, old->id, from_seq, old->next_seq, &found)) {
+        moved.first = found.seq;
+    }
+    return moved;
+}
+
 enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                            struct error *err) {
     uint32_t from = 0;
@@ -301,6 +314,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
         return error_set(err, ERR_NOT_FOUND, j->dir, "there is no epoch %016" PRIx64, old);
     }
     bool was_present = from == j->n_epochs - 1;
+    struct loss moved = moved_from(j, from, from_seq);
     to = from + 1;
     memmove(&j->epochs[to + 1], &j->epochs[to], (j->n_epochs - to) * sizeof(struct epoch));
     j->epochs[to] = (struct epoch){.id = epoch};
@@ -328,7 +342,8 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     seal_epoch(j, old);
     mark_committed(j, old, from_seq, UINT64_MAX);
     (void)collect_garbage(j, old, REMOVE_NEWEST_FIRST, NULL);
-    return limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
+    st = limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
+    return st == OK && moved.first < moved.end ? note_loss(j, &moved, err) : st;
 }
 
 /* ---- reading and forgetting ---- */

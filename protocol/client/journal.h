@@ -132,7 +132,8 @@ MUSTCHECK enum status journal_lost(struct journal *j, uint64_t samples, int64_t 
 MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err);
 /* Moves what waits in an epoch from from_seq on, with all its DICT records, to a new epoch: after a fork (the
  * server has something else under these numbers) or a failed sync. If old was the present epoch, the new one
- * is. A crash in between leaves records under both; the server stores a sample once. */
+ * is. The next tombstone tells which numbers are left behind. A crash in between leaves records under both;
+ * the server stores a sample once. */
 MUSTCHECK enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                                      struct error *err);
 /* The journal's directory, for what else the gateway keeps there under the same lock; lent. */

@@ -133,6 +133,7 @@ void uplink_begin(struct uplink *u, struct moment now) {
     u->n_probes = 0;
     u->dict_id = 0;
     u->asked_dict = false;
+    u->in_order = false;
     struct error err = {0};
     if (recorder_settle(u->recorder, now, &err) != OK) {
         uplink_note(u, "journal.not_durable", err.text); /* it gathers on; the session does without */
@@ -341,6 +342,7 @@ static enum status on_error(struct uplink *u, struct slice body, struct moment n
         return OK;
     }
     uplink_note(u, "link.server_error", text);
+    u->in_order = u->in_order || m.code == LINK_FLOW;
     if (m.code == LINK_UNKNOWN_DICT && m.ep == 0 && !u->asked_dict) {
         /* Under a new number: the server would take the old one for a repetition. */
         u->asked_dict = true;

@@ -65,6 +65,7 @@ struct uplink {
     int64_t backlog_mono_us; /* when its rate lets it go on; MOMENT_NEVER if something else holds it */
     bool snapshot_due;
     bool changes_due;
+    bool in_order;   /* the server asked for it: the backlog goes before the live lane in this session */
     bool asked_dict; /* the dictionary was written anew in this session because the server asked */
     bool unsaved;    /* values were put that the journal does not have */
     int64_t snapshot_mono_us;

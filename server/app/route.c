@@ -42,6 +42,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .received_us = r->received_us,
                                   .fault = r->fault,
                                   .fault_text = r->fault_text,
+                                  .again = r->again,
                                   .samples = a->stored,
                                   .n_samples = r->n_samples,
                                   .has_dropped = r->lost != NULL,
@@ -242,6 +243,11 @@ static void on_store_ingested(void *ctx, const struct store_key *v, uint32_t n) 
     }
 }
 
+static void on_store_forked(void *ctx, const struct store_key *key) {
+    struct app *a = ctx;
+    link_forked(a->link, key->gateway_key, key->epoch, key->seq);
+}
+
 static void on_store_room(void *ctx) {
     struct app *a = ctx;
     link_resume(a->link);
@@ -256,35 +262,46 @@ static void on_store_journaled(void *ctx, uint64_t seq) {
     requests_journaled(a);
 }
 
-/* The same three fields, for the store and the link do not know each other. A dictionary may have come in
- * many parts; without all of them, good records would end in quarantine. */
+/* The same fields, for the store and the link do not know each other. NULL without memory. */
+static struct link_range *ranges_for_link(const struct store_range *v, uint32_t n) {
+    struct link_range *copy = calloc((size_t)n + 1, sizeof *copy);
+    for (uint32_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = (struct link_range){.epoch = v[i].epoch, .first = v[i].first, .end = v[i].end};
+    }
+    return copy;
+}
+
+static struct link_dict *dicts_for_link(const struct store_dict *v, uint32_t n) {
+    struct link_dict *copy = calloc((size_t)n + 1, sizeof *copy);
+    for (uint32_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = (struct link_dict){.epoch = v[i].epoch, .dict = v[i].dict, .body = v[i].body};
+    }
+    return copy;
+}
+
+/* A dictionary may have come in any number of parts; without all of them, good records would end in
+ * quarantine. */
 static void on_store_settled(void *ctx, uint64_t token, const struct store_settled *s) {
     struct app *a = ctx;
     struct link_settled settled = {.status = s->status,
                                    .error = s->error,
                                    .gateway_key = s->gateway_key,
                                    .session = s->session,
-                                   .n_epochs = s->n_epochs,
-                                   .epochs = s->epochs,
+                                   .n_committed = s->n_committed,
                                    .n_dicts = s->n_dicts,
                                    .n_gone = s->n_gone};
-    struct link_dict *dicts = calloc((size_t)s->n_dicts + 1, sizeof *dicts);
-    struct link_gone *gone = calloc((size_t)s->n_gone + 1, sizeof *gone);
-    if (dicts == NULL || gone == NULL) {
+    struct link_range *committed = ranges_for_link(s->committed, s->n_committed);
+    struct link_dict *dicts = dicts_for_link(s->dicts, s->n_dicts);
+    struct link_range *gone = ranges_for_link(s->gone, s->n_gone);
+    if (committed == NULL || dicts == NULL || gone == NULL) {
         settled = (struct link_settled){.status = ERR_UNAVAILABLE};
         (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
     }
-    for (uint32_t i = 0; dicts != NULL && i < s->n_dicts; i++) {
-        dicts[i] = (struct link_dict){
-            .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
-    }
-    for (uint32_t i = 0; gone != NULL && i < s->n_gone; i++) {
-        gone[i] =
-            (struct link_gone){.epoch = s->gone[i].epoch, .first = s->gone[i].first, .end = s->gone[i].end};
-    }
+    settled.committed = committed;
     settled.dicts = dicts;
     settled.gone = gone;
     link_settled(a->link, token, &settled);
+    free(committed);
     free(dicts);
     free(gone);
 }
@@ -334,6 +351,7 @@ struct store_host route_store_host(struct app *a) {
                                .loaded = on_store_loaded,
                                .state = on_store_state,
                                .ingested = on_store_ingested,
+                               .forked = on_store_forked,
                                .room = on_store_room,
                                .journaled = on_store_journaled,
                                .settled = on_store_settled,

@@ -263,6 +263,10 @@ void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_
     roster_committed(l->roster, gateway_key, epoch, seq);
 }
 
+void link_forked(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq) {
+    roster_forked(l->roster, gateway_key, epoch, seq, link_now());
+}
+
 /* Whoever comes first may fill the room again: so that the same one is not always last, those that got a turn
  * go to the end of the list. */
 void link_resume(struct link *l) {

@@ -37,11 +37,12 @@ struct link_record {
     const struct sample
         *samples; /* of a good DATA record: those whose tags the configuration knows; values as sent */
     uint32_t n_samples;
-    uint16_t fault;          /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
-    const char *fault_text;  /* "" without fault */
-    uint32_t unknown_tags;   /* samples left out because the configuration has no such tag; not those of
-                                   core/gateway_health.h */
-    bool unsynced;           /* its gateway says that it cannot trust the times in it (flag U) … */
+    uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
+    const char *fault_text; /* "" without fault */
+    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag; not those of
+                                  core/gateway_health.h */
+    bool again;    /* its number is committed already: it is only to be compared with what is stored there */
+    bool unsynced; /* its gateway says that it cannot trust the times in it (flag U) … */
     uint64_t unsynced_first; /* … since this number, without a break */
     bool stepped;            /* a good EVENT "clock stepped": by step_us, at step_t_us after it */
     int64_t step_us;
@@ -50,15 +51,22 @@ struct link_record {
         *lost; /* of a good EVENT "samples lost"; else NULL. end is at most LINK_SEQ_MAX */
 };
 
+/* Numbers [first, end) of an epoch. */
+struct link_range {
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t end;
+};
+
 /* What the database knows of a gateway, as answer to host->settle. */
 struct link_settled {
     enum status
         status; /* OK; ERR_NOT_FOUND, ERR_DENIED (disabled): refuse; ERR_UNAVAILABLE: ask to come again */
     struct error error;
     int64_t gateway_key;
-    uint64_t session;  /* grows with every answer, from a database sequence */
-    uint32_t n_epochs; /* as asked, with the committed ranges */
-    const struct msg_epoch *epochs;
+    uint64_t session;     /* grows with every answer, from a database sequence */
+    uint32_t n_committed; /* numbers of the epochs asked for that are stored; of each epoch ascending */
+    const struct link_range *committed;
     uint32_t n_dicts; /* bodies of the DICT records of these epochs, in order of (epoch, dict, part) */
     const struct link_dict {
         uint64_t epoch;
@@ -66,14 +74,10 @@ struct link_settled {
         struct slice body;
     } * dicts;
     uint32_t n_gone; /* numbers of these epochs that the site told to be gone; they never come */
-    const struct link_gone {
-        uint64_t epoch;
-        uint64_t first; /* [first, end) */
-        uint64_t end;
-    } * gone;
+    const struct link_range *gone;
 };
 
-/* Records of a session that came again and were refused. */
+/* Records of a session that came again while the first one was in flight, and were dropped. */
 struct link_repeat {
     int64_t gateway_key;
     uint64_t session;
@@ -193,6 +197,9 @@ void link_set_model(struct link *l, const struct model *m);
 void link_settled(struct link *l, uint64_t token, const struct link_settled *s);
 /* This record is durable. Its ACK goes out in link_turn_end. Unknown ones are ignored. */
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* Another content is stored under the number of this record: the gateway's journal is forked. People are
+ * told, and the gateway, once nothing of it is in flight any more. */
+void link_forked(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
 /* The answer to host->certify: OK, when it is durable; ERR_DENIED with the reason; else it is to try again.
  */
 void link_certified(struct link *l, uint64_t token, enum status status, const char *text);

@@ -9,7 +9,7 @@
 
 #define PACE_EVERY_US INT64_C(250000)
 
-enum { RETRY_MS = 5000 };
+enum { RETRY_MS = 5000, FORKS_BURST = 20 };
 
 struct slot {
     int64_t key;
@@ -20,6 +20,8 @@ struct slot {
     int64_t refresh_mono_us;  /* not asked for a snapshot again before */
     struct guard guard;
     struct session_budget budget;
+    struct bucket forks; /* of what is told about them */
+    uint64_t forks_left_out;
     struct bucket often;     /* telling that it comes too often */
     char breach[256];        /* its last one, or for what else it was suspended */
     char duplicate[256];     /* who fights for its identity */
@@ -375,6 +377,38 @@ void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uin
     struct slot *slot = find_key(r, gateway_key);
     if (slot != NULL && slot->current != NULL && session_committed(slot->current, epoch, seq)) {
         r->env->owner.wake(r->env->owner.ctx, slot->current);
+    }
+}
+
+/* Whatever has become of the session: what is stored is not what the gateway holds. */
+static void tell_fork(const struct roster *r, struct slot *slot, uint64_t epoch, uint64_t seq,
+                      struct link_now now) {
+    if (!bucket_take(&slot->forks, now.mono_us, TM_MINUTE_US, FORKS_BURST)) {
+        slot->forks_left_out++;
+        return;
+    }
+    char name[LINK_NAME_MAX + 1];
+    char detail[256];
+    struct slice gateway = r->env->model->gateways[slot->gateway].name;
+    (void)snprintf(name, sizeof name, "%.*s", SLICE_ARG(gateway));
+    (void)snprintf(
+        detail, sizeof detail,
+        "journal fork: number %llu of epoch %016llx came with another content than what is stored; "
+        "it is in quarantine (%llu more before, not listed)",
+        (unsigned long long)seq, (unsigned long long)epoch, (unsigned long long)slot->forks_left_out);
+    slot->forks_left_out = 0;
+    const char *peer = slot->current != NULL ? session_peer(slot->current) : "";
+    r->env->host.incident(r->env->host.ctx, "link.journal_fork", peer, name, detail);
+}
+
+void roster_forked(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq, struct link_now now) {
+    struct slot *slot = find_key(r, gateway_key);
+    if (slot == NULL) {
+        return;
+    }
+    tell_fork(r, slot, epoch, seq, now);
+    if (slot->current != NULL) {
+        session_forked(slot->current, epoch, seq, now);
     }
 }
 

@@ -143,7 +143,7 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
     s->breached = is_breach(code);
     char reason[SESSION_REASON_SIZE];
     (void)snprintf(reason, sizeof reason, "%s: %s", link_code_name((uint16_t)code), text);
-    if (s->breached) {
+    if (s->breached && code != LINK_SEQ_CONFLICT) { /* of a fork people are told by the roster */
         session_incident(s, "link.protocol_error", now, "%s", reason);
     }
     session_close(s, reason, now);
@@ -222,10 +222,11 @@ static void send_ping(struct session *s, struct link_now now) {
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
     session_pause_tick(s, now);
+    session_held_tick(s, now);
     if (s->state != SESSION_LIVE) {
         return;
     }
-    bool listening = !s->blocked && !s->paused;
+    bool listening = !s->blocked && !s->paused && !s->held;
     bool silent = !s->frozen && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US;
     session_tell_repeats(s, false, now);
     if (silent && listening) {
@@ -235,7 +236,8 @@ static void tick_live(struct session *s, struct link_now now) {
          * for good any longer. The gateway has all that was not acknowledged. */
         char text[SESSION_REASON_SIZE];
         (void)snprintf(text, sizeof text, "%s: nothing was read from it for %u ms",
-                       s->blocked ? "the server cannot store what it sends" : "it sent more than it may",
+                       s->blocked || s->held ? "the server cannot store what it sends"
+                                             : "it sent more than it may",
                        limits->dead_ms);
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
     } else if (now.mono_us >= s->reauth_mono_us) {
@@ -267,7 +269,7 @@ void session_tick(struct session *s, struct link_now now) {
         return;
     case SESSION_SETTLING:
         if (late && !session_loading(s)) {
-            session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the database does not answer", now);
+            session_settled_late(s, now);
         }
         return;
     case SESSION_LIVE:

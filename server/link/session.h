@@ -128,6 +128,9 @@ bool session_loading(const struct session *s);
 void session_load(struct session *s, uint32_t *budget, struct link_now now);
 /* False if it is none of this session's records in flight. */
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
+/* The same, but its number has another content: once nothing is in flight any more, so that the gateway knows
+ * of each of its records whether it is stored, the session ends with ERROR 11. */
+void session_forked(struct session *s, uint64_t epoch, uint64_t seq, struct link_now now);
 /* Puts ACKs for what was committed since the last call into session_out. */
 void session_send_acks(struct session *s);
 /* Tells env->store_state at once: a gateway that keeps what cannot be stored sends what is true now instead.

@@ -267,7 +267,7 @@ static const frame_handler handlers[][CLASSES] = {
 };
 
 static bool takes_frames(const struct session *s) {
-    return !s->blocked && !s->frozen && !s->paused &&
+    return !s->blocked && !s->frozen && !s->paused && !s->held &&
            (s->state == SESSION_HELLO || s->state == SESSION_SETTLING || s->state == SESSION_LIVE ||
             s->state == SESSION_ENROLLING);
 }
@@ -307,8 +307,10 @@ static size_t take_frames(struct session *s, struct link_now now) {
         if (result != FRAME_OK) {
             break;
         }
-        if (on_frame(s, &f, now) == VERDICT_BLOCKED) {
-            s->blocked = s->state == SESSION_LIVE;
+        enum verdict verdict = on_frame(s, &f, now);
+        if (verdict != VERDICT_NEXT) { /* it is looked at again */
+            s->blocked = verdict == VERDICT_BLOCKED && s->state == SESSION_LIVE;
+            s->held = s->held || verdict == VERDICT_HELD;
             break;
         }
         at += need;
@@ -318,7 +320,7 @@ static size_t take_frames(struct session *s, struct link_now now) {
 
 /* The frame that is now first has a deadline from the moment that it is first; a blocked one waits for us. */
 static void set_frame_deadline(struct session *s, bool moved, struct link_now now) {
-    if (s->in.n == 0 || s->blocked || s->frozen || s->paused) {
+    if (s->in.n == 0 || s->blocked || s->frozen || s->paused || s->held) {
         s->frame_mono_us = 0;
     } else if (moved || s->frame_mono_us == 0) {
         s->frame_mono_us = now.mono_us;

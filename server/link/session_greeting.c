@@ -103,22 +103,23 @@ enum verdict session_on_hello(struct session *s, const struct frame *f, struct l
     return VERDICT_NEXT;
 }
 
-static const struct msg_epoch *settled_epoch(const struct link_settled *settled, uint64_t epoch) {
-    for (uint32_t i = 0; i < settled->n_epochs; i++) {
-        if (settled->epochs[i].epoch == epoch) {
-            return &settled->epochs[i];
-        }
+/* False if there is no memory. More ranges than are kept: what of the others comes again is recognised by the
+ * store; where they end must be known all the same. */
+static bool take_range(struct session_epoch *e, const struct link_range *r) {
+    if (r->first >= r->end) {
+        return true;
     }
-    return NULL;
+    e->stored_end = r->end > e->stored_end ? r->end : e->stored_end;
+    enum status status = ranges_add(&e->committed, r->first, r->end);
+    return status == OK || status == ERR_FULL;
 }
 
 /* False if there is no memory. */
 static bool take_committed(struct session *s, const struct link_settled *settled) {
     for (uint32_t i = 0; i < s->n_epochs; i++) {
-        const struct msg_epoch *e = settled_epoch(settled, s->epochs[i].epoch);
-        for (uint32_t j = 0; e != NULL && j < e->n_ranges; j++) {
-            if (e->ranges[j].first < e->ranges[j].end &&
-                ranges_add(&s->epochs[i].committed, e->ranges[j].first, e->ranges[j].end) != OK) {
+        for (uint32_t j = 0; j < settled->n_committed; j++) {
+            const struct link_range *r = &settled->committed[j];
+            if (r->epoch == s->epochs[i].epoch && !take_range(&s->epochs[i], r)) {
                 return false;
             }
         }
@@ -131,7 +132,7 @@ static bool take_committed(struct session *s, const struct link_settled *settled
  * would give out next are taken. */
 static bool rolled_back(struct session *s, struct link_now now) {
     for (uint32_t i = 0; i < s->n_epochs; i++) {
-        uint64_t end = ranges_end(&s->epochs[i].committed);
+        uint64_t end = s->epochs[i].stored_end;
         if (s->epochs[i].next_seq < end) {
             const struct msg_error about = {.ref_type = MSG_HELLO, .ep = i, .seq = end};
             session_incident(s, "link.epoch_rollback", now, "next is %llu, stored is up to %llu",
@@ -207,6 +208,9 @@ static bool take_settled(struct session *s, const struct link_settled *settled, 
 
 static void go_live(struct session *s, struct link_now now) {
     put_welcome(s, now);
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        session_ask_order(s, i);
+    }
     session_expect_backlog(s);
     s->backlog_mono_us = now.mono_us;
     s->state = SESSION_LIVE;
@@ -234,6 +238,20 @@ void session_load(struct session *s, uint32_t *budget, struct link_now now) {
     }
 }
 
+/* ERROR says what it is, BYE when to come again. */
+static void store_is_down(struct session *s, const char *why, struct link_now now) {
+    char text[SESSION_REASON_SIZE];
+    (void)snprintf(text, sizeof text, "the server cannot store now: %s", why);
+    text[utf8_valid_prefix(text, strlen(text))] = '\0';
+    session_complain(
+        s, &(struct msg_error){.code = LINK_STORE_DOWN, .ref_type = MSG_HELLO, .text = slice_str(text)});
+    session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
+}
+
+void session_settled_late(struct session *s, struct link_now now) {
+    store_is_down(s, "the database does not answer", now);
+}
+
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
     CHECK(s->state == SESSION_SETTLING);
     if (settled->status == ERR_NOT_FOUND || settled->status == ERR_DENIED) {
@@ -242,9 +260,7 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
         return;
     }
     if (settled->status != OK) {
-        char text[SESSION_REASON_SIZE];
-        (void)snprintf(text, sizeof text, "the server cannot store now: %s", settled->error.text);
-        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
+        store_is_down(s, settled->error.text, now);
         return;
     }
     if (!take_settled(s, settled, now)) {

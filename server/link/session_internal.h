@@ -1,8 +1,9 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_load.c (stored dictionaries), session_frames.c (frames, control messages),
- * session_record.c (records, acknowledgements), session_report.c (what is told of them), session_backlog.c
- * (what will never come, the end of the backlog), session_clock.c (the gateway's clock), session_event.c
- * (what a gateway tells of itself), session_enrol.c (certificates) and session_pace.c (window and rates). */
+ * session_record.c (records, acknowledgements), session_again.c (records that came before), session_report.c
+ * (what is told of them), session_backlog.c (what will never come, the end of the backlog), session_clock.c
+ * (the gateway's clock), session_event.c (what a gateway tells of itself), session_enrol.c (certificates) and
+ * session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
 #define PENSTOCK_LINK_SESSION_INTERNAL_H
 
@@ -28,11 +29,13 @@ struct flight {
     uint32_t ep;
     uint32_t bytes;
     uint32_t crc;
+    bool again; /* its number was committed before: it is being compared */
 };
 
 struct session_epoch {
     uint64_t epoch;
-    uint64_t next_seq; /* as HELLO said */
+    uint64_t next_seq;   /* as HELLO said */
+    uint64_t stored_end; /* behind the last number that the database has, as it said when asked */
     struct ranges committed;
     struct ranges gone; /* never come, unless they are committed: the site has them no more */
     /* By RATE_…: since which record its times have not been trustworthy. */
@@ -75,7 +78,11 @@ struct session {
     bool blocked;
     bool frozen;
     bool paused; /* it sent more than it may: nothing is taken until paused_mono_us */
+    bool held;   /* nothing is taken until nothing is in flight: a fork is to be told or to be found out */
+    bool forked; /* … to be told: fork says which record it was */
+    bool asked_order; /* the gateway was asked to send in order */
     bool breached;
+    struct msg_error fork;
     int64_t suspends_us; /* it ended for its quarantine: so long */
     uint32_t gateway;
     int64_t gateway_key;
@@ -127,7 +134,7 @@ struct session {
     char reason[SESSION_REASON_SIZE];
 };
 
-enum verdict { VERDICT_NEXT, VERDICT_BLOCKED };
+enum verdict { VERDICT_NEXT, VERDICT_BLOCKED, VERDICT_HELD };
 
 /* Ends a frame of s->out that frame_begin began. Every frame that is sent goes through here. */
 void session_end_frame(struct session *s, size_t mark);
@@ -158,6 +165,8 @@ void session_clock_take(struct session *s, const struct frame *f, const struct m
 
 /* HELLO (session_greeting.c). */
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now);
+/* The host's answer does not come. */
+void session_settled_late(struct session *s, struct link_now now);
 
 /* What is told of records (session_report.c). */
 void session_report_left_out(struct session *s, const struct shelf_dict *d, const struct shelf_left_out *out,
@@ -183,9 +192,21 @@ void session_offer_renewal(struct session *s, struct link_now now);
 /* Frames with J, and snapshots (session_record.c). */
 enum verdict session_on_record(struct session *s, const struct frame *f, struct link_now now);
 enum verdict session_on_snapshot(struct session *s, const struct frame *f, struct link_now now);
-bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq);
-/* Tells the host how many records came again, if that is due, or at once. */
+/* NULL: it is not in flight. */
+struct flight *session_find_flight(const struct session *s, uint32_t ep, uint64_t seq);
+
+/* Asks the gateway to send in order, once in a session, if this epoch has as many ranges as WELCOME can tell.
+ */
+void session_ask_order(struct session *s, uint32_t ep);
+
+/* Records that came before (session_again.c). Tells the host how many came again, if that is due, or at once.
+ */
 void session_tell_repeats(struct session *s, bool at_once, struct link_now now);
+/* A record came whose number is in flight. */
+enum verdict session_on_flying(struct session *s, const struct flight *flight, uint32_t crc,
+                               struct link_now now);
+/* A session that is held goes on or ends, if nothing is in flight any more. */
+void session_held_tick(struct session *s, struct link_now now);
 
 /* n samples came: a gateway that sends too many is made to wait, and told so. */
 void session_take_samples(struct session *s, uint32_t n, int lane, struct link_now now);

@@ -95,7 +95,7 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
 
 /* --- records --- */
 
-static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
+struct flight *session_find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
     for (uint32_t i = 0; i < s->n_flights; i++) {
         if (s->flights[i].seq == seq && s->flights[i].ep == ep) {
             return &s->flights[i];
@@ -104,12 +104,9 @@ static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t
     return NULL;
 }
 
-bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq) {
-    return find_flight(s, ep, seq) != NULL;
-}
-
 /* What of a record is worked out before it is handed over; nothing of the session is changed by that. */
 struct judged {
+    bool again; /* its number is committed: it is compared with what is stored, and has no effect */
     struct shelf_change change;
     bool has_change;
     struct decoding data;
@@ -184,6 +181,7 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .n_samples = good ? j->data.n : 0,
                             .fault = j->fault,
                             .fault_text = good ? "" : j->err.text,
+                            .again = j->again,
                             .unknown_tags = good ? j->data.unknown : 0,
                             .unsynced = unsynced.is_so,
                             .unsynced_first = unsynced.first,
@@ -197,8 +195,11 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
     CHECK(s->n_flights < s->env->limits.link.window_frames);
-    s->flights[s->n_flights++] = (struct flight){
-        .seq = prefix->seq, .ep = (uint32_t)prefix->ep, .bytes = (uint32_t)f->body.n, .crc = crc};
+    s->flights[s->n_flights++] = (struct flight){.seq = prefix->seq,
+                                                 .ep = (uint32_t)prefix->ep,
+                                                 .bytes = (uint32_t)f->body.n,
+                                                 .crc = crc,
+                                                 .again = j->again};
     s->flight_bytes += (uint32_t)f->body.n;
     s->status.records++;
     s->receipt_us = receipt_of(s, now) + j->data.n;
@@ -238,52 +239,10 @@ static void note(struct session *s, const struct frame *f, const struct msg_pref
     session_take_entries(s, j->change.n_entries, now);
 }
 
-/* --- duplicates --- */
-
-void session_tell_repeats(struct session *s, bool at_once, struct link_now now) {
-    bool due = at_once || now.mono_us >= s->repeats_due_mono_us;
-    if (due && s->repeats.n > s->repeats_told) {
-        s->repeats_told = s->repeats.n;
-        s->repeats_due_mono_us = now.mono_us + TM_SECOND_US;
-        s->env->host.repeated(s->env->host.ctx, &s->repeats);
-    }
-}
-
-static void count_repeat(struct session *s, struct link_now now) {
-    int64_t day = now.wall_us / TM_DAY_US;
-    s->status.duplicates++;
-    if (s->repeats.day != day) {
-        session_tell_repeats(s, true, now);
-        s->repeats =
-            (struct link_repeat){.gateway_key = s->gateway_key, .session = s->status.session, .day = day};
-        s->repeats_told = 0;
-    }
-    s->repeats.n++;
-}
-
-/* A record that was seen before. False if it is new. */
-static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uint32_t crc,
-                         const struct msg_error *about, struct link_now now) {
-    if (ranges_mark(&s->epochs[prefix->ep].committed, prefix->seq)) {
-        count_repeat(s, now);
-        s->env->owner.wake(s->env->owner.ctx, s);
-        return true;
-    }
-    const struct flight *flight = find_flight(s, (uint32_t)prefix->ep, prefix->seq);
-    if (flight == NULL) {
-        return false;
-    }
-    count_repeat(s, now);
-    if (flight->crc != crc) {
-        session_fail(s, LINK_SEQ_CONFLICT, about, now,
-                     "number %llu was sent before with another content: open a new epoch",
-                     (unsigned long long)prefix->seq);
-    }
-    return true;
-}
+/* --- all of it --- */
 
 /* Too much at once, or too many holes to keep track of. */
-static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix, bool again,
                         const struct msg_error *about, struct link_now now) {
     const struct link_limits *limits = &s->env->limits.link;
     if (s->n_flights >= limits->window_frames || s->flight_bytes + f->body.n > limits->window_bytes) {
@@ -292,7 +251,7 @@ static bool over_window(struct session *s, const struct frame *f, const struct m
                      limits->window_frames, limits->window_bytes);
         return true;
     }
-    if (s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
+    if (!again && s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
         session_fail(s, LINK_FLOW, about, now, "more than %d holes in the sequence: send in order",
                      RANGES_MAX);
         return true;
@@ -340,16 +299,26 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     }
     const struct msg_error about = {.ref_type = f->type, .ep = prefix.ep, .seq = prefix.seq};
     uint32_t crc = record_crc(f, &prefix, rest);
-    if (is_duplicate(s, &prefix, crc, &about, now) || over_window(s, f, &prefix, &about, now)) {
+    const struct flight *flight = session_find_flight(s, (uint32_t)prefix.ep, prefix.seq);
+    if (flight != NULL) {
+        return session_on_flying(s, flight, crc, now);
+    }
+    struct judged j = {.again = ranges_has(&s->epochs[prefix.ep].committed, prefix.seq)};
+    if (over_window(s, f, &prefix, j.again, &about, now)) {
         return VERDICT_NEXT;
     }
-    struct judged j;
-    enum status status = judge(s, f, &prefix, rest, now, &j);
+    enum status status = j.again ? OK : judge(s, f, &prefix, rest, now, &j);
     if (status == OK) {
         status = hand_over(s, f, &prefix, crc, &j, now);
     }
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
+    }
+    if (status == OK && j.again) {
+        session_take_samples(s, 1, RATE_LIVE, now); /* to compare is work, too */
+        return VERDICT_NEXT;
+    }
+    if (status == OK) {
         note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
             session_on_told(s, f->type, &j.told, now);
@@ -399,19 +368,37 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
 
 /* --- acknowledgements --- */
 
+void session_ask_order(struct session *s, uint32_t ep) {
+    if (s->asked_order || s->epochs[ep].committed.n < LINK_ACK_RANGES_MAX) {
+        return;
+    }
+    s->asked_order = true;
+    session_complain(s, &(struct msg_error){.code = LINK_FLOW,
+                                            .ep = ep,
+                                            .text = slice_str("many holes in the sequence: send in order, "
+                                                              "the backlog before what is live")});
+}
+
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
     if (s->state != SESSION_LIVE) {
         return false;
     }
     for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
-        struct flight *flight = s->epochs[ep].epoch == epoch ? find_flight(s, ep, seq) : NULL;
+        struct flight *flight = s->epochs[ep].epoch == epoch ? session_find_flight(s, ep, seq) : NULL;
         if (flight == NULL) {
             continue;
         }
+        bool again = flight->again;
         s->flight_bytes -= flight->bytes;
         *flight = s->flights[--s->n_flights];
+        s->status.duplicates += again ? 1 : 0;
+        if (again) {
+            return ranges_mark(&s->epochs[ep].committed, seq);
+        }
         /* over_window kept the room; without memory the gateway sends it again after a reconnection. */
-        return ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        bool added = ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        session_ask_order(s, ep);
+        return added;
     }
     return false;
 }

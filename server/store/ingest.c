@@ -221,27 +221,45 @@ static void give_room(struct ingest *g, size_t bytes) {
     }
 }
 
-static void on_batch_stored(struct ingest *g, struct batch *b, int64_t forked) {
-    unlink_batch(g, b);
-    g->trouble = (struct error){0};
-    g->backoff_ms = INGEST_RETRY_MIN_MS;
-    if (forked > 0) {
-        log_event(LOG_WARN, "ingest.forked",
-                  "records=%lld gateway=%lld text=\"numbers used twice; see quarantine\"", (long long)forked,
-                  (long long)b->first->v.gateway_key);
-    }
+static void tell_forked(struct ingest *g, const struct store_key *key) {
+    log_event(LOG_WARN, "ingest.forked",
+              "gateway=%lld epoch=%llu seq=%llu text=\"number used twice; see quarantine\"",
+              (long long)key->gateway_key, (unsigned long long)key->epoch, (unsigned long long)key->seq);
+    g->host.forked(g->host.ctx, key);
+}
+
+/* forked: the places (from 1, ascending) of those whose number has another content. */
+static void tell_stored(struct ingest *g, const struct batch *b, const PGresult *forked) {
     static const uint32_t most = 256;
     struct store_key keys[256];
     uint32_t n = 0;
-    size_t bytes = 0;
+    int64_t place = 0;
+    int next = 0;
     for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
-        keys[n++] = (struct store_key){.gateway_key = r->v.gateway_key, .epoch = r->v.epoch, .seq = r->v.seq};
-        bytes += r->bytes;
-        if (n == most || r->next == NULL) {
+        keys[n] = (struct store_key){.gateway_key = r->v.gateway_key, .epoch = r->v.epoch, .seq = r->v.seq};
+        place++;
+        if (next < PQntuples(forked) && pg_get_i64(forked, next, 0) == place) {
+            next++;
+            tell_forked(g, &keys[n]);
+        } else {
+            n++;
+        }
+        if (n == most || (n > 0 && r->next == NULL)) {
             g->host.ingested(g->host.ctx, keys, n);
             n = 0;
         }
     }
+}
+
+static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *forked) {
+    unlink_batch(g, b);
+    g->trouble = (struct error){0};
+    g->backoff_ms = INGEST_RETRY_MIN_MS;
+    size_t bytes = 0;
+    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+        bytes += r->bytes;
+    }
+    tell_stored(g, b, forked);
     free_batch(b);
     give_room(g, bytes);
 }
@@ -313,7 +331,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
     g->in_flight--;
     switch (answer->outcome) {
     case PG_DONE:
-        on_batch_stored(g, b, pg_get_i64(answer->results[0], 0, 0));
+        on_batch_stored(g, b, answer->results[0]);
         break;
     case PG_UNKNOWN: /* the same again: what is there already will not be applied twice */
         b->tried = true;

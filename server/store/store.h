@@ -44,6 +44,7 @@ struct store_record {
     uint32_t n_samples;
     bool has_dropped; /* it tells of lost records: dropped says which */
     struct store_dropped dropped;
+    bool again;    /* its number is stored already: it is compared with what stands there, and nothing more */
     bool unsynced; /* flag U; then the number since which that has been so without a break */
     uint64_t unsynced_first;
     bool has_step; /* it tells that its gateway's clock was set by step_us; it showed step_t_us after that */
@@ -86,17 +87,24 @@ struct store_dict {
     struct slice body;
 };
 
+/* Numbers [first, end) of an epoch. */
+struct store_range {
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t end;
+};
+
 struct store_settled {
     enum status status; /* ERR_NOT_FOUND: no such gateway; ERR_UNAVAILABLE: no database */
     struct error error;
     int64_t gateway_key;
     uint64_t session;
-    uint32_t n_epochs;
-    const struct msg_epoch *epochs;
+    uint32_t n_committed; /* numbers of these epochs that are stored: all of them; of each epoch ascending */
+    const struct store_range *committed;
     uint32_t n_dicts;
     const struct store_dict *dicts;
-    uint32_t n_gone;                  /* numbers of these epochs that are gone at the site */
-    const struct store_dropped *gone; /* epoch, first and end alone */
+    uint32_t n_gone; /* numbers of these epochs that are gone at the site */
+    const struct store_range *gone;
 };
 
 /* All that a start needs. Valid during the call. */
@@ -128,6 +136,8 @@ struct store_host {
     /* lag_us: age of the oldest thing that waits for its commit. error says why it is away. */
     void (*state)(void *ctx, enum store_state state, int64_t lag_us, const struct error *error);
     void (*ingested)(void *ctx, const struct store_key *v, uint32_t n);
+    /* Another content is stored under this number: the record is in quarantine. Told instead of ingested. */
+    void (*forked)(void *ctx, const struct store_key *key);
     /* There is room again after an ERR_FULL of store_ingest. */
     void (*room)(void *ctx);
     /* Alarm records up to seq are durable. */

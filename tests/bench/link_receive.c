@@ -137,10 +137,9 @@ static struct bench *bench_of(void *ctx) {
 static void on_settle(void *ctx, uint64_t token, struct slice name, const struct msg_epoch *epochs,
                       uint32_t n) {
     (void)name;
-    static struct msg_epoch copy[LINK_EPOCHS_MAX];
-    memcpy(copy, epochs, n * sizeof *copy);
-    struct link_settled s = {
-        .status = OK, .gateway_key = GATEWAY_KEY, .session = 1, .n_epochs = n, .epochs = copy};
+    (void)epochs;
+    (void)n;
+    struct link_settled s = {.status = OK, .gateway_key = GATEWAY_KEY, .session = 1};
     link_settled(bench_of(ctx)->link, token, &s);
 }
 

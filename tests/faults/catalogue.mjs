@@ -1,5 +1,6 @@
 // The catalogue of faults: each is done to a whole Penstock whose gateways speak through a bad line (proxy.mjs), and after each the books must
-// balance, by SQL: every sample that the gateways produced is stored once and as it was, nothing else is, and the alarm journal is whole.
+// balance, by SQL: every sample that the gateways produced is stored once and as it was, nothing else is, the ledger has every number, and the
+// alarm journal is whole.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 import { random } from './kill.mjs';
 import { Proxy } from './proxy.mjs';
 
+const LIAR = 'gw-s4'; // what it says to have is not what it has: its ledger must balance, but what it calls lost is its own affair
 const SITES = { 'gw-s1': 'S1', 'gw-s3': 'S3' };
 const us = () => BigInt(Date.now()) * 1000n;
 
@@ -23,6 +25,7 @@ export class Bench {
     await this.p.startServer();
     this.proxy = new Proxy(() => this.p.ports.link);
     await this.proxy.listen();
+    this.accepted = Object.fromEntries(config.gateways.filter((g) => g.name !== LIAR).map(({ name }) => [name, { lost: 0, waiting: 0, dropped: 0, conflicts: 0 }]));
     return this;
   }
 
@@ -54,7 +57,7 @@ export class Bench {
   }
 
   /** Lets both gateways replay while `fault` happens; then all must be well again by itself, and the books must balance. */
-  async during(fault, { rows = 60 } = {}) {
+  async during(fault, { rows = 60, expected } = {}) {
     const gateways = Object.keys(SITES).map((name) => this.startGateway(name, rows));
     const ends = gateways.map((g) => g.ended);
     await Promise.all(Object.keys(SITES).map((name) => this.up(name)));
@@ -66,10 +69,22 @@ export class Bench {
       await until(`${name} has brought all; ${this.p.log(name).slice(-500)}`, () => end, 120);
       assert.equal(end.code, 0, `${name} did not end well: ${this.p.log(name).slice(-800)}`);
     }
-    await this.balance();
+    await this.balance(await expected?.());
   }
 
-  async balance() {
+  /** What the ledger has of each gateway beside what is stored. */
+  async ledgerNow() {
+    const rows = await this.p.sql('select gateway, balanced, lost, waiting, dropped, conflicts from ledger_now()');
+    assert.deepEqual(rows.filter((r) => !r.balanced).map((r) => r.gateway), [], 'the ledger balances');
+    return Object.fromEntries(rows.filter((r) => r.gateway !== LIAR).map((r) => [r.gateway, { lost: Number(r.lost), waiting: Number(r.waiting), dropped: Number(r.dropped), conflicts: Number(r.conflicts) }]));
+  }
+
+  /** expected: by gateway, what the fault leaves in its ledger; nothing, unless it is said. The benches' faults add up. */
+  async balance(expected = {}) {
+    for (const [name, more] of Object.entries(expected)) for (const [what, n] of Object.entries(more)) this.accepted[name][what] += n;
+    let now;
+    await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
+    assert.deepEqual(now, this.accepted);
     const breaches = await alarmJournalBreaches(this.p);
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
@@ -283,8 +298,39 @@ export const faults = [
         const said = b.proxy.connections.find((c) => c.up.records > 5);
         assert.ok(said, 'a connection that said something');
         const answer = await b.proxy.replay(said);
-        assert.ok(!answer.includes(Buffer.from([0xb7, TYPE.WELCOME])), 'a repeated connection is no session');
+        assert.ok(!answer.includes(Buffer.from([0xb7, TYPE.WELCOME, 0, 0])), 'a repeated connection is no session');
       });
+    },
+  },
+  {
+    id: 'F-17f', what: 'a journal is forked: a number that the gateway is about to use has another content at the server', short: true,
+    async run(b) {
+      // As if a copy of the running gateway had been there first, and said something else.
+      const ahead = 5;
+      let conflicts = 0;
+      const present = async () => (await b.p.sql(
+        `select e.gateway_key as key, e.epoch, upper(e.ranges) as next from gateway_epoch e join config_key k on k.key = e.gateway_key
+          join gateway_said s on s.gateway_key = e.gateway_key and s.epoch = e.epoch where k.name = 'gw-s1' and s.place = 1 order by s.session desc limit 1`))[0];
+      const before = await present();
+      await b.during(async () => {
+        const { key, epoch, next } = await until('its epoch is known', async () => { const e = await present(); return e && e.epoch !== before?.epoch && e; });
+        const seq = BigInt(next) + BigInt(ahead);
+        await b.p.sql(
+          `with r as (insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body) values ($1, $2, $3, 1, 17, 1, 1, $4, 'another') returning *),
+            e as (update gateway_epoch set ranges = ranges + int8multirange(int8range($3, $3 + 1)) where gateway_key = $1 and epoch = $2)
+           insert into gateway_day as d (gateway_key, epoch, day, next, stored) select gateway_key, epoch, ledger_day(received_us), seq + 1, 1 from r
+            on conflict (gateway_key, epoch, day) do update set next = greatest(d.next, excluded.next), stored = d.stored + 1`, [key, epoch, seq, us()]);
+        await until('the fork is found', async () => (conflicts = (await b.ledgerNow())['gw-s1'].conflicts) > 0, 60);
+        const told = await b.p.sql(`select object, detail from audit where action = 'link.journal_fork'`);
+        assert.ok(told.length === conflicts && told.every((r) => r.object === 'gw-s1' && /journal fork/.test(r.detail)), JSON.stringify(told));
+        const rows = await b.quarantined(BigInt.asUintN(64, epoch));
+        assert.deepEqual(rows.map((r) => [BigInt(r.seq), Number(r.code)]), [[seq, CODE.SEQ_CONFLICT]]);
+      }, { rows: 240, expected: async () => ({ 'gw-s1': { conflicts: 1, dropped: (await b.ledgerNow())['gw-s1'].dropped } }) });
+      assert.match(b.p.log('gw-s1'), /journal\.refiled/);
+      const [once] = await b.p.sql(
+        `select (select sum(samples)::bigint from gateway_day d where d.gateway_key = k.key) as brought, (select count(*) from sample s join config_key t on t.key = s.tag_key and t.name like 'S1/%') as stored
+           from config_key k where k.kind = 'gateway' and k.name = 'gw-s1'`);
+      assert.equal(once.brought, once.stored, 'nothing was stored under its old number and under its new one');
     },
   },
   {

@@ -31,7 +31,10 @@ enum { HOST_IS_FULL = 0x08, CERTIFICATE_ENDS = 0x10, TAKES_LITTLE = 0x20 };
 struct stored {
     uint64_t epoch;
     uint64_t seq;
+    uint32_t crc;
     bool committed;
+    bool compared; /* it came again: whether as it was is to be said */
+    bool forked;
 };
 
 struct world {
@@ -68,13 +71,20 @@ const char *fuzz_not_reached(void) {
 static enum status on_record(void *ctx, const struct link_record *in) {
     struct world *w = ctx;
     for (uint32_t i = 0; i < w->n_stored; i++) {
-        CHECK(w->stored[i].epoch != in->epoch || w->stored[i].seq != in->seq);
+        struct stored *at = &w->stored[i];
+        if (at->epoch == in->epoch && at->seq == in->seq) {
+            CHECK(in->again && at->committed && !at->compared);
+            at->compared = true;
+            at->forked = at->crc != in->crc;
+            return OK;
+        }
     }
+    CHECK(!in->again);
     CHECK(in->n_samples == 0 || in->fault == 0);
     CHECK(in->fault == 0 || in->fault_text[0] != '\0');
     enum status status = w->n_stored < STORED_MAX ? rig_on_record(ctx, in) : ERR_FULL;
     if (status == OK) {
-        w->stored[w->n_stored++] = (struct stored){in->epoch, in->seq, false};
+        w->stored[w->n_stored++] = (struct stored){.epoch = in->epoch, .seq = in->seq, .crc = in->crc};
     }
     return status;
 }
@@ -122,9 +132,17 @@ static void certify(struct world *w, uint8_t how) {
 }
 
 static void commit(struct world *w, uint32_t i) {
-    if (i < w->n_stored && !w->stored[i].committed) {
-        w->stored[i].committed = true;
-        roster_committed(w->rig.roster, RIG_KEY, w->stored[i].epoch, w->stored[i].seq);
+    struct stored *at = &w->stored[i];
+    if (i >= w->n_stored || (at->committed && !at->compared)) {
+        return;
+    }
+    bool forked = at->compared && at->forked;
+    at->committed = true;
+    at->compared = false;
+    if (forked) {
+        roster_forked(w->rig.roster, RIG_KEY, at->epoch, at->seq, w->rig.now);
+    } else {
+        roster_committed(w->rig.roster, RIG_KEY, at->epoch, at->seq);
     }
 }
 

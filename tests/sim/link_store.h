@@ -42,6 +42,7 @@ struct store_rec {
     struct slice body;
     uint32_t n;
     const struct sample *v;
+    bool again; /* it is only compared with its row */
     bool tells_loss;
     struct event_lost lost;
 };
@@ -80,7 +81,7 @@ struct store_queue {
     uint64_t asked_after; /* records taken when it was asked */
     uint64_t answered;    /* records, ever */
     uint32_t n_asked_epochs;
-    struct msg_epoch asked_epochs[LINK_EPOCHS_MAX];
+    uint64_t asked_epochs[LINK_EPOCHS_MAX];
 };
 
 struct store {
@@ -90,6 +91,7 @@ struct store {
     size_t pool_n;
     uint8_t pool[STORE_POOL];
     struct link_dict dicts[STORE_SEQS];
+    struct link_range committed[LINK_EPOCHS_MAX * STORE_SEQS / 2];
 };
 
 static inline void store_reset(struct store *s, const struct rules *rules) {
@@ -183,6 +185,7 @@ static inline void db_commit(struct store *s, struct tx *tx) {
     tx->running = false;
     for (uint32_t i = 0; i < tx->n; i++) {
         const struct store_rec *r = tx->recs[i];
+        SIM_CHECK(!r->again || db_has(&s->db, r->epoch, r->seq), "what is said to be there is there");
         bool fresh = db_insert(&s->db, r);
         if (fresh && r->tells_loss) {
             SIM_CHECK(s->db.n_losses < STORE_LOSSES, "too many losses");
@@ -210,6 +213,7 @@ static inline void store_put(struct store *s, const struct link_record *in) {
                           .type = in->type,
                           .n = in->n_samples,
                           .v = store_keep(s, in->samples, in->n_samples * sizeof *in->samples),
+                          .again = in->again,
                           .tells_loss = in->lost != NULL};
     if (in->lost != NULL) {
         r.lost = *in->lost;
@@ -304,25 +308,24 @@ static inline void store_ask(struct store *s, uint64_t token, const struct msg_e
     s->q.token = token;
     s->q.asked_after = s->q.taken;
     s->q.n_asked_epochs = n;
-    memcpy(s->q.asked_epochs, epochs, n * sizeof *epochs);
+    for (uint32_t i = 0; i < n; i++) {
+        s->q.asked_epochs[i] = epochs[i].epoch;
+    }
 }
 
-static inline void db_ranges(const struct db *db, struct msg_epoch *e) {
+static inline uint32_t db_ranges(struct store *s, uint64_t epoch, uint32_t n) {
     uint32_t place = 0;
-    e->n_ranges = 0;
-    if (!db_place(db, e->epoch, &place)) {
-        return;
-    }
-    for (uint64_t seq = 0; seq < STORE_SEQS; seq++) {
-        if (db->rows[place][seq] == NULL) {
-            continue;
+    bool open = false;
+    for (uint64_t seq = 0; seq < STORE_SEQS && db_place(&s->db, epoch, &place); seq++) {
+        bool there = s->db.rows[place][seq] != NULL;
+        if (there && open) {
+            s->committed[n - 1].end++;
+        } else if (there) {
+            s->committed[n++] = (struct link_range){epoch, seq, seq + 1};
         }
-        if (e->n_ranges > 0 && e->ranges[e->n_ranges - 1].end == seq) {
-            e->ranges[e->n_ranges - 1].end++;
-        } else if (e->n_ranges < LINK_ACK_RANGES_MAX) {
-            e->ranges[e->n_ranges++] = (struct seq_range){seq, seq + 1};
-        }
+        open = there;
     }
+    return n;
 }
 
 static inline uint32_t db_dicts(struct store *s, uint64_t epoch, uint32_t n) {
@@ -347,12 +350,11 @@ static inline bool store_settle(struct store *s, struct roster *roster, int64_t 
     struct link_settled settled = {.status = available ? OK : ERR_UNAVAILABLE,
                                    .gateway_key = gateway_key,
                                    .session = ++s->db.sessions,
-                                   .n_epochs = q->n_asked_epochs,
-                                   .epochs = q->asked_epochs,
+                                   .committed = s->committed,
                                    .dicts = s->dicts};
     for (uint32_t i = 0; i < q->n_asked_epochs && available; i++) {
-        db_ranges(&s->db, &q->asked_epochs[i]);
-        settled.n_dicts = db_dicts(s, q->asked_epochs[i].epoch, settled.n_dicts);
+        settled.n_committed = db_ranges(s, q->asked_epochs[i], settled.n_committed);
+        settled.n_dicts = db_dicts(s, q->asked_epochs[i], settled.n_dicts);
     }
     roster_settled(roster, q->token, &settled, now);
     return true;

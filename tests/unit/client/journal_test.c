@@ -609,7 +609,25 @@ static void a_refiled_tombstone_is_still_known(void **state) {
     assert_int_equal(tombstones(f, v, 4), 1);
     assert_int_equal(journal_commit(f->j, 4711, 0, UINT64_MAX, NULL), OK);
     assert_int_equal(journal_tell(f->j, 77, NULL), OK);
-    assert_int_equal(tombstones(f, v, 4), 0);
+    assert_int_equal(tombstones(f, v, 4), 1); /* of the refiling itself */
+    assert_true(v[0].epoch == epoch && v[0].samples == 0);
+}
+
+static void the_numbers_that_a_refiling_leaves_behind_are_told(void **state) {
+    struct fixture *f = *state;
+    uint64_t epoch = journal_epoch(f->j);
+    for (int i = 0; i < 4; i++) {
+        (void)append_timed(f);
+    }
+    assert_int_equal(journal_commit(f->j, epoch, 0, 2, NULL), OK);
+    assert_int_equal(journal_refile(f->j, epoch, 0, 4711, NULL), OK);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].epoch == epoch && v[0].first == 2 && v[0].end == 4 && v[0].samples == 0);
+    assert_true(dropped(f) == 0);
+    reopen(f); /* the list of losses must not take them away from where they are now */
+    assert_true(waiting(f) == 2 + 1);
 }
 
 static void events_survive_more_restarts_than_there_may_be_epochs(void **state) {
@@ -983,6 +1001,7 @@ int main(void) {
         T(a_tombstone_that_cannot_be_read_any_more_is_told_again),
         T(samples_that_never_got_a_number_are_told),
         T(a_refiled_tombstone_is_still_known),
+        T(the_numbers_that_a_refiling_leaves_behind_are_told),
         T(events_survive_more_restarts_than_there_may_be_epochs),
         T(an_epoch_that_must_go_leaves_a_tombstone),
         T(a_list_of_losses_that_is_damaged_starts_anew),

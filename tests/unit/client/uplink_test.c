@@ -376,6 +376,28 @@ static void our_goodbye_is_said(void **state) {
     assert_int_equal(uplink_end(r->u), UPLINK_END_OURS);
 }
 
+static void a_server_that_asks_for_order_gets_the_backlog_before_what_is_live(void **state) {
+    struct rig *r = *state;
+    rig_produce(r, 1);
+    rig_produce(r, 2);
+    struct rig_terms slow = rig_usual;
+    slow.backlog_rate = 1;
+    rig_connect_with(r, &slow, NULL, 0);
+    rig_error(r, LINK_FLOW, false, 0);
+    uint32_t live = rig_live(r);
+    rig_produce(r, 3);
+    rig_run(r);
+    assert_int_equal(rig_live(r), live);
+    assert_true(rig_snapshots(r) > 0);
+    for (int i = 0; i < 600 && rig_live(r) == live; i++) {
+        rig_advance_ms(r, 10000);
+        rig_ack(r, 0, 0, 1000);
+    }
+    assert_true(rig_live(r) > live);
+    rig_ack(r, 0, 0, 1000);
+    assert_int_equal(rig_waiting(r), 0);
+}
+
 static void a_fork_of_the_journal_is_filed_under_a_new_epoch_and_delivered_there(void **state) {
     struct rig *r = *state;
     static const uint16_t codes[] = {LINK_SEQ_CONFLICT, LINK_EPOCH_ROLLBACK};
@@ -702,6 +724,7 @@ int main(void) {
         T(silence_ends_the_session_and_so_does_a_missing_welcome),
         T(goodbye_of_the_server_says_when_to_come_again),
         T(our_goodbye_is_said),
+        T(a_server_that_asks_for_order_gets_the_backlog_before_what_is_live),
         T(a_fork_of_the_journal_is_filed_under_a_new_epoch_and_delivered_there),
         T(a_welcome_that_knows_more_than_the_journal_is_a_fork),
         T(a_server_without_our_dictionary_gets_it_again_under_a_new_number),

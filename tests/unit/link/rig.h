@@ -108,6 +108,10 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     r->lost = in->lost != NULL ? *in->lost : r->lost;
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
              in->lane == LANE_BACKLOG ? " backlog" : "");
+    if (in->again) {
+        rig_note(r->heard, "again");
+        CHECK(in->n_samples == 0 && in->fault == 0 && in->lost == NULL);
+    }
     if (in->fault != 0) {
         rig_note(r->heard, "fault %s", link_code_name(in->fault));
         CHECK(in->n_samples == 0);

@@ -72,7 +72,7 @@ static void the_old_one_goes_on_when_the_database_says_no_to_the_newer_one(void 
     struct link_settled settled = {.status = ERR_UNAVAILABLE};
     (void)error_set(&settled.error, ERR_UNAVAILABLE, "database", "away");
     rig_settle(r, &settled);
-    rig_expect_said(r, new, "BYE 4");
+    rig_expect_said(r, new, "ERROR store_down; BYE 4");
     rig_expect_said(r, old, "");
     assert_true(session_room(old) > 0);
     rig_end(r, new);

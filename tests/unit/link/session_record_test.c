@@ -195,12 +195,10 @@ static struct session *with_backlog(struct rig *r, uint64_t next, uint64_t commi
     struct msg_hello hello = rig_hello_msg(next);
     hello.epochs[1].next_seq = 4;
     rig_send_hello(r, s, &hello);
-    struct msg_epoch known[] = {
-        {.epoch = RIG_EPOCH, .n_ranges = committed > 0 ? 1 : 0, .ranges = {{0, committed}}},
-        {.epoch = RIG_OLD_EPOCH, .n_ranges = 1, .ranges = {{0, 4}}}};
+    struct link_range known[] = {{RIG_EPOCH, 0, committed}, {RIG_OLD_EPOCH, 0, 4}};
     struct link_settled settled = rig_settled_ok();
-    settled.n_epochs = 2;
-    settled.epochs = known;
+    settled.n_committed = 2;
+    settled.committed = known;
     rig_settle(r, &settled);
     assert_int_equal(session_state(s), SESSION_LIVE);
     return s;
@@ -257,8 +255,8 @@ static void what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for(voi
     hello.epochs[0].oldest_unacked = 3; /* 0 to 2 are not committed, and not there any more */
     hello.epochs[1].next_seq = 7;
     rig_send_hello(r, s, &hello);
-    struct link_gone gone[] = {{.epoch = RIG_EPOCH, .first = 3, .end = 5},
-                               {.epoch = RIG_OLD_EPOCH, .first = 0, .end = 7}};
+    struct link_range gone[] = {{.epoch = RIG_EPOCH, .first = 3, .end = 5},
+                                {.epoch = RIG_OLD_EPOCH, .first = 0, .end = 7}};
     struct link_settled settled = rig_settled_ok();
     settled.n_gone = 2;
     settled.gone = gone;
@@ -278,27 +276,6 @@ static void a_bad_event_is_quarantined(void **state) {
     rig_expect_heard(r, "EVENT 700/2; fault bad_record; !link.quarantined");
     assert_int_equal(session_state(s), SESSION_LIVE);
     rig_end(r, s);
-}
-
-static void records_that_come_again_are_counted_by_day(void **state) {
-    struct rig *r = *state;
-    struct session *s = with_dict(r);
-    rig_send_dict(r, s, 0, 0, 1);
-    rig_send_dict(r, s, 0, 0, 1);
-    assert_int_equal(r->n_repeats, 0);
-    session_tick(s, r->now);
-    assert_int_equal(r->n_repeats, 1);
-    assert_true(r->repeats.n == 2 && r->repeats.session == 5 && r->repeats.day == 1790000000 / 86400);
-    rig_send_dict(r, s, 0, 0, 1);
-    session_tick(s, r->now);
-    assert_int_equal(r->n_repeats, 1); /* once a second */
-    r->now.wall_us += TM_DAY_US;
-    rig_send_dict(r, s, 0, 0, 1);
-    assert_int_equal(r->n_repeats, 2);
-    assert_true(r->repeats.n == 3 && r->repeats.day == 1790000000 / 86400);
-    rig_end(r, s);
-    assert_int_equal(r->n_repeats, 3);
-    assert_true(r->repeats.n == 1 && r->repeats.day == 1790000000 / 86400 + 1);
 }
 
 static void a_dictionary_that_goes_ahead_does_not_end_the_backlog(void **state) {
@@ -388,61 +365,6 @@ static void more_ranges_than_one_ack_holds_take_several(void **state) {
     const char *second = strstr(said, "; ACK 0: 0-1");
     assert_non_null(second);
     assert_non_null(strstr(second, " 148-149"));
-    rig_end(r, s);
-}
-
-/* --- duplicates --- */
-
-static void a_committed_record_that_comes_again_is_dropped_and_acknowledged_again(void **state) {
-    struct rig *r = *state;
-    struct session *s = with_dict(r);
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    roster_committed(r->roster, RIG_KEY, RIG_EPOCH, 1);
-    (void)rig_take_said(r, s);
-    r->heard[0] = '\0';
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    rig_send_dict(r, s, 0, 0, 1);
-    rig_expect_heard(r, "");
-    rig_expect_said(r, s, "ACK 0: 0-2");
-    assert_int_equal(roster_borrow_status(r->roster, 0)->duplicates, 2);
-    rig_end(r, s);
-}
-
-static void a_record_in_flight_that_comes_again_is_dropped_silently(void **state) {
-    struct rig *r = *state;
-    struct session *s = with_dict(r);
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    r->heard[0] = '\0';
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    rig_expect_heard(r, "");
-    rig_expect_said(r, s, "");
-    rig_end(r, s);
-}
-
-static void what_the_database_has_is_a_duplicate_in_a_new_session(void **state) {
-    struct rig *r = *state;
-    struct session *s = rig_connect(r, "gw-s1");
-    struct msg_hello hello = rig_hello_msg(10);
-    rig_send_hello(r, s, &hello);
-    struct msg_epoch epoch = {.epoch = RIG_EPOCH, .n_ranges = 1, .ranges = {{0, 5}}};
-    struct link_settled settled = rig_settled_ok();
-    settled.n_epochs = 1;
-    settled.epochs = &epoch;
-    rig_settle(r, &settled);
-    (void)rig_take_said(r, s);
-    r->heard[0] = '\0';
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 4, 1);
-    rig_expect_heard(r, "");
-    rig_expect_said(r, s, "ACK 0: 0-5");
-    rig_end(r, s);
-}
-
-static void one_number_with_two_contents_is_a_conflict(void **state) {
-    struct rig *r = *state;
-    struct session *s = with_dict(r);
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 1);
-    rig_send_data(r, s, FRAME_JOURNALED, 0, 1, 2);
-    rig_expect_said(r, s, "ERROR seq_conflict fatal");
     rig_end(r, s);
 }
 
@@ -1044,16 +966,11 @@ int main(void) {
         IN_RIG(numbers_that_the_site_told_to_be_gone_are_not_waited_for),
         IN_RIG(what_was_told_to_be_gone_in_an_earlier_session_is_not_waited_for),
         IN_RIG(a_bad_event_is_quarantined),
-        IN_RIG(records_that_come_again_are_counted_by_day),
         IN_RIG(what_is_no_event_is_quarantined),
         IN_RIG(nothing_is_acknowledged_before_it_is_committed),
         IN_RIG(each_epoch_has_its_own_acknowledgement),
         IN_RIG(a_commit_of_something_unknown_is_ignored),
         IN_RIG(more_ranges_than_one_ack_holds_take_several),
-        IN_RIG(a_committed_record_that_comes_again_is_dropped_and_acknowledged_again),
-        IN_RIG(a_record_in_flight_that_comes_again_is_dropped_silently),
-        IN_RIG(what_the_database_has_is_a_duplicate_in_a_new_session),
-        IN_RIG(one_number_with_two_contents_is_a_conflict),
         IN_RIG(a_record_that_comes_again_in_another_session_has_the_same_crc),
         IN_RIG(a_poison_record_is_stored_reported_acknowledged_and_the_session_goes_on),
         IN_RIG(a_flood_of_poison_is_told_to_the_audit_at_a_bounded_rate),

@@ -37,9 +37,9 @@ static struct store_record record(const struct rig *r, uint64_t epoch, uint64_t 
 }
 
 static void put(struct rig *r, struct store_record rec) {
-    uint64_t n = r->n_ingested;
+    uint64_t n = r->n_ingested + r->n_forked;
     assert_int_equal(store_ingest(r->store, &rec), OK);
-    RIG_UNTIL(r, r->n_ingested > n);
+    RIG_UNTIL(r, r->n_ingested + r->n_forked > n);
 }
 
 /* Again, where the connection was just cut. */

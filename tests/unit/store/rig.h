@@ -20,7 +20,7 @@ struct rig_reply {
 struct rig_settled {
     uint64_t token;
     struct store_settled settled; /* without what it pointed to */
-    struct msg_epoch epochs[4];
+    struct store_range committed[256];
     char dicts[256]; /* "epoch.dict=body;" */
 };
 
@@ -40,6 +40,8 @@ struct rig {
     struct alarm_record records[16];
     bool records_in_order;
     uint64_t journaled;
+    uint64_t n_forked;
+    struct store_key forked; /* the last */
     uint64_t n_ingested;
     struct store_key ingested[RIG_KEYS_MAX];
     uint32_t rooms;
@@ -123,6 +125,12 @@ static inline void rig_on_ingested(void *ctx, const struct store_key *v, uint32_
     }
 }
 
+static inline void rig_on_forked(void *ctx, const struct store_key *key) {
+    struct rig *r = ctx;
+    r->n_forked++;
+    r->forked = *key;
+}
+
 static inline void rig_on_room(void *ctx) {
     struct rig *r = ctx;
     r->rooms++;
@@ -139,8 +147,9 @@ static inline void rig_on_settled(void *ctx, uint64_t token, const struct store_
     assert_true(r->n_settled < 16);
     struct rig_settled *copy = &r->settled[r->n_settled++];
     *copy = (struct rig_settled){.token = token, .settled = *s};
-    for (uint32_t i = 0; i < s->n_epochs && i < 4; i++) {
-        copy->epochs[i] = s->epochs[i];
+    assert_true(s->n_committed <= COUNT(copy->committed));
+    for (uint32_t i = 0; i < s->n_committed; i++) {
+        copy->committed[i] = s->committed[i];
     }
     size_t n = 0;
     for (uint32_t i = 0; i < s->n_dicts && n < sizeof copy->dicts; i++) {
@@ -352,6 +361,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .loaded = rig_on_loaded,
                               .state = rig_on_state,
                               .ingested = rig_on_ingested,
+                              .forked = rig_on_forked,
                               .room = rig_on_room,
                               .journaled = rig_on_journaled,
                               .settled = rig_on_settled,
