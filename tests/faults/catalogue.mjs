@@ -6,7 +6,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alarmJournalBreaches, sampleBreaches } from '../lib/invariants.mjs';
-import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 import { random } from './kill.mjs';
 import { Proxy } from './proxy.mjs';
@@ -107,7 +107,35 @@ export class Bench {
       g.send(data({ seq: n, samples: [[1, us(), 3]] }));
       await g.acked(n);
     };
+    /** A value, whose acknowledgement nobody waits for. */
+    g.rings = (value) => {
+      g.send(data({ seq: seq++, samples: [[1, us(), value]] }));
+      return seq - 1;
+    };
     return g;
+  }
+
+  /** Rings: raised and not hidden, of a site or of one alarm, since journal number `after`. */
+  rings(pattern, after = 0n) {
+    return this.p.sql(`select name from alarm_annunciation where name like $1 and seq > $2 order by seq`, [pattern, after]).then((r) => r.map((x) => x.name));
+  }
+
+  async journalEnd() {
+    return (await this.p.sql('select coalesce(max(seq), 0)::bigint as n from alarm_journal'))[0].n;
+  }
+
+  /** A peer as gw-s2, by a line of its own that can be broken. */
+  async lonePeer(options = {}) {
+    const line = new Proxy(() => this.p.ports.link);
+    await line.listen();
+    const far = { pkiFile: (name) => this.p.pkiFile(name), ports: { link: line.port } };
+    const g = await welcomed(far, 'gw-s2', { answers: true, ...options });
+    return { g, line };
+  }
+
+  /** One row of /api/gateways. */
+  async gateway(viewer, name) {
+    return (await viewer.get('/api/gateways')).json.gateways.find((g) => g.name === name);
   }
 
   quarantined(epoch) {
@@ -155,13 +183,29 @@ export const faults = [
   {
     id: 'F-04', what: 'PostgreSQL is restarted fast, at once, and killed', short: false,
     async run(b) {
+      const viewer = await b.p.login('viewer');
       for (const how of ['fast', 'immediate', 'kill']) {
         await b.during(async () => {
+          const live = await b.p.live(viewer);
+          live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
+          await live.find('a picture', (m) => m.op === 'snap');
+          const good = await b.good();
+          await good.delivers();
           if (how === 'kill') process.kill(clusterPid(b.p), 'SIGKILL');
           else await b.p.stopDatabase(how);
           await b.p.closeSql();
-          await sleep(500);
+          // Nothing is stored now: gateways are told, and the room sees and hears all the same.
+          let id = 0n;
+          await until('gateways are told that nothing is stored', () => { good.send(ping(++id)); return good.frames.some((f) => f.name === 'PONG' && f.body[32] === 2); });
+          const mark = live.messages.length;
+          good.rings(6.9);
+          const since = (what, condition) => until(what, () => live.messages.slice(mark).some(condition));
+          await since('an alarm rings', (m) => m.op === 'alarm' && m.a?.name === 'S2/L_T3.high_high' && ['raise', 'reraise'].includes(m.r.kind));
+          await since('values still move', (m) => m.op === 'd' && m.v.length > 0);
           await until('PostgreSQL starts again', () => b.p.startDatabase().then(() => true, () => false));
+          await good.delivers(); // and what was sent meanwhile is acknowledged before it
+          good.end();
+          live.socket.terminate();
         });
       }
     },
@@ -192,7 +236,7 @@ export const faults = [
           await b.ready();
           const status = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${b.p.server.pid}/status`, 'utf8'))[1]);
           const before = status();
-          const viewer = await b.p.login('viewer');
+          const viewer = await until('a login, once the connections are there again', () => b.p.login('viewer').catch(() => null));
           await b.during(async () => {
             const live = await b.p.live(viewer);
             live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
@@ -201,6 +245,16 @@ export const faults = [
             const begin = performance.now();
             await good.delivers();
             assert.ok(performance.now() - begin > 900 * s, 'an acknowledgement came before its COMMIT can have ended');
+            // An alarm is in the journal before the record that caused it is stored.
+            if (s >= 1) {
+              const before = await b.journalEnd();
+              const n = good.rings(6.9);
+              const acked = () => good.frames.some((f) => f.name === 'ACK' && f.ranges.some(([a, e]) => a <= BigInt(n) && BigInt(n) < e));
+              await until('the alarm is journaled', async () => (await b.rings('S2/L_T3.high_high', before)).length > 0);
+              assert.ok(!acked(), 'the alarm waited for the record');
+              await good.acked(n);
+              await good.delivers();
+            }
             good.end();
           });
           assert.ok(status() < before + 100 * 1024, `the server grew from ${before} to ${status()} KiB`);
@@ -231,11 +285,26 @@ export const faults = [
     id: 'F-14h', what: 'the line falls silent and nobody is told (half-open)', short: false,
     async run(b) {
       const viewer = await b.p.login('viewer');
-      await b.during(async () => {
-        b.proxy.silence();
-        await until('the room sees that both are gone', async () =>
-          (await viewer.get('/api/gateways')).json.gateways.filter((g) => Object.keys(SITES).includes(g.name)).every((g) => !g.up || b.proxy.ever > 2), 60);
-      }, { rows: 200 });
+      // A peer that never comes again by itself: what the room knows, the server found out alone.
+      const { g, line } = await b.lonePeer();
+      g.send(dict({ seq: 0, entries: [[1, 'L_T3'], [2, 'PS']] }), data({ seq: 1, samples: [[1, us(), 3], [2, us(), 40]] }));
+      await g.acked(1);
+      await until('its alarm is clear', async () => (await b.p.sql(`select to_letter from alarm_now n join config_key k on k.key = n.alarm_key where k.name = 'S2/gw-s2.comm'`)).every((r) => 'AD'.includes(r.to_letter)), 120);
+      const before = await b.journalEnd();
+      const { dead_ms: dead } = g.welcome;
+      line.silence();
+      const gone = await until('the room sees that it is gone', async () => { const row = await b.gateway(viewer, 'gw-s2'); return !row.up && row; }, 90);
+      assert.match(gone.fault, /nothing was heard for \d+ ms/);
+      if (dead) assert.ok(gone.fault.includes(`${dead} ms`), gone.fault);
+      for (const name of ['S2/L_T3', 'S2/PS']) assert.equal((await b.p.tag(viewer, name)).quality & 0xdf, 0x81, `${name} is bad/comms`);
+      await until('its alarm rings', async () => (await b.rings('S2/gw-s2.comm', before)).length > 0, 90);
+      await line.close();
+      // Gateways find it out, too, and nothing is lost by it.
+      await b.during(async () => b.proxy.silence(), { rows: 200 });
+      // A value that stood still before anybody could know may have been stale; from then on it is one alarm for the station.
+      const rings = await b.rings('S2/%', before);
+      assert.deepEqual(rings.slice(rings.indexOf('S2/gw-s2.comm')), ['S2/gw-s2.comm']);
+      assert.deepEqual(rings.filter((name) => !['S2/gw-s2.comm', 'S2/L_T3.stale'].includes(name)), []);
     },
   },
   {
@@ -249,6 +318,30 @@ export const faults = [
           await sleep(150);
         }
       });
+      // Longer than the dead time: the server gives it up, and what comes late becomes history and rings nothing.
+      const viewer = await b.p.login('viewer');
+      const { g, line } = await b.lonePeer();
+      const t = us();
+      g.send(dict({ seq: 0, entries: [[1, 'L_T3']] }), data({ seq: 1, samples: [[1, t, 3]] }));
+      await g.acked(1);
+      const before = await b.journalEnd();
+      line.hold(true, true);
+      g.send(data({ seq: 2, samples: [[1, t + 1000n, 6.9]] })); // would ring at once
+      await until('the server gives it up', async () => !(await b.gateway(viewer, 'gw-s2')).up, 90);
+      line.release();
+      await g.ended();
+      const h = await welcomed(b.p, 'gw-s2', { answers: true, epoch: g.epoch, next: 3 });
+      h.send(data({ seq: 3, samples: [[1, us(), 3.5]] }));
+      await h.acked(3);
+      h.send(data({ seq: 2, flags: FLAG.J | FLAG.H, samples: [[1, t + 1000n, 6.9]] }));
+      await h.acked(2);
+      const stored = await b.p.sql(`select value from sample s join config_key k on k.key = s.tag_key where k.name = 'S2/L_T3' and t_us = $1`, [t + 1000n]);
+      assert.deepEqual(stored.map((r) => r.value), [6.9], 'it is history');
+      assert.equal((await b.p.tag(viewer, 'S2/L_T3')).value, 3.5, 'and moved nothing');
+      assert.deepEqual(await b.rings('S2/L_T3.high%', before), [], 'and rang nothing');
+      h.end();
+      await line.close();
+      await b.balance();
     },
   },
   {
@@ -383,7 +476,16 @@ export const faults = [
         await again.delivers();
         await h.acked(seq - 1);
       }
-      for (const x of [again, h]) x.end();
+      // And samples, more than it may: it is slowed down and told so; nothing of the other one is.
+      const many = (seq) => data({ seq, flags: FLAG.J, samples: Array.from({ length: 2000 }, (_, i) => [i + 1, us() + BigInt(i), 3]) });
+      const f = await welcomed(b.p, 'gw-s4', { answers: true });
+      f.send(dict({ seq: 0, entries: Array.from({ length: 2000 }, (_, i) => [i + 1, `x${i}`]) }));
+      for (let n = 1; n <= 30; n++) f.send(many(n)); // 60 000: more than ten seconds' worth
+      for (let i = 0; i < 10; i++) await again.delivers();
+      await b.audited('link.too_many_samples', /gw-s4 .*slowed down/);
+      assert.ok((await f.frame('WINDOW')).body.length > 0, 'its window shrinks');
+      await f.acked(30);
+      for (const x of [again, h, f]) x.end();
       await b.balance();
     },
   },
@@ -419,23 +521,44 @@ export const faults = [
       const HOUR = 3600_000_000n;
       const viewer = await b.p.login('viewer');
       const samples = (epoch) => b.p.sql(`select count(*) as n from ingest_batch where epoch = $1 and type = 17`, [BigInt.asIntN(64, epoch)]);
-      for (const offset of [HOUR, -HOUR]) {
+      const history = (from) => b.p.sql(`select t_us, value, quality from sample s join config_key k on k.key = s.tag_key where k.name = 'S4/L_T5' and t_us >= $1 order by t_us`, [from]);
+      for (const offset of [-HOUR, HOUR]) {
         const epoch = randomEpoch();
+        const begin = us();
         const g = peer(b.p, 'gw-s4', { answers: true, offset });
         await g.connected;
         g.send(hello({ gateway: 'gw-s4', epochs: [{ epoch }], now: us() + offset }));
         await g.frame('WELCOME');
-        g.send(dict({ seq: 0, entries: [[1, 'L_T3']] }));
+        g.send(dict({ seq: 0, entries: [[1, 'L_T5']] }));
         let drift = 0n;
+        const first = us() + offset;
+        const sent = [];
         for (let seq = 1; seq <= 20; seq++) {
           drift += seq === 10 ? -60_000_000n : 50_000n;
-          g.send(data({ seq, samples: [[1, us() + offset + drift, 1 + seq / 100]] }));
+          sent.push({ t_us: first + drift, value: 2 + seq / 100 });
+          g.send(data({ seq, samples: [[1, first + drift, 2 + seq / 100]] }));
         }
         await g.acked(20);
         assert.equal(Number((await samples(epoch))[0].n), 20);
         const shown = await until('the gateway\'s clock is shown to be wrong', async () =>
           (await viewer.get('/api/gateways')).json.gateways.find((x) => x.name === 'gw-s4' && Math.abs(x.clock_offset_ms ?? 0) > 3000_000));
         assert.equal(Math.sign(shown.clock_offset_ms), offset > 0n ? 1 : -1);
+        const live = await b.p.tag(viewer, 'S4/L_T5');
+        if (offset > 0n) {
+          // Not believed: in the order of arrival, by the time of arrival, and marked as such.
+          const rows = await history(begin);
+          assert.deepEqual(rows.map((r) => r.value), sent.map((x) => x.value), 'in order of arrival');
+          for (const r of rows) assert.equal(r.quality, 0x46, 'uncertain, for the clock');
+          assert.ok(rows.at(-1).t_us < begin + HOUR / 2n, 'no time to come');
+          assert.equal(live.value, sent.at(-1).value, 'the newest to arrive is the live value');
+          assert.ok(BigInt(Date.parse(live.time)) * 1000n < begin + HOUR / 2n, 'with a time of now');
+          assert.equal(live.quality, 0x46);
+        } else {
+          // Believed: source times stand as they came.
+          const rows = await history(first - 120_000_000n);
+          const expected = [...sent].sort((x, y) => (x.t_us < y.t_us ? -1 : 1));
+          assert.deepEqual(rows.filter((r) => r.t_us < begin - HOUR / 2n).map((r) => [r.t_us, r.value, r.quality]), expected.map((x) => [x.t_us, x.value, 0]));
+        }
         g.end();
       }
       const g = await b.good();

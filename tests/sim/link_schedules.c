@@ -458,6 +458,7 @@ static struct world *make_world(void) {
                                      .settle = world_on_settle,
                                      .record = world_on_record,
                                      .snapshot = world_on_snapshot,
+                                     .clock = world_on_clock,
                                      .backlog_end = world_on_backlog_end,
                                      .state = world_on_state,
                                      .incident = world_on_incident};

@@ -169,6 +169,13 @@ static inline void world_on_snapshot(void *ctx, uint32_t gateway, const struct s
     }
 }
 
+static inline void world_on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    (void)ctx;
+    (void)gateway;
+    (void)c;
+    (void)judged;
+}
+
 static inline void world_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     (void)ctx;
     (void)gateway;
