@@ -33,9 +33,9 @@ static struct store_record record(const struct rig *r, uint64_t seq, struct stor
 }
 
 static void put(struct rig *r, const struct store_record *rec) {
-    uint64_t n = r->n_ingested;
+    uint64_t n = r->n_ingested + r->n_forked;
     assert_int_equal(store_ingest(r->store, rec), OK);
-    RIG_UNTIL(r, r->n_ingested > n);
+    RIG_UNTIL(r, r->n_ingested + r->n_forked > n);
 }
 
 static struct stored_sample sample(const struct rig *r, int64_t second) {
