@@ -175,6 +175,13 @@ static void take_out(struct dict *d, uint32_t alias) {
     node_release(node);
 }
 
+/* There is room, and neither its alias nor its name is there. */
+static void insert(struct dict *d, struct node *node) {
+    insert_at(d->by_alias, d->n, place_of_alias(d, node->entry.alias), node);
+    insert_at(d->by_name, d->n, place_of_name(d, node->entry.name), node);
+    d->n++;
+}
+
 enum status dict_put(struct dict *d, const struct dict_entry *e, struct error *err) {
     if (e->removed) {
         take_out(d, e->alias);
@@ -196,11 +203,8 @@ enum status dict_put(struct dict *d, const struct dict_entry *e, struct error *e
     if (node == NULL) {
         return error_set(err, ERR_NOMEM, "dictionary", "out of memory");
     }
-    take_out(d, node->entry.alias);
-    insert_at(d->by_alias, d->n, place_of_alias(d, node->entry.alias),
-              node); /* e may be what was taken out */
-    insert_at(d->by_name, d->n, place_of_name(d, node->entry.name), node);
-    d->n++;
+    take_out(d, node->entry.alias); /* e may be what was taken out */
+    insert(d, node);
     return OK;
 }
 
@@ -215,6 +219,93 @@ enum status dict_apply(struct dict *d, struct slice rest, bool *ret_more, struct
         *ret_more = head.more;
     }
     return status;
+}
+
+/* --- extending with a way back --- */
+
+enum { UNDO_FIRST = 16 };
+
+struct dict_undo {
+    uint32_t n;
+    uint32_t cap;
+    struct step {
+        uint32_t alias;
+        struct node *before; /* NULL: the alias was free; a reference of ours */
+    } v[];
+};
+
+struct extending {
+    struct dict *d;
+    struct dict_undo *undo;
+};
+
+static struct dict_undo *undo_grow(struct dict_undo *undo) {
+    uint32_t cap = undo == NULL ? UNDO_FIRST : undo->cap * 2;
+    struct dict_undo *v = realloc(undo, sizeof *v + cap * sizeof v->v[0]);
+    if (v != NULL) {
+        v->n = undo == NULL ? 0 : v->n;
+        v->cap = cap;
+    }
+    return v;
+}
+
+static enum status extend_entry(void *ctx, const struct dict_entry *e, struct error *err) {
+    struct extending *x = ctx;
+    if (x->undo->n == x->undo->cap) {
+        struct dict_undo *more = undo_grow(x->undo);
+        if (more == NULL) {
+            return error_set(err, ERR_NOMEM, "dictionary", "out of memory");
+        }
+        x->undo = more;
+    }
+    uint32_t i = place_of_alias(x->d, e->alias);
+    bool there = i < x->d->n && x->d->by_alias[i]->entry.alias == e->alias;
+    struct node *before = there ? x->d->by_alias[i] : NULL;
+    if (before != NULL) {
+        before->refs++;
+    }
+    x->undo->v[x->undo->n++] = (struct step){.alias = e->alias, .before = before};
+    return dict_put(x->d, e, err);
+}
+
+/* Backwards, through states that were all good; what was taken out finds its room. */
+void dict_undo(struct dict *d, struct dict_undo **undo) {
+    for (uint32_t i = (*undo)->n; i > 0; i--) {
+        const struct step *step = &(*undo)->v[i - 1];
+        take_out(d, step->alias);
+        if (step->before != NULL) {
+            insert(d, step->before);
+        }
+    }
+    free(*undo);
+    *undo = NULL;
+}
+
+void dict_keep(struct dict_undo **undo) {
+    for (uint32_t i = 0; *undo != NULL && i < (*undo)->n; i++) {
+        if ((*undo)->v[i].before != NULL) {
+            node_release((*undo)->v[i].before);
+        }
+    }
+    free(*undo);
+    *undo = NULL;
+}
+
+enum status dict_extend(struct dict *d, struct slice rest, bool *ret_more, struct dict_undo **ret,
+                        struct error *err) {
+    struct extending x = {.d = d, .undo = undo_grow(NULL)};
+    if (x.undo == NULL) {
+        return error_set(err, ERR_NOMEM, "dictionary", "out of memory");
+    }
+    struct dict_head head = {0};
+    enum status status = dict_decode(rest, &head, extend_entry, &x, err);
+    if (status != OK) {
+        dict_undo(d, &x.undo);
+        return status;
+    }
+    *ret_more = head.more;
+    *ret = x.undo;
+    return OK;
 }
 
 uint32_t dict_count(const struct dict *d) {

@@ -16,6 +16,13 @@ MUSTCHECK enum status dict_copy(const struct dict *from, uint64_t id, struct dic
 MUSTCHECK enum status dict_put(struct dict *d, const struct dict_entry *e, struct error *err);
 /* Applies all entries of one DICT record's body (after its prefix). */
 MUSTCHECK enum status dict_apply(struct dict *d, struct slice rest, bool *ret_more, struct error *err);
+/* The same in place of a copy, for the parts that a dictionary comes in: on failure d is as it was; else
+ * *ret is what dict_undo needs to make it so again, or dict_keep frees. d must not change in between. */
+struct dict_undo;
+MUSTCHECK enum status dict_extend(struct dict *d, struct slice rest, bool *ret_more, struct dict_undo **ret,
+                                  struct error *err);
+void dict_undo(struct dict *d, struct dict_undo **undo);
+void dict_keep(struct dict_undo **undo);
 uint32_t dict_count(const struct dict *d);
 /* The i-th entry in order of alias. */
 const struct dict_entry *dict_at(const struct dict *d, uint32_t i);

@@ -123,6 +123,9 @@ enum status enrol_decode(struct slice body, struct msg_enrol *ret, struct error 
                     ENROL_SECRET_SIZE);
     }
     m.request = reader_counted(&r, "request", ENROL_REQUEST_MAX);
+    if (reader_ok(&r) && m.request.n == 0) {
+        reader_fail(&r, r.at, ERR_INVALID, "the request is empty");
+    }
     tlv_skip(&r);
     enum status status = reader_done(&r);
     if (status == OK) {
@@ -134,7 +137,7 @@ enum status enrol_decode(struct slice body, struct msg_enrol *ret, struct error 
 void enrol_encode(struct buf *out, const struct msg_enrol *m) {
     CHECK(enrol_is_name(m->name));
     CHECK(m->secret.n == ENROL_SECRET_SIZE);
-    CHECK(m->request.n <= ENROL_REQUEST_MAX);
+    CHECK(m->request.n > 0 && m->request.n <= ENROL_REQUEST_MAX);
     write_counted(out, m->name);
     write_counted(out, m->secret);
     write_counted(out, m->request);

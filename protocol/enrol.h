@@ -18,8 +18,6 @@ enum {
 };
 
 #define LINK_ALPN_ENROL "penstock-enrol/1"
-/* The one frame that is of penstock-enrol/1 alone; ERROR, BYE, CERT_REQUEST and CERT_ISSUED are of msg.h. */
-enum { MSG_ENROL = 0x37 };
 
 struct enrol_token {
     char name[LINK_NAME_MAX + 1];
@@ -34,7 +32,7 @@ MUSTCHECK enum status enrol_token_parse(struct slice text, struct enrol_token *r
 /* 1 to 200 of A-Z a-z 0-9 . _ - */
 bool enrol_is_name(struct slice name);
 
-/* ENROL: who wants a certificate, by what right, for which key. */
+/* ENROL (MSG_ENROL): who wants a certificate, by what right, for which key. */
 struct msg_enrol {
     struct slice name;
     struct slice secret;  /* ENROL_SECRET_SIZE bytes */

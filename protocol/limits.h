@@ -9,7 +9,10 @@ enum {
     LINK_PORT = 7411,
     LINK_FRAME_HEAD = 8,
     LINK_BODY_MAX_HELLO = 4096, /* before WELCOME */
-    LINK_BODY_MAX = 256 * 1024, /* default of WELCOME's max_frame */
+    LINK_BODY_MAX_LEAST =
+        48 * 1024, /* every server takes so much after WELCOME: a journal is written before */
+    LINK_BODY_MAX_ENROLLED = 32 * 1024, /* to one that enrols: any CERT_ISSUED fits */
+    LINK_BODY_MAX = 256 * 1024,         /* default of WELCOME's max_frame */
     LINK_BODY_MAX_HARD = 1024 * 1024,
     LINK_EPOCHS_MAX = 16,  /* in HELLO */
     LINK_DICTS_MAX = 64,   /* per epoch */
@@ -36,11 +39,18 @@ enum {
     LINK_CONFIG_CHUNK_MAX = 64 * 1024,
     LINK_CERT_REQUEST_MAX = 4096, /* PKCS#10, DER */
     LINK_CERT_CHAIN_MAX = 16384,  /* PEM */
+    LINK_TLS_SECURITY_LEVEL = 2,  /* OpenSSL's: keys and signatures of 112 bits, RSA from 2048, no SHA-1 */
+    LINK_TLS_INTERMEDIATES_MAX = 3,
+    LINK_TLS_CERTIFICATES_MAX = 16 * 1024, /* bytes of what the other end shows */
 };
 
 /* Times of samples: the years 0001 to 9999, microseconds since 1970 UTC. */
 #define LINK_TIME_MIN_US (INT64_C(-62135596800) * 1000000)
 #define LINK_TIME_MAX_US (INT64_C(253402300800) * 1000000 - 1)
+
+/* Numbers of records are below this. A thousand a second reach it after 146 million years, so whoever does is
+ * not to be believed; and sums of such numbers still fit 64 bits. */
+#define LINK_SEQ_MAX (UINT64_C(1) << 62)
 
 #define LINK_ALPN       "penstock-link/1"
 #define LINK_URI_PREFIX "urn:penstock:gateway:"

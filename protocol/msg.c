@@ -32,6 +32,7 @@ static const struct msg_kind {
     {MSG_CERT_REQUEST, MSG_BY_GATEWAY, false, "CERT_REQUEST"},
     {MSG_CERT_ISSUED, MSG_BY_SERVER, false, "CERT_ISSUED"},
     {MSG_CERT_OFFER, MSG_BY_SERVER, false, "CERT_OFFER"},
+    {MSG_ENROL, MSG_BY_GATEWAY, false, "ENROL"},
     {MSG_CMD, MSG_BY_SERVER, false, "CMD"},
 };
 

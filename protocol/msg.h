@@ -36,6 +36,7 @@ enum msg_type {
     MSG_CERT_REQUEST = 0x34,
     MSG_CERT_ISSUED = 0x35,
     MSG_CERT_OFFER = 0x36,
+    MSG_ENROL = 0x37,    /* on penstock-enrol/1 alone: enrol.h */
     MSG_CRITICAL = 0x80, /* types from here on are refused when unknown; below, skipped */
     MSG_CMD = 0x90,
 };

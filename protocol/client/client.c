@@ -166,6 +166,9 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
     }
     recorder_init(&c->recorder, c->tags, c->journal, (int64_t)cfg->sync_ms * 1000,
                   &(struct recorder_host){.ctx = c, .new_epoch = new_epoch, .on_record = on_record});
+    if (cfg->gather_ms != 0) {
+        c->recorder.gather_us = (int64_t)cfg->gather_ms * 1000;
+    }
     st = uplink_new(&(struct uplink_config){.gateway = slice_str(c->name),
                                             .software = slice_str(c->software),
                                             .clock_source = cfg->clock_source,
@@ -523,6 +526,7 @@ static void flush(struct client *c, struct moment now) {
     struct error err = {0};
     c->flush_mono_us = now.mono_us + c->flush_us;
     client_watch_clock(c, now);
+    c->recorder.gathers = !uplink_is_live(c->uplink);
     enum status st = recorder_flush(&c->recorder, now, &err);
     if (st != OK) {
         client_note(c, "journal.not_written", err.text);

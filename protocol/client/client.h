@@ -62,6 +62,7 @@ struct client_config {
     uint32_t journal_segment_bytes; /* 0: chosen (journal.h) */
     uint32_t flush_ms;              /* samples are collected for so long */
     uint32_t sync_ms;               /* the journal is made durable at most so often; nothing is sent before */
+    uint32_t gather_ms; /* while nothing can be sent, samples make one record for so long; 0: 10 minutes */
     enum clock_source clock_source;
     uint64_t clock_error_us;
     struct client_hooks hooks;

@@ -70,7 +70,8 @@ static enum status read_state(struct client *c, struct config_state *ret, struct
     if (fd < 0) {
         return errno == ENOENT ? OK : file_error(err, state_file, "open");
     }
-    if (file_read_at(fd, state_file, p, sizeof p, 0, NULL) != OK || !config_state_decode(p, ret)) {
+    ssize_t n = pread(fd, p, sizeof p, 0);
+    if (n < 0 || !config_state_decode(p, (size_t)n, ret)) {
         client_note(c, "config.damaged", "the file that says which configuration is in force is damaged");
     }
     (void)close(fd);

@@ -18,7 +18,8 @@ struct commands {
     struct entry *v; /* in the order of coming */
     uint32_t n;
     uint32_t cap;
-    uint64_t session; /* 0: none is up */
+    uint32_t n_selected; /* of them SELECTED: where there is none, a turn looks at nothing */
+    uint64_t session;    /* 0: none is up */
     bool allowed;
     int64_t since_us; /* all ids from here on are remembered; 0: not known yet */
 };
@@ -52,6 +53,13 @@ static struct entry *find_entry(const struct commands *c, const struct command_i
     return NULL;
 }
 
+/* The only way from one stage to another. */
+static void become(struct commands *c, struct entry *e, const struct command_memory *m) {
+    c->n_selected -= e->m.stage == COMMAND_STAGE_SELECTED ? 1 : 0;
+    c->n_selected += m->stage == COMMAND_STAGE_SELECTED ? 1 : 0;
+    e->m = *m;
+}
+
 static enum status add_entry(struct commands *c, const struct command_memory *m, struct entry **ret,
                              struct error *err) {
     if (c->n == c->cap) {
@@ -63,7 +71,8 @@ static enum status add_entry(struct commands *c, const struct command_memory *m,
         c->v = v;
         c->cap = cap;
     }
-    c->v[c->n] = (struct entry){.m = *m};
+    c->v[c->n] = (struct entry){0};
+    become(c, &c->v[c->n], m);
     *ret = &c->v[c->n++];
     return OK;
 }
@@ -71,7 +80,7 @@ static enum status add_entry(struct commands *c, const struct command_memory *m,
 enum status commands_remember(struct commands *c, const struct command_memory *m, struct error *err) {
     struct entry *e = find_entry(c, &m->id);
     if (e != NULL) {
-        e->m = *m;
+        become(c, e, m);
         return OK;
     }
     return add_entry(c, m, &e, err);
@@ -87,8 +96,10 @@ static void tell(struct commands *c, const struct command_memory *m, int64_t t_u
  * in doubt, or as if never received. */
 static void end_entry(struct commands *c, struct entry *e, enum command_stage stage,
                       enum command_reason reason, int64_t t_us, struct slice text) {
-    e->m.stage = (uint8_t)stage;
-    e->m.reason = (uint16_t)reason;
+    struct command_memory m = e->m;
+    m.stage = (uint8_t)stage;
+    m.reason = (uint16_t)reason;
+    become(c, e, &m);
     (void)c->host.store(c->host.ctx, &e->m, NULL);
     tell(c, &e->m, t_us, text);
 }
@@ -113,6 +124,7 @@ static void keep_memory(struct commands *c, int64_t server_us) {
         bool goes = command_id_time(&c->v[i].m.id, &t_us) && t_us < from_us &&
                     c->v[i].m.stage != COMMAND_STAGE_RUNNING;
         old += goes ? 1 : 0;
+        c->n_selected -= goes && c->v[i].m.stage == COMMAND_STAGE_SELECTED ? 1 : 0;
         if (!goes) {
             c->v[kept++] = c->v[i];
         }
@@ -143,7 +155,7 @@ void commands_begin(struct commands *c, const struct commands_session *s) {
 }
 
 static void end_selections(struct commands *c, int64_t until_mono_us, struct moment now) {
-    for (uint32_t i = 0; i < c->n; i++) {
+    for (uint32_t i = 0; i < c->n && c->n_selected > 0; i++) {
         if (c->v[i].m.stage == COMMAND_STAGE_SELECTED && c->v[i].until_mono_us <= until_mono_us) {
             end_entry(c, &c->v[i], COMMAND_STAGE_CANCELLED, COMMAND_SELECTION_ENDED, now.wall_us,
                       slice_str(""));
@@ -162,7 +174,7 @@ void commands_advance(struct commands *c, struct moment now) {
 
 int64_t commands_next_mono_us(const struct commands *c) {
     int64_t next = MOMENT_NEVER;
-    for (uint32_t i = 0; i < c->n; i++) {
+    for (uint32_t i = 0; i < c->n && c->n_selected > 0; i++) {
         if (c->v[i].m.stage == COMMAND_STAGE_SELECTED && c->v[i].until_mono_us < next) {
             next = c->v[i].until_mono_us;
         }
@@ -267,14 +279,6 @@ static enum command_reason check(const struct commands *c, const struct msg_comm
 
 /* ---- steps ---- */
 
-static uint32_t selected(const struct commands *c) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < c->n; i++) {
-        n += c->v[i].m.stage == COMMAND_STAGE_SELECTED ? 1 : 0;
-    }
-    return n;
-}
-
 static void select_tag(struct commands *c, const struct msg_command *m, const struct command_tag *tag,
                        struct moment now) {
     struct command_memory memory = {.id = m->id,
@@ -282,7 +286,7 @@ static void select_tag(struct commands *c, const struct msg_command *m, const st
                                     .name_crc = m->name_crc,
                                     .value_crc = command_value_crc(&m->value)};
     struct entry *e = NULL;
-    if (selected(c) >= COMMANDS_SELECTED_MAX || add_entry(c, &memory, &e, NULL) != OK) {
+    if (c->n_selected >= COMMANDS_SELECTED_MAX || add_entry(c, &memory, &e, NULL) != OK) {
         reject(c, m, NULL, COMMAND_BUSY, now.wall_us);
         return;
     }
@@ -307,7 +311,9 @@ static void execute(struct commands *c, const struct msg_command *m, struct entr
         reject(c, m, e, COMMAND_NOT_DURABLE, now.wall_us);
         return;
     }
-    *e = (struct entry){.m = intent, .tag = tag->tag, .until_mono_us = now.mono_us + left_us};
+    become(c, e, &intent);
+    e->tag = tag->tag;
+    e->until_mono_us = now.mono_us + left_us;
     acknowledge(c, m, COMMAND_RECEIVED, COMMAND_OK);
     struct command_order order = {.id = m->id,
                                   .tag = tag->tag,

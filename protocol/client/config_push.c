@@ -34,13 +34,33 @@ static void roll_back(struct config_push *p, const char *why, struct moment now)
     tell(p, bad, CONFIG_ROLLED_BACK, slice_str(why), now.wall_us);
 }
 
+/* A configuration that makes the gateway stop before its time is up would else get a new time at each start.
+ * What is counted is durable before anything is done under it. */
+static void count_start(struct config_push *p, struct moment now) {
+    if (!p->state.on_trial) {
+        return;
+    }
+    if (p->state.starts >= CONFIG_TRIAL_STARTS) {
+        roll_back(p, "the gateway started 3 times without a session", now);
+        return;
+    }
+    p->state.starts++;
+    (void)p->host.save(p->host.ctx, &p->state, NULL);
+}
+
+/* How much of the trial is left. */
+static int64_t trial_left_us(const struct config_push *p, struct moment now) {
+    return CONFIG_TRIAL_US - p->state.trial_us - (now.mono_us - p->noted_mono_us);
+}
+
 void config_push_init(struct config_push *p, const struct config_push_host *host,
                       const struct config_state *state, struct moment now) {
-    *p = (struct config_push){.host = *host, .state = *state, .trial_mono_us = now.mono_us + CONFIG_TRIAL_US};
+    *p = (struct config_push){.host = *host, .state = *state, .noted_mono_us = now.mono_us};
     buf_init(&p->bytes, LINK_CONFIG_MAX);
     if (p->state.trying != 0) {
         roll_back(p, "the gateway stopped while it applied it", now);
     }
+    count_start(p, now);
 }
 
 void config_push_done(struct config_push *p) {
@@ -51,6 +71,8 @@ void config_push_up(struct config_push *p) {
     if (p->state.on_trial) {
         struct config_state next = p->state;
         next.on_trial = false;
+        next.starts = 0;
+        next.trial_us = 0;
         if (p->host.save(p->host.ctx, &next, NULL) == OK) {
             p->state = next;
         }
@@ -118,7 +140,7 @@ static void apply(struct config_push *p, struct moment now) {
     /* A second one on top of a trial: what had a session last is what to go back to. */
     uint64_t former = p->state.on_trial ? p->state.former : p->state.version;
     p->state = (struct config_state){.version = p->offer.version, .former = former, .on_trial = true};
-    p->trial_mono_us = now.mono_us + CONFIG_TRIAL_US;
+    p->noted_mono_us = now.mono_us;
     /* If that cannot be written, the next start takes it back. */
     (void)p->host.save(p->host.ctx, &p->state, NULL);
     tell(p, p->offer.version, CONFIG_APPLIED, slice_str(""), now.wall_us);
@@ -160,35 +182,59 @@ enum status config_push_chunk(struct config_push *p, const struct msg_config_chu
 }
 
 void config_push_advance(struct config_push *p, struct moment now) {
-    if (p->state.on_trial && now.mono_us >= p->trial_mono_us) {
+    if (!p->state.on_trial) {
+        return;
+    }
+    if (trial_left_us(p, now) <= 0) {
         roll_back(p, "there was no session within 10 minutes", now);
+    } else if (now.mono_us - p->noted_mono_us >= CONFIG_TRIAL_NOTE_US) {
+        p->state.trial_us += now.mono_us - p->noted_mono_us;
+        p->noted_mono_us = now.mono_us;
+        (void)p->host.save(p->host.ctx, &p->state, NULL); /* else it is known a little less well */
     }
 }
 
 int64_t config_push_next_mono_us(const struct config_push *p) {
-    return p->state.on_trial ? p->trial_mono_us : MOMENT_NEVER;
+    if (!p->state.on_trial) {
+        return MOMENT_NEVER;
+    }
+    int64_t left_us = CONFIG_TRIAL_US - p->state.trial_us;
+    return p->noted_mono_us + (left_us < CONFIG_TRIAL_NOTE_US ? left_us : CONFIG_TRIAL_NOTE_US);
 }
 
-/* u32 CRC-32C of the rest | u8 1 | u8 on trial | u16 0 | 4 versions */
+/* u32 CRC-32C of the rest | u8 2 | u8 on trial | u8 starts | u8 0 | 4 versions | u64 microseconds on trial */
+enum { STATE_FORM = 2, STATE_SIZE_1 = 40 /* the form before: without starts and time */ };
+
+static bool is_whole(const uint8_t *p, uint8_t form, size_t size) {
+    return p[4] == form && get_u32(p) == crc32c(0, p + 4, size - 4);
+}
+
 void config_state_encode(const struct config_state *state, uint8_t ret[CONFIG_STATE_SIZE]) {
     memset(ret, 0, CONFIG_STATE_SIZE);
-    ret[4] = 1;
+    ret[4] = STATE_FORM;
     ret[5] = state->on_trial ? 1 : 0;
+    ret[6] = state->starts;
     put_u64(ret + 8, state->version);
     put_u64(ret + 16, state->former);
     put_u64(ret + 24, state->trying);
     put_u64(ret + 32, state->barred);
+    put_u64(ret + 40, (uint64_t)state->trial_us);
     put_u32(ret, crc32c(0, ret + 4, CONFIG_STATE_SIZE - 4));
 }
 
-bool config_state_decode(const uint8_t p[CONFIG_STATE_SIZE], struct config_state *ret) {
-    if (p[4] != 1 || get_u32(p) != crc32c(0, p + 4, CONFIG_STATE_SIZE - 4)) {
+bool config_state_decode(const uint8_t *p, size_t n, struct config_state *ret) {
+    bool now = n == CONFIG_STATE_SIZE && is_whole(p, STATE_FORM, n);
+    if (!now && !(n == STATE_SIZE_1 && is_whole(p, 1, n))) {
         return false;
     }
-    *ret = (struct config_state){.version = get_u64(p + 8),
+    struct config_state state = {.version = get_u64(p + 8),
                                  .former = get_u64(p + 16),
                                  .trying = get_u64(p + 24),
                                  .barred = get_u64(p + 32),
-                                 .on_trial = p[5] == 1};
+                                 .on_trial = p[5] == 1,
+                                 .starts = now ? p[6] : 0};
+    uint64_t trial_us = now ? get_u64(p + 40) : 0;
+    state.trial_us = trial_us < CONFIG_TRIAL_US ? (int64_t)trial_us : CONFIG_TRIAL_US;
+    *ret = state;
     return true;
 }

@@ -3,7 +3,7 @@
  * without socket, disk or clock.
  *
  *     IDLE --offer--> FETCHING --all parts, SHA-256 right--> apply --> REFUSED, or APPLIED: on trial until a
- *     session comes up anew (kept) or CONFIG_TRIAL_US pass (rolled back)
+ *     session comes up anew (kept), or CONFIG_TRIAL_US pass in all, or it starts too often (rolled back)
  *
  * What is in force is a small state that the host makes durable before and after applying: a process that
  * dies while it applies, or a configuration under which it dies again and again, ends in a rollback, too. A
@@ -18,6 +18,9 @@
 #include <stdbool.h>
 
 #define CONFIG_TRIAL_US INT64_C(600000000)
+/* How far the time on trial is known after a sudden end: it is written as often. */
+#define CONFIG_TRIAL_NOTE_US INT64_C(60000000)
+enum { CONFIG_TRIAL_STARTS = 3 };
 
 /* What is kept on the disk. Versions: 0 is what the gateway was installed with. */
 struct config_state {
@@ -26,6 +29,8 @@ struct config_state {
     uint64_t trying;  /* being applied; 0: none */
     uint64_t barred;  /* refused, or rolled back; 0: none */
     bool on_trial;    /* version has not had a session yet */
+    uint8_t starts;   /* while on trial: of the process under this version */
+    int64_t trial_us; /* while on trial: how long it has lasted, as far as known */
 };
 
 struct config_push_host {
@@ -48,10 +53,11 @@ struct config_push {
     bool fetching;
     struct msg_config_offer offer; /* without its text */
     struct buf bytes;
-    int64_t trial_mono_us; /* while on_trial: when it ends */
+    int64_t noted_mono_us; /* while on_trial: up to when state.trial_us has it */
 };
 
-/* state: from the disk; all 0 if there is none. Rolls back what was being applied when the process died. */
+/* state: from the disk; all 0 if there is none. Rolls back what was being applied when the process died, and
+ * a trial under which it has started CONFIG_TRIAL_STARTS times without a session. */
 void config_push_init(struct config_push *p, const struct config_push_host *host,
                       const struct config_state *state, struct moment now);
 void config_push_done(struct config_push *p);
@@ -67,8 +73,9 @@ void config_push_advance(struct config_push *p, struct moment now);
 int64_t config_push_next_mono_us(const struct config_push *p);
 
 /* The state's file. False for other bytes. */
-enum { CONFIG_STATE_SIZE = 40 };
+enum { CONFIG_STATE_SIZE = 48 };
 void config_state_encode(const struct config_state *state, uint8_t ret[CONFIG_STATE_SIZE]);
-bool config_state_decode(const uint8_t p[CONFIG_STATE_SIZE], struct config_state *ret);
+/* Also takes the form of earlier versions, which was shorter. */
+bool config_state_decode(const uint8_t *p, size_t n, struct config_state *ret);
 
 #endif

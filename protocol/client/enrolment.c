@@ -66,13 +66,6 @@ static int verify_by_token(X509_STORE_CTX *ctx, void *arg) {
     return good;
 }
 
-/* OpenSSL's purpose check lets certificates pass that say nothing of their use; a gateway's must not do. */
-static bool is_for_servers(SSL *ssl) {
-    X509 *cert = SSL_get0_peer_certificate(ssl);
-    uint32_t use = cert == NULL ? UINT32_MAX : X509_get_extended_key_usage(cert);
-    return use != UINT32_MAX && (use & XKU_SSL_SERVER) != 0;
-}
-
 /* --- the connection --- */
 
 static enum status set_up_tls(struct line *l, const struct identity *i, const char *name, struct error *err) {
@@ -82,7 +75,7 @@ static enum status set_up_tls(struct line *l, const struct identity *i, const ch
         SSL_CTX_set_alpn_protos(l->ctx, alpn, sizeof alpn - 1) != 0) {
         return ssl_error(err, ERR_INTERNAL, "TLS", "cannot set up TLS 1.3");
     }
-    SSL_CTX_set_verify(l->ctx, SSL_VERIFY_PEER, NULL);
+    tls_limit(l->ctx);
     if (l->token != NULL) {
         SSL_CTX_set_cert_verify_callback(l->ctx, verify_by_token, l);
     } else if (SSL_CTX_load_verify_locations(l->ctx, identity_ca_file(i), NULL) != 1 ||
@@ -92,7 +85,7 @@ static enum status set_up_tls(struct line *l, const struct identity *i, const ch
                          "authority, certificate or key cannot be read");
     }
     l->ssl = SSL_new(l->ctx);
-    if (l->ssl == NULL || SSL_set_fd(l->ssl, l->fd) != 1 || !tls_expect_name(l->ssl, name)) {
+    if (l->ssl == NULL || SSL_set_fd(l->ssl, l->fd) != 1 || !tls_expect_server(l->ssl, name)) {
         return ssl_error(err, ERR_INVALID, name, "cannot be used as the server's name");
     }
     return OK;
@@ -126,18 +119,18 @@ static enum status dial(const struct enrolment_server *server, int *ret_fd, stru
 static enum status shake_hands(struct line *l, struct error *err) {
     ERR_clear_error();
     if (SSL_connect(l->ssl) != 1) {
-        long verified = SSL_get_verify_result(l->ssl);
-        if (verified == X509_V_ERR_CERT_UNTRUSTED && l->token != NULL) {
+        const char *refusal = tls_refusal(l->ssl);
+        if (l->token != NULL && SSL_get_verify_result(l->ssl) == X509_V_ERR_CERT_UNTRUSTED) {
             ERR_clear_error();
             return error_set(
                 err, ERR_DENIED, "server",
                 "it does not have the authority that the token names: another server, or somebody "
                 "between; nothing was told to it");
         }
-        if (verified != X509_V_OK) {
+        if (refusal != NULL) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s",
-                             X509_verify_cert_error_string(verified));
+            return error_set(err, ERR_DENIED, "server", "its certificate is refused: %s%s", refusal,
+                             tls_refusal_hint(l->ssl));
         }
         return ssl_error(err, ERR_UNAVAILABLE, "server",
                          "TLS failed (does it issue certificates? its link.ca_key)");
@@ -145,7 +138,7 @@ static enum status shake_hands(struct line *l, struct error *err) {
     const unsigned char *alpn = NULL;
     unsigned int n = 0;
     SSL_get0_alpn_selected(l->ssl, &alpn, &n);
-    if (!slice_is(slice_of(alpn, n), LINK_ALPN_ENROL) || !is_for_servers(l->ssl)) {
+    if (!slice_is(slice_of(alpn, n), LINK_ALPN_ENROL)) {
         return error_set(err, ERR_DENIED, "server", "it is not a server that enrols gateways");
     }
     return OK;

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COMMON_NAME_MAX = 64, NEW_SIZE = IDENTITY_PATH_SIZE + 8 };
+enum { COMMON_NAME_MAX = 64, NEW_SIZE = IDENTITY_PATH_SIZE + 8, TRY_SIZE = 16384 };
 
 struct identity {
     char name[LINK_NAME_MAX + 1];
@@ -104,6 +104,22 @@ static enum status write_file(const char *name, struct slice bytes, mode_t mode,
         status = file_error(err, name, "put in place");
     }
     return status == OK ? sync_directory(name, err) : status;
+}
+
+/* That a file of some size can be made beside this one. */
+static enum status try_to_write(const char *name, struct error *err) {
+    static const char zeros[TRY_SIZE];
+    char part[NEW_SIZE + 8];
+    (void)snprintf(part, sizeof part, "%s.part", name);
+    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return file_error(err, part, "write");
+    }
+    enum status status = file_write_at(fd, part, zeros, sizeof zeros, 0, err);
+    status = status == OK ? file_sync(fd, part, err) : status;
+    (void)close(fd);
+    (void)unlink(part);
+    return status;
 }
 
 /* --- life --- */
@@ -199,6 +215,13 @@ static bool make_request(struct identity *i, X509_REQ *request) {
 }
 
 enum status identity_request(struct identity *i, struct buf *request, struct error *err) {
+    const char *const files[] = {i->new_key, i->new_cert};
+    for (size_t k = 0; k < sizeof files / sizeof files[0]; k++) {
+        enum status writable = try_to_write(files[k], err);
+        if (writable != OK) {
+            return writable;
+        }
+    }
     ERR_clear_error();
     EVP_PKEY_free(i->asked);
     i->asked = EVP_EC_gen("P-256");
@@ -219,19 +242,19 @@ enum status identity_request(struct identity *i, struct buf *request, struct err
 
 /* --- taking --- */
 
-static bool names_us(const struct identity *i, X509 *cert) {
+static bool names(const char *gateway, X509 *cert) {
     char wanted[sizeof LINK_URI_PREFIX + LINK_NAME_MAX];
-    (void)snprintf(wanted, sizeof wanted, LINK_URI_PREFIX "%s", i->name);
-    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    (void)snprintf(wanted, sizeof wanted, LINK_URI_PREFIX "%s", gateway);
+    GENERAL_NAMES *all = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
     bool found = false;
-    for (int n = 0; n < sk_GENERAL_NAME_num(names); n++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, n);
+    for (int n = 0; n < sk_GENERAL_NAME_num(all); n++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, n);
         if (name->type == GEN_URI) {
             const ASN1_IA5STRING *uri = name->d.uniformResourceIdentifier;
             found = slice_is(slice_of(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri)), wanted);
         }
     }
-    GENERAL_NAMES_free(names);
+    GENERAL_NAMES_free(all);
     return found;
 }
 
@@ -260,7 +283,7 @@ static const char *fault_of(const struct identity *i, X509 *cert) {
         ERR_clear_error();
         return "it is not of the key that was made here";
     }
-    if (!names_us(i, cert)) {
+    if (!names(i->name, cert)) {
         return "it names another gateway";
     }
     return is_signed(i, cert) ? NULL : "it is not signed by the authority";
@@ -313,4 +336,66 @@ enum status identity_settle(struct identity *i, struct error *err) {
 
 enum status identity_set_ca(struct identity *i, struct slice pem, struct error *err) {
     return write_file(i->ca, pem, 0644, err);
+}
+
+/* --- what is wrong with the files --- */
+
+static const char *cannot_open(const char *file) {
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? "there is no such file; penstock-gateway enrol makes it"
+                               : strerrordesc_np(errno);
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static const char *cert_fault(const struct identity_config *cfg, const char *file, bool ours) {
+    const char *fault = cannot_open(file);
+    if (fault != NULL) {
+        return fault;
+    }
+    X509 *cert = read_cert(file);
+    fault = cert == NULL ? "no certificate (PEM) is in it"
+            : ours && !names(cfg->name, cert)
+                ? "it is not the certificate of this gateway: its URI among the "
+                  "alternative names must be urn:penstock:gateway:NAME"
+                : NULL;
+    X509_free(cert);
+    ERR_clear_error();
+    return fault;
+}
+
+static const char *key_fault(const struct identity_config *cfg) {
+    const char *fault = cannot_open(cfg->key_file);
+    if (fault != NULL) {
+        return fault;
+    }
+    EVP_PKEY *key = read_key(cfg->key_file);
+    X509 *cert = read_cert(cfg->cert_file);
+    fault = key == NULL ? "no key (PEM, without a password) is in it"
+            : cert != NULL && X509_check_private_key(cert, key) != 1
+                ? "it is not the key of the certificate: the two are made together"
+                : NULL;
+    EVP_PKEY_free(key);
+    X509_free(cert);
+    ERR_clear_error();
+    return fault;
+}
+
+const char *identity_file_fault(const struct identity_config *cfg, enum identity_file which) {
+    char waiting[NEW_SIZE];
+    (void)snprintf(waiting, sizeof waiting, "%.*s.new", IDENTITY_PATH_SIZE, cfg->cert_file);
+    if (which != IDENTITY_CA && access(waiting, F_OK) == 0) {
+        return NULL;
+    }
+    switch (which) {
+    case IDENTITY_CA:
+        return cert_fault(cfg, cfg->ca_file, false);
+    case IDENTITY_CERT:
+        return cert_fault(cfg, cfg->cert_file, true);
+    case IDENTITY_KEY:
+        return key_fault(cfg);
+    }
+    return NULL;
 }

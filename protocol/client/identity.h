@@ -38,7 +38,15 @@ bool identity_has_new(const struct identity *i);
 /* When the present certificate ends; 0 if there is none that can be read. */
 int64_t identity_ends_us(const struct identity *i);
 
-/* A new key and a request for it (PKCS#10, DER), appended to request. A former request is forgotten. */
+enum identity_file { IDENTITY_CA, IDENTITY_CERT, IDENTITY_KEY };
+/* Why this file cannot be used, for people; NULL: it can. Whether a certificate has expired does not count:
+ * this machine's clock may be wrong. Of a pair that waits or is half in place nothing is said: identity_new
+ * sees to it. */
+const char *identity_file_fault(const struct identity_config *cfg, enum identity_file which);
+
+/* A new key and a request for it (PKCS#10, DER), appended to request. A former request is forgotten. Fails
+ * when the answer could not be written: what it costs (a token, the former certificate) is spent when it
+ * comes. */
 MUSTCHECK enum status identity_request(struct identity *i, struct buf *request, struct error *err);
 /* The answer (PEM). ERR_DENIED: it is not of the key that was asked for, not of this gateway, or not of the
  * authority. Both files are durable after it. */

@@ -36,20 +36,27 @@ enum status journal_sync(struct journal *j, struct error *err) {
         return error_set(err, ERR_IO, j->dir, "the journal could not be made durable before");
     }
     struct segment *s = writer_of(j, present(j)->id);
-    if (s != NULL && j->durable_seq < present(j)->next_seq) {
-        enum status st = segment_sync(s, err);
-        if (st != OK) {
-            j->broken = true;
-            return st;
-        }
+    enum status st = gather_sync(&j->gather, err);
+    if (st == OK && s != NULL && j->durable_seq < present(j)->next_seq) {
+        st = segment_sync(s, err);
+    }
+    if (st != OK) {
+        j->broken = true;
+        return st;
+    }
+    if (j->gather.state == GATHER_WRITTEN) {
+        gather_clear(&j->gather); /* not before: until now it was the only durable copy */
     }
     j->durable_seq = present(j)->next_seq;
     return OK;
 }
 
 enum segment_last last_or_middle(const struct journal *j, uint32_t i) {
+    uint64_t id = j->segments[i]->epoch;
     for (uint32_t k = i + 1; k < j->n_segments; k++) {
-        if (j->segments[k]->epoch == j->segments[i]->epoch && j->segments[k]->n > 0) {
+        const struct segment *s = j->segments[k];
+        bool durable = id != journal_epoch(j) || s->sealed || s->first_seq < j->durable_seq;
+        if (s->epoch == id && s->n > 0 && durable) {
             return SEGMENT_MIDDLE;
         }
     }
@@ -94,8 +101,8 @@ static enum status drop_oldest(struct journal *j, bool *ret_done, struct error *
     return OK;
 }
 
-static enum status make_room(struct journal *j, size_t need, struct error *err) {
-    while (j->bytes + need > j->capacity) {
+enum status make_room(struct journal *j, size_t need, struct error *err) {
+    while (j->bytes + j->gather.bytes + need > j->capacity) {
         bool done = false;
         enum status st = drop_oldest(j, &done, err);
         if (st != OK) {
@@ -142,7 +149,14 @@ enum status journal_append(struct journal *j, const struct segment_entry *e, uin
     if (j->broken) {
         return error_set(err, ERR_IO, j->dir, "the journal could not be made durable before");
     }
-    enum status st = make_room(j, SEGMENT_HEAD + e->body.n, err);
+    if (journal_next_seq(j) >= LINK_SEQ_MAX - 1) {
+        return error_set(err, ERR_TOO_BIG, j->dir, "epoch %016" PRIx64 " has no more numbers",
+                         present(j)->id);
+    }
+    enum status st = seal_gather(j, journal_epoch(j), err);
+    if (st == OK) {
+        st = make_room(j, SEGMENT_HEAD + e->body.n, err);
+    }
     if (st != OK) {
         return st;
     }
@@ -155,7 +169,7 @@ enum status journal_append(struct journal *j, const struct segment_entry *e, uin
     return st;
 }
 
-static void seal_epoch(struct journal *j, uint64_t id) {
+void seal_epoch(struct journal *j, uint64_t id) {
     for (uint32_t i = 0; i < j->n_segments; i++) {
         if (j->segments[i]->epoch == id) {
             j->segments[i]->sealed = true;
@@ -164,11 +178,12 @@ static void seal_epoch(struct journal *j, uint64_t id) {
 }
 
 /* Removes or shrinks what a commit has freed: whole epochs, and full segments without anything that waits. */
-static enum status collect_garbage(struct journal *j, uint64_t id, struct error *err) {
+static enum status collect_garbage(struct journal *j, uint64_t id, enum remove_order order,
+                                   struct error *err) {
     uint32_t e = 0;
     CHECK(epoch_index(j, id, &e));
     if (e != j->n_epochs - 1 && epoch_waiting(j, id) == 0) {
-        return remove_epoch(j, e, err);
+        return remove_epoch(j, e, order, err);
     }
     enum status st = OK;
     for (uint32_t i = j->n_segments; i-- > 0 && st == OK;) {
@@ -185,6 +200,11 @@ static enum status collect_garbage(struct journal *j, uint64_t id, struct error 
 }
 
 enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err) {
+    enum status st = seal_gather(j, journal_epoch(j), err);
+    return st == OK ? begin_epoch(j, epoch, err) : st;
+}
+
+enum status begin_epoch(struct journal *j, uint64_t epoch, struct error *err) {
     uint32_t e = 0;
     if (epoch == 0 || epoch_index(j, epoch, &e)) {
         return error_set(err, ERR_EXISTS, j->dir, "epoch %016" PRIx64 " was there before; draw another",
@@ -202,7 +222,8 @@ enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *e
     j->durable_seq = 0;
     if (closed != 0) {
         seal_epoch(j, closed);
-        (void)collect_garbage(j, closed, NULL); /* files that cannot be removed now go later */
+        (void)collect_garbage(j, closed, REMOVE_OLDEST_FIRST,
+                              NULL); /* files that cannot be removed now go later */
     }
     return limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
 }
@@ -261,6 +282,19 @@ enum status copy_records(struct journal *j, uint64_t old, enum copy_what what, u
     return st;
 }
 
+/* The numbers that a refiling leaves behind: no samples are lost, but under these nothing comes any more,
+ * which the server must be told as it is told of losses. None (first = end) for a failed sync: what was not
+ * durable was never sent, so these numbers were never given. */
+static struct loss moved_from(const struct journal *j, uint32_t e, uint64_t from_seq) {
+    const struct epoch *old = &j->epochs[e];
+    struct journal_found found;
+    struct loss moved = {.epoch = old->id, .first = old->next_seq, .end = old->next_seq};
+    if (!j->broken && journal_find(j, old->id, from_seq, old->next_seq, &found)) {
+        moved.first = found.seq;
+    }
+    return moved;
+}
+
 enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                            struct error *err) {
     uint32_t from = 0;
@@ -270,6 +304,9 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
                          epoch);
     }
     enum status st = j->n_epochs == EPOCHS_ROOM ? limit_epochs(j, EPOCHS_ROOM - 1, err) : OK;
+    if (st == OK && !j->broken) {
+        st = seal_gather(j, old, err);
+    }
     if (st != OK) {
         return st;
     }
@@ -277,6 +314,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
         return error_set(err, ERR_NOT_FOUND, j->dir, "there is no epoch %016" PRIx64, old);
     }
     bool was_present = from == j->n_epochs - 1;
+    struct loss moved = moved_from(j, from, from_seq);
     to = from + 1;
     memmove(&j->epochs[to + 1], &j->epochs[to], (j->n_epochs - to) * sizeof(struct epoch));
     j->epochs[to] = (struct epoch){.id = epoch};
@@ -288,7 +326,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     }
     if (st != OK) {
         /* Undone as far as the disk lets us; what stays is found at the next start. */
-        (void)!remove_epoch(j, to, NULL);
+        (void)!remove_epoch(j, to, REMOVE_NEWEST_FIRST, NULL);
         return st;
     }
     if (was_present) {
@@ -296,14 +334,16 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
         j->epochs[from].next_seq = j->broken ? from_seq : j->epochs[from].next_seq;
         j->durable_seq = j->epochs[to].next_seq;
         j->broken = false;
+        regather(j, old);
     } else {
         seal_epoch(j, epoch);
     }
     /* Moved is as good as committed for the old epoch; files that cannot be removed now go later. */
     seal_epoch(j, old);
     mark_committed(j, old, from_seq, UINT64_MAX);
-    (void)collect_garbage(j, old, NULL);
-    return limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
+    (void)collect_garbage(j, old, REMOVE_NEWEST_FIRST, NULL);
+    st = limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
+    return st == OK && moved.first < moved.end ? note_loss(j, &moved, err) : st;
 }
 
 /* ---- reading and forgetting ---- */
@@ -316,7 +356,7 @@ enum status journal_commit(struct journal *j, uint64_t epoch, uint64_t first, ui
     }
     bool emptied = mark_committed(j, epoch, first, end);
     enum status st = settle_told(j, err);
-    return st == OK && emptied ? collect_garbage(j, epoch, err) : st;
+    return st == OK && emptied ? collect_garbage(j, epoch, REMOVE_OLDEST_FIRST, err) : st;
 }
 
 static struct segment *segment_of(const struct journal *j, uint64_t epoch, uint64_t seq, uint32_t *ret_i) {
@@ -400,6 +440,10 @@ int journal_dir_fd(const struct journal *j) {
     return j->dir_fd;
 }
 
+bool journal_is_durable(const struct journal *j) {
+    return j->durable_seq == journal_next_seq(j) && j->gather.synced && j->gather.state != GATHER_WRITTEN;
+}
+
 bool journal_is_broken(const struct journal *j) {
     return j->broken;
 }
@@ -437,13 +481,17 @@ uint32_t journal_epochs(const struct journal *j, struct journal_epoch *v, uint32
 }
 
 void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
-    *ret = (struct journal_stats){.bytes = j->bytes,
+    *ret = (struct journal_stats){.bytes = j->bytes + j->gather.bytes,
                                   .capacity_bytes = j->capacity,
                                   .dropped_total = j->losses.total,
                                   .damaged_bytes = j->damaged_bytes};
     for (uint32_t i = 0; i < j->n_segments; i++) {
         ret->waiting += j->segments[i]->left;
         ret->waiting_bytes += j->segments[i]->left_bytes;
+    }
+    if (journal_holds(j)) {
+        ret->waiting++;
+        ret->waiting_bytes += j->gather.bytes;
     }
     struct buf body;
     buf_init(&body, LINK_BODY_MAX_HARD);
@@ -456,6 +504,9 @@ void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
                 ret->oldest_sample_us = e.t_us;
             }
         }
+    }
+    if (ret->oldest_sample_us == 0 && journal_holds(j)) {
+        ret->oldest_sample_us = gather_oldest_us(&j->gather);
     }
     buf_done(&body);
 }

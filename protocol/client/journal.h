@@ -9,6 +9,11 @@
  * may be sent: a power loss then never makes the server know more than the journal. The caller syncs at most
  * every so many milliseconds (group commit), as it likes.
  *
+ * Gathering (gather.h). While nothing can be sent, the caller may journal_hold samples instead: they are
+ * durable like a record, at the next journal_sync, and have no number yet. journal_seal makes them one
+ * record; so does whatever else is appended, and the next start after a crash. That a record grows no more
+ * once it has a number is what "each exactly once" rests on.
+ *
  * What is committed is remembered in memory only; after a start the server tells it again (WELCOME). Files
  * are removed, or rewritten without committed records, when that frees something. DICT records stay as long
  * as their epoch.
@@ -24,11 +29,11 @@
  * (ERR_IO) until journal_refile has moved what is not durable to a new epoch.
  *
  * One process at a time (a lock file), one thread. Calls block on the disk. Sources: journal.c,
- * journal_files.c, journal_losses.c. */
+ * journal_files.c, journal_gather.c, journal_losses.c. */
 #ifndef PENSTOCK_CLIENT_JOURNAL_H
 #define PENSTOCK_CLIENT_JOURNAL_H
 
-#include "protocol/client/segment.h"
+#include "protocol/client/gather.h"
 
 struct journal;
 
@@ -51,7 +56,7 @@ struct journal_config {
 struct journal_stats {
     uint64_t bytes;
     uint64_t capacity_bytes;
-    uint64_t waiting; /* records that are not committed */
+    uint64_t waiting; /* records that are not committed; what gathers is one */
     uint64_t waiting_bytes;
     uint64_t dropped_total;   /* samples lost since the journal was made */
     uint64_t damaged_bytes;   /* skipped when the journal was opened */
@@ -75,7 +80,8 @@ MUSTCHECK enum status journal_open(const struct journal_config *cfg, struct jour
 /* Makes durable what it can and closes. Accepts NULL. */
 void journal_close(struct journal **ref);
 
-/* Appends to the present epoch; e->seq is ignored. ERR_FULL when there is nothing left to drop, ERR_IO. */
+/* Appends to the present epoch; e->seq is ignored. ERR_FULL when there is nothing left to drop, ERR_IO;
+ * ERR_TOO_BIG at LINK_SEQ_MAX: open another epoch. */
 MUSTCHECK enum status journal_append(struct journal *j, const struct segment_entry *e, uint64_t *ret_seq,
                                      struct error *err);
 MUSTCHECK enum status journal_sync(struct journal *j, struct error *err);
@@ -83,6 +89,22 @@ uint64_t journal_epoch(const struct journal *j);
 uint64_t journal_next_seq(const struct journal *j);
 /* All records of the present epoch below this one survive a power loss. */
 uint64_t journal_durable_seq(const struct journal *j);
+/* Nothing is left for journal_sync. */
+bool journal_is_durable(const struct journal *j);
+
+/* To be called before journal_hold: do these samples (head: dict and flags) fit what gathers? What they do
+ * not fit is sealed first; still not: append them as a record. From here to journal_hold they are of the
+ * present epoch's next number. */
+MUSTCHECK enum status journal_ready(struct journal *j, const struct gather_head *head,
+                                    const struct link_sample *v, uint32_t n, bool *ret_fits,
+                                    struct error *err);
+MUSTCHECK enum status journal_hold(struct journal *j, const struct gather_head *head,
+                                   const struct link_sample *v, uint32_t n, struct error *err);
+/* Makes what gathers a record; OK if nothing does. On failure it gathers on. What a former process left and
+ * could not be made one at the start, on a full disk, is tried again; that it fails again is no failure. */
+MUSTCHECK enum status journal_seal(struct journal *j, struct error *err);
+/* Something gathers. */
+bool journal_holds(const struct journal *j);
 /* True after a failed sync, until journal_refile. */
 bool journal_is_broken(const struct journal *j);
 /* The present epoch first, then closed ones in which something waits, oldest first. Returns how many were put
@@ -110,7 +132,8 @@ MUSTCHECK enum status journal_lost(struct journal *j, uint64_t samples, int64_t 
 MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struct error *err);
 /* Moves what waits in an epoch from from_seq on, with all its DICT records, to a new epoch: after a fork (the
  * server has something else under these numbers) or a failed sync. If old was the present epoch, the new one
- * is. A crash in between leaves records under both; the server stores a sample once. */
+ * is. The next tombstone tells which numbers are left behind. A crash in between leaves records under both;
+ * the server stores a sample once. */
 MUSTCHECK enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                                      struct error *err);
 /* The journal's directory, for what else the gateway keeps there under the same lock; lent. */

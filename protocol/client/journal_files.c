@@ -62,6 +62,7 @@ uint64_t epoch_waiting(const struct journal *j, uint64_t id) {
     for (uint32_t i = 0; i < j->n_segments; i++) {
         waiting += j->segments[i]->epoch == id ? j->segments[i]->left : 0;
     }
+    waiting += gathers_for(j, id) ? 1 : 0;
     return waiting;
 }
 
@@ -73,17 +74,27 @@ uint64_t epoch_waiting_samples(const struct journal *j, uint64_t id) {
             waiting += s->records[k].committed ? 0 : s->records[k].samples;
         }
     }
+    waiting += gathers_for(j, id) ? j->gather.n : 0;
     return waiting;
 }
 
-enum status remove_epoch(struct journal *j, uint32_t e, struct error *err) {
+/* The segment that goes first; n_segments if none is left. */
+static uint32_t first_to_go(const struct journal *j, uint64_t id, enum remove_order order) {
+    uint32_t found = j->n_segments;
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        if (j->segments[i]->epoch == id && (found == j->n_segments || order == REMOVE_NEWEST_FIRST)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+enum status remove_epoch(struct journal *j, uint32_t e, enum remove_order order, struct error *err) {
     uint64_t id = j->epochs[e].id;
-    for (uint32_t i = j->n_segments; i-- > 0;) {
-        if (j->segments[i]->epoch == id) {
-            enum status st = remove_segment(j, i, err);
-            if (st != OK) {
-                return st;
-            }
+    for (uint32_t i = first_to_go(j, id, order); i < j->n_segments; i = first_to_go(j, id, order)) {
+        enum status st = remove_segment(j, i, err);
+        if (st != OK) {
+            return st;
         }
     }
     memmove(&j->epochs[e], &j->epochs[e + 1], (j->n_epochs - e - 1) * sizeof(struct epoch));
@@ -183,7 +194,7 @@ static uint32_t choose_victim(const struct journal *j) {
             return e;
         }
     }
-    return 0;
+    return gathers_for(j, j->epochs[0].id) ? 1 : 0;
 }
 
 static enum status note_epoch_loss(struct journal *j, uint64_t id, struct error *err) {
@@ -207,14 +218,14 @@ enum status limit_epochs(struct journal *j, uint32_t max, struct error *err) {
     while (j->n_epochs > max) {
         uint32_t victim = choose_victim(j);
         uint64_t id = j->epochs[victim].id;
-        enum status st = OK;
-        if (epoch_waiting(j, id) > 0) {
+        enum status st = seal_gather(j, journal_epoch(j), err);
+        if (st == OK && epoch_waiting(j, id) > 0) {
             st = copy_records(j, id, COPY_KEPT, 0, j->n_epochs - 1, err);
             st = st == OK ? journal_sync(j, err) : st;
             st = st == OK ? note_epoch_loss(j, id, err) : st;
         }
         if (st == OK) {
-            st = remove_epoch(j, victim, err);
+            st = remove_epoch(j, victim, REMOVE_OLDEST_FIRST, err);
         }
         if (st != OK) {
             return st;
@@ -270,6 +281,27 @@ static enum status check_sizes(const struct journal_config *cfg, uint32_t *ret_s
     return OK;
 }
 
+/* All that is there. */
+static enum status load(struct journal *j, struct error *err) {
+    j->gather.dir_fd = j->dir_fd;
+    enum status st = load_directory(j, err);
+    if (st == OK) {
+        st = collect_epochs(j, err);
+    }
+    if (st == OK) {
+        st = load_gather(j, err);
+    }
+    j->durable_seq = j->n_epochs > 0 ? journal_next_seq(j) : 0;
+    if (st == OK) {
+        st = load_losses(j, err);
+    }
+    if (st == OK && j->n_epochs > 0) {
+        /* Its epoch is the last one still. On a full disk it gathers on: a gateway must start there, too. */
+        (void)!seal_gather(j, journal_epoch(j), NULL);
+    }
+    return st;
+}
+
 enum status journal_open(const struct journal_config *cfg, struct journal **ret, struct error *err) {
     CHECK(cfg->epoch != 0);
     uint32_t segment_bytes = 0;
@@ -284,20 +316,15 @@ enum status journal_open(const struct journal_config *cfg, struct journal **ret,
     (void)snprintf(j->dir, sizeof j->dir, "%s", cfg->dir);
     j->dir_fd = -1;
     j->lock_fd = -1;
+    gather_init(&j->gather, -1);
     j->capacity = cfg->capacity_bytes;
     j->segment_bytes = segment_bytes;
     st = lock_directory(j, cfg->dir, err);
     if (st == OK) {
-        st = load_directory(j, err);
+        st = load(j, err);
     }
     if (st == OK) {
-        st = collect_epochs(j, err);
-    }
-    if (st == OK) {
-        st = load_losses(j, err);
-    }
-    if (st == OK) {
-        st = journal_new_epoch(j, cfg->epoch, err);
+        st = begin_epoch(j, cfg->epoch, err);
     }
     if (st != OK) {
         journal_close(&j);
@@ -321,6 +348,7 @@ void journal_close(struct journal **ref) {
     }
     free(j->segments);
     losses_done(&j->losses);
+    gather_done(&j->gather);
     if (j->lock_fd >= 0) {
         (void)close(j->lock_fd);
     }

@@ -126,7 +126,12 @@ static int64_t sayable_time(int64_t t_us) {
 
 static void encode_tombstone(const struct loss *l, int64_t t_us, struct buf *out) {
     char text[200];
-    int n = l->first < l->end
+    int n = l->first < l->end && l->samples == 0
+                ? snprintf(text, sizeof text,
+                           "the journal moved records %" PRIu64 " to %" PRIu64 " of epoch %016" PRIx64
+                           " to another epoch: nothing is lost",
+                           l->first, l->end - 1, l->epoch)
+            : l->first < l->end
                 ? snprintf(text, sizeof text,
                            "%" PRIu64 " samples are lost: the journal dropped records %" PRIu64 " to %" PRIu64
                            " of epoch %016" PRIx64,
@@ -178,7 +183,7 @@ enum status journal_tell(struct journal *j, int64_t t_us, struct error *err) {
     if (told == j->losses.n || (told > 0 && j->losses.n < LOSSES_MAX / 2)) {
         return OK;
     }
-    enum status st = OK;
+    enum status st = seal_gather(j, journal_epoch(j), err);
     for (uint32_t i = 0; i < j->losses.n && st == OK; i++) {
         st = j->losses.v[i].told_epoch == 0 ? tell(j, i, t_us, err) : OK;
     }

@@ -3,6 +3,7 @@
 #ifndef PENSTOCK_CLIENT_JOURNAL_STATE_H
 #define PENSTOCK_CLIENT_JOURNAL_STATE_H
 
+#include "protocol/client/gather.h"
 #include "protocol/client/journal.h"
 
 /* A crash while epochs are being put together can leave one more on the disk. */
@@ -27,6 +28,7 @@ struct journal {
     uint32_t n_epochs;
     uint64_t bytes;
     struct losses losses;
+    struct gather gather;
     uint64_t damaged_bytes;
     uint64_t durable_seq;
     bool broken;
@@ -41,7 +43,14 @@ uint64_t epoch_waiting_samples(const struct journal *j, uint64_t id);
 MUSTCHECK enum status take_segment(struct journal *j, struct segment *s, struct error *err);
 /* Removes the file; the segment is forgotten only if that went well. */
 MUSTCHECK enum status remove_segment(struct journal *j, uint32_t i, struct error *err);
-MUSTCHECK enum status remove_epoch(struct journal *j, uint32_t e, struct error *err);
+/* Removes an epoch's files and forgets it. A crash may come in between. Of what the server has, the oldest go
+ * first: what stays still says how far the epoch has come. Of what has moved to another epoch, or was never
+ * sent, the newest go first: what stays may be moved or sent again, and can be read. */
+enum remove_order { REMOVE_OLDEST_FIRST, REMOVE_NEWEST_FIRST };
+MUSTCHECK enum status remove_epoch(struct journal *j, uint32_t e, enum remove_order order, struct error *err);
+void seal_epoch(struct journal *j, uint64_t id);
+/* Drops the oldest samples until so many bytes fit. */
+MUSTCHECK enum status make_room(struct journal *j, size_t need, struct error *err);
 /* Leaves at most max epochs: those in which nothing waits go first, then those without samples, then the
  * oldest. Their other records move to the present epoch. */
 MUSTCHECK enum status limit_epochs(struct journal *j, uint32_t max, struct error *err);
@@ -53,11 +62,22 @@ MUSTCHECK enum status append_to(struct journal *j, uint32_t e, const struct segm
 enum copy_what { COPY_REFILED, COPY_KEPT };
 MUSTCHECK enum status copy_records(struct journal *j, uint64_t old, enum copy_what what, uint64_t from_seq,
                                    uint32_t e, struct error *err);
-/* SEGMENT_LAST if no later segment of its epoch has a record. */
+/* SEGMENT_LAST if no later segment of its epoch has a record that survives a power loss. */
 enum segment_last last_or_middle(const struct journal *j, uint32_t i);
 /* Removes or rewrites segment i so that it takes no more than these bytes. */
 MUSTCHECK enum status shrink_segment(struct journal *j, uint32_t i, enum segment_drop drop, uint32_t bytes,
                                      struct error *err);
+
+/* The open record (journal_gather.c): makes it one if it is to be of this epoch. Whoever gives the present
+ * epoch's next number to something else has that done before. */
+MUSTCHECK enum status seal_gather(struct journal *j, uint64_t epoch, struct error *err);
+bool gathers_for(const struct journal *j, uint64_t epoch);
+/* The present epoch's records have moved from old to a new present one: what gathers follows. */
+void regather(struct journal *j, uint64_t old);
+/* At opening: finds out whether what gathered became a record; if not, its epoch is made the last one. */
+MUSTCHECK enum status load_gather(struct journal *j, struct error *err);
+/* journal_new_epoch, whatever becomes of what gathers. */
+MUSTCHECK enum status begin_epoch(struct journal *j, uint64_t epoch, struct error *err);
 
 /* Makes durable that this is lost; to be called before it goes. */
 MUSTCHECK enum status note_loss(struct journal *j, const struct loss *loss, struct error *err);

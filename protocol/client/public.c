@@ -249,6 +249,7 @@ enum penstock_status penstock_client_new(const struct penstock_config *cfg, stru
         .journal_segment_bytes = cfg->journal_segment_bytes,
         .flush_ms = cfg->flush_ms != 0 ? cfg->flush_ms : FLUSH_MS,
         .sync_ms = cfg->sync_ms != 0 ? cfg->sync_ms : SYNC_MS,
+        .gather_ms = cfg->gather_ms,
         .clock_source = (enum clock_source)cfg->clock_source,
         .clock_error_us = cfg->clock_error_us,
         .hooks = {.ctx = c,

@@ -7,8 +7,12 @@
 void recorder_init(struct recorder *r, struct tags *tags, struct journal *journal, int64_t sync_us,
                    const struct recorder_host *host) {
     CHECK(host->new_epoch != NULL);
-    *r = (struct recorder){
-        .tags = tags, .journal = journal, .host = *host, .sync_us = sync_us, .synced_mono_us = INT64_MIN / 2};
+    *r = (struct recorder){.tags = tags,
+                           .journal = journal,
+                           .host = *host,
+                           .sync_us = sync_us,
+                           .gather_us = RECORDER_GATHER_US,
+                           .synced_mono_us = INT64_MIN / 2};
 }
 
 /* ---- the dictionary ---- */
@@ -31,16 +35,19 @@ static enum status append_dict_part(void *ctx, struct slice body, struct error *
 
 static bool dict_is_current(const struct recorder *r) {
     return r->dict.id != 0 && r->dict.epoch == journal_epoch(r->journal) &&
-           r->dict.n_tags == tags_count(r->tags);
+           r->dict.n_tags == tags_count(r->tags) && journal_next_seq(r->journal) < RECORDER_SEQ_MAX;
 }
 
 /* A dictionary that could not be written whole leaves its id unused; the one before stays in force. */
 static enum status record_dict(struct recorder *r, struct error *err) {
-    if (r->n_dicts_epoch == journal_epoch(r->journal) && r->n_dicts >= LINK_DICTS_MAX) {
-        enum status st = journal_new_epoch(r->journal, r->host.new_epoch(r->host.ctx), err);
-        if (st != OK) {
-            return st;
-        }
+    bool full = (r->n_dicts_epoch == journal_epoch(r->journal) && r->n_dicts >= LINK_DICTS_MAX) ||
+                journal_next_seq(r->journal) >= RECORDER_SEQ_MAX;
+    enum status st = journal_seal(r->journal, err);
+    if (st == OK && full) {
+        st = journal_new_epoch(r->journal, r->host.new_epoch(r->host.ctx), err);
+    }
+    if (st != OK) {
+        return st;
     }
     if (r->n_dicts_epoch != journal_epoch(r->journal)) {
         r->n_dicts_epoch = journal_epoch(r->journal);
@@ -54,7 +61,7 @@ static enum status record_dict(struct recorder *r, struct error *err) {
                                      .first = first,
                                      .end = first,
                                      .n_tags = tags_count(r->tags)}};
-    enum status st = tags_dict(r->tags, append_dict_part, &w, err);
+    st = tags_dict(r->tags, append_dict_part, &w, err);
     if (st == OK) {
         r->dict = w.dict;
     }
@@ -67,6 +74,7 @@ struct sample_writer {
     struct recorder *recorder;
     struct buf body;
     bool can_write; /* the dictionary is there */
+    struct moment now;
     enum status status;
     struct error error;
 };
@@ -95,18 +103,41 @@ static void count_lost(struct recorder *r, const struct link_sample *v, uint32_t
     r->lost += n;
 }
 
+static void tell_record(const struct recorder *r, const struct link_sample *v, uint32_t n) {
+    if (r->host.on_record != NULL) {
+        r->host.on_record(r->host.ctx, journal_epoch(r->journal), journal_next_seq(r->journal), v, n);
+    }
+}
+
+/* *ret_held is false if they are to be written as a record. */
+static enum status hold_samples(struct sample_writer *w, const struct link_sample *v, uint32_t n,
+                                bool *ret_held, struct error *err) {
+    struct recorder *r = w->recorder;
+    const struct gather_head head = {.dict = r->dict.id, .flags = flags_of(r)};
+    enum status st = journal_ready(r->journal, &head, v, n, ret_held, err);
+    if (st != OK || !*ret_held) {
+        return st;
+    }
+    if (!journal_holds(r->journal)) {
+        r->gathering_mono_us = w->now.mono_us;
+    }
+    tell_record(r, v, n);
+    return journal_hold(r->journal, &head, v, n, err);
+}
+
 static enum status write_samples(struct sample_writer *w, const struct link_sample *v, uint32_t n,
                                  struct error *err) {
     struct recorder *r = w->recorder;
     buf_clear(&w->body);
     data_encode(&w->body, v, n);
     enum status st = buf_status(&w->body, err);
+    if (st == OK) {
+        st = journal_seal(r->journal, err); /* it takes the next number */
+    }
     if (st != OK) {
         return st;
     }
-    if (r->host.on_record != NULL) {
-        r->host.on_record(r->host.ctx, journal_epoch(r->journal), journal_next_seq(r->journal), v, n);
-    }
+    tell_record(r, v, n);
     struct segment_entry e = {.type = MSG_DATA,
                               .flags = flags_of(r),
                               .dict = r->dict.id,
@@ -122,7 +153,14 @@ static enum status on_samples(void *ctx, const struct link_sample *v, uint32_t n
     (void)err;
     struct sample_writer *w = ctx;
     struct error failure = {0};
-    enum status st = w->can_write ? write_samples(w, v, n, &failure) : ERR_IO;
+    bool held = false;
+    enum status st = w->can_write ? OK : ERR_IO;
+    if (st == OK && w->recorder->gathers) {
+        st = hold_samples(w, v, n, &held, &failure);
+    }
+    if (st == OK && !held) {
+        st = write_samples(w, v, n, &failure);
+    }
     if (st != OK) {
         count_lost(w->recorder, v, n);
     }
@@ -196,12 +234,20 @@ static enum status tell_losses(struct recorder *r, struct moment now, struct err
     return st;
 }
 
+/* True when what gathers is to become a record. */
+static bool is_enough(const struct recorder *r, struct moment now) {
+    return !r->gathers || now.mono_us - r->gathering_mono_us >= r->gather_us;
+}
+
 enum status recorder_flush(struct recorder *r, struct moment now, struct error *err) {
     enum status st = mend(r, now, err);
+    if (st == OK && is_enough(r, now)) {
+        st = journal_seal(r->journal, err);
+    }
     if (st == OK && !dict_is_current(r)) {
         st = record_dict(r, err);
     }
-    struct sample_writer w = {.recorder = r, .can_write = st == OK};
+    struct sample_writer w = {.recorder = r, .can_write = st == OK, .now = now};
     buf_init(&w.body, LINK_BODY_MAX_HARD);
     enum status taken = tags_take(r->tags, on_samples, &w, st == OK ? err : NULL);
     buf_done(&w.body);
@@ -218,8 +264,17 @@ enum status recorder_flush(struct recorder *r, struct moment now, struct error *
 }
 
 int64_t recorder_next_mono_us(const struct recorder *r) {
-    bool all = journal_durable_seq(r->journal) == journal_next_seq(r->journal);
-    return all || journal_is_broken(r->journal) ? MOMENT_NEVER : r->synced_mono_us + r->sync_us;
+    return journal_is_durable(r->journal) || journal_is_broken(r->journal) ? MOMENT_NEVER
+                                                                           : r->synced_mono_us + r->sync_us;
+}
+
+enum status recorder_settle(struct recorder *r, struct moment now, struct error *err) {
+    enum status st = journal_seal(r->journal, err);
+    if (st == OK && !journal_is_durable(r->journal)) {
+        r->synced_mono_us = now.mono_us;
+        st = journal_sync(r->journal, err);
+    }
+    return st;
 }
 
 enum status recorder_sync(struct recorder *r, struct moment now, struct error *err) {

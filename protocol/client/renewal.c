@@ -65,6 +65,7 @@ void renewal_free(struct renewal **r) {
 }
 
 struct tls_client *renewal_tls(struct renewal *r) {
+    (void)load(r, r->with_new, NULL); /* the gateway may have been enrolled again meanwhile */
     return r->tls;
 }
 

@@ -14,7 +14,8 @@ MUSTCHECK enum status renewal_new(const char *name, const struct tls_client_conf
                                   struct error *err);
 void renewal_free(struct renewal **r);
 
-/* What the next connection is made with; lent until the next call that changes anything. */
+/* What the next connection is made with, read from the disk anew if that is possible; lent until the next
+ * call that changes anything. */
 struct tls_client *renewal_tls(struct renewal *r);
 /* A session was made with it. True if a new certificate took its place for good; err then says nothing. */
 bool renewal_up(struct renewal *r, struct error *err);

@@ -175,7 +175,7 @@ static bool record_at(const struct segment *s, const uint8_t *p, size_t n, struc
     }
     decode_record(p, p + SEGMENT_HEAD, len, ret);
     bool ascends = s->n == 0 || ret->seq > segment_seq(s, s->n - 1);
-    return ascends && (s->n == 0 || ret->seq - s->first_seq <= UINT32_MAX);
+    return ascends && ret->seq < LINK_SEQ_MAX && (s->n == 0 || ret->seq - s->first_seq <= UINT32_MAX);
 }
 
 static enum status scan(struct segment *s, const uint8_t *p, uint32_t n, struct error *err) {

@@ -53,6 +53,12 @@ static enum status load_files(SSL_CTX *ctx, const struct tls_client_config *cfg,
     return OK;
 }
 
+void tls_limit(struct ssl_ctx_st *ctx) {
+    SSL_CTX_set_security_level(ctx, LINK_TLS_SECURITY_LEVEL); /* whatever this system's default is */
+    SSL_CTX_set_verify_depth(ctx, LINK_TLS_INTERMEDIATES_MAX);
+    SSL_CTX_set_max_cert_list(ctx, LINK_TLS_CERTIFICATES_MAX);
+}
+
 enum status tls_client_new(const struct tls_client_config *cfg, struct tls_client **ret, struct error *err) {
     if (strlen(cfg->server_name) == 0 || strlen(cfg->server_name) >= NAME_SIZE) {
         return error_set(err, ERR_INVALID, "server name", "a name of 1 to %d bytes is needed", NAME_SIZE - 1);
@@ -75,7 +81,7 @@ enum status tls_client_new(const struct tls_client_config *cfg, struct tls_clien
     if (st == OK) {
         (void)SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
         (void)SSL_CTX_set_mode(t->ctx, SSL_MODE_RELEASE_BUFFERS);
-        SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
+        tls_limit(t->ctx);
         st = load_files(t->ctx, cfg, err);
     }
     if (st != OK) {
@@ -95,7 +101,22 @@ void tls_client_free(struct tls_client **t) {
     *t = NULL;
 }
 
-bool tls_expect_name(struct ssl_st *ssl, const char *name) {
+/* OpenSSL's purpose check lets certificates pass that say nothing of their use; a gateway's must not do: one
+ * that was made for something else would do as a server. */
+static int verify_use(int good, X509_STORE_CTX *ctx) {
+    if (!good || X509_STORE_CTX_get_error_depth(ctx) > 0) {
+        return good;
+    }
+    uint32_t use = X509_get_extended_key_usage(X509_STORE_CTX_get_current_cert(ctx));
+    if (use == UINT32_MAX || (use & XKU_SSL_SERVER) == 0) {
+        X509_STORE_CTX_set_error(ctx, X509_V_ERR_INVALID_PURPOSE);
+        return 0;
+    }
+    return good;
+}
+
+bool tls_expect_server(struct ssl_st *ssl, const char *name) {
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, verify_use);
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, name) == 1) {
         return true;
@@ -103,6 +124,26 @@ bool tls_expect_name(struct ssl_st *ssl, const char *name) {
     ERR_clear_error();
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+}
+
+const char *tls_refusal(const struct ssl_st *ssl) {
+    long verified = SSL_get_verify_result(ssl);
+    return verified == X509_V_OK                    ? NULL
+           : verified == X509_V_ERR_INVALID_PURPOSE ? "it is not for servers (extended key usage serverAuth)"
+                                                    : X509_verify_cert_error_string(verified);
+}
+
+const char *tls_refusal_hint(const struct ssl_st *ssl) {
+    switch (SSL_get_verify_result(ssl)) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "; the name to connect to (server.name, --name) must be one that it was made for";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "; is the clock of this machine right?";
+    default:
+        return "";
+    }
 }
 
 /* Drives the handshake; sets up when it is done and all is as it must be. */
@@ -114,11 +155,11 @@ static enum status handshake(struct tls_line *l, struct error *err) {
         if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) {
             return OK;
         }
-        long verified = SSL_get_verify_result(l->ssl);
-        if (verified != X509_V_OK) {
+        const char *refusal = tls_refusal(l->ssl);
+        if (refusal != NULL) {
             ERR_clear_error();
-            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s",
-                             X509_verify_cert_error_string(verified));
+            return error_set(err, ERR_DENIED, "tls", "the server's certificate is refused: %s%s", refusal,
+                             tls_refusal_hint(l->ssl));
         }
         return tls_error(err, ERR_INVALID, "tls", "the handshake failed");
     }
@@ -156,7 +197,7 @@ enum status tls_line_new(struct tls_client *t, struct tls_line **ret, struct err
     l->in = in;
     l->out = out;
     SSL_set_connect_state(l->ssl);
-    enum status st = tls_expect_name(l->ssl, t->server_name)
+    enum status st = tls_expect_server(l->ssl, t->server_name)
                          ? handshake(l, err)
                          : tls_error(err, ERR_INVALID, "tls", "the server's name cannot be used");
     if (st != OK) {

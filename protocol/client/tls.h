@@ -39,9 +39,19 @@ void tls_line_close(struct tls_line *l);
 /* Appends the cipher bytes that are to be sent to out. */
 MUSTCHECK enum status tls_line_take(struct tls_line *l, struct buf *out, struct error *err);
 
-/* The certificate must name this server; an address is looked for among the addresses. False if the name
- * cannot be used. For every connection to the server, whatever it is for. */
+/* For every connection to the server, whatever it is for: how weak keys and signatures may be, how long the
+ * server's chain, in certificates and in bytes. */
+struct ssl_ctx_st;
+void tls_limit(struct ssl_ctx_st *ctx);
+
+/* For every connection, too: the certificate must name this server (an address
+ * is looked for among the addresses) and be for servers. Checked in the handshake, before anything is told.
+ * False if the name cannot be used. */
 struct ssl_st;
-bool tls_expect_name(struct ssl_st *ssl, const char *name);
+bool tls_expect_server(struct ssl_st *ssl, const char *name);
+/* Why the server's certificate was refused, for people; NULL: it was not. */
+const char *tls_refusal(const struct ssl_st *ssl);
+/* What to look at then, behind that; "" for most reasons. */
+const char *tls_refusal_hint(const struct ssl_st *ssl);
 
 #endif

@@ -133,6 +133,11 @@ void uplink_begin(struct uplink *u, struct moment now) {
     u->n_probes = 0;
     u->dict_id = 0;
     u->asked_dict = false;
+    u->in_order = false;
+    struct error err = {0};
+    if (recorder_settle(u->recorder, now, &err) != OK) {
+        uplink_note(u, "journal.not_durable", err.text); /* it gathers on; the session does without */
+    }
     u->n_epochs = journal_epochs(u->journal, u->epochs, LINK_EPOCHS_MAX, &u->more_epochs);
     /* What a power loss may still take was never told. */
     u->epochs[0].next_seq = journal_durable_seq(u->journal);
@@ -260,10 +265,10 @@ static enum status on_welcome(struct uplink *u, struct slice body, struct moment
         return error_set(err, ERR_UNSUPPORTED, "WELCOME", "version %u; this gateway speaks %d", m.version,
                          LINK_VERSION);
     }
-    if (m.max_frame < UPLINK_FRAME_MIN) {
+    if (m.max_frame < LINK_BODY_MAX_LEAST) {
         return error_set(err, ERR_UNSUPPORTED, "WELCOME",
                          "bodies of %" PRIu32 " bytes are too short; this gateway needs %d", m.max_frame,
-                         UPLINK_FRAME_MIN);
+                         LINK_BODY_MAX_LEAST);
     }
     uint32_t forked = 0;
     if (!take_committed(u, &m, &forked)) {
@@ -337,6 +342,7 @@ static enum status on_error(struct uplink *u, struct slice body, struct moment n
         return OK;
     }
     uplink_note(u, "link.server_error", text);
+    u->in_order = u->in_order || m.code == LINK_FLOW;
     if (m.code == LINK_UNKNOWN_DICT && m.ep == 0 && !u->asked_dict) {
         /* Under a new number: the server would take the old one for a repetition. */
         u->asked_dict = true;
@@ -537,6 +543,11 @@ static void on_frame(struct uplink *u, const struct frame *f, struct moment now)
     }
 }
 
+/* What HELLO says that we take counts after WELCOME. */
+static uint32_t max_body(const struct uplink *u) {
+    return u->state == UPLINK_GREETING ? LINK_BODY_MAX_HELLO : LINK_BODY_MAX;
+}
+
 /* Handles every whole frame in u->in. */
 static void process(struct uplink *u, struct moment now) {
     size_t at = 0;
@@ -544,7 +555,7 @@ static void process(struct uplink *u, struct moment now) {
         struct frame f = {0};
         size_t need = 0;
         struct error err = {0};
-        enum frame_result result = frame_parse(u->in.p + at, u->in.n - at, LINK_BODY_MAX, &f, &need, &err);
+        enum frame_result result = frame_parse(u->in.p + at, u->in.n - at, max_body(u), &f, &need, &err);
         if (result == FRAME_BAD) {
             enum link_code code = err.code == ERR_TOO_BIG       ? LINK_TOO_BIG
                                   : err.code == ERR_UNSUPPORTED ? LINK_UNSUPPORTED
@@ -694,6 +705,10 @@ struct slice uplink_output(const struct uplink *u) {
 
 void uplink_sent(struct uplink *u, size_t n) {
     buf_consume(&u->out, n);
+}
+
+bool uplink_is_live(const struct uplink *u) {
+    return u->state == UPLINK_UP && u->server_state != SERVER_NOT_STORING;
 }
 
 enum uplink_state uplink_state(const struct uplink *u) {

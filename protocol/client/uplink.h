@@ -116,6 +116,8 @@ void uplink_sent(struct uplink *u, size_t n);
 /* When uplink_advance wants to be called at the latest. */
 int64_t uplink_next_mono_us(const struct uplink *u);
 
+/* What is recorded now would be sent now, or is only waiting for its turn in the window. */
+bool uplink_is_live(const struct uplink *u);
 enum uplink_state uplink_state(const struct uplink *u);
 enum uplink_end uplink_end(const struct uplink *u);
 /* Why it ENDED, for people; after_ms: the server asked not to come earlier. */

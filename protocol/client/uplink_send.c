@@ -146,18 +146,6 @@ static bool live_record(struct uplink *u, struct journal_found *ret) {
     return false;
 }
 
-static bool send_live(struct uplink *u) {
-    struct journal_found found;
-    if (!stores(u) || !live_record(u, &found)) {
-        return false;
-    }
-    enum sending result = send_record(u, 0, &found, LANE_LIVE);
-    if (result != MUST_WAIT) {
-        u->live_next = found.seq + 1;
-    }
-    return result != MUST_WAIT;
-}
-
 /* The next record of the backlog, epoch by epoch: closed ones first, then the part of the present one from
  * before HELLO. */
 static bool backlog_record(struct uplink *u, struct journal_found *ret) {
@@ -175,6 +163,24 @@ static bool backlog_record(struct uplink *u, struct journal_found *ret) {
             u->backlog_next = 0;
         }
     }
+}
+
+/* The live lane waits for the backlog; present values go as snapshots meanwhile. */
+static bool is_in_order(struct uplink *u) {
+    struct journal_found found;
+    return u->in_order && u->backlog_rate > 0 && backlog_record(u, &found);
+}
+
+static bool send_live(struct uplink *u) {
+    struct journal_found found;
+    if (!stores(u) || is_in_order(u) || !live_record(u, &found)) {
+        return false;
+    }
+    enum sending result = send_record(u, 0, &found, LANE_LIVE);
+    if (result != MUST_WAIT) {
+        u->live_next = found.seq + 1;
+    }
+    return result != MUST_WAIT;
 }
 
 static void add_tokens(struct uplink *u, struct moment now) {
@@ -219,7 +225,7 @@ static bool send_changes(struct uplink *u) {
     if (!u->changes_due) {
         return false;
     }
-    if (!u->unsaved && !live_record(u, &found)) {
+    if (!u->unsaved && !journal_holds(u->journal) && !live_record(u, &found)) {
         /* What is not durable yet is still on its way into the live lane. */
         u->changes_due = journal_durable_seq(u->journal) < journal_next_seq(u->journal);
         if (!u->changes_due) {
@@ -255,7 +261,7 @@ static bool send_one(struct uplink *u, struct moment now) {
         return true;
     }
     struct journal_found found;
-    return !live_record(u, &found) && send_backlog(u, now);
+    return (is_in_order(u) || !live_record(u, &found)) && send_backlog(u, now);
 }
 
 void uplink_fill(struct uplink *u, struct moment now) {

@@ -11,11 +11,10 @@ enum {
     UPLINK_OUT_HIGH =
         48 * 1024, /* no more records are added above this: what is urgent shall not stand behind them */
     UPLINK_OUT_MAX = 4 * 1024 * 1024,
-    UPLINK_FRAME_MIN = 48 * 1024, /* a server must take bodies of at least this size */
     UPLINK_PROBES = 8,
     UPLINK_TEXT_SIZE = 700,
 };
-_Static_assert(UPLINK_FRAME_MIN >= TAGS_BODY_MAX + LINK_STRING_MAX + 1024,
+_Static_assert(LINK_BODY_MAX_LEAST >= TAGS_BODY_MAX + LINK_STRING_MAX + 1024,
                "a record fits the smallest frame");
 
 struct flight {
@@ -66,6 +65,7 @@ struct uplink {
     int64_t backlog_mono_us; /* when its rate lets it go on; MOMENT_NEVER if something else holds it */
     bool snapshot_due;
     bool changes_due;
+    bool in_order;   /* the server asked for it: the backlog goes before the live lane in this session */
     bool asked_dict; /* the dictionary was written anew in this session because the server asked */
     bool unsaved;    /* values were put that the journal does not have */
     int64_t snapshot_mono_us;

@@ -1,11 +1,12 @@
 #include "protocol/gateway/config.h"
 
+#include "protocol/client/identity.h"
 #include "server/base/buf.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-enum { FLUSH_MS_MAX = 60000, MIB = 1024 * 1024 };
+enum { FLUSH_MS_MAX = 60000, GATHER_MS = 600000, GATHER_MS_MAX = 3600000, MIB = 1024 * 1024 };
 
 static void read_source(struct settings *r, const struct place *p, struct gateway_source *ret) {
     const char *names[16];
@@ -44,10 +45,29 @@ static void read_journal(struct settings *r, const struct place *p, struct gatew
     }
 }
 
-static void read_all(struct settings *r, const json_t *root, struct gateway_config *c) {
-    static const char *const keys[] = {"name",           "server",   "ca",      "cert",    "key",
-                                       "journal",        "flush_ms", "sync_ms", "sources", "ledger",
-                                       "exit_when_done", NULL};
+static void look_at_keys(struct settings *r, const struct place *top, const struct gateway_config *c) {
+    static const char *const keys[] = {
+        [IDENTITY_CA] = "ca", [IDENTITY_CERT] = "cert", [IDENTITY_KEY] = "key"};
+    const char *const files[] = {[IDENTITY_CA] = c->ca, [IDENTITY_CERT] = c->cert, [IDENTITY_KEY] = c->key};
+    if (r->faults->n > 0 &&
+        (c->name[0] == '\0' || c->ca[0] == '\0' || c->cert[0] == '\0' || c->key[0] == '\0')) {
+        return; /* it is told already that one is missing */
+    }
+    const struct identity_config cfg = {
+        .name = c->name, .ca_file = c->ca, .cert_file = c->cert, .key_file = c->key};
+    for (int i = IDENTITY_CA; i <= IDENTITY_KEY; i++) {
+        const char *fault = identity_file_fault(&cfg, (enum identity_file)i);
+        if (fault != NULL) {
+            settings_fault(r, top, keys[i], "%s: %s", files[i], fault);
+        }
+    }
+}
+
+static void read_all(struct settings *r, const json_t *root, enum gateway_config_depth depth,
+                     struct gateway_config *c) {
+    static const char *const keys[] = {"name",    "server",         "ca",      "cert",      "key",
+                                       "journal", "flush_ms",       "sync_ms", "gather_ms", "sources",
+                                       "ledger",  "exit_when_done", NULL};
     struct place top = {.value = root};
     if (!settings_object(r, &top, keys)) {
         return;
@@ -58,10 +78,14 @@ static void read_all(struct settings *r, const json_t *root, struct gateway_conf
     c->ca = settings_text(r, &top, "ca", NULL);
     c->cert = settings_text(r, &top, "cert", NULL);
     c->key = settings_text(r, &top, "key", NULL);
+    if (depth == GATEWAY_CONFIG_AND_KEYS) {
+        look_at_keys(r, &top, c);
+    }
     struct place journal = settings_member(&top, "journal");
     read_journal(r, &journal, c);
     c->flush_ms = (uint32_t)settings_integer(r, &top, "flush_ms", 1000, 10, FLUSH_MS_MAX);
     c->sync_ms = (uint32_t)settings_integer(r, &top, "sync_ms", 200, 0, FLUSH_MS_MAX);
+    c->gather_ms = (uint32_t)settings_integer(r, &top, "gather_ms", GATHER_MS, 1, GATHER_MS_MAX);
     c->ledger = settings_has(&top, "ledger") ? settings_text(r, &top, "ledger", NULL) : NULL;
     c->exit_when_done = settings_bool(r, &top, "exit_when_done", false);
     c->n_sources = (uint32_t)settings_list(r, &top, "sources", 1, GATEWAY_SOURCES_MAX);
@@ -78,10 +102,11 @@ static enum status read_file(const char *file, struct buf *text, struct error *e
         return error_set(err, ERR_IO, file, "cannot be opened: %s", strerrordesc_np(errno));
     }
     char chunk[16384];
-    for (size_t n = fread(chunk, 1, sizeof chunk, in); n > 0; n = fread(chunk, 1, sizeof chunk, in)) {
+    for (size_t n = fread(chunk, 1, sizeof chunk, in); n > 0 && !text->failed;
+         n = fread(chunk, 1, sizeof chunk, in)) {
         buf_append(text, chunk, n);
     }
-    bool whole = feof(in) != 0 && ferror(in) == 0;
+    bool whole = text->failed || (feof(in) != 0 && ferror(in) == 0);
     (void)fclose(in);
     if (!whole) {
         return error_set(err, ERR_IO, file, "cannot be read to its end");
@@ -91,8 +116,8 @@ static enum status read_file(const char *file, struct buf *text, struct error *e
                         : OK;
 }
 
-enum status gateway_config_read(const char *file, struct gateway_config *ret, struct settings_faults *faults,
-                                struct error *err) {
+enum status gateway_config_read(const char *file, enum gateway_config_depth depth, struct gateway_config *ret,
+                                struct settings_faults *faults, struct error *err) {
     faults->n = 0;
     faults->more = 0;
     struct buf text;
@@ -106,14 +131,15 @@ enum status gateway_config_read(const char *file, struct gateway_config *ret, st
         st = settings_init(&r, &c.arena, faults, buf_slice(&text), err);
     }
     if (st == OK && settings_parse(&r, &root)) {
-        read_all(&r, root, &c);
+        read_all(&r, root, depth, &c);
     }
     json_decref(root);
     settings_sort(faults);
     settings_done(&r);
     buf_done(&text);
     if (st == OK && faults->n > 0) {
-        st = error_set(err, ERR_INVALID, file, "%u faults", (unsigned)(faults->n + faults->more));
+        st = error_set(err, ERR_INVALID, file, "%u fault%s", (unsigned)(faults->n + faults->more),
+                       faults->n + faults->more == 1 ? "" : "s");
     }
     if (st != OK) {
         arena_done(&c.arena);

@@ -5,7 +5,7 @@
 
 #include "protocol/gateway/source.h"
 
-enum { GATEWAY_SOURCES_MAX = 64, GATEWAY_FILE_MAX = 16 * 1024 * 1024 };
+enum { GATEWAY_SOURCES_MAX = 64, GATEWAY_FILE_MAX = 8 * 1024 * 1024 };
 
 struct gateway_source {
     const struct source_kind *kind;
@@ -26,15 +26,20 @@ struct gateway_config {
     uint32_t segment_bytes; /* 0: chosen */
     uint32_t flush_ms;
     uint32_t sync_ms;
+    uint32_t gather_ms;
     const char *ledger; /* NULL: none */
     bool exit_when_done;
     uint32_t n_sources;
     struct gateway_source sources[GATEWAY_SOURCES_MAX];
 };
 
+/* Whether authority, certificate and key are looked at too: that they are there, of this gateway, and fit. */
+enum gateway_config_depth { GATEWAY_CONFIG_TEXT, GATEWAY_CONFIG_AND_KEYS };
+
 /* On ERR_INVALID the faults say all that is wrong; other errors (the file cannot be read) are in err. */
-MUSTCHECK enum status gateway_config_read(const char *file, struct gateway_config *ret,
-                                          struct settings_faults *faults, struct error *err);
+MUSTCHECK enum status gateway_config_read(const char *file, enum gateway_config_depth depth,
+                                          struct gateway_config *ret, struct settings_faults *faults,
+                                          struct error *err);
 void gateway_config_done(struct gateway_config *c);
 
 #endif

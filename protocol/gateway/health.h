@@ -1,17 +1,7 @@
-/* The gateway's own health as tags, beside those of its sources:
- *
- *     _gateway.link              1 while the session with the server is up. Its history, too, comes from the
- *                                site: it shows when the line was down as the site saw it
- *     _gateway.buffer_records    records in the journal that the server has not committed
- *     _gateway.buffer_bytes      and their bytes
- *     _gateway.oldest_s          age of the oldest sample among them; 0: none waits
- *     _gateway.lost              samples that a full journal or a failing disk has cost, since the journal
- * was made _gateway.clock_offset_ms   the server's clock minus the gateway's; once it was measured
- *     _gateway.certificate_days  whole days until the gateway's certificate expires; below 0: it has
- *     _gateway.DEVICE.up         1 while the device answers (sources with devices)
- *
- * All are given every HEALTH_INTERVAL_US; the link and the devices also when they change. A server that has
- * not configured them leaves them out. */
+/* The gateway's own health as tags, beside those of its sources: the names "_gateway.…" of
+ * protocol/README.md (DICT). The history of the link, too, comes from the site: it shows when the line was
+ * down as the site saw it. All are given every HEALTH_INTERVAL_US; the link and the devices also when they
+ * change. */
 #ifndef PENSTOCK_GATEWAY_HEALTH_H
 #define PENSTOCK_GATEWAY_HEALTH_H
 

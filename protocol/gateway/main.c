@@ -32,7 +32,7 @@ static const char usage[] =
     "   \"server\": {\"host\": \"192.0.2.1\", \"port\": 7411, \"name\": \"penstock.example\"},\n"
     "   \"ca\": \"ca.pem\", \"cert\": \"gw-s1.pem\", \"key\": \"gw-s1.key\",\n"
     "   \"journal\": {\"dir\": \"/var/lib/gateway/journal\", \"capacity_mib\": 64},\n"
-    "   \"flush_ms\": 1000, \"sync_ms\": 200,\n"
+    "   \"flush_ms\": 1000, \"sync_ms\": 200, \"gather_ms\": 600000,\n"
     "   \"sources\": [\n"
     "     {\"kind\": \"replay\", \"file\": \"plant.csv.gz\", \"time_column\": \"t_s\", \"speed\": 60,\n"
     "      \"start\": {\"offset_s\": 0}, \"loop\": true, \"rows\": 1000,\n"
@@ -47,6 +47,8 @@ static const char usage[] =
     "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
     "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
     "journal.segment_kib (chosen): files of this size; the smaller, the sooner space is given back.\n"
+    "flush_ms: samples are collected for so long. sync_ms: they survive a power loss so much later at most.\n"
+    "gather_ms: while the line is down, samples make one record for so long at most.\n"
     "A source of kind modbus polls devices; all its settings, and the tags in which the gateway tells its "
     "own\n"
     "health, are in protocol/gateway/README.md.\n"
@@ -311,6 +313,7 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .journal_segment_bytes = g->cfg.segment_bytes,
         .flush_ms = g->cfg.flush_ms,
         .sync_ms = g->cfg.sync_ms,
+        .gather_ms = g->cfg.gather_ms,
         .hooks = {.ctx = g,
                   .on_link = on_link,
                   .on_note = on_note,
@@ -429,7 +432,7 @@ static void tell_faults(const char *file, const struct settings_faults *faults) 
 static enum status read_config(struct gateway *g, const char *file) {
     static struct settings_faults faults; /* too big for the stack; lives as long as the program */
     struct error err = {0};
-    enum status st = gateway_config_read(file, &g->cfg, &faults, &err);
+    enum status st = gateway_config_read(file, GATEWAY_CONFIG_AND_KEYS, &g->cfg, &faults, &err);
     if (st != OK) {
         tell_faults(file, &faults);
         (void)fail("config.refused", &err);
@@ -452,7 +455,8 @@ int main(int argc, char **argv) {
     }
     bool renewing = argc == 3 && strcmp(argv[1], "renew") == 0;
     bool checking = argc == 3 && strcmp(argv[1], "--check") == 0;
-    if (!checking && !renewing && (argc != 2 || argv[1][0] == '-')) {
+    bool running = argc == 2 && argv[1][0] != '-' && strcmp(argv[1], "renew") != 0;
+    if (!checking && !renewing && !running) {
         (void)fputs(usage, stderr);
         return 2;
     }

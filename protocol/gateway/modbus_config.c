@@ -1,6 +1,7 @@
 #include "protocol/gateway/modbus_config.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static const char *const orders[] = {"ABCD", "CDAB", "BADC", "DCBA", NULL};
 
@@ -99,6 +100,37 @@ static void read_tag(struct settings *s, const struct place *p, const struct mod
     }
 }
 
+/* A register is one value's, or of several that are made of just the same registers (and of bits). */
+static void check_overlaps(struct settings *s, const struct place *tags, const struct modbus_device *d,
+                           enum modbus_table table) {
+    uint32_t *owners = calloc(UINT16_MAX + 1U, sizeof *owners); /* index of a tag + 1 */
+    for (uint32_t i = 0; owners != NULL && i < d->n_tags; i++) {
+        const struct modbus_point *p = &d->points[i];
+        uint32_t end = (uint32_t)p->address + modbus_point_size(p);
+        if (p->table != table || p->format == MODBUS_BIT || end > UINT16_MAX + 1U) {
+            continue;
+        }
+        uint32_t other = 0;
+        for (uint32_t at = p->address; at < end; at++) {
+            const struct modbus_point *o = owners[at] == 0 ? p : &d->points[owners[at] - 1];
+            bool same = o->address == p->address && modbus_point_size(o) == modbus_point_size(p);
+            other = same ? other : owners[at];
+            owners[at] = i + 1;
+        }
+        if (other != 0) {
+            const struct modbus_point *o = &d->points[other - 1];
+            struct place tag = settings_element(tags, i);
+            settings_fault(
+                s, &tag, "address",
+                "registers %u to %u are wanted, but tag \"%.*s\" has %u to %u; a value shares all of "
+                "its registers with another one, or none",
+                p->address, (unsigned)end - 1, SLICE_ARG(d->tags[other - 1].def.name), o->address,
+                (unsigned)(o->address + modbus_point_size(o) - 1));
+        }
+    }
+    free(owners);
+}
+
 void modbus_config_tags(struct settings *s, const struct place *p, struct modbus_device *d) {
     size_t n = settings_list(s, p, "tags", 1, LINK_TAGS_MAX);
     if (n == 0) {
@@ -115,6 +147,8 @@ void modbus_config_tags(struct settings *s, const struct place *p, struct modbus
         struct place tag = settings_element(&tags, i);
         read_tag(s, &tag, d, &d->tags[i], &d->points[i]);
     }
+    check_overlaps(s, &tags, d, MODBUS_HOLDING);
+    check_overlaps(s, &tags, d, MODBUS_INPUT);
 }
 
 static void read_device(struct settings *s, const struct place *p, struct modbus_device *d) {

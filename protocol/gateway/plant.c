@@ -9,9 +9,15 @@
 
 enum { HEAD_WORDS = 3, PAUSE_MIN_MS = 1000, PAUSE_MAX_MS = 30000 };
 
+struct plant_settings {
+    struct modbus_device device; /* without tags */
+    bool writable;
+};
+
 struct plant {
     struct source base;
-    const struct modbus_device *cfg; /* without tags */
+    const struct modbus_device *cfg; /* of settings */
+    const struct plant_settings *settings;
     uint32_t handle;
     uv_timer_t timer;
     uv_work_t work;
@@ -125,6 +131,18 @@ static enum status read_map(struct plant *s, struct modbus_device *d) {
     return st;
 }
 
+/* Points for commands mean nothing to those who send none. */
+static void leave_out_writable(struct modbus_device *d) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < d->n_tags; i++) {
+        if (!d->tags[i].writable) {
+            d->tags[n] = d->tags[i];
+            d->points[n++] = d->points[i];
+        }
+    }
+    d->n_tags = n;
+}
+
 static enum status begin_polling(struct plant *s) {
     arena_done(&s->arena); /* of an attempt that failed */
     arena_init(&s->arena, SETTINGS_TEXTS_MAX);
@@ -142,6 +160,9 @@ static enum status begin_polling(struct plant *s) {
                                      .define_device = inner_define_device,
                                      .device = inner_device};
     enum status st = read_map(s, d);
+    if (st == OK && !s->settings->writable) {
+        leave_out_writable(d);
+    }
     st = st == OK ? modbus_source_kind.open(&s->device, &host, &s->inner, &s->err) : st;
     return st == OK ? s->inner->ops->start(s->inner, &s->err) : st;
 }
@@ -189,12 +210,14 @@ static void on_fetched(uv_work_t *work, int status) {
 /* ---- the source ---- */
 
 static const void *read_settings(struct settings *s, const struct place *p) {
-    static const char *const keys[] = {"kind", "name", "host", "port", "poll_ms", "timeout_ms", NULL};
-    struct modbus_device *d = settings_alloc(s, p, 1, sizeof *d);
+    static const char *const keys[] = {"kind",    "name",       "host",     "port",
+                                       "poll_ms", "timeout_ms", "writable", NULL};
+    struct plant_settings *d = settings_alloc(s, p, 1, sizeof *d);
     if (d == NULL || !settings_object(s, p, keys)) {
         return NULL;
     }
-    *d = (struct modbus_device){
+    d->writable = settings_bool(s, p, "writable", true);
+    d->device = (struct modbus_device){
         .name = settings_device(s, p, "name"),
         .host = settings_address(s, p, "host"),
         .port = (uint16_t)settings_integer(s, p, "port", -1, 1, UINT16_MAX),
@@ -260,12 +283,14 @@ static const struct source_ops ops = {.start = source_start,
 
 static enum status source_open(const void *settings, const struct source_host *host, struct source **ret,
                                struct error *err) {
-    const struct modbus_device *cfg = settings;
+    const struct plant_settings *all = settings;
+    const struct modbus_device *cfg = &all->device;
     struct plant *s = calloc(1, sizeof *s);
     if (s == NULL) {
         return error_set(err, ERR_NOMEM, "plant", "no memory");
     }
-    *s = (struct plant){.base = {.ops = &ops, .host = *host}, .cfg = cfg, .pause_ms = PAUSE_MIN_MS};
+    *s = (struct plant){
+        .base = {.ops = &ops, .host = *host}, .cfg = cfg, .settings = all, .pause_ms = PAUSE_MIN_MS};
     buf_init(&s->map, PLANT_MAP_MAX);
     arena_init(&s->arena, SETTINGS_TEXTS_MAX);
     enum status st = modbus_io_new(cfg->host, cfg->port, cfg->unit, cfg->timeout_ms, &s->io, err);

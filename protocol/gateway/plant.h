@@ -1,5 +1,6 @@
 /* The source "plant": a station of a simulated plant (tests/plant), which tells its register map itself.
- *   {"kind": "plant", "name": "s5", "host": "127.0.0.1", "port": 15024, "poll_ms"?=500, "timeout_ms"?=1000}
+ *   {"kind": "plant", "name": "s5", "host": "127.0.0.1", "port": 15024, "poll_ms"?=500, "timeout_ms"?=1000,
+ *    "writable"?=true}                 false: without the points of its map that commands may write
  *
  * It is a Modbus device that describes itself: at the start, and until it was there once, the map is read
  * from its input registers; from then on it is a source "modbus" (modbus.h) with that one device.

@@ -35,14 +35,27 @@ static struct settings_fault *new_fault(struct settings *r) {
     return f;
 }
 
+/* What the parser says in its own words of two common mistakes, in ours. */
+static const char *plain_words(struct slice text, const json_error_t *bad) {
+    static const char mark[] = "\xEF\xBB\xBF";
+    if (text.n == 0) {
+        return "the file is empty; a JSON object is needed: {…}";
+    }
+    if (text.n >= sizeof mark - 1 && memcmp(text.p, mark, sizeof mark - 1) == 0) {
+        return "the file begins with a byte order mark; it must be UTF-8 without one";
+    }
+    return json_error_code(bad) == json_error_invalid_utf8 ? "a byte here is no UTF-8; the file must be UTF-8"
+                                                           : bad->text;
+}
+
 bool settings_parse(struct settings *r, json_t **ret) {
-    json_error_t bad;
+    json_error_t bad = {.text = ""};
     json_t *root = json_loadb(r->text.p, r->text.n, JSON_REJECT_DUPLICATES, &bad);
     struct settings_fault *f = root == NULL ? new_fault(r) : NULL;
     if (f != NULL) {
         f->line = bad.line > 0 ? (unsigned)bad.line : 1;
         f->column = bad.column > 0 ? (unsigned)bad.column : 1;
-        (void)snprintf(f->text, sizeof f->text, "%s", bad.text);
+        (void)snprintf(f->text, sizeof f->text, "%s", plain_words(r->text, &bad));
     }
     *ret = root;
     return root != NULL;

@@ -7,6 +7,7 @@
 
 #include "server/config/config.h"
 #include "server/core/core.h"
+#include "server/core/gateway_health.h"
 #include "server/core/request.h"
 
 #include <uv.h>
@@ -26,6 +27,11 @@ struct api_gateway {
     int64_t oldest_sample_us;
     uint64_t dropped_total;
     int64_t clock_offset_us;
+    int64_t clock_measure_us; /* by how much that may be wrong; -1: not measured yet */
+    int64_t clock_said_us;
+    const char *clock_source; /* "none", "ntp", "ptp", "gnss" */
+    bool clock_unsynced;
+    bool clock_off;
     int64_t last_seen_us;
     const uint8_t *certificate;  /* SHA-256, IDENTITY_HASH_SIZE bytes; NULL if none is known */
     int64_t certificate_ends_us; /* 0: not known */
@@ -34,6 +40,7 @@ struct api_gateway {
     char suspended_why[256];
     int64_t duplicate_until_us; /* another one of its name is kept out; 0: no */
     char duplicate_why[256];
+    const struct gateway_health *health; /* NULL: nothing is known of this gateway */
 };
 
 struct api_health {
@@ -44,6 +51,8 @@ struct api_health {
     int64_t loop_lag_us; /* worst turn in the last 10 s */
     uint64_t journal_seq;
     uint64_t journaled_seq; /* durable */
+    int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
+    bool crl_due;           /* that is soon, or was: a newer one should be there */
 };
 
 struct api_host {

@@ -19,6 +19,9 @@ void rest_health(struct api *a, struct http_request *r) {
     buf_printf(&r->out, ",\"loop_lag_ms\":%lld,\"journal\":{\"seq\":%llu,\"durable\":%llu}",
                (long long)(h.loop_lag_us / 1000), (unsigned long long)h.journal_seq,
                (unsigned long long)h.journaled_seq);
+    buf_text(&r->out, ",\"revocation_list\":{\"ends\":");
+    view_time(&r->out, h.crl_ends_us);
+    buf_printf(&r->out, ",\"due\":%s}", h.crl_due ? "true" : "false");
     view_string(&r->out, "build", slice_str(a->build));
     buf_byte(&r->out, '}');
     http_json(r, starting ? 503 : 200);

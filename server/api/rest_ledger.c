@@ -56,6 +56,37 @@ static void write_gap(struct buf *out, const struct ledger_gap *g) {
     buf_byte(out, '}');
 }
 
+static void write_clock(struct buf *out, const struct ledger_clock *c) {
+    buf_text(out, "{\"kind\":");
+    buf_json_string(out, c->kind);
+    buf_text(out, ",\"from\":");
+    view_time(out, c->from_us);
+    buf_text(out, ",\"to\":");
+    view_time(out, c->to_us);
+    bool session = slice_is(c->kind, "session");
+    if (session) {
+        buf_text(out, ",\"epoch\":null,\"first\":null,\"last\":null");
+    } else {
+        buf_printf(out, ",\"epoch\":\"%016" PRIx64 "\"", c->epoch);
+        key_number(out, "first", c->first);
+        key_number(out, "last", c->last);
+    }
+    buf_text(out, ",\"offset_ms\":");
+    if (slice_is(c->kind, "unsynced")) {
+        buf_text(out, "null");
+    } else {
+        buf_json_number(out, (double)c->offset_us / 1000.0);
+    }
+    if (session) {
+        buf_text(out, ",\"error_ms\":");
+        buf_json_number(out, (double)c->error_us / 1000.0);
+        view_string(out, "source", c->source);
+        buf_printf(out, ",\"off\":%s}", c->off ? "true" : "false");
+    } else {
+        buf_text(out, ",\"error_ms\":null,\"source\":null,\"off\":null}");
+    }
+}
+
 static void on_ledger(struct api *a, void *ctx, const struct reply *reply) {
     struct http_request *r = ctx;
     (void)a;
@@ -106,7 +137,15 @@ static void on_gateway_ledger(struct api *a, void *ctx, const struct reply *repl
         }
         write_gap(&r->out, &reply->ledger.gaps[i]);
     }
-    buf_printf(&r->out, "],\"more\":%s}", reply->ledger.n_gaps == LEDGER_GAPS_MAX ? "true" : "false");
+    buf_text(&r->out, "],\"clock\":[");
+    for (uint32_t i = 0; i < reply->ledger.n_clocks; i++) {
+        if (i > 0) {
+            buf_byte(&r->out, ',');
+        }
+        write_clock(&r->out, &reply->ledger.clocks[i]);
+    }
+    bool more = reply->ledger.n_gaps == LEDGER_GAPS_MAX || reply->ledger.n_clocks == LEDGER_CLOCKS_MAX;
+    buf_printf(&r->out, "],\"more\":%s}", more ? "true" : "false");
     http_json(r, 200);
 }
 

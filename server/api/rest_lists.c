@@ -86,6 +86,53 @@ static void write_until(struct buf *out, const char *key, int64_t until_us, cons
     buf_byte(out, '}');
 }
 
+/* What it tells of itself, as it is now; null where it told nothing since the server started. */
+static void write_health(struct buf *out, const struct gateway_health *h) {
+    if (h == NULL || h->at_us == 0) {
+        buf_text(out, ",\"health\":null");
+        return;
+    }
+    buf_text(out, ",\"health\":{\"at\":");
+    view_time(out, h->at_us);
+    for (int i = 0; i < GATEWAY_FIGURES; i++) {
+        buf_printf(out, ",\"%s\":", gateway_figure_name((enum gateway_figure)i));
+        if (!h->known[i]) {
+            buf_text(out, "null");
+        } else if (i == GATEWAY_LINK) {
+            buf_text(out, h->figures[i] != 0 ? "true" : "false");
+        } else {
+            buf_printf(out, "%lld", (long long)h->figures[i]);
+        }
+    }
+    buf_text(out, ",\"devices\":[");
+    for (uint32_t i = 0; i < h->n_devices; i++) {
+        buf_text(out, i > 0 ? ",{\"name\":" : "{\"name\":");
+        buf_json_string(out, slice_str(h->devices[i].name));
+        buf_printf(out, ",\"up\":%s}", h->devices[i].up ? "true" : "false");
+    }
+    buf_text(out, "]}");
+}
+
+/* What is known of its clock beside the offset. */
+static void write_clock(struct buf *out, const struct api_gateway *s) {
+    bool heard = s->since_us != 0 && s->software[0] != '\0';
+    buf_text(out, ",\"clock_error_ms\":");
+    if (heard && s->clock_measure_us >= 0) {
+        buf_json_number(out, (double)s->clock_measure_us / 1000.0);
+    } else {
+        buf_text(out, "null");
+    }
+    if (heard) {
+        view_string(out, "clock_source", slice_str(s->clock_source));
+        buf_text(out, ",\"clock_said_error_ms\":");
+        buf_json_number(out, (double)s->clock_said_us / 1000.0);
+        buf_printf(out, ",\"clock_synchronised\":%s", s->clock_unsynced ? "false" : "true");
+    } else {
+        buf_text(out, ",\"clock_source\":null,\"clock_said_error_ms\":null,\"clock_synchronised\":null");
+    }
+    buf_printf(out, ",\"clock_off\":%s", s->clock_off ? "true" : "false");
+}
+
 static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t revision) {
     const struct model *m = core_model(a->core);
     const struct model_gateway *g = &m->gateways[i];
@@ -109,9 +156,11 @@ static void write_gateway(struct api *a, struct buf *out, uint32_t i, int64_t re
     key_time(out, "oldest_sample", s.oldest_sample_us);
     buf_printf(out, ",\"dropped_total\":%llu,\"clock_offset_ms\":", (unsigned long long)s.dropped_total);
     buf_json_number(out, (double)s.clock_offset_us / 1000.0);
+    write_clock(out, &s);
     key_time(out, "last_seen", s.last_seen_us);
     view_string(out, "fault", slice_str(s.fault));
     write_certificate(out, &s);
+    write_health(out, s.health);
     write_until(out, "suspended", s.suspended_until_us, s.suspended_why);
     write_until(out, "duplicate", s.duplicate_until_us, s.duplicate_why);
     buf_printf(out, ",\"revision\":%lld}", (long long)revision);

@@ -32,6 +32,13 @@ static void on_signal(uv_signal_t *handle, int number) {
     app_stop(a, 0);
 }
 
+static void on_hup(uv_signal_t *handle, int number) {
+    struct app *a = handle->data;
+    struct error err = {0};
+    log_event(LOG_INFO, "server.reloading", "signal=%d", number);
+    (void)!link_reload(a->link, &err); /* it tells what is wrong */
+}
+
 static void init_handles(struct app *a) {
     int rc = uv_loop_init(&a->loop);
     CHECK(rc == 0);
@@ -47,12 +54,15 @@ static void init_handles(struct app *a) {
     CHECK(rc == 0);
     rc = uv_signal_init(&a->loop, &a->sigint);
     CHECK(rc == 0);
+    rc = uv_signal_init(&a->loop, &a->sighup);
+    CHECK(rc == 0);
     a->prepare.data = a;
     a->check.data = a;
     a->wake.data = a;
     a->tick.data = a;
     a->sigterm.data = a;
     a->sigint.data = a;
+    a->sighup.data = a;
 }
 
 static enum status init_store(struct app *a, struct error *err) {
@@ -129,6 +139,7 @@ static enum status write_ports(const struct app *a, struct error *err) {
 enum status app_init(struct app *a, const struct opts *opts, struct error *err) {
     *a = (struct app){.opts = *opts, .store_state = STORE_AWAY};
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* until app_run: what it asks for is being done */
     now_init(&a->now, clock_wall_us(), clock_mono_us());
     a->started_us = a->now.time_us;
     a->lag_since_mono_us = clock_mono_us();
@@ -147,6 +158,9 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
     status = status == OK ? init_api(a, err) : status;
     status = status == OK ? init_link(a, err) : status;
     status = status == OK ? init_store(a, err) : status;
+    if (status == OK) {
+        certificates_read(a);
+    }
     status = status == OK ? init_backtests(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
@@ -161,6 +175,8 @@ int app_run(struct app *a) {
     rc = uv_signal_start(&a->sigterm, on_signal, SIGTERM);
     CHECK(rc == 0);
     rc = uv_signal_start(&a->sigint, on_signal, SIGINT);
+    CHECK(rc == 0);
+    rc = uv_signal_start(&a->sighup, on_hup, SIGHUP);
     CHECK(rc == 0);
     log_event(LOG_INFO, "server.started", "version=%s link=%s:%u web=https://%s:%u", PENSTOCK_VERSION,
               a->opts.link.address, link_port(a->link), a->opts.web.address, api_port(a->api));
@@ -194,6 +210,7 @@ void app_stop(struct app *a, int exit_code) {
     uv_close((uv_handle_t *)&a->tick, NULL);
     uv_close((uv_handle_t *)&a->sigterm, NULL);
     uv_close((uv_handle_t *)&a->sigint, NULL);
+    uv_close((uv_handle_t *)&a->sighup, NULL);
     link_stop(a->link, on_adapter_stopped, a);
     api_stop(a->api, on_adapter_stopped, a);
     backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
@@ -219,6 +236,7 @@ void app_done(struct app *a) {
     model_free(&a->model);
     config_set_free(&a->config);
     free(a->change);
+    free(a->issued);
     for (uint32_t i = 0; i < a->n_requests; i++) {
         free(a->requests[i].v);
     }

@@ -55,6 +55,7 @@ struct app {
     uv_timer_t tick; /* 10 a second: deadlines and the loop's lag do not wait for traffic */
     uv_signal_t sigterm;
     uv_signal_t sigint;
+    uv_signal_t sighup;
     struct store *store;
     struct link *link;
     struct api *api;
@@ -73,6 +74,10 @@ struct app {
     uint32_t n_requests;
     struct app_request *collecting; /* whose EVENT_REQUESTs are being applied */
     struct app_replay replays[APP_REPLAYS_MAX];
+    struct store_certificate
+        *issued; /* until when gateways have certificates, as the database knows; by key */
+    size_t n_issued;
+    int64_t server_ends_us[SERVER_CERTIFICATES]; /* of the files that were read at the start; 0: unknown */
     struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
@@ -101,8 +106,8 @@ void app_stop(struct app *a, int exit_code);
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
-/* How far ahead of the server a sample's time is believed. */
-int64_t app_future_us(const struct app *a);
+/* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
+int64_t app_future_us(const struct app *a, int64_t clock_error_us);
 void turn_end(struct app *a);
 struct app_checkpoint_host app_checkpoint_host(struct app *a);
 struct effect_sink app_sink(struct app *a);
@@ -128,6 +133,16 @@ void requests_overdue(struct app *a, int64_t mono_us);
 /* quarantine.c: records that could not be used, shown and replayed. */
 void quarantine_request(struct app *a, uint64_t token, const struct request *r);
 void quarantine_reply(struct app *a, uint64_t token, const struct reply *r);
+
+/* certificates.c: when certificates end, as events for the core. Those of the server are read from its files
+ * at the start, as they are in use until it ends; their alarms, like the others, go by the core's own timers.
+ */
+void certificates_read(struct app *a);
+/* A gateway's session came up, or its configuration is new. */
+void certificates_tell(struct app *a, uint32_t gateway);
+void certificates_tell_all(struct app *a);
+/* What the database knows; copied. */
+void certificates_issued(struct app *a, const struct store_certificate *v, size_t n);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

@@ -3,6 +3,7 @@
 #include "protocol/frame.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
+#include "server/base/utf8.h"
 #include "server/link/replay.h"
 
 #include <stdio.h>
@@ -93,6 +94,15 @@ static void show(struct app *a, uint64_t token, const struct reply *r) {
     buf_done(&text);
 }
 
+static struct ledger_lost lost_of(const struct event_lost *lost) {
+    return (struct ledger_lost){.epoch = lost->epoch,
+                                .first = (int64_t)lost->first, /* at most end, which told.c has checked */
+                                .end = (int64_t)lost->end,
+                                .samples = lost->samples > INT64_MAX ? INT64_MAX : (int64_t)lost->samples,
+                                .from_us = lost->from_us,
+                                .to_us = lost->to_us};
+}
+
 static void keep(struct app *a, struct app_replay *replay, const struct reply *r) {
     struct replay_result result = {0};
     struct buf text;
@@ -111,7 +121,12 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                                             .usable = result.usable,
                                             .dictionary = row->type == MSG_DICT,
                                             .v = a->stored,
-                                            .n = result.n_samples}};
+                                            .n = result.n_samples,
+                                            .action = result.told.action,
+                                            .has_lost = result.told.has_lost,
+                                            .lost = lost_of(&result.told.lost)}};
+    int cut = (int)utf8_valid_prefix(result.told.text, strnlen(result.told.text, REASON_SIZE - 1));
+    (void)snprintf(q.quarantine_keep.told, sizeof q.quarantine_keep.told, "%.*s", cut, result.told.text);
     if (!result.usable) {
         (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail, "%s", result.fault.text);
     } else if (result.unknown > 0) {
@@ -119,7 +134,9 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                        "%u samples of tags that are not in the configuration were left out", result.unknown);
     }
     sample_normalise(a->model, a->samples, result.n_samples);
-    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a), a->stored);
+    /* By how much the gateway's clock was off then is not known any more. */
+    sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a, 0),
+                      a->stored);
     store_request(a->store, replay->token, &q);
 }
 

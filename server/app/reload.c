@@ -5,6 +5,7 @@
 #include "server/store/reqcopy.h"
 
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,84 @@ static enum status restore(struct app *a, const struct store_boot *boot, const s
     return status;
 }
 
+/* --- what the server adds --- */
+
+/* Answers go to nobody. */
+#define OWN_TOKEN UINT64_MAX
+
+static void reply(struct app *a, uint64_t token, const struct reply *r) {
+    if (token != OWN_TOKEN) {
+        api_reply(a->api, token, r);
+    } else if (r->status != OK) {
+        log_event(LOG_ERROR, "config.not_completed", "where=%s text=%s", LOG_Q(slice_str(r->error.where)),
+                  LOG_Q(slice_str(r->error.text)));
+    }
+}
+
+enum { ITEMS_MIN = 64 };
+
+/* Items that completing adds or removes. */
+struct additions {
+    struct config_change_item *v; /* name and body owned */
+    uint32_t n;
+    uint32_t cap;
+    bool failed;
+};
+
+static void on_completed(void *ctx, enum config_kind kind, struct slice name, struct slice body) {
+    struct additions *c = ctx;
+    if (c->n == c->cap) {
+        uint32_t cap = c->cap == 0 ? ITEMS_MIN : 2 * c->cap;
+        struct config_change_item *v = realloc(c->v, cap * sizeof *v);
+        c->failed = c->failed || v == NULL;
+        c->v = v == NULL ? c->v : v;
+        c->cap = v == NULL ? c->cap : cap;
+    }
+    if (c->failed) {
+        return;
+    }
+    struct config_change_item *item = &c->v[c->n++];
+    *item = (struct config_change_item){.kind = config_kind_name(kind),
+                                        .name = strndup(name.p, name.n),
+                                        .body = body.n == 0 ? NULL : strndup(body.p, body.n),
+                                        .expected_revision = body.n == 0 ? -1 : 0};
+    c->failed = item->name == NULL || (body.n > 0 && item->body == NULL);
+}
+
+static void free_additions(struct additions *c) {
+    for (uint32_t i = 0; i < c->n; i++) {
+        free((void *)c->v[i].name);
+        free((void *)c->v[i].body);
+    }
+    free(c->v);
+}
+
+/* A configuration that an earlier program wrote lacks alarms that this one gives to each gateway and to the
+ * server: they come with a revision of the server's own, so that nobody has to configure them. */
+static void complete(struct app *a) {
+    struct error err = {0};
+    struct config_set *set = NULL;
+    struct additions c = {0};
+    enum status status = config_set_copy(a->config, &set, &err);
+    status = status == OK ? config_set_complete(set, on_completed, &c, &err) : status;
+    if (status == OK && c.failed) {
+        status = error_set(&err, ERR_NOMEM, "configuration", "no memory for what is to be added");
+    }
+    if (status != OK) {
+        const struct reply failure = {.kind = REQ_CONFIG_CHANGE, .status = status, .error = err};
+        reply(a, OWN_TOKEN, &failure);
+    } else if (c.n > 0) {
+        struct request r = {.kind = REQ_CONFIG_CHANGE, .actor = {.name = "penstockd"}};
+        r.config.v = c.v;
+        r.config.n = c.n;
+        (void)snprintf(r.config.reason, sizeof r.config.reason,
+                       "alarms that every gateway and the server have");
+        reload_request(a, OWN_TOKEN, &r);
+    }
+    free_additions(&c);
+    config_set_free(&set);
+}
+
 enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err) {
     a->config = boot->config;
     boot->config = NULL;
@@ -131,6 +210,8 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
               a->model->n_alarms, (unsigned long long)boot->journal_seq);
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
+    certificates_tell_all(a);
+    complete(a);
     return OK;
 }
 
@@ -161,6 +242,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     a->config = set;
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
+    certificates_tell_all(a);
     core_free(&old_core);
     model_free(&old_model);
     config_set_free(&old_config);
@@ -171,7 +253,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
 
 static void refuse(struct app *a, uint64_t token, const struct error *err) {
     struct reply r = {.kind = REQ_CONFIG_CHANGE, .status = err->code, .error = *err};
-    api_reply(a->api, token, &r);
+    reply(a, token, &r);
 }
 
 static enum status change_item(struct config_set *set, const struct config_change_item *item,
@@ -292,7 +374,7 @@ void reload_reply(struct app *a, uint64_t token, const struct reply *r) {
     a->change = NULL;
     if (r->status != OK) {
         free(change);
-        api_reply(a->api, token, r);
+        reply(a, token, r);
         return;
     }
     struct error err;
@@ -306,7 +388,7 @@ void reload_reply(struct app *a, uint64_t token, const struct reply *r) {
         app_stop(a, 1);
         return;
     }
-    api_reply(a->api, token, r);
+    reply(a, token, r);
 }
 
 void reload_changed(struct app *a, int64_t revision, struct config_set *set) {

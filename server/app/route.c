@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/tm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,8 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
         memcpy(a->samples, r->samples, r->n_samples * sizeof *r->samples);
     }
     sample_normalise(a->model, a->samples, r->n_samples);
-    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a), a->stored);
+    sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
+                      a->stored);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,
@@ -40,9 +42,15 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .received_us = r->received_us,
                                   .fault = r->fault,
                                   .fault_text = r->fault_text,
+                                  .again = r->again,
                                   .samples = a->stored,
                                   .n_samples = r->n_samples,
-                                  .has_dropped = r->lost != NULL};
+                                  .has_dropped = r->lost != NULL,
+                                  .unsynced = r->unsynced,
+                                  .unsynced_first = r->unsynced_first,
+                                  .has_step = r->stepped,
+                                  .step_us = r->step_us,
+                                  .step_t_us = r->step_t_us};
     if (r->lost != NULL) {
         record.dropped = (struct store_dropped){.epoch = r->lost->epoch,
                                                 .first = r->lost->first,
@@ -91,6 +99,24 @@ static void on_link_repeated(void *ctx, const struct link_repeat *r) {
     store_repeated(a->store, &repeat);
 }
 
+static void on_link_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    struct app *a = ctx;
+    struct store_clock clock = {.gateway_key = c->gateway_key,
+                                .session = (int64_t)c->session, /* of a sequence of bigint */
+                                .source = c->source,
+                                .said_error_us = c->said_error_us,
+                                .offset_us = c->offset_us,
+                                .error_us = c->error_us,
+                                .worst_us = c->worst_us,
+                                .off = c->off ? 1 : 0,
+                                .from_us = c->from_us,
+                                .to_us = c->to_us};
+    store_clock(a->store, &clock);
+    if (judged && a->core != NULL && gateway < a->model->n_gateways) {
+        app_apply(a, &(struct event){.kind = EVENT_CLOCK, .clock = {.gateway = gateway, .off = c->off}});
+    }
+}
+
 static void on_link_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct app *a = ctx;
     if (a->core != NULL) {
@@ -105,8 +131,18 @@ static void on_link_state(void *ctx, uint32_t gateway, bool up, const char *peer
     struct app *a = ctx;
     if (a->core != NULL) {
         app_apply(a, &(struct event){.kind = EVENT_LINK, .link = {.gateway = gateway, .up = up}});
+        certificates_tell(a, gateway);
     }
     api_status_changed(a->api);
+}
+
+static void on_link_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct app *a = ctx;
+    if (a->core != NULL && a->model->gateways[gateway].duplicate_alarm != MODEL_NONE) {
+        app_apply(a, &(struct event){
+                         .kind = EVENT_DUPLICATE,
+                         .duplicate = {.alarm = a->model->gateways[gateway].duplicate_alarm, .text = text}});
+    }
 }
 
 static void on_link_incident(void *ctx, const char *action, const char *peer, const char *object,
@@ -115,6 +151,14 @@ static void on_link_incident(void *ctx, const char *action, const char *peer, co
     struct actor actor = {.name = "gateway link"};
     (void)snprintf(actor.peer, sizeof actor.peer, "%s", peer);
     store_audit(a->store, &actor, action, object, detail);
+}
+
+static void on_link_files_read(void *ctx) {
+    struct app *a = ctx;
+    certificates_read(a);
+    if (a->core != NULL) {
+        certificates_tell_all(a);
+    }
 }
 
 /* Goes to its gateway when the database has it: the answer comes by way of on_store_reply. */
@@ -133,9 +177,12 @@ struct link_host route_link_host(struct app *a) {
                               .record = on_link_record,
                               .snapshot = on_link_snapshot,
                               .repeated = on_link_repeated,
+                              .clock = on_link_clock,
                               .backlog_end = on_link_backlog_end,
                               .state = on_link_state,
                               .certify = on_link_certify,
+                              .duplicate = on_link_duplicate,
+                              .files_read = on_link_files_read,
                               .incident = on_link_incident};
 }
 
@@ -196,6 +243,11 @@ static void on_store_ingested(void *ctx, const struct store_key *v, uint32_t n) 
     }
 }
 
+static void on_store_forked(void *ctx, const struct store_key *key) {
+    struct app *a = ctx;
+    link_forked(a->link, key->gateway_key, key->epoch, key->seq);
+}
+
 static void on_store_room(void *ctx) {
     struct app *a = ctx;
     link_resume(a->link);
@@ -210,35 +262,46 @@ static void on_store_journaled(void *ctx, uint64_t seq) {
     requests_journaled(a);
 }
 
-/* The same three fields, for the store and the link do not know each other. A dictionary may have come in any
- * number of parts; without all of them, good records would end in quarantine. */
+/* The same fields, for the store and the link do not know each other. NULL without memory. */
+static struct link_range *ranges_for_link(const struct store_range *v, uint32_t n) {
+    struct link_range *copy = calloc((size_t)n + 1, sizeof *copy);
+    for (uint32_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = (struct link_range){.epoch = v[i].epoch, .first = v[i].first, .end = v[i].end};
+    }
+    return copy;
+}
+
+static struct link_dict *dicts_for_link(const struct store_dict *v, uint32_t n) {
+    struct link_dict *copy = calloc((size_t)n + 1, sizeof *copy);
+    for (uint32_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = (struct link_dict){.epoch = v[i].epoch, .dict = v[i].dict, .body = v[i].body};
+    }
+    return copy;
+}
+
+/* A dictionary may have come in any number of parts; without all of them, good records would end in
+ * quarantine. */
 static void on_store_settled(void *ctx, uint64_t token, const struct store_settled *s) {
     struct app *a = ctx;
     struct link_settled settled = {.status = s->status,
                                    .error = s->error,
                                    .gateway_key = s->gateway_key,
                                    .session = s->session,
-                                   .n_epochs = s->n_epochs,
-                                   .epochs = s->epochs,
+                                   .n_committed = s->n_committed,
                                    .n_dicts = s->n_dicts,
                                    .n_gone = s->n_gone};
-    struct link_dict *dicts = calloc((size_t)s->n_dicts + 1, sizeof *dicts);
-    struct link_gone *gone = calloc((size_t)s->n_gone + 1, sizeof *gone);
-    if (dicts == NULL || gone == NULL) {
+    struct link_range *committed = ranges_for_link(s->committed, s->n_committed);
+    struct link_dict *dicts = dicts_for_link(s->dicts, s->n_dicts);
+    struct link_range *gone = ranges_for_link(s->gone, s->n_gone);
+    if (committed == NULL || dicts == NULL || gone == NULL) {
         settled = (struct link_settled){.status = ERR_UNAVAILABLE};
         (void)error_set(&settled.error, ERR_UNAVAILABLE, "dictionaries", "the server is out of memory");
     }
-    for (uint32_t i = 0; dicts != NULL && i < s->n_dicts; i++) {
-        dicts[i] = (struct link_dict){
-            .epoch = s->dicts[i].epoch, .dict = s->dicts[i].dict, .body = s->dicts[i].body};
-    }
-    for (uint32_t i = 0; gone != NULL && i < s->n_gone; i++) {
-        gone[i] =
-            (struct link_gone){.epoch = s->gone[i].epoch, .first = s->gone[i].first, .end = s->gone[i].end};
-    }
+    settled.committed = committed;
     settled.dicts = dicts;
     settled.gone = gone;
     link_settled(a->link, token, &settled);
+    free(committed);
     free(dicts);
     free(gone);
 }
@@ -273,6 +336,10 @@ static void on_store_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
     link_set_revoked(a->link, fingerprints, n);
 }
 
+static void on_store_certificates(void *ctx, const struct store_certificate *v, size_t n) {
+    certificates_issued(ctx, v, n);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -284,12 +351,14 @@ struct store_host route_store_host(struct app *a) {
                                .loaded = on_store_loaded,
                                .state = on_store_state,
                                .ingested = on_store_ingested,
+                               .forked = on_store_forked,
                                .room = on_store_room,
                                .journaled = on_store_journaled,
                                .settled = on_store_settled,
                                .reply = on_store_reply,
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
+                               .certificates = on_store_certificates,
                                .fatal = on_store_fatal};
 }
 
@@ -383,12 +452,31 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     }
 }
 
+/* What HELLO said of the journal is as old as the session; a gateway that tells of itself knows better. */
+static void take_health(const struct gateway_health *h, struct api_gateway *ret) {
+    if (h->known[GATEWAY_BUFFER_BYTES]) {
+        ret->backlog_bytes = (uint64_t)h->figures[GATEWAY_BUFFER_BYTES];
+    }
+    if (h->known[GATEWAY_OLDEST_S]) {
+        int64_t s = h->figures[GATEWAY_OLDEST_S];
+        ret->oldest_sample_us = s > 0 && s < h->at_us / TM_SECOND_US ? h->at_us - s * TM_SECOND_US : 0;
+    }
+    if (h->known[GATEWAY_LOST]) {
+        ret->dropped_total = (uint64_t)h->figures[GATEWAY_LOST];
+    }
+    ret->health = h;
+}
+
+static const char *const clock_names[] = {
+    [CLOCK_NONE] = "none", [CLOCK_NTP] = "ntp", [CLOCK_PTP] = "ptp", [CLOCK_GNSS] = "gnss"};
+
 static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret) {
     struct app *a = ctx;
     /* The texts are lent until the next turn: they live in the link's own status. */
     const struct link_status *s = link_borrow_status(a->link, gateway);
     if (s == NULL) {
-        *ret = (struct api_gateway){.peer = "", .software = "", .fault = ""};
+        *ret = (struct api_gateway){
+            .peer = "", .software = "", .fault = "", .clock_source = clock_names[CLOCK_NONE]};
         return;
     }
     struct link_trouble t = link_trouble(a->link, gateway);
@@ -404,18 +492,26 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .oldest_sample_us = s->oldest_sample_us,
                                 .dropped_total = s->dropped_total,
                                 .clock_offset_us = s->clock_offset_us,
+                                .clock_measure_us = s->clock_measure_us,
+                                .clock_said_us = s->clock_said_us,
+                                .clock_source = clock_names[s->clock_source],
+                                .clock_unsynced = s->clock_unsynced,
+                                .clock_off = s->clock_off,
                                 .last_seen_us = s->last_seen_us,
                                 .certificate = s->certificate,
                                 .certificate_ends_us = s->certificate_ends_us,
                                 .fault = s->fault,
                                 .suspended_until_us = t.suspended_until_us,
                                 .duplicate_until_us = t.duplicate_until_us};
+    take_health(&s->health, ret);
     (void)snprintf(ret->suspended_why, sizeof ret->suspended_why, "%s", t.suspended_why);
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
+    bool crl_due = false;
+    int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
                                .store_text = a->store_state == STORE_AWAY ? away : "",
                                .store_lag_us = a->store_lag_us,
@@ -423,7 +519,9 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
-                               .journaled_seq = a->journaled_seq};
+                               .journaled_seq = a->journaled_seq,
+                               .crl_ends_us = crl_ends_us,
+                               .crl_due = crl_due};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

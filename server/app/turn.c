@@ -10,8 +10,8 @@ int64_t app_now_us(struct app *a) {
     return now_update(&a->now, clock_wall_us(), clock_mono_us());
 }
 
-int64_t app_future_us(const struct app *a) {
-    return a->opts.link.limits.future_s * TM_SECOND_US;
+int64_t app_future_us(const struct app *a, int64_t clock_error_us) {
+    return a->opts.link.limits.future_s * TM_SECOND_US + clock_error_us;
 }
 
 void app_keep_record(struct app *a, const struct alarm_record *r) {

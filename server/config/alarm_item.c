@@ -1,5 +1,6 @@
 #include "server/config/alarm_item.h"
 
+#include "server/base/check.h"
 #include "server/config/fields.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 #define K(kind)      (UINT32_C(1) << ALARM_##kind)
 #define K_LIMITS     (K(HIGH) | K(LOW) | K(DEV))
 #define K_CUSUM      (K(CUSUM) | K(CUSUM_LOW))
-#define K_OF_GATEWAY (K(COMM) | K(CLOCK))
+#define K_OF_GATEWAY (K(COMM) | K(CLOCK) | K(DUPLICATE))
 
 /* A field that only some kinds have. Fields that are in no row are for all. */
 static const struct {
@@ -20,7 +21,7 @@ static const struct {
      K(HIGH) | K(LOW) | K(DEV) | K(ROC) | K(STATE) | K(CHANGE) | K(STALE) | K(QUALITY) | K(RUNTIME) |
          K(TOTAL) | K_CUSUM,
      0, "name the tag that the alarm watches"},
-    {"gateway", K_OF_GATEWAY, 0, "the alarm watches one gateway"},
+    {"gateway", K_OF_GATEWAY, K(CERTIFICATE), "the alarm watches one gateway"},
     {"limit", K(ROC) | K(RUNTIME) | K(TOTAL), K_LIMITS, "an alarm of this kind needs one"},
     {"limit_tag", 0, K_LIMITS, ""},
     {"setpoint", K(DEV), 0, "name the tag that gives the setpoint"},
@@ -64,21 +65,68 @@ static void check_fields_of_kind(const struct config_parsed *parsed, struct faul
 }
 
 const char *alarm_item_suffix(enum alarm_kind kind) {
-    return kind == ALARM_COMM ? "comm" : kind == ALARM_CLOCK ? "clock" : NULL;
+    return alarm_kind_of_gateway(kind) ? alarm_kind_name(kind) : NULL;
+}
+
+const char *alarm_item_server(enum server_certificate which) {
+    static const char *const names[SERVER_CERTIFICATES] = {
+        [SERVER_CERTIFICATE_LINK] = ALARM_ITEM_SERVER "/link.certificate",
+        [SERVER_CERTIFICATE_WEB] = ALARM_ITEM_SERVER "/web.certificate",
+        [SERVER_CERTIFICATE_AUTHORITY] = ALARM_ITEM_SERVER "/authority.certificate",
+    };
+    CHECK((unsigned)which < SERVER_CERTIFICATES);
+    return names[which];
+}
+
+bool alarm_item_is_server(struct slice name) {
+    for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
+        if (slice_is(name, alarm_item_server((enum server_certificate)i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool ends_with(struct slice text, struct slice end) {
     return text.n >= end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
 }
 
-/* SITE/GATEWAY.comm and SITE/GATEWAY.clock are the gateways', and only theirs. */
+static bool is_kept(struct slice local) {
+    for (unsigned kind = 0; kind < ALARM_KINDS; kind++) {
+        char end[16];
+        if (!alarm_kind_of_gateway((enum alarm_kind)kind)) {
+            continue;
+        }
+        (void)snprintf(end, sizeof end, ".%s", alarm_kind_name((enum alarm_kind)kind));
+        if (ends_with(local, slice_str(end))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* SITE/GATEWAY.comm and the like are the gateways', and only theirs; those of the server's certificates have
+ * no gateway. */
 static void check_name(const struct config_parsed *parsed, struct faults *faults) {
     struct slice local = item_local_of(parsed->name);
     const char *suffix = alarm_item_suffix(parsed->alarm.kind);
     if (suffix == NULL) {
-        if (ends_with(local, slice_str(".comm")) || ends_with(local, slice_str(".clock"))) {
-            faults_add(faults, "E_NAME", "/name",
-                       "ends as the names of alarms of gateways do (.comm, .clock), which are kept for them");
+        if (is_kept(local)) {
+            faults_add(
+                faults, "E_NAME", "/name",
+                "ends as the names of alarms of gateways do (.comm, .clock, .certificate, .duplicate), "
+                "which are kept for them");
+        }
+        return;
+    }
+    if (parsed->alarm.kind == ALARM_CERTIFICATE && parsed->alarm.gateway.n == 0) {
+        if (!alarm_item_is_server(parsed->name)) {
+            faults_add(
+                faults, "E_MISSING", "/gateway",
+                "is missing; the alarm watches the certificate of one gateway (those of the server are "
+                "%s, %s and %s)",
+                alarm_item_server(SERVER_CERTIFICATE_LINK), alarm_item_server(SERVER_CERTIFICATE_WEB),
+                alarm_item_server(SERVER_CERTIFICATE_AUTHORITY));
         }
         return;
     }
@@ -122,6 +170,10 @@ static void check_numbers(const struct config_parsed *parsed, struct faults *fau
     if (a->kind == ALARM_CHANGE && (a->common.on_delay_s > 0 || a->common.off_delay_s > 0)) {
         faults_add(faults, "E_FIELD", a->common.on_delay_s > 0 ? "/on_delay_s" : "/off_delay_s",
                    "has no meaning for an alarm of kind change, which comes and goes in one instant");
+    }
+    if (a->kind == ALARM_DUPLICATE && a->common.on_delay_s > 0) {
+        faults_add(faults, "E_FIELD", "/on_delay_s",
+                   "has no meaning for an alarm of kind duplicate: an attempt is a moment");
     }
     if (a->kind == ALARM_COMM && given(parsed, "after_s") && given(parsed, "on_delay_s")) {
         faults_add(faults, "E_FIELD", "/on_delay_s", "says the same as after_s for this kind; leave it out");

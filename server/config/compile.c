@@ -76,6 +76,9 @@ static enum status init_maps(struct compile *c, const uint64_t seed[2], struct e
 static enum status init_model(struct compile *c, const uint64_t seed[2], struct error *err) {
     struct model *m = c->m;
     arena_init(&m->arena, arena_max);
+    for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
+        m->server_alarms[i] = MODEL_NONE;
+    }
     m->n_sites = config_set_count(c->set, CONFIG_SITE);
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);
@@ -182,6 +185,16 @@ static void add_sites(struct compile *c) {
     }
 }
 
+/* One that is spoken for by itself, or by nobody who is there. */
+static void check_certificate_of(struct compile *c, const struct config_item *item, struct slice by) {
+    if (by.n > 0 && slice_eq(by, item->name)) {
+        cross_fault(&c->faults, "E_GATEWAY", item, "certificate_of",
+                    "is the gateway itself, whose own certificate speaks for it anyway");
+    } else if (by.n > 0 && config_set_find(c->set, CONFIG_GATEWAY, by) == NULL) {
+        cross_unknown(&c->faults, item, "certificate_of", CONFIG_GATEWAY, by);
+    }
+}
+
 static void add_gateways(struct compile *c) {
     for (uint32_t i = 0; i < c->m->n_gateways; i++) {
         const struct item *item = compile_item(c, CONFIG_GATEWAY, i);
@@ -194,7 +207,12 @@ static void add_gateways(struct compile *c) {
                                     .site = model_find_site(c->m, p.gateway.site),
                                     .comm_alarm = MODEL_NONE,
                                     .clock_alarm = MODEL_NONE,
-                                    .enabled = p.gateway.enabled};
+                                    .certificate_alarm = MODEL_NONE,
+                                    .duplicate_alarm = MODEL_NONE,
+                                    .enabled = p.gateway.enabled,
+                                    .certificate_of = compile_text(c, p.gateway.certificate_of),
+                                    .tags_max =
+                                        (uint32_t)p.gateway.tags_max}; /* a whole number, by its field */
         if (c->no_memory) {
             return;
         }
@@ -202,6 +220,7 @@ static void add_gateways(struct compile *c) {
         if (g->site == MODEL_NONE) {
             cross_unknown(&c->faults, &item->pub, "site", CONFIG_SITE, p.gateway.site);
         }
+        check_certificate_of(c, &item->pub, p.gateway.certificate_of);
     }
 }
 

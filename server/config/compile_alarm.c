@@ -72,8 +72,25 @@ static void resolve_gateway_alarm(struct making *k) {
         cross_gateway_site(faults_of(k), m, k->a->gateway, k->item);
     } else if (k->a->kind == ALARM_COMM) {
         g->comm_alarm = k->index;
-    } else {
+    } else if (k->a->kind == ALARM_CLOCK) {
         g->clock_alarm = k->index;
+    } else if (k->a->kind == ALARM_CERTIFICATE) {
+        g->certificate_alarm = k->index;
+    } else {
+        g->duplicate_alarm = k->index;
+    }
+}
+
+/* Of a gateway, or one of the server's, which its name tells. */
+static void resolve_certificate(struct making *k) {
+    if (k->p.alarm.gateway.n > 0) {
+        resolve_gateway_alarm(k);
+        return;
+    }
+    for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
+        if (slice_is(k->item->name, alarm_item_server((enum server_certificate)i))) {
+            k->c->m->server_alarms[i] = k->index;
+        }
     }
 }
 
@@ -121,6 +138,8 @@ static bool fits_type(enum alarm_kind kind, enum tag_type type) {
         return type != TAG_BOOL;
     case ALARM_COMM:
     case ALARM_CLOCK:
+    case ALARM_CERTIFICATE:
+    case ALARM_DUPLICATE:
     case ALARM_EXPR:
         break;
     }
@@ -245,7 +264,11 @@ static void resolve(struct making *k) {
     switch (p->kind) {
     case ALARM_COMM:
     case ALARM_CLOCK:
+    case ALARM_DUPLICATE:
         resolve_gateway_alarm(k);
+        return;
+    case ALARM_CERTIFICATE:
+        resolve_certificate(k);
         return;
     case ALARM_HIGH:
     case ALARM_LOW:
@@ -301,6 +324,8 @@ static void set_delays(struct making *k) {
     k->a->off_delay_us = compile_us(p->common.off_delay_s);
     if (p->kind == ALARM_CHANGE) {
         k->a->on_delay_us = k->a->off_delay_us = 0; /* raised and returned in one instant */
+    } else if (p->kind == ALARM_DUPLICATE) {
+        k->a->on_delay_us = 0; /* an attempt is a moment */
     } else if (p->kind == ALARM_COMM) {
         double otherwise = given_itself(k, "on_delay_s") ? p->common.on_delay_s : COMM_AFTER_S;
         k->a->on_delay_us = compile_us(given(k, "after_s") ? p->after_s : otherwise);

@@ -2,20 +2,74 @@
 #include "server/base/check.h"
 #include "server/config/alarm_item.h"
 
+#include <string.h>
+
 enum { BODY_BYTES_MAX = 4096 };
 
-/* What a gateway's own alarms say if nobody has said otherwise. */
+/* What a gateway's own alarms say if nobody has said otherwise. %.*s is the gateway's name. */
 static const struct {
     enum alarm_kind kind;
-    const char *en; /* the gateway's name follows */
-    const char *zh[2];
+    const char *en;
+    const char *zh;
     const char *rest;
+    const char *cause; /* NULL: nothing beside the message */
+    const char *consequence;
+    const char *action;
 } own_alarms[] = {
-    {ALARM_COMM, "No connection to gateway", {"与网关", "的通信中断"}, "\"after_s\":30,\"priority\":2"},
-    {ALARM_CLOCK,
-     "The clock is wrong in gateway",
-     {"网关", "的时钟不正确"},
-     "\"off_delay_s\":60,\"priority\":3"},
+    {ALARM_COMM, "No connection to gateway %.*s", "与网关 %.*s 的通信中断", "\"after_s\":30,\"priority\":2",
+     NULL, NULL, NULL},
+    {ALARM_CLOCK, "The clock is wrong in gateway %.*s", "网关 %.*s 的时钟不正确",
+     "\"off_delay_s\":60,\"priority\":3", NULL, NULL, NULL},
+    {ALARM_CERTIFICATE, "The certificate of gateway %.*s ends soon", "网关 %.*s 的证书即将到期",
+     "\"on_delay_s\":3600,\"priority\":4",
+     "In its last 30 days gateway %.*s renews its certificate by itself; that this one is still in use says "
+     "that "
+     "it does not work: it was not connected, its requests are refused (audit), it cannot write its new key, "
+     "or "
+     "its certificate is not of this server and somebody has to replace it.",
+     "When the certificate has ended, gateway %.*s is refused: the station is neither seen nor commanded.",
+     "See Gateways and the audit for gateway %.*s. Bring it back to the line, or enrol it again with a new "
+     "token; "
+     "if the certificate has ended already, open a window for its renewal."},
+    {ALARM_DUPLICATE, "A second client has the identity of gateway %.*s", "另一客户端使用了网关 %.*s 的身份",
+     "\"off_delay_s\":600,\"priority\":2",
+     "Two devices have the key of gateway %.*s (a copied disk, a stolen key), or its line is flapping so "
+     "that it "
+     "comes again and again before it was seen to go.",
+     "The connection that was there is kept. If that is the wrong one of the two, its values are taken for "
+     "those "
+     "of gateway %.*s.",
+     "The alarm's history says from where and with which certificate the other one comes. Find both devices; "
+     "if "
+     "one does not belong there, revoke gateway %.*s and enrol the right device again."},
+};
+
+/* … and those of the certificates of the server itself. */
+static const struct {
+    const char *en;
+    const char *zh;
+    const char *cause;
+    const char *consequence;
+    const char *action;
+} server_alarms[SERVER_CERTIFICATES] = {
+    [SERVER_CERTIFICATE_LINK] =
+        {"The server's certificate for gateways ends soon", "服务器面向网关的证书即将到期",
+         "Nobody has replaced the certificate that the server shows to gateways (link.cert).",
+         "When it has ended, no gateway connects any more: all stations are lost.",
+         "Make a new certificate and put it, with its key, in place of link.cert and link.key; it counts at "
+         "once."},
+    [SERVER_CERTIFICATE_WEB] =
+        {"The server's certificate for browsers ends soon", "服务器面向浏览器的证书即将到期",
+         "Nobody has replaced the certificate that the server shows to browsers (web.cert).",
+         "When it has ended, browsers refuse the server: nobody sees or acts.",
+         "Make a new certificate, put it in place of web.cert and restart penstockd."},
+    [SERVER_CERTIFICATE_AUTHORITY] =
+        {"The authority of the gateways' certificates ends soon", "网关证书的颁发机构证书即将到期",
+         "Nobody has replaced the authority that signs gateways (link.ca).",
+         "When it has ended, every certificate that it signed is refused: all stations are lost.",
+         "Make a new authority and put it into link.ca beside the old one; give the gateways certificates of "
+         "the new "
+         "one before the old one ends, then remove that."},
 };
 
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {
@@ -34,45 +88,127 @@ static void write_name(struct buf *out, enum alarm_kind kind, const struct item 
                alarm_item_suffix(kind));
 }
 
+/* "field":"text", with the name put in its place. */
+static void write_text(struct buf *out, const char *field, const char *text, struct slice name) {
+    const char *at = strstr(text, "%.*s");
+    buf_printf(out, "\"%s\":\"", field);
+    if (at == NULL) {
+        buf_text(out, text);
+    } else {
+        buf_printf(out, "%.*s%.*s%s", (int)(at - text), text, SLICE_ARG(name), at + strlen("%.*s"));
+    }
+    buf_text(out, "\"");
+}
+
+static void write_message(struct buf *out, const char *en, const char *zh, struct slice name) {
+    buf_text(out, "\"message\":{");
+    write_text(out, "en", en, name);
+    buf_text(out, ",");
+    write_text(out, "zh", zh, name);
+    buf_text(out, "}");
+}
+
+static void write_guidance(struct buf *out, const char *cause, const char *consequence, const char *action,
+                           struct slice name) {
+    buf_text(out, ",");
+    write_text(out, "cause", cause, name);
+    buf_text(out, ",");
+    write_text(out, "consequence", consequence, name);
+    buf_text(out, ",");
+    write_text(out, "action", action, name);
+}
+
 static void write_body(struct buf *out, size_t row, struct slice name, struct slice gateway) {
     buf_printf(out, "{\"name\":\"%.*s\",\"kind\":\"%s\",\"gateway\":\"%.*s\",%s,", SLICE_ARG(name),
                alarm_kind_name(own_alarms[row].kind), SLICE_ARG(gateway), own_alarms[row].rest);
-    buf_printf(out, "\"message\":{\"en\":\"%s %.*s\",\"zh\":\"%s %.*s %s\"}}", own_alarms[row].en,
-               SLICE_ARG(gateway), own_alarms[row].zh[0], SLICE_ARG(gateway), own_alarms[row].zh[1]);
+    write_message(out, own_alarms[row].en, own_alarms[row].zh, gateway);
+    if (own_alarms[row].cause != NULL) {
+        write_guidance(out, own_alarms[row].cause, own_alarms[row].consequence, own_alarms[row].action,
+                       gateway);
+    }
+    buf_text(out, "}");
 }
 
-static enum status put(struct config_set *set, struct slice name, struct slice body, struct error *err) {
+/* Whom to tell of what is added. */
+struct telling {
+    config_on_change on_change;
+    void *ctx;
+};
+
+/* Adds the item if it is not there. */
+static enum status add(struct config_set *set, enum config_kind kind, const struct buf *name,
+                       const struct buf *body, const struct telling *t, struct error *err) {
+    if (name->failed || body->failed) {
+        return error_set(err, ERR_NOMEM, "configuration", "no memory for an alarm of its own");
+    }
+    if (config_set_find(set, kind, buf_slice(name)) != NULL) {
+        return OK;
+    }
     struct config_fault faults[CONFIG_FAULTS_MAX];
     uint32_t n = 0;
-    enum status status = config_set_put(set, CONFIG_ALARM, name, body, 0, 0, faults, &n);
+    enum status status = config_set_put(set, kind, buf_slice(name), buf_slice(body), 0, 0, faults, &n);
     if (status != OK) {
-        (void)error_set(err, status, "configuration", "the alarm \"%.*s\" cannot be added: %s",
-                        SLICE_ARG(name), n > 0 ? faults[0].text : status_name(status));
+        return error_set(err, status, "configuration", "the %s \"%.*s\" cannot be added: %s",
+                         config_kind_name(kind), SLICE_ARG(buf_slice(name)),
+                         n > 0 ? faults[0].text : status_name(status));
     }
-    return status;
+    if (t->on_change != NULL) {
+        const struct config_item *item = config_set_find(set, kind, buf_slice(name));
+        t->on_change(t->ctx, kind, item->name, item->body);
+    }
+    return OK;
 }
 
 /* One of a gateway's own alarms, if it is not there. */
 static enum status add_missing(struct config_set *set, const struct item *gateway, size_t row,
-                               config_on_change on_change, void *ctx, struct error *err) {
+                               const struct telling *t, struct error *err) {
     struct buf name;
     struct buf body;
     buf_init(&name, BODY_BYTES_MAX);
     buf_init(&body, BODY_BYTES_MAX);
     write_name(&name, own_alarms[row].kind, gateway);
     write_body(&body, row, buf_slice(&name), gateway->pub.name);
-    enum status status = OK;
-    if (name.failed || body.failed) {
-        status = error_set(err, ERR_NOMEM, "configuration", "no memory for a gateway's alarm");
-    } else if (config_set_find(set, CONFIG_ALARM, buf_slice(&name)) == NULL) {
-        status = put(set, buf_slice(&name), buf_slice(&body), err);
-        if (status == OK && on_change != NULL) {
-            const struct config_item *item = config_set_find(set, CONFIG_ALARM, buf_slice(&name));
-            on_change(ctx, CONFIG_ALARM, item->name, item->body);
-        }
-    }
+    enum status status = add(set, CONFIG_ALARM, &name, &body, t, err);
     buf_done(&name);
     buf_done(&body);
+    return status;
+}
+
+static enum status add_server_alarm(struct config_set *set, enum server_certificate which,
+                                    const struct telling *t, struct error *err) {
+    const struct slice nobody = {.p = ""};
+    struct buf name;
+    struct buf body;
+    buf_init(&name, BODY_BYTES_MAX);
+    buf_init(&body, BODY_BYTES_MAX);
+    buf_text(&name, alarm_item_server(which));
+    buf_printf(&body, "{\"name\":\"%s\",\"kind\":\"%s\",\"priority\":4,", alarm_item_server(which),
+               alarm_kind_name(ALARM_CERTIFICATE));
+    write_message(&body, server_alarms[which].en, server_alarms[which].zh, nobody);
+    write_guidance(&body, server_alarms[which].cause, server_alarms[which].consequence,
+                   server_alarms[which].action, nobody);
+    buf_text(&body, "}");
+    enum status status = add(set, CONFIG_ALARM, &name, &body, t, err);
+    buf_done(&name);
+    buf_done(&body);
+    return status;
+}
+
+/* The site that stands for the server, and its alarms. */
+static enum status add_server(struct config_set *set, const struct telling *t, struct error *err) {
+    struct buf name;
+    struct buf body;
+    buf_init(&name, BODY_BYTES_MAX);
+    buf_init(&body, BODY_BYTES_MAX);
+    buf_text(&name, ALARM_ITEM_SERVER);
+    buf_text(&body, "{\"name\":\"" ALARM_ITEM_SERVER
+                    "\",\"title\":{\"en\":\"Penstock server\",\"zh\":\"Penstock 服务器\"}}");
+    enum status status = add(set, CONFIG_SITE, &name, &body, t, err);
+    buf_done(&name);
+    buf_done(&body);
+    for (unsigned i = 0; i < SERVER_CERTIFICATES && status == OK; i++) {
+        status = add_server_alarm(set, (enum server_certificate)i, t, err);
+    }
     return status;
 }
 
@@ -80,7 +216,7 @@ static enum status add_missing(struct config_set *set, const struct item *gatewa
 static bool stays(const struct config_set *set, const struct item *alarm) {
     struct config_parsed parsed;
     item_unpack(alarm, &parsed);
-    if (alarm_item_suffix(parsed.alarm.kind) == NULL) {
+    if (alarm_item_suffix(parsed.alarm.kind) == NULL || parsed.alarm.gateway.n == 0) {
         return true;
     }
     const struct config_item *gateway = config_set_find(set, CONFIG_GATEWAY, parsed.alarm.gateway);
@@ -101,14 +237,15 @@ enum status config_set_complete(struct config_set *set, config_on_change on_chan
         enum status removed = config_set_remove(set, CONFIG_ALARM, alarm->pub.name);
         CHECK(removed == OK);
     }
+    const struct telling t = {.on_change = on_change, .ctx = ctx};
     const struct item *gateway = NULL;
     for (uint32_t i = 0; (gateway = item_at(set, CONFIG_GATEWAY, i)) != NULL; i++) {
         for (size_t row = 0; row < sizeof own_alarms / sizeof own_alarms[0]; row++) {
-            enum status status = add_missing(set, gateway, row, on_change, ctx, err);
+            enum status status = add_missing(set, gateway, row, &t, err);
             if (status != OK) {
                 return status;
             }
         }
     }
-    return OK;
+    return config_set_count(set, CONFIG_GATEWAY) > 0 ? add_server(set, &t, err) : OK;
 }

@@ -6,7 +6,7 @@
  * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
  * missing fields are faults.
  *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator)
- *   gateway name, site, title?, enabled?=true
+ *   gateway name, site, title?, enabled?=true, certificate_of? (a gateway), tags_max?
  *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
  *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool);
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
@@ -44,7 +44,8 @@
  * message or other text is
  * {"en":"…","zh":"…"} (zh optional) or a plain string (both). Names: 1 to 200 bytes of A-Z a-z 0-9 . _ -; tag
  * and alarm names have exactly one '/', after the site. Each gateway has exactly one comm alarm, named
- * "SITE/GATEWAY.comm", and one clock alarm, "SITE/GATEWAY.clock"; config_set_complete adds what is missing.
+ * "SITE/GATEWAY.comm", and one each of kinds clock, certificate and duplicate, named likewise; the site
+ * "_server" has an alarm for each certificate of the server. config_set_complete adds what is missing.
  */
 #ifndef PENSTOCK_CONFIG_CONFIG_H
 #define PENSTOCK_CONFIG_CONFIG_H
@@ -109,9 +110,10 @@ uint32_t config_set_count(const struct config_set *set, enum config_kind kind);
 MUSTCHECK enum status config_set_stored(struct config_set *set, enum config_kind kind, struct slice name,
                                         int64_t key, int64_t revision);
 
-/* Adds the comm alarm (priority 2, after 30 s) and the clock alarm (priority 3, off-delay 60 s) of each
- * gateway that lacks them and removes those of gateways that are gone. on_change is told of each, so that the
- * caller can store it too. */
+/* Adds the alarms of each gateway's own that it lacks: comm (priority 2, after 30 s), clock (3, off-delay 60
+ * s), certificate (4, on-delay 1 h) and duplicate (2, off-delay 10 min); and, where there is any gateway,
+ * those of the server's certificates (4). Removes those of gateways that are gone. on_change is told of each,
+ * so that the caller can store it too. */
 typedef void (*config_on_change)(void *ctx, enum config_kind kind, struct slice name,
                                  struct slice body_or_empty);
 MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_change on_change, void *ctx,

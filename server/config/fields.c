@@ -21,6 +21,7 @@ enum {
     DECIMALS_DEFAULT = 2,
     GROUPS_MAX = 8,      /* of one alarm */
     TAG_STATES_MAX = 64, /* of one tag */
+    GATEWAY_TAGS_MAX = 10000,
     DOCUMENTS_MAX = 20,
     ALARMS_MAX = MODEL_ALARMS_MAX,
 };
@@ -32,12 +33,25 @@ enum {
 
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
 static const char *const alarm_kinds[] = {
-    [ALARM_HIGH] = "high",   [ALARM_LOW] = "low",       [ALARM_STALE] = "stale",
-    [ALARM_COMM] = "comm",   [ALARM_DEV] = "dev",       [ALARM_ROC] = "roc",
-    [ALARM_STATE] = "state", [ALARM_CHANGE] = "change", [ALARM_QUALITY] = "quality",
-    [ALARM_DISC] = "disc",   [ALARM_EXPR] = "expr",     [ALARM_RUNTIME] = "runtime",
-    [ALARM_TOTAL] = "total", [ALARM_CUSUM] = "cusum",   [ALARM_CUSUM_LOW] = "cusum_low",
-    [ALARM_CLOCK] = "clock", [ALARM_KINDS] = NULL,
+    [ALARM_HIGH] = "high",
+    [ALARM_LOW] = "low",
+    [ALARM_STALE] = "stale",
+    [ALARM_COMM] = "comm",
+    [ALARM_DEV] = "dev",
+    [ALARM_ROC] = "roc",
+    [ALARM_STATE] = "state",
+    [ALARM_CHANGE] = "change",
+    [ALARM_QUALITY] = "quality",
+    [ALARM_DISC] = "disc",
+    [ALARM_EXPR] = "expr",
+    [ALARM_RUNTIME] = "runtime",
+    [ALARM_TOTAL] = "total",
+    [ALARM_CUSUM] = "cusum",
+    [ALARM_CUSUM_LOW] = "cusum_low",
+    [ALARM_CLOCK] = "clock",
+    [ALARM_CERTIFICATE] = "certificate",
+    [ALARM_DUPLICATE] = "duplicate",
+    [ALARM_KINDS] = NULL,
 };
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};
@@ -96,6 +110,8 @@ static const struct field gateway_fields[] = {
     NAME("site", REQUIRED, AT(gateway.site)),
     TEXT("title", AT(title), TITLE_MAX),
     BOOL("enabled", AT(gateway.enabled)),
+    NAME("certificate_of", OPTIONAL, AT(gateway.certificate_of)),
+    {"tags_max", FIELD_INTEGER, OPTIONAL, AT(gateway.tags_max), 1, GATEWAY_TAGS_MAX, NULL, NULL},
 };
 
 static const struct field tag_fields[] = {

@@ -27,6 +27,8 @@ struct parsed_site {
 
 struct parsed_gateway {
     struct slice site;
+    struct slice certificate_of;
+    double tags_max; /* 0: none is given */
     bool enabled;
 };
 

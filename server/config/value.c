@@ -100,7 +100,8 @@ void reading_name(const struct reading *r, struct slice *ret) {
                "\"%.*s\" is no name of this kind; %s of A-Z a-z 0-9 . _ - (not only dots)",
                (int)(text.n < 80 ? text.n : utf8_valid_prefix(text.p, 80)), text.p,
                plain ? "it must be 1 to 200 characters"
-                     : "it must be SITE/LOCAL, with exactly one '/', both parts");
+                     : "it must be SITE/LOCAL, with exactly one '/' (below the site levels are separated by "
+                       "'.'), both parts");
 }
 
 int reading_word_index(const char *const *words, struct slice text) {

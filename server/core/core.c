@@ -94,6 +94,42 @@ static void apply_link(struct core *core, uint32_t gateway, bool up, const struc
     g->starting = g->starting && !up;
 }
 
+static void apply_certificate(struct core *core, uint32_t alarm, int64_t end_us,
+                              const struct effect_sink *sink) {
+    CHECK(alarm < core->model->n_alarms && core->model->alarms[alarm].kind == ALARM_CERTIFICATE);
+    core->cause = CAUSE_LINK;
+    core->memos[core->alarms[alarm].memo].end_us = end_us;
+    core_certificate_evaluate(core, alarm, core->now_us, sink);
+}
+
+/* True for a moment: each attempt begins the off-delay anew. */
+static void apply_duplicate(struct core *core, uint32_t alarm, const char *text,
+                            const struct effect_sink *sink) {
+    CHECK(alarm < core->model->n_alarms && core->model->alarms[alarm].kind == ALARM_DUPLICATE);
+    if ((core->alarms[alarm].facts & FACT_ENABLED) == 0) {
+        return;
+    }
+    core->cause = CAUSE_LINK;
+    core->told = text;
+    core_alarm_step(core, alarm, TRUTH_TRUE, core->now_us, sink);
+    core->told = NULL;
+    core_alarm_evaluate(core, alarm, core->now_us, sink);
+}
+
+/* Beside samples from the future, which a clock that is behind never sends. Known until it is measured anew,
+ * also while the line is down. */
+static void apply_clock(struct core *core, uint32_t gateway, bool off, const struct effect_sink *sink) {
+    CHECK(gateway < core->model->n_gateways);
+    uint32_t alarm = core->model->gateways[gateway].clock_alarm;
+    if (core->gateways[gateway].off != off) {
+        core->cause = CAUSE_LINK;
+        core->gateways[gateway].off = off;
+        if (alarm != MODEL_NONE) {
+            core_alarm_evaluate(core, alarm, core->now_us, sink);
+        }
+    }
+}
+
 static void apply_silence(struct core *core, uint32_t position, const struct effect_sink *sink) {
     CHECK(position == MODEL_NONE || position < MODEL_POSITIONS_MAX);
     for (uint32_t i = 0; i < MODEL_POSITIONS_MAX; i++) {
@@ -129,12 +165,21 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
         core->cause = CAUSE_HISTORY;
         core_history_end(core, event->backlog_end.gateway, event->backlog_end.te_us, &sink);
         break;
+    case EVENT_CLOCK:
+        apply_clock(core, event->clock.gateway, event->clock.off, &sink);
+        break;
     case EVENT_REQUEST:
         core->cause = CAUSE_OPERATOR;
         core_request(core, event, &sink);
         break;
     case EVENT_SILENCE:
         apply_silence(core, event->silence.position, &sink);
+        break;
+    case EVENT_CERTIFICATE:
+        apply_certificate(core, event->certificate.alarm, event->certificate.end_us, &sink);
+        break;
+    case EVENT_DUPLICATE:
+        apply_duplicate(core, event->duplicate.alarm, event->duplicate.text, &sink);
         break;
     case EVENT_TIME:
         core_run_timers(core, core->now_us, &sink);

@@ -28,6 +28,11 @@ struct rule_part; /* server/core/rule_machine.h */
 /* An earlier source time that arrives within this time takes the mark of the first one. */
 #define CORE_FIRST_OUT_US INT64_C(5000000)
 
+/* A certificate with less than this is an alarm; with less than the next one, its priority is one more
+ * urgent, and the alarm is announced anew. */
+#define CORE_CERTIFICATE_DAYS                                                                                \
+    { 30, 7, 1 }
+
 enum {
     CORE_NOTES_MAX = 65536,       /* alarms that are shelved or out of service, with who and why */
     CORE_SUPPRESSORS_MAX = 65536, /* (alarm, suppressor) pairs beside rules and groups of the configuration */
@@ -57,8 +62,11 @@ enum event_kind {
     EVENT_SAMPLES,     /* one message of a gateway: applied as one, equal times together */
     EVENT_LINK,        /* the gateway's session came up or went down */
     EVENT_BACKLOG_END, /* all that a gateway had stored while its line was down has come */
+    EVENT_CLOCK,       /* a gateway's clock was measured to be off, or to be good again */
     EVENT_REQUEST,     /* a person asks something of one alarm */
     EVENT_SILENCE,     /* the sound stops at one position; not an acknowledgement */
+    EVENT_CERTIFICATE, /* when a certificate ends, for an alarm of kind certificate */
+    EVENT_DUPLICATE,   /* a second client showed a gateway's identity, for an alarm of kind duplicate */
     EVENT_TIME, /* nothing but time: delays and staleness that are due by now. Events of one time come before
                    its timers; so send it when core_next_wake is not after now, behind the other events of the
                    turn */
@@ -82,12 +90,24 @@ struct event {
             int64_t te_us; /* source time of its first live sample after the line came back */
         } backlog_end;
         struct {
+            uint32_t gateway;
+            bool off;
+        } clock;
+        struct {
             uint64_t token; /* the caller's own number, given back in the answer */
             struct alarm_request ask;
         } request;
         struct {
             uint32_t position; /* MODEL_NONE: all */
         } silence;
+        struct {
+            uint32_t alarm;
+            int64_t end_us; /* 0: there is no certificate (any more) */
+        } certificate;
+        struct {
+            uint32_t alarm;
+            const char *text; /* who it was; goes to the journal with the RAISE */
+        } duplicate;
     };
 };
 

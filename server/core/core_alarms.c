@@ -7,6 +7,9 @@ struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm) {
     if (m->kind == ALARM_COMM && core->gateways[m->gateway].starting && delays.on_us < CORE_CONNECT_US) {
         delays.on_us = CORE_CONNECT_US;
     }
+    if (m->kind == ALARM_CERTIFICATE && core_certificate_presses(core, alarm)) {
+        delays.on_us = 0; /* a renewal that has just begun takes its time in the first step alone */
+    }
     if (m->kind == ALARM_STALE) {
         delays.on_us = 0; /* the silence itself took its time */
     }
@@ -231,6 +234,8 @@ static void evaluate_all(struct core *core, const struct effect_sink *sink) {
     for (uint32_t i = 0; i < core->model->n_alarms; i++) {
         if (core_gathers((enum alarm_kind)core->model->alarms[i].kind)) {
             core_gather_evaluate(core, i, core->now_us, false, sink);
+        } else if (core->model->alarms[i].kind == ALARM_CERTIFICATE) {
+            core_certificate_evaluate(core, i, core->now_us, sink);
         } else {
             core_alarm_evaluate(core, i, core->now_us, sink);
         }

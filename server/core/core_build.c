@@ -145,11 +145,14 @@ static bool build_all_dependents(struct core *core) {
 
 /* --- memory --- */
 
+static bool has_memo(enum alarm_kind kind) {
+    return (core_gathers(kind) && kind != ALARM_STALE) || kind == ALARM_DISC || kind == ALARM_CERTIFICATE;
+}
+
 static uint32_t count_memos(const struct model *m) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < m->n_alarms; i++) {
-        enum alarm_kind kind = (enum alarm_kind)m->alarms[i].kind;
-        n += (core_gathers(kind) && kind != ALARM_STALE) || kind == ALARM_DISC ? 1 : 0;
+        n += has_memo((enum alarm_kind)m->alarms[i].kind) ? 1 : 0;
     }
     return n;
 }
@@ -314,11 +317,11 @@ static void check_kind(const struct model *m, uint32_t alarm) {
     const struct model_alarm *a = &m->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(m, alarm);
     enum alarm_kind kind = (enum alarm_kind)a->kind;
-    bool of_gateway = kind == ALARM_COMM || kind == ALARM_CLOCK;
+    bool of_gateway = alarm_kind_of_gateway(kind);
     bool by_rule = kind == ALARM_EXPR || kind == ALARM_ROC;
     bool has_second = kind == ALARM_DEV || kind == ALARM_DISC;
     bool has_step = kind == ALARM_TOTAL || kind == ALARM_CUSUM || kind == ALARM_CUSUM_LOW;
-    CHECK(!of_gateway || a->gateway != MODEL_NONE);
+    CHECK(!of_gateway || kind == ALARM_CERTIFICATE || a->gateway != MODEL_NONE);
     CHECK(by_rule ? more->program != MODEL_NONE : (a->tag == MODEL_NONE) == of_gateway);
     CHECK(!has_second || more->second_tag < m->n_tags);
     CHECK(!has_step || more->every_us > 0);
@@ -338,16 +341,16 @@ static void build_alarms(struct core *core) {
     const struct model *m = core->model;
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm_more *more = model_alarm_more(m, i);
-        enum alarm_kind kind = (enum alarm_kind)m->alarms[i].kind;
-        bool has_memo = (core_gathers(kind) && kind != ALARM_STALE) || kind == ALARM_DISC;
+        bool gathers = has_memo((enum alarm_kind)m->alarms[i].kind);
         check_alarm(m, i);
         core->alarms[i] = (struct alarm_state){
-            .memo = has_memo ? core->n_memos : MODEL_NONE,
+            .memo = gathers ? core->n_memos : MODEL_NONE,
             .facts = FACT_ENABLED | FACT_ACKED, /* core_alarms_settle disables it, with a record */
             .priority = m->alarms[i].priority,
         };
-        if (has_memo) {
-            core->memos[core->n_memos++] = (struct alarm_memo){.value = NAN, .alarm = i};
+        if (gathers) {
+            core->memos[core->n_memos++] =
+                (struct alarm_memo){.value = NAN, .end_us = END_UNKNOWN, .alarm = i};
         }
         use_program(core, more->program, USER_ALARM, i);
         use_program(core, more->suppress_program, USER_SUPPRESS_ALARM, i);

@@ -79,6 +79,9 @@ static double limit_of(const struct core *core, uint32_t alarm, enum lens lens, 
 
 double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens) {
     struct reading r = {0};
+    if (core->model->alarms[alarm].kind == ALARM_CERTIFICATE) {
+        return core_certificate_limit(core, alarm);
+    }
     return alarm_kind_has_limit((enum alarm_kind)core->model->alarms[alarm].kind)
                ? limit_of(core, alarm, lens, &r)
                : (double)NAN;
@@ -106,7 +109,10 @@ static double value_of(struct core *core, uint32_t alarm, enum lens lens, int64_
         return core_gathered(core, alarm);
     case ALARM_COMM:
     case ALARM_CLOCK:
+    case ALARM_DUPLICATE:
         return (double)NAN;
+    case ALARM_CERTIFICATE:
+        return core_certificate_days(core, alarm);
     case ALARM_HIGH:
     case ALARM_LOW:
     case ALARM_STALE:
@@ -133,6 +139,8 @@ struct reading core_alarm_numbers(const struct core *core, uint32_t alarm) {
         r.value = fabs(number(core, alarm, LENS_LIVE, m->tag, &r) - second(core, alarm, LENS_LIVE, &r));
     } else if (core_gathers(kind) && kind != ALARM_STALE && kind != ALARM_CHANGE) {
         r.value = core_gathered(core, alarm);
+    } else if (kind == ALARM_CERTIFICATE) {
+        r.value = core_certificate_days(core, alarm);
     } else if (m->tag != MODEL_NONE) {
         r.value = core->tags[m->tag].value; /* also one that is bad by now: it is what was there */
     }
@@ -202,7 +210,16 @@ struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens,
         return r;
     }
     if (kind == ALARM_CLOCK) {
-        r.truth = core->gateways[m->gateway].future ? TRUTH_TRUE : TRUTH_FALSE;
+        const struct gateway_state *g = &core->gateways[m->gateway];
+        r.truth = g->future || (g->off && g->enabled) ? TRUTH_TRUE : TRUTH_FALSE;
+        return r;
+    }
+    if (kind == ALARM_CERTIFICATE) {
+        r.truth = core_certificate_truth(core, alarm);
+        return r;
+    }
+    if (kind == ALARM_DUPLICATE) {
+        r.truth = TRUTH_FALSE; /* an attempt is a moment: core_apply tells of it; then the off-delay runs */
         return r;
     }
     if (kind == ALARM_QUALITY) {

@@ -181,6 +181,9 @@ static uint16_t record_flags(const struct core *core, uint32_t alarm) {
 }
 
 static uint8_t present_quality(const struct core *core, const struct model_alarm *m) {
+    if (m->kind == ALARM_CERTIFICATE) {
+        return QUALITY_GOOD; /* the server knows it, whether the gateway is there or not */
+    }
     if (m->tag != MODEL_NONE) {
         return core_tag_quality(core, m->tag);
     }
@@ -299,6 +302,11 @@ static void calm_priority(struct core *core, uint32_t alarm) {
     }
 }
 
+static uint8_t occurrence_priority(const struct core *core, uint32_t alarm) {
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    return m->kind == ALARM_CERTIFICATE ? core_certificate_priority(core, alarm) : m->priority;
+}
+
 /* The only place where the facts of a configured alarm change; each change is one record. */
 static void commit(struct core *core, uint32_t alarm, const struct change *c,
                    const struct effect_sink *sink) {
@@ -309,7 +317,7 @@ static void commit(struct core *core, uint32_t alarm, const struct change *c,
         clear_all(core, alarm);
     }
     set_facts(core, alarm, occurs ? occurrence_facts(core, alarm, c->facts) : c->facts,
-              occurs ? core->model->alarms[alarm].priority : a->priority);
+              occurs ? occurrence_priority(core, alarm) : a->priority);
     if (occurs) {
         note_activation(core, alarm, c->src_us);
     }
@@ -375,7 +383,9 @@ void core_transit(struct core *core, uint32_t alarm, enum alarm_event event, int
 }
 
 void core_activate(struct core *core, uint32_t alarm, int64_t src_us, const struct effect_sink *sink) {
-    core_transit(core, alarm, ALARM_EVENT_ACTIVATE, src_us, &core_the_system, sink);
+    const struct cause cause = {
+        .actor = "", .desk = "", .comment = core->told == NULL ? "" : core->told, .source = ""};
+    core_transit(core, alarm, ALARM_EVENT_ACTIVATE, src_us, &cause, sink);
 }
 
 void core_return(struct core *core, uint32_t alarm, int64_t src_us, const struct effect_sink *sink) {
@@ -448,6 +458,18 @@ void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_ki
 
 /* --- priority --- */
 
+/* Of an alarm that is not normal; its priority was `old`. */
+static void tell_priority(struct core *core, uint32_t alarm, uint8_t old, const struct effect_sink *sink) {
+    uint8_t now = core->alarms[alarm].priority;
+    char shown = alarm_shown_letter(core->alarms[alarm].facts);
+    bool rises = now < old && alarm_letter_active(shown) && ack_mode(core, alarm) != ACK_NONE;
+    if (rises) {
+        core_transit(core, alarm, ALARM_EVENT_RISE, core->now_us, &core_the_system, sink);
+    } else {
+        core_note_record(core, alarm, RECORD_PRIO, core->now_us, &core_the_system, sink);
+    }
+}
+
 /* The configured priority changed from `before`. An occurrence that was escalated keeps the higher one. */
 void core_priority(struct core *core, uint32_t alarm, uint8_t before, const struct effect_sink *sink) {
     struct alarm_state *a = &core->alarms[alarm];
@@ -463,12 +485,13 @@ void core_priority(struct core *core, uint32_t alarm, uint8_t before, const stru
     if (shown == ALARM_NORMAL || shown == ALARM_DISABLED || shown == ALARM_GONE) {
         return; /* the configuration's history tells */
     }
-    bool rises = now < old && alarm_letter_active(shown) && ack_mode(core, alarm) != ACK_NONE;
-    if (rises) {
-        core_transit(core, alarm, ALARM_EVENT_RISE, core->now_us, &core_the_system, sink);
-    } else {
-        core_note_record(core, alarm, RECORD_PRIO, core->now_us, &core_the_system, sink);
-    }
+    tell_priority(core, alarm, old, sink);
+}
+
+void core_rise(struct core *core, uint32_t alarm, uint8_t priority, const struct effect_sink *sink) {
+    uint8_t old = core->alarms[alarm].priority;
+    set_facts(core, alarm, core->alarms[alarm].facts, priority);
+    tell_priority(core, alarm, old, sink);
 }
 
 void core_escalate(struct core *core, uint32_t alarm, const struct effect_sink *sink) {

@@ -22,6 +22,8 @@ bool core_gathers(enum alarm_kind kind) {
     case ALARM_DISC:
     case ALARM_EXPR:
     case ALARM_CLOCK:
+    case ALARM_CERTIFICATE:
+    case ALARM_DUPLICATE:
         return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
@@ -268,6 +270,8 @@ void core_gather_due(struct core *core, uint32_t alarm, int64_t due_us, const st
     enum alarm_kind kind = (enum alarm_kind)core->model->alarms[alarm].kind;
     if (kind == ALARM_STALE) {
         stale_evaluate(core, alarm, sink);
+    } else if (kind == ALARM_CERTIFICATE) {
+        core_certificate_evaluate(core, alarm, due_us, sink);
     } else if (kind == ALARM_RUNTIME || kind == ALARM_TOTAL) {
         sum_due(core, alarm, sink);
     } else {

@@ -31,7 +31,8 @@ static uint64_t mix_tag(uint64_t hash, const struct core *core, uint32_t tag) {
 static uint64_t mix_gateway(uint64_t hash, const struct gateway_state *g) {
     hash = mix_time(hash, g->since_us);
     return mix(hash, (uint64_t)g->enabled | (uint64_t)g->up << 1 | (uint64_t)g->starting << 2 |
-                         (uint64_t)g->future << 3 | (uint64_t)g->shadowed << 4 | (uint64_t)g->told << 5);
+                         (uint64_t)g->future << 3 | (uint64_t)g->shadowed << 4 | (uint64_t)g->told << 5 |
+                         (uint64_t)g->off << 6);
 }
 
 static uint64_t mix_text(uint64_t hash, const char *text) {
@@ -76,6 +77,7 @@ static uint64_t mix_alarm(uint64_t hash, const struct core *core, uint32_t alarm
         const struct alarm_memo *memo = &core->memos[a->memo];
         hash = mix_double(mix_double(hash, memo->amount), memo->value);
         hash = mix(mix_time(hash, memo->growing ? memo->since_us : 0), memo->growing);
+        hash = mix_time(hash, memo->end_us);
     }
     if (core->shadows[alarm].open) {
         hash = mix(mix_delay(hash, &core->shadows[alarm].delay), core->shadows[alarm].condition);

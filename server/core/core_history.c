@@ -23,6 +23,8 @@ static bool is_told_by_samples(enum alarm_kind kind) {
     case ALARM_CUSUM:
     case ALARM_CUSUM_LOW:
     case ALARM_CLOCK:
+    case ALARM_CERTIFICATE:
+    case ALARM_DUPLICATE:
         return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");

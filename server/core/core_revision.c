@@ -306,6 +306,7 @@ static void pass_gateways(const struct passage *p) {
         bool newly_enabled = g->enabled && !before->enabled;
         g->up = before->up;
         g->future = before->future;
+        g->off = before->off;
         g->shadowed = before->shadowed;
         g->told = before->told;
         g->starting = newly_enabled ? !before->up : before->starting;
@@ -378,6 +379,10 @@ static int64_t key_of_tag(const struct model *m, uint32_t tag) {
     return tag == MODEL_NONE ? 0 : m->tags[tag].key;
 }
 
+static int64_t key_of_gateway(const struct model *m, uint32_t gateway) {
+    return gateway == MODEL_NONE ? 0 : m->gateways[gateway].key;
+}
+
 /* It watches something else than before: a condition or delay in progress is about nothing now. */
 static bool watches_another(const struct passage *p, uint32_t alarm, uint32_t from) {
     const struct model *m = p->core->model;
@@ -389,8 +394,8 @@ static bool watches_another(const struct passage *p, uint32_t alarm, uint32_t fr
             key_of_tag(old, model_alarm_more(old, from)->second_tag)) {
         return true;
     }
-    bool of_gateway = now->kind == ALARM_COMM || now->kind == ALARM_CLOCK;
-    return of_gateway && m->gateways[now->gateway].key != old->gateways[before->gateway].key;
+    bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)now->kind);
+    return of_gateway && key_of_gateway(m, now->gateway) != key_of_gateway(old, before->gateway);
 }
 
 static void pass_notes(const struct passage *p, uint32_t alarm, uint32_t from) {

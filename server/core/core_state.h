@@ -5,6 +5,7 @@
  *   core_conditions.c is the condition true, false or unknown
  *   core_alarms.c     condition to delay stage
  *   core_gather.c     alarms that gather: stale, running time, totals, cusum
+ *   core_certificate.c certificates that end
  *   core_suppress.c   suppression by design
  *   core_facts.c      the alarm stage: facts, sound, records
  *   core_notes.c      who and why, names
@@ -56,6 +57,7 @@ struct gateway_state {
     bool up;
     bool starting; /* was never up since the server knows of it: it gets time to connect */
     bool future;   /* its newest live message had samples from the future */
+    bool off;      /* its clock is off, as the link has measured */
     bool shadowed; /* its line broke and what was stored meanwhile has not all come */
     bool told;     /* some of it has */
 };
@@ -117,14 +119,17 @@ struct alarm_detail {
 };
 
 /* Gathered by alarms of kinds change (the previous good value), disc (the newest command), runtime, total and
- * cusum. */
+ * cusum; what one of kind certificate was told. */
 struct alarm_memo {
     double amount;
     double value;     /* NaN before the first */
     int64_t since_us; /* source time from which the amount grows; meaningless unless growing */
+    int64_t end_us;   /* of the certificate; 0: there is none; END_UNKNOWN: nobody has told yet */
     uint32_t alarm;
     bool growing;
 };
+
+#define END_UNKNOWN INT64_MIN
 
 struct suppressor {
     uint32_t next; /* in the alarm's set, or in the free list */
@@ -189,6 +194,7 @@ struct core {
     enum alarm_cause cause; /* of what is being applied */
     bool suspect;           /* the samples being applied had times that were not believed */
     bool uncertain;         /* the newest reading had an uncertain input */
+    const char *told;       /* by the event that is being applied: what a RAISE is to say; NULL: nothing */
 
     struct tag_state *tags;
     struct gateway_state *gateways;
@@ -390,6 +396,20 @@ void core_gather_due(struct core *core, uint32_t alarm, int64_t due_us, const st
 /* The amount as of now. */
 double core_gathered(const struct core *core, uint32_t alarm);
 
+/* --- core_certificate.c */
+enum truth core_certificate_truth(const struct core *core, uint32_t alarm);
+/* Days that are left; below 0: it has ended. NaN if there is none, or nobody has told yet. */
+double core_certificate_days(const struct core *core, uint32_t alarm);
+/* The days that it is below, or the first that it will be. */
+double core_certificate_limit(const struct core *core, uint32_t alarm);
+/* It is beyond the first of its limits. */
+bool core_certificate_presses(const struct core *core, uint32_t alarm);
+/* The priority of an occurrence now. */
+uint8_t core_certificate_priority(const struct core *core, uint32_t alarm);
+/* Looks at it with evidence of this time, and again when it has come to its next limit. */
+void core_certificate_evaluate(struct core *core, uint32_t alarm, int64_t ts_us,
+                               const struct effect_sink *sink);
+
 /* --- core_suppress.c */
 void core_suppress_alarm(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);
 void core_suppress_group(struct core *core, uint32_t group, int64_t ts_us, const struct effect_sink *sink);
@@ -432,6 +452,8 @@ void core_note_record(struct core *core, uint32_t alarm, enum alarm_record_kind 
 void core_history_record(struct core *core, uint32_t alarm, enum alarm_record_kind kind,
                          const struct reading *r, int64_t src_us, const struct effect_sink *sink);
 void core_escalate(struct core *core, uint32_t alarm, const struct effect_sink *sink);
+/* The priority of this occurrence rises by itself: announced anew, as by a change of the configuration. */
+void core_rise(struct core *core, uint32_t alarm, uint8_t priority, const struct effect_sink *sink);
 void core_priority(struct core *core, uint32_t alarm, uint8_t before, const struct effect_sink *sink);
 /* The newest record of an alarm, as far as it can be told from its state. */
 struct alarm_record core_alarm_record(const struct core *core, uint32_t alarm);

@@ -113,6 +113,8 @@ const char *core_alarm_unit(const struct core *core, uint32_t alarm, char ret[AL
         unit = slice_str("");
     } else if (m->kind == ALARM_RUNTIME) {
         unit = slice_str("s");
+    } else if (m->kind == ALARM_CERTIFICATE) {
+        unit = slice_str("d");
     }
     const char *per = m->kind == ALARM_ROC && unit.n > 0 ? "/s" : "";
     char text[64];
@@ -178,15 +180,38 @@ static void explain_limit(struct explanation *e, const struct core *core, uint32
     explain_words(e, text);
 }
 
+static void explain_identity(struct explanation *e, const struct core *core, uint32_t alarm) {
+    const struct model_alarm *m = &core->model->alarms[alarm];
+    struct slice whose = m->gateway == MODEL_NONE ? core->model->alarm_texts[alarm].name
+                                                  : core->model->gateways[m->gateway].name;
+    if (m->kind == ALARM_DUPLICATE) {
+        explain_words(e, "a second client with the identity of ");
+        explain(e, whose, rule_known((core->alarms[alarm].facts & FACT_ACTIVE) != 0, false), RULE_BOOL,
+                slice_str(""));
+        return;
+    }
+    double days = core_certificate_days(core, alarm);
+    char text[32];
+    (void)snprintf(text, sizeof text, " < %.0f d", core_certificate_limit(core, alarm));
+    explain_words(e, "days left of the certificate of ");
+    explain(e, whose, isnan(days) ? rule_unknown() : rule_known(days, false), RULE_NUMBER, slice_str("d"));
+    explain_words(e, text);
+}
+
 static void explain_condition(struct explanation *e, struct core *core, uint32_t alarm) {
     const struct model_alarm *m = &core->model->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(core->model, alarm);
     enum alarm_kind kind = (enum alarm_kind)m->kind;
     if (kind == ALARM_COMM || kind == ALARM_CLOCK) {
         const struct gateway_state *g = &core->gateways[m->gateway];
-        explain_words(e, kind == ALARM_COMM ? "link of " : "samples from the future of ");
+        explain_words(e, kind == ALARM_COMM ? "link of " : "wrong clock of ");
         explain(e, core->model->gateways[m->gateway].name,
-                rule_known(kind == ALARM_COMM ? g->up : g->future, false), RULE_BOOL, slice_str(""));
+                rule_known(kind == ALARM_COMM ? g->up : g->future || g->off, false), RULE_BOOL,
+                slice_str(""));
+        return;
+    }
+    if (kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE) {
+        explain_identity(e, core, alarm);
         return;
     }
     if (core_gathers(kind) || kind == ALARM_QUALITY || kind == ALARM_STATE) {

@@ -40,12 +40,24 @@ uint32_t model_find_alarm(const struct model *m, struct slice name) {
 
 const char *alarm_kind_name(enum alarm_kind kind) {
     static const char *const names[ALARM_KINDS] = {
-        [ALARM_HIGH] = "high",   [ALARM_LOW] = "low",       [ALARM_STALE] = "stale",
-        [ALARM_COMM] = "comm",   [ALARM_DEV] = "dev",       [ALARM_ROC] = "roc",
-        [ALARM_STATE] = "state", [ALARM_CHANGE] = "change", [ALARM_QUALITY] = "quality",
-        [ALARM_DISC] = "disc",   [ALARM_EXPR] = "expr",     [ALARM_RUNTIME] = "runtime",
-        [ALARM_TOTAL] = "total", [ALARM_CUSUM] = "cusum",   [ALARM_CUSUM_LOW] = "cusum_low",
+        [ALARM_HIGH] = "high",
+        [ALARM_LOW] = "low",
+        [ALARM_STALE] = "stale",
+        [ALARM_COMM] = "comm",
+        [ALARM_DEV] = "dev",
+        [ALARM_ROC] = "roc",
+        [ALARM_STATE] = "state",
+        [ALARM_CHANGE] = "change",
+        [ALARM_QUALITY] = "quality",
+        [ALARM_DISC] = "disc",
+        [ALARM_EXPR] = "expr",
+        [ALARM_RUNTIME] = "runtime",
+        [ALARM_TOTAL] = "total",
+        [ALARM_CUSUM] = "cusum",
+        [ALARM_CUSUM_LOW] = "cusum_low",
         [ALARM_CLOCK] = "clock",
+        [ALARM_CERTIFICATE] = "certificate",
+        [ALARM_DUPLICATE] = "duplicate",
     };
     CHECK((unsigned)kind < ALARM_KINDS);
     return names[kind];
@@ -61,6 +73,7 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     case ALARM_TOTAL:
     case ALARM_CUSUM:
     case ALARM_CUSUM_LOW:
+    case ALARM_CERTIFICATE:
         return true;
     case ALARM_STALE:
     case ALARM_COMM:
@@ -70,9 +83,14 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     case ALARM_DISC:
     case ALARM_EXPR:
     case ALARM_CLOCK:
+    case ALARM_DUPLICATE:
         return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
+}
+
+bool alarm_kind_of_gateway(enum alarm_kind kind) {
+    return kind == ALARM_COMM || kind == ALARM_CLOCK || kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE;
 }
 
 struct model_alarm_more model_alarm_more_none(void) {

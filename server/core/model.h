@@ -54,7 +54,11 @@ struct model_gateway {
     uint32_t site;
     uint32_t comm_alarm;  /* alarm index of its one comm alarm */
     uint32_t clock_alarm; /* … and of the one that tells that its clock is wrong; MODEL_NONE if none */
+    uint32_t certificate_alarm; /* … that its certificate ends */
+    uint32_t duplicate_alarm;   /* … that a second client has its identity */
     bool enabled;
+    struct slice certificate_of; /* a gateway whose certificate may speak for this one, too; "": none */
+    uint32_t tags_max;           /* of one dictionary; 0: by the link's limits alone */
 };
 
 enum tag_type { TAG_FLOAT, TAG_INT, TAG_BOOL };
@@ -84,24 +88,34 @@ struct model_tag {
 };
 
 enum alarm_kind {
-    ALARM_HIGH,      /* beyond limit; returns at limit - deadband or better */
-    ALARM_LOW,       /* … below it; at limit + deadband */
-    ALARM_STALE,     /* no message for the tag for on_delay_us, while the link is up */
-    ALARM_COMM,      /* the gateway's link is down for on_delay_us: one alarm for all its tags */
-    ALARM_DEV,       /* abs(tag - setpoint) beyond limit; setpoint: second_tag */
-    ALARM_ROC,       /* abs(rate(tag, over)) beyond limit per second; its program gives the number */
-    ALARM_STATE,     /* the value is one of the states */
-    ALARM_CHANGE,    /* the value differs from the previous good one: raised and returned in one instant */
-    ALARM_QUALITY,   /* the value is bad while the link is up */
-    ALARM_DISC,      /* command (tag) and feedback (second_tag) differ; on_delay_us is the travel time */
-    ALARM_EXPR,      /* a rule that yields a bool */
-    ALARM_RUNTIME,   /* accumulated true time at or beyond limit (microseconds) */
-    ALARM_TOTAL,     /* integral of the value over time / per at or beyond limit */
-    ALARM_CUSUM,     /* S = max(0, S + x - target - k) beyond limit (h), stepped every `every` */
-    ALARM_CUSUM_LOW, /* … mirrored */
-    ALARM_CLOCK,     /* the gateway's samples come from the future */
+    ALARM_HIGH,        /* beyond limit; returns at limit - deadband or better */
+    ALARM_LOW,         /* … below it; at limit + deadband */
+    ALARM_STALE,       /* no message for the tag for on_delay_us, while the link is up */
+    ALARM_COMM,        /* the gateway's link is down for on_delay_us: one alarm for all its tags */
+    ALARM_DEV,         /* abs(tag - setpoint) beyond limit; setpoint: second_tag */
+    ALARM_ROC,         /* abs(rate(tag, over)) beyond limit per second; its program gives the number */
+    ALARM_STATE,       /* the value is one of the states */
+    ALARM_CHANGE,      /* the value differs from the previous good one: raised and returned in one instant */
+    ALARM_QUALITY,     /* the value is bad while the link is up */
+    ALARM_DISC,        /* command (tag) and feedback (second_tag) differ; on_delay_us is the travel time */
+    ALARM_EXPR,        /* a rule that yields a bool */
+    ALARM_RUNTIME,     /* accumulated true time at or beyond limit (microseconds) */
+    ALARM_TOTAL,       /* integral of the value over time / per at or beyond limit */
+    ALARM_CUSUM,       /* S = max(0, S + x - target - k) beyond limit (h), stepped every `every` */
+    ALARM_CUSUM_LOW,   /* … mirrored */
+    ALARM_CLOCK,       /* the gateway's samples come from the future, or its clock is off */
+    ALARM_CERTIFICATE, /* a gateway's certificate, or one of the server's, ends soon */
+    ALARM_DUPLICATE,   /* a second client shows the gateway's identity while the first one is there */
 };
-enum { ALARM_KINDS = ALARM_CLOCK + 1 };
+enum { ALARM_KINDS = ALARM_DUPLICATE + 1 };
+
+/* Certificates of the server itself; each has an alarm of kind certificate that is of no gateway. */
+enum server_certificate {
+    SERVER_CERTIFICATE_LINK,      /* shown to gateways */
+    SERVER_CERTIFICATE_WEB,       /* shown to browsers */
+    SERVER_CERTIFICATE_AUTHORITY, /* signs gateways */
+};
+enum { SERVER_CERTIFICATES = SERVER_CERTIFICATE_AUTHORITY + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,
@@ -133,8 +147,8 @@ struct model_alarm {
     double deadband;
     int64_t on_delay_us;
     int64_t off_delay_us;
-    uint32_t tag;     /* MODEL_NONE for comm, clock and expr alarms */
-    uint32_t gateway; /* of the tag, or of the comm or clock alarm; MODEL_NONE for rules */
+    uint32_t tag;     /* MODEL_NONE for expr alarms and those of gateways */
+    uint32_t gateway; /* of the tag, or that it watches; MODEL_NONE for rules and the server's certificates */
     uint32_t site;
     uint32_t more;    /* index in model.more, MODEL_NONE if it has nothing rare */
     uint8_t kind;     /* enum alarm_kind */
@@ -215,6 +229,7 @@ struct model {
     uint32_t n_groups;
     uint32_t n_positions;
     uint32_t n_calculated;
+    uint32_t server_alarms[SERVER_CERTIFICATES]; /* alarm of each; MODEL_NONE if none */
     struct map site_by_name;
     struct map gateway_by_name;
     struct map tag_by_name;
@@ -228,10 +243,12 @@ uint32_t model_find_site(const struct model *m, struct slice name);
 uint32_t model_find_gateway(const struct model *m, struct slice name);
 uint32_t model_find_tag(const struct model *m, struct slice name);
 uint32_t model_find_alarm(const struct model *m, struct slice name);
-/* "high", "low", "stale", … "cusum_low", "clock" */
+/* "high", "low", "stale", … "clock", "certificate", "duplicate" */
 const char *alarm_kind_name(enum alarm_kind kind);
-/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum). */
+/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate). */
 bool alarm_kind_has_limit(enum alarm_kind kind);
+/* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
+bool alarm_kind_of_gateway(enum alarm_kind kind);
 /* The rare settings of an alarm, or the empty ones. */
 const struct model_alarm_more *model_alarm_more(const struct model *m, uint32_t alarm);
 static inline bool model_alarm_is(const struct model_alarm *a, enum alarm_option option) {

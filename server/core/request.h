@@ -25,6 +25,7 @@ enum {
     SITE_LIST_MAX = 2000,
     POSITION_SIZE = 64,
     LEDGER_DAYS_MAX = 366, /* of one answer to REQ_LEDGER */
+    LEDGER_CLOCKS_MAX = 500,
     LEDGER_GAPS_MAX = 1000,
 };
 
@@ -112,6 +113,16 @@ struct config_change_item {
     int64_t expected_revision; /* of the item: 0 = must not exist, -1 = any */
 };
 
+/* Numbers [first, end) of an epoch that are gone at the site, with the times of the first and last sample. */
+struct ledger_lost {
+    uint64_t epoch;
+    int64_t first;
+    int64_t end;
+    int64_t samples;
+    int64_t from_us;
+    int64_t to_us;
+};
+
 struct request {
     enum request_kind kind;
     struct actor actor;
@@ -194,6 +205,10 @@ struct request {
             char detail[REASON_SIZE];      /* why it is not usable, or what was left out */
             const struct stored_sample *v; /* borrowed during the call */
             uint32_t n;
+            const char *action;     /* a literal: what the gateway tells goes to the audit under it; NULL */
+            char told[REASON_SIZE]; /* … in these words */
+            bool has_lost;          /* and what is gone at the site to the ledger */
+            struct ledger_lost lost;
         } quarantine_keep;
         struct {
             int64_t tag_key;
@@ -319,6 +334,20 @@ struct ledger_balance {
     int64_t waiting; /* at the site, as its last HELLO said */
     int64_t lost;    /* not stored, and the site has them no more */
     bool balanced;
+};
+
+/* What is known of a gateway's clock: times that it does not vouch for, a step, or a session's measures. */
+struct ledger_clock {
+    struct slice kind; /* "unsynced", "step", "session" */
+    int64_t from_us;
+    int64_t to_us;
+    uint64_t epoch; /* of "unsynced" and "step", as the next two */
+    int64_t first;  /* numbers of its first and last record */
+    int64_t last;
+    int64_t offset_us;   /* of "step": by how much; of "session": how far it was off */
+    int64_t error_us;    /* of "session": most that this is wrong */
+    struct slice source; /* of "session" */
+    bool off;            /* of "session": it is to be told to people */
 };
 
 /* Numbers [first, end) of an epoch that are not stored. */
@@ -471,6 +500,8 @@ struct reply {
             uint32_t n_days;
             const struct ledger_gap *gaps; /* lost ones first; at most LEDGER_GAPS_MAX */
             uint32_t n_gaps;
+            const struct ledger_clock *clocks; /* newest first; at most LEDGER_CLOCKS_MAX */
+            uint32_t n_clocks;
         } ledger;
         struct {
             const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */

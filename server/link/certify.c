@@ -90,6 +90,10 @@ const uint8_t *link_authority(const struct link *l) {
     return l->issuer == NULL ? NULL : issuer_fingerprint(l->issuer);
 }
 
+bool link_revoked(const struct link *l, const uint8_t fingerprint[IDENTITY_HASH_SIZE]) {
+    return session_env_revoked(&l->env, fingerprint);
+}
+
 void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n) {
     uint8_t *copy = malloc(n * IDENTITY_HASH_SIZE + 1);
     CHECK(copy != NULL); /* without it a revoked gateway would come in */

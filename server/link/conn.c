@@ -22,13 +22,6 @@ static void on_close(uv_handle_t *handle) {
     link_handle_closed(c->link);
 }
 
-static void end_shaking(struct conn *c) {
-    if (c->shaking) {
-        c->shaking = false;
-        c->link->handshakes--;
-    }
-}
-
 /* The one way out: whatever happened, the session is told, and the socket goes. */
 static void drop(struct conn *c, const char *reason, struct link_now now) {
     if (c->phase == CONN_CLOSED || c->phase == CONN_GONE) {
@@ -38,7 +31,8 @@ static void drop(struct conn *c, const char *reason, struct link_now now) {
     if (c->session != NULL) {
         session_lost(c->session, reason, now);
     }
-    end_shaking(c);
+    door_leave(c->link->door, &c->guest);
+    buf_done(&c->knock);
     uv_close((uv_handle_t *)&c->tcp, on_close);
 }
 
@@ -110,9 +104,9 @@ static void send_all(struct conn *c, struct link_now now) {
 /* --- from the line --- */
 
 static void handshake_done(struct conn *c, struct link_now now) {
-    end_shaking(c);
+    door_leave(c->link->door, &c->guest);
     struct tls_certificate shown = tls_certificate(c->tls);
-    session_set_certificate(c->session, shown.fingerprint, shown.not_after_us);
+    session_set_certificate(c->session, shown.fingerprint, shown.not_after_us, shown.serial);
     if (tls_enrols(c->tls)) {
         session_open_enrolment(c->session, tls_gateway(c->tls), now);
     } else {
@@ -157,7 +151,8 @@ static void pump(struct conn *c, struct link_now now) {
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
     (void)suggested;
     struct conn *c = handle->data;
-    *ret = uv_buf_init((char *)c->link->cipher, sizeof c->link->cipher);
+    size_t room = c->phase == CONN_KNOCKS ? LINK_KNOCK_MAX - c->knock.n : sizeof c->link->cipher;
+    *ret = uv_buf_init((char *)c->link->cipher, (unsigned int)room); /* at most LINK_READ_SIZE */
 }
 
 static void stop_reading(struct conn *c) {
@@ -167,11 +162,49 @@ static void stop_reading(struct conn *c) {
     }
 }
 
+/* Whether TLS has something to answer: a ClientHello that is whole, as far as it can be told so early, or
+ * what is none and never will be. */
+static bool is_whole_knock(const uint8_t *p, size_t n) {
+    enum { RECORD_HEAD = 5, MESSAGE_HEAD = 4, HANDSHAKE = 22, CLIENT_HELLO = 1 };
+    if (n == 0) {
+        return false;
+    }
+    if (n >= LINK_KNOCK_MAX || p[0] != HANDSHAKE || (n > RECORD_HEAD && p[RECORD_HEAD] != CLIENT_HELLO)) {
+        return true;
+    }
+    if (n < RECORD_HEAD + MESSAGE_HEAD) {
+        return false;
+    }
+    size_t length = (size_t)p[RECORD_HEAD + 1] << 16 | (size_t)p[RECORD_HEAD + 2] << 8 | p[RECORD_HEAD + 3];
+    return n >= RECORD_HEAD + MESSAGE_HEAD + length;
+}
+
+/* No TLS and no session before a ClientHello came: a thousand that say nothing, or a byte now and then, cost
+ * little and keep nobody waiting. */
+static void take_knock(struct conn *c, const void *p, size_t n, struct link_now now) {
+    buf_append(&c->knock, p, n);
+    if (c->knock.failed) {
+        drop(c, "the server is out of memory", now);
+        return;
+    }
+    if (c->knock.n == LINK_KNOCK_MAX) {
+        stop_reading(c);
+    }
+    if (c->guest.stage == DOOR_SILENT && is_whole_knock(c->knock.p, c->knock.n)) {
+        door_ready(c->link->door, &c->guest, now.mono_us);
+        listener_continue(c->link);
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
     struct conn *c = stream->data;
     struct link_now now = link_now();
     if (n < 0) {
         drop(c, n == UV_EOF ? "connection closed by gateway" : uv_strerror((int)n), now);
+        return;
+    }
+    if (c->phase == CONN_KNOCKS) {
+        take_knock(c, buf->base, (size_t)n, now);
         return;
     }
     if (c->phase != CONN_OPEN) {
@@ -214,7 +247,7 @@ static void on_shutdown(uv_shutdown_t *req, int status) {
 static void linger(struct conn *c, struct link_now now) {
     c->phase = CONN_LINGER;
     c->deadline_mono_us = now.mono_us + LINK_LINGER_MS * MS_US;
-    end_shaking(c);
+    door_leave(c->link->door, &c->guest);
     tls_close(c->tls);
     send_all(c, now);
     if (c->phase != CONN_LINGER) {
@@ -264,7 +297,12 @@ void conn_turn_end(struct conn *c, struct link_now now) {
 }
 
 void conn_tick(struct conn *c, struct link_now now) {
-    if (c->phase == CONN_OPEN) {
+    if (c->phase == CONN_KNOCKS) {
+        if (c->guest.stage == DOOR_SILENT &&
+            now.mono_us - c->guest.since_mono_us >= c->link->env.limits.link.handshake_ms * MS_US) {
+            drop(c, "no ClientHello in time", now);
+        }
+    } else if (c->phase == CONN_OPEN) {
         session_tick(c->session, now);
         if (c->stuck_mono_us != 0 && now.mono_us - c->stuck_mono_us >= LINK_WRITE_STUCK_MS * MS_US) {
             drop(c, "the gateway does not take what is sent to it", now);
@@ -280,27 +318,22 @@ void conn_resume(struct conn *c, struct link_now now) {
     conn_wake(c);
 }
 
-void conn_evict(struct conn *c, struct link_now now) {
-    drop(c, "TLS was not done in time, and others wait", now);
+void conn_turn_away(struct conn *c, struct link_now now) {
+    drop(c, "TLS is not done, and others wait", now);
 }
 
 /* --- in and out of the list --- */
 
-static void peer_text(struct conn *c) {
-    struct sockaddr_storage addr;
-    int len = sizeof addr;
+static void peer_text(struct conn *c, const struct sockaddr_storage *addr) {
     char host[INET6_ADDRSTRLEN] = "";
     (void)snprintf(c->peer, sizeof c->peer, "unknown");
-    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len) != 0) {
-        return;
-    }
-    if (addr.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
+    if (addr->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
         if (uv_ip6_name(in6, host, sizeof host) == 0) {
             (void)snprintf(c->peer, sizeof c->peer, "[%s]:%u", host, ntohs(in6->sin6_port));
         }
-    } else if (addr.ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&addr;
+    } else if (addr->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
         if (uv_ip4_name(in, host, sizeof host) == 0) {
             (void)snprintf(c->peer, sizeof c->peer, "%s:%u", host, ntohs(in->sin_port));
         }
@@ -314,8 +347,17 @@ static void enlist(struct link *l, struct conn *c) {
     }
     l->conns = c;
     l->n_conns++;
-    l->handshakes++;
-    c->shaking = true;
+}
+
+/* Its address, for people and for the door. */
+static void come_to_the_door(struct conn *c, struct link_now now) {
+    struct sockaddr_storage addr = {0}; /* of no family: unknown, as of one that has gone already */
+    int len = sizeof addr;
+    (void)uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len);
+    peer_text(c, &addr);
+    struct door_key key = door_key(&addr);
+    c->guest.user = c;
+    door_enter(c->link->door, &c->guest, &key, now.mono_us);
 }
 
 void conn_accept(struct link *l, uv_stream_t *from) {
@@ -325,7 +367,7 @@ void conn_accept(struct link *l, uv_stream_t *from) {
     }
     struct link_now now = link_now();
     c->link = l;
-    c->accepted_mono_us = now.mono_us;
+    buf_init(&c->knock, LINK_KNOCK_MAX);
     int rc = uv_tcp_init(l->loop, &c->tcp);
     CHECK(rc == 0);
     c->tcp.data = c;
@@ -336,23 +378,39 @@ void conn_accept(struct link *l, uv_stream_t *from) {
         drop(c, uv_strerror(rc), now);
         return;
     }
-    peer_text(c);
+    come_to_the_door(c, now);
     (void)uv_tcp_nodelay(&c->tcp, 1);
     (void)uv_tcp_keepalive(&c->tcp, 1, KEEPALIVE_S);
+    start_reading(c, now);
+}
+
+/* Of those that are inside, or on their way in. */
+static bool too_many_sessions(const struct link *l) {
+    uint32_t outside = door_count(l->door, DOOR_SILENT) + door_count(l->door, DOOR_READY);
+    return l->n_conns - outside > l->sessions_max + l->env.limits.link.handshakes;
+}
+
+void conn_begin(struct conn *c, struct link_now now) {
+    struct link *l = c->link;
     struct error err = {0};
-    if (tls_new(l->tls, NULL, &c->tls, &err) != OK ||
-        session_new(&l->env, c->peer, c, now, &c->session) != OK) {
-        log_event(LOG_ERROR, "link.refused", "peer=%s reason=\"out of memory\"", c->peer);
-        drop(c, "the server is out of memory", now);
-        return;
-    }
-    if (l->n_conns > l->sessions_max + l->env.limits.link.handshakes) {
+    door_shake(l->door, &c->guest, now.mono_us);
+    if (too_many_sessions(l)) {
         log_event(LOG_WARN, "link.refused", "peer=%s reason=\"more than %u sessions\"", c->peer,
                   l->sessions_max);
         drop(c, "too many sessions", now);
         return;
     }
-    start_reading(c, now);
+    if (tls_new(l->tls, NULL, &c->tls, &err) != OK ||
+        session_new(&l->env, c->peer, c, now, &c->session) != OK ||
+        tls_feed(c->tls, c->knock.p, c->knock.n) != OK) {
+        log_event(LOG_ERROR, "link.refused", "peer=%s reason=\"out of memory\"", c->peer);
+        drop(c, "the server is out of memory", now);
+        return;
+    }
+    buf_done(&c->knock);
+    c->phase = CONN_OPEN;
+    pump(c, now);
+    conn_wake(c);
 }
 
 static void unlist(struct link *l, struct conn *c) {

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum {
     DEFAULT_SETTLE_MS = 30000,
@@ -64,6 +65,13 @@ static void on_incident(void *ctx, const char *action, const char *peer, const c
     l->host.incident(l->host.ctx, action, peer, object, detail);
 }
 
+static void on_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct link *l = ctx;
+    if (l->host.duplicate != NULL) {
+        l->host.duplicate(l->host.ctx, gateway, text);
+    }
+}
+
 static void on_settle(void *ctx, uint64_t token, struct slice gateway, const struct msg_epoch *epochs,
                       uint32_t n_epochs) {
     struct link *l = ctx;
@@ -86,6 +94,11 @@ static void on_repeated(void *ctx, const struct link_repeat *r) {
     l->host.repeated(l->host.ctx, r);
 }
 
+static void on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    struct link *l = ctx;
+    l->host.clock(l->host.ctx, gateway, c, judged);
+}
+
 static void on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
     struct link *l = ctx;
     l->host.backlog_end(l->host.ctx, gateway, te_us);
@@ -98,11 +111,25 @@ static void on_wake(void *ctx, struct session *s) {
 
 /* --- time --- */
 
+static void on_tick(uv_timer_t *timer);
+
+/* The rest is loaded in the next turns, each after what came from the lines meanwhile. */
+static void load_soon(struct link *l) {
+    if (!l->stopping) {
+        int rc = uv_timer_start(&l->tick, on_tick, 1, LINK_TICK_MS);
+        CHECK(rc == 0);
+    }
+}
+
 static void on_tick(uv_timer_t *timer) {
     struct link *l = timer->data;
     struct link_now now = link_now();
     listener_tick(l, now);
+    trust_tick(l, now);
     roster_tick(l->roster, now);
+    if (roster_load(l->roster, now)) {
+        load_soon(l);
+    }
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
         conn_tick(c, now);
     }
@@ -135,6 +162,15 @@ static uint32_t or_default(uint32_t value, uint32_t otherwise) {
     return value == 0 ? otherwise : value;
 }
 
+/* Those at the door get a quarter of the files that the process may open: browsers, gateways and the database
+ * need theirs. */
+static uint32_t half_open_max(uint32_t wanted) {
+    struct rlimit files = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    rlim_t quarter = files.rlim_cur / 4;
+    return quarter < wanted ? (uint32_t)quarter : wanted;
+}
+
 static void set_env(struct link *l, const struct link_config *cfg) {
     l->env.limits =
         (struct session_limits){.heartbeat_ms = or_default(cfg->heartbeat_ms, LINK_HEARTBEAT_MS),
@@ -143,13 +179,16 @@ static void set_env(struct link *l, const struct link_config *cfg) {
                                 .settle_ms = DEFAULT_SETTLE_MS,
                                 .backlog_rate = or_default(cfg->backlog_rate, DEFAULT_BACKLOG_RATE),
                                 .mutant_ack_before_commit = cfg->mutant_ack_before_commit};
+    l->env.limits.link.half_open = half_open_max(l->env.limits.link.half_open);
     l->env.host = (struct link_host){.ctx = l,
                                      .settle = on_settle,
                                      .record = on_record,
                                      .snapshot = on_snapshot,
                                      .repeated = on_repeated,
+                                     .clock = on_clock,
                                      .backlog_end = on_backlog_end,
                                      .state = on_state,
+                                     .duplicate = on_duplicate,
                                      .incident = on_incident};
     l->env.owner.wake = on_wake;
 }
@@ -161,20 +200,12 @@ static enum status set_up(struct link *l, const struct link_config *cfg, struct 
     }
     rand_seed(&l->rand, seed);
     l->env.samples = calloc(LINK_SAMPLES_MAX, sizeof *l->env.samples);
-    if (l->env.samples == NULL || roster_new(&l->env, &l->roster) != OK) {
+    l->door = door_new(&l->env.limits.link);
+    if (l->env.samples == NULL || l->door == NULL || roster_new(&l->env, &l->roster) != OK) {
         return error_set(err, ERR_NOMEM, "link", "out of memory");
     }
-    struct tls_config tls = {.role = TLS_SERVER,
-                             .ca_file = cfg->ca_file,
-                             .cert_file = cfg->cert_file,
-                             .key_file = cfg->key_file,
-                             .crl_file = cfg->crl_file};
-    enum status status = tls_context_new(&tls, &l->tls, err);
-    if (status == OK && cfg->ca_key_file != NULL) {
-        status = issuer_new(cfg->ca_file, cfg->ca_key_file, &l->issuer, err);
-    }
-    if (status == OK && l->issuer != NULL) {
-        tls_context_enrol(l->tls, l->issuer);
+    enum status status = trust_open(l, cfg, err);
+    if (l->issuer != NULL) {
         l->env.owner.certify = certify_ask;
     }
     return status == OK ? listener_open(l, cfg->port, err) : status;
@@ -223,10 +254,17 @@ void link_set_model(struct link *l, const struct model *m) {
 
 void link_settled(struct link *l, uint64_t token, const struct link_settled *s) {
     roster_settled(l->roster, token, s, link_now());
+    if (roster_loading(l->roster)) {
+        load_soon(l);
+    }
 }
 
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq) {
     roster_committed(l->roster, gateway_key, epoch, seq);
+}
+
+void link_forked(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq) {
+    roster_forked(l->roster, gateway_key, epoch, seq, link_now());
 }
 
 /* Whoever comes first may fill the room again: so that the same one is not always last, those that got a turn
@@ -303,7 +341,9 @@ void link_stop(struct link *l, void (*on_stopped)(void *ctx), void *ctx) {
     listener_close(l);
     struct link_now now = link_now();
     for (struct conn *c = l->conns; c != NULL; c = c->next) {
-        if (c->phase == CONN_OPEN) {
+        if (c->phase == CONN_KNOCKS) {
+            conn_turn_away(c, now);
+        } else if (c->phase == CONN_OPEN) {
             uint32_t after_ms = RESTART_MS + (uint32_t)rand_below(&l->rand, RESTART_SPREAD_MS);
             session_bye(c->session, BYE_RESTART, after_ms, "the server restarts", now);
             conn_wake(c);
@@ -321,9 +361,9 @@ void link_free(struct link **l) {
     while ((*l)->conns != NULL) {
         conn_free((*l)->conns);
     }
+    door_free(&(*l)->door);
     roster_free(&(*l)->roster);
-    tls_context_free(&(*l)->tls);
-    issuer_free(&(*l)->issuer);
+    trust_close(*l);
     free((*l)->revoked);
     free((*l)->env.samples);
     free(*l);

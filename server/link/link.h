@@ -8,12 +8,17 @@
 #include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "server/core/core.h"
+#include "server/core/gateway_health.h"
 #include "server/core/identity.h"
 
 #include <uv.h>
 
 struct link;
 struct link_limits;
+
+/* A clock that is more than this off is told to people until it is less than that off. */
+#define LINK_CLOCK_OFF_US  INT64_C(1000000)
+#define LINK_CLOCK_GOOD_US INT64_C(500000)
 
 /* A journaled record as received, to be stored. All is valid during the call only. */
 struct link_record {
@@ -27,14 +32,30 @@ struct link_record {
     uint32_t crc;      /* CRC-32C of type and body without ep and seq: the same whenever it is sent again */
     struct slice body; /* frame body as received, with its prefix */
     int64_t received_us;
-    enum lane lane; /* LANE_LIVE or LANE_BACKLOG */
+    int64_t clock_error_us; /* as in link_status */
+    enum lane lane;         /* LANE_LIVE or LANE_BACKLOG */
     const struct sample
         *samples; /* of a good DATA record: those whose tags the configuration knows; values as sent */
     uint32_t n_samples;
     uint16_t fault;         /* enum link_code: 0, or why it cannot be used (it is stored in quarantine) */
     const char *fault_text; /* "" without fault */
-    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag */
-    const struct event_lost *lost; /* of a good EVENT "samples lost"; else NULL. end is at most 2^63 - 1 */
+    uint32_t unknown_tags;  /* samples left out because the configuration has no such tag; not those of
+                                  core/gateway_health.h */
+    bool again;    /* its number is committed already: it is only to be compared with what is stored there */
+    bool unsynced; /* its gateway says that it cannot trust the times in it (flag U) … */
+    uint64_t unsynced_first; /* … since this number, without a break */
+    bool stepped;            /* a good EVENT "clock stepped": by step_us, at step_t_us after it */
+    int64_t step_us;
+    int64_t step_t_us;
+    const struct event_lost
+        *lost; /* of a good EVENT "samples lost"; else NULL. end is at most LINK_SEQ_MAX */
+};
+
+/* Numbers [first, end) of an epoch. */
+struct link_range {
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t end;
 };
 
 /* What the database knows of a gateway, as answer to host->settle. */
@@ -43,9 +64,9 @@ struct link_settled {
         status; /* OK; ERR_NOT_FOUND, ERR_DENIED (disabled): refuse; ERR_UNAVAILABLE: ask to come again */
     struct error error;
     int64_t gateway_key;
-    uint64_t session;  /* grows with every answer, from a database sequence */
-    uint32_t n_epochs; /* as asked, with the committed ranges */
-    const struct msg_epoch *epochs;
+    uint64_t session;     /* grows with every answer, from a database sequence */
+    uint32_t n_committed; /* numbers of the epochs asked for that are stored; of each epoch ascending */
+    const struct link_range *committed;
     uint32_t n_dicts; /* bodies of the DICT records of these epochs, in order of (epoch, dict, part) */
     const struct link_dict {
         uint64_t epoch;
@@ -53,19 +74,29 @@ struct link_settled {
         struct slice body;
     } * dicts;
     uint32_t n_gone; /* numbers of these epochs that the site told to be gone; they never come */
-    const struct link_gone {
-        uint64_t epoch;
-        uint64_t first; /* [first, end) */
-        uint64_t end;
-    } * gone;
+    const struct link_range *gone;
 };
 
-/* Records of a session that came again and were refused. */
+/* Records of a session that came again while the first one was in flight, and were dropped. */
 struct link_repeat {
     int64_t gateway_key;
     uint64_t session;
     int64_t day; /* of the server's receipt, since 1970-01-01, UTC */
     uint64_t n;  /* on that day, since the session began */
+};
+
+/* A gateway's clock as its session knows it. */
+struct link_clock {
+    int64_t gateway_key;
+    uint64_t session;
+    enum clock_source source; /* as HELLO says … */
+    int64_t said_error_us;    /* … and by how much it may be off */
+    int64_t offset_us;        /* gateway minus server, by the best of the last PONGs */
+    int64_t error_us;         /* most that the measure is off: half of the delay */
+    int64_t worst_us;         /* the offset furthest from 0 */
+    bool off;        /* more than LINK_CLOCK_OFF_US, by several PONGs; ends below LINK_CLOCK_GOOD_US */
+    int64_t from_us; /* first and last measure */
+    int64_t to_us;
 };
 
 struct link_host {
@@ -80,6 +111,9 @@ struct link_host {
     void (*snapshot)(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n, int64_t received_us);
     /* For the ledger: at most once a second and session, and at its end. */
     void (*repeated)(void *ctx, const struct link_repeat *r);
+    /* Measured: the first time in a session, when `off` is decided or changes, now and then, and at its end.
+     * judged: several PONGs came, `off` is to be believed. */
+    void (*clock)(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged);
     /* All that the gateway had stored before this session has come (or nothing had been missing), and te_us
      * is the time of the newest sample in its first live message. Once a session. */
     void (*backlog_end)(void *ctx, uint32_t gateway, int64_t te_us);
@@ -88,6 +122,11 @@ struct link_host {
     /* A gateway asks for a certificate, which is made. Keep it if it may have one, then say so by
      * link_certified with the same token. NULL if link_config has no ca_key_file. */
     void (*certify)(void *ctx, uint64_t token, const struct identity_issue *issue, const char *peer);
+    /* A second client shows the identity of a gateway that is there, too often to be a line that flaps. text:
+     * who, with which certificate. May be NULL. */
+    void (*duplicate)(void *ctx, uint32_t gateway, const char *text);
+    /* The files of link_config were read again and count now. May be NULL. */
+    void (*files_read)(void *ctx);
     /* Something for the audit: refused certificates, duplicate identity, quarantined records, protocol
      * errors. */
     void (*incident)(void *ctx, const char *action, const char *peer, const char *object, const char *detail);
@@ -122,13 +161,21 @@ struct link_status {
     uint64_t duplicates;
     uint64_t quarantined;
     uint64_t unknown_tags;
-    uint64_t backlog_bytes; /* as the gateway last said */
+    uint64_t backlog_bytes; /* as HELLO said */
     int64_t oldest_sample_us;
     uint64_t dropped_total;
-    int64_t clock_offset_us; /* gateway minus server, as measured */
+    int64_t clock_offset_us;  /* gateway minus server, as measured */
+    int64_t clock_error_us;   /* so far ahead may the gateway's clock be, as it says or as was measured; never
+                                 more than the limit future_s */
+    int64_t clock_measure_us; /* by how much clock_offset_us itself may be wrong; -1: nothing measured yet */
+    int64_t clock_said_us;    /* by how much its clock may be off, as HELLO says */
+    enum clock_source clock_source; /* what disciplines it, as HELLO says */
+    bool clock_unsynced;            /* as its newest record says (flag U); before the first, as HELLO does */
+    bool clock_off;                 /* see link_clock */
     int64_t last_seen_us;
     uint8_t certificate[IDENTITY_HASH_SIZE]; /* SHA-256 of what it has shown */
     int64_t certificate_ends_us;             /* 0: none was shown yet */
+    struct gateway_health health;            /* as told in the last session */
     char fault[256];                         /* last reason for being down or of trouble; "" */
 };
 
@@ -150,6 +197,9 @@ void link_set_model(struct link *l, const struct model *m);
 void link_settled(struct link *l, uint64_t token, const struct link_settled *s);
 /* This record is durable. Its ACK goes out in link_turn_end. Unknown ones are ignored. */
 void link_committed(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* Another content is stored under the number of this record: the gateway's journal is forked. People are
+ * told, and the gateway, once nothing of it is in flight any more. */
+void link_forked(struct link *l, int64_t gateway_key, uint64_t epoch, uint64_t seq);
 /* The answer to host->certify: OK, when it is durable; ERR_DENIED with the reason; else it is to try again.
  */
 void link_certified(struct link *l, uint64_t token, enum status status, const char *text);
@@ -158,6 +208,14 @@ const uint8_t *link_authority(const struct link *l);
 /* All certificates that are revoked, by fingerprint, IDENTITY_HASH_SIZE bytes each, ascending; copied. Ends
  * the sessions of those. */
 void link_set_revoked(struct link *l, const uint8_t *fingerprints, size_t n);
+/* Whether this certificate is on that list. */
+bool link_revoked(const struct link *l, const uint8_t fingerprint[IDENTITY_HASH_SIZE]);
+/* Reads the files of link_config again, as the link does by itself when they change. What is right counts for
+ * new connections, and sessions whose certificate is on the new list of revoked ones are ended; what is wrong
+ * changes nothing, and is an incident. */
+MUSTCHECK enum status link_reload(struct link *l, struct error *err);
+/* When the list of revoked certificates is outdated, 0: there is none; and whether that is soon, or was. */
+int64_t link_crl_ends_us(const struct link *l, bool *ret_soon);
 /* There is room again after ERR_FULL. */
 void link_resume(struct link *l);
 /* Asks the gateway for all that is true now, at most once in 10 s; for a gateway whose samples come late: its

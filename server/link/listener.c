@@ -4,6 +4,7 @@
 #include "server/link/link_internal.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,16 +22,52 @@ void listener_close(struct link *l) {
     }
 }
 
-/* Not taken, a connection stays with libuv, which then takes no further one from the kernel: the rest waits
- * there, and costs us nothing. So many in a second and no more: a handshake is what costs most, and those
- * that are here already must not wait behind a thousand that return. A tenth of a second's worth may come at
- * once. */
-void listener_continue(struct link *l) {
+/* So many in a second; a tenth of a second's worth may come at once. */
+static bool take_one(struct bucket *b, uint32_t per_s, struct link_now now) {
+    return bucket_take(b, now.mono_us, TM_SECOND_US / per_s, per_s / 10 + 1);
+}
+
+static void turn_away(struct link *l, const struct door_guest *g, struct link_now now) {
+    l->listener.turned_away++;
+    conn_turn_away(g->user, now);
+}
+
+/* Taken in at once, for only then is it known where it comes from; but there is an end to what a flood may
+ * cost. Not taken, a connection stays with libuv, which then takes no further one from the kernel. */
+static void take_in(struct link *l, struct link_now now) {
+    if (!l->listener.waiting || !take_one(&l->listener.accepts, l->env.limits.link.accepts_per_s, now)) {
+        return;
+    }
+    conn_accept(l, (uv_stream_t *)l->listener.tcp);
+    const struct door_guest *g = door_too_many(l->door);
+    if (g != NULL) {
+        turn_away(l, g, now);
+    }
+}
+
+/* A handshake is what costs most, and those that are inside must not wait behind a thousand that return: so
+ * many are begun in a second and no more. */
+static void begin_handshakes(struct link *l, struct link_now now) {
     const struct link_limits *limits = &l->env.limits.link;
-    uint32_t burst = limits->handshakes_per_s / 10 + 1;
-    if (l->listener.waiting && !l->stopping && l->handshakes < limits->handshakes &&
-        bucket_take(&l->pace, link_now().mono_us, TM_SECOND_US / limits->handshakes_per_s, burst)) {
-        conn_accept(l, (uv_stream_t *)l->listener.tcp);
+    const struct door_guest *g = NULL;
+    while ((g = door_next(l->door, now.mono_us)) != NULL) {
+        bool full = door_count(l->door, DOOR_SHAKING) >= limits->handshakes;
+        const struct door_guest *other = full ? door_gives_way(l->door, g, now.mono_us) : NULL;
+        if ((full && other == NULL) || !take_one(&l->listener.pace, limits->handshakes_per_s, now)) {
+            return;
+        }
+        if (other != NULL) {
+            turn_away(l, other, now);
+        }
+        conn_begin(g->user, now);
+    }
+}
+
+void listener_continue(struct link *l) {
+    if (!l->stopping) {
+        struct link_now now = link_now();
+        take_in(l, now);
+        begin_handshakes(l, now);
     }
 }
 
@@ -48,18 +85,32 @@ static void on_connection(uv_stream_t *stream, int status) {
     listener_continue(l);
 }
 
-/* Half-open connections cost their sender nothing. So that a handful of them cannot keep the gateways out for
- * the whole time that a handshake may take, each gets less of it while others wait. */
-static void make_room(struct link *l, struct link_now now) {
-    if (!l->listener.waiting || l->handshakes < l->env.limits.link.handshakes) {
-        return;
-    }
-    struct conn *next = NULL;
-    for (struct conn *c = l->conns; c != NULL; c = next) {
-        next = c->next;
-        if (c->shaking && now.mono_us - c->accepted_mono_us >= LINK_HANDSHAKE_CROWDED_MS * MS_US) {
-            conn_evict(c, now);
-        }
+/* Those that want to shake hands, those in the kernel's queue, and the one that libuv may hold. */
+static unsigned count_waiting(const struct link *l) {
+    const struct listener *listener = &l->listener;
+    uv_os_fd_t fd = -1;
+    struct tcp_info info = {0}; /* of a socket that listens, unacked are those that are not taken yet */
+    socklen_t n = sizeof info;
+    bool known = listener->tcp != NULL && uv_fileno((const uv_handle_t *)listener->tcp, &fd) == 0 &&
+                 getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0;
+    return door_count(l->door, DOOR_READY) + (known ? info.tcpi_unacked : 0) + (listener->waiting ? 1 : 0);
+}
+
+/* Nothing can be said to those who wait: BYE needs TLS, and the handshake is what must wait. So whoever runs
+ * the server is told, once a minute. */
+static void tell_crowd(struct link *l, struct link_now now) {
+    struct listener *listener = &l->listener;
+    unsigned waiting = count_waiting(l);
+    if (waiting == 0) {
+        listener->crowded_mono_us = 0;
+    } else if (listener->crowded_mono_us == 0) {
+        listener->crowded_mono_us = now.mono_us;
+    } else if (now.mono_us - listener->crowded_mono_us >= LINK_CROWDED_MS * MS_US &&
+               bucket_take(&listener->told, now.mono_us, TM_MINUTE_US, 1)) {
+        log_event(LOG_WARN, "link.crowded",
+                  "waiting=%u handshakes_per_s=%u handshakes=%u silent=%u turned_away=%llu", waiting,
+                  l->env.limits.link.handshakes_per_s, l->env.limits.link.handshakes,
+                  door_count(l->door, DOOR_SILENT), (unsigned long long)listener->turned_away);
     }
 }
 
@@ -67,8 +118,8 @@ void listener_tick(struct link *l, struct link_now now) {
     if (l->stopping) {
         return;
     }
-    make_room(l, now);
     listener_continue(l);
+    tell_crowd(l, now);
     if (l->listener.tcp == NULL && now.mono_us >= l->listener.again_mono_us) {
         struct error err = {0};
         if (listener_open(l, l->listener.port, &err) != OK) {

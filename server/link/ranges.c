@@ -98,10 +98,6 @@ void ranges_unmark_all(struct ranges *s) {
     s->any_marked = false;
 }
 
-uint64_t ranges_end(const struct ranges *s) {
-    return s->n == 0 ? 0 : s->v[s->n - 1].r.end;
-}
-
 uint32_t ranges_take_marked(struct ranges *s, struct seq_range *ret, uint32_t max) {
     if (!s->any_marked) {
         return 0;

@@ -29,8 +29,6 @@ bool ranges_mark(struct ranges *s, uint64_t seq);
 void ranges_unmark_all(struct ranges *s);
 /* The highest number below `end` that is missing; false if none is. */
 bool ranges_last_missing(const struct ranges *s, uint64_t end, uint64_t *ret_seq);
-/* The end of the last range, 0 if there is none. */
-uint64_t ranges_end(const struct ranges *s);
 /* Takes up to max marked ranges, ascending, and unmarks them. A range from 0 is always among the first answer
  * of a series, for it tells most. Returns how many; 0: nothing is marked. */
 uint32_t ranges_take_marked(struct ranges *s, struct seq_range *ret, uint32_t max);

@@ -26,6 +26,7 @@ static bool next_line(struct reading *x) {
 static void refuse(struct replay_result *ret, const struct error *why) {
     ret->usable = false;
     ret->n_samples = 0;
+    ret->told = (struct told_record){.action = NULL};
     ret->fault = *why;
 }
 
@@ -61,7 +62,7 @@ static enum status on_sample(void *ctx, const struct link_sample *s, struct erro
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, s->alias, &place);
     uint32_t tag = x->d->tags == NULL ? SHELF_NO_TAG : x->d->tags[place];
-    bool known = tag != SHELF_NO_TAG && tag != SHELF_MISFIT;
+    bool known = shelf_is_tag(tag);
     if (next_line(x)) {
         write_sample(x, s, e, known);
     }
@@ -81,13 +82,13 @@ static enum status on_sample(void *ctx, const struct link_sample *s, struct erro
 static void read_data(struct reading *x, const struct shelf *shelf, uint64_t dict, struct slice rest) {
     struct error err = {0};
     struct shelf_dict *d = shelf_find(shelf, 0, dict);
-    const struct dict_entry *misfit = NULL;
+    struct shelf_left_out left_out;
     enum status status = OK;
     if (d == NULL) {
         status = error_set(&err, ERR_NOT_FOUND, "dict", "dictionary %" PRIu64 " is not stored, or not whole",
                            dict);
     } else if (x->in->gateway != MODEL_NONE &&
-               shelf_resolve(d, x->in->model, x->in->gateway, &misfit) != OK) {
+               shelf_resolve(d, x->in->model, x->in->gateway, &left_out) != OK) {
         status = error_set(&err, ERR_NOMEM, "dict", "no memory");
     }
     x->d = d;
@@ -103,7 +104,7 @@ static void read_data(struct reading *x, const struct shelf *shelf, uint64_t dic
     }
 }
 
-/* --- DICT, EVENT --- */
+/* --- DICT, and what a gateway tells of itself --- */
 
 static enum status on_entry(void *ctx, const struct dict_entry *e, struct error *err) {
     (void)err;
@@ -129,15 +130,13 @@ static void read_dict(struct reading *x, const struct shelf *shelf, uint64_t dic
     }
 }
 
-static void read_event(struct reading *x, struct slice rest) {
-    struct msg_event event = {0};
+static void read_told(struct reading *x, const struct link_limits *limits, struct slice rest) {
     struct error err = {0};
-    if (event_decode(rest, &event, &err) == OK) {
-        buf_printf(x->text, "event %u %s: %.*s %.*s\n", event.code, event_code_name(event.code),
-                   SLICE_ARG(event.path), SLICE_ARG(event.text));
-        (void)error_set(&err, ERR_UNSUPPORTED, "type", "an event has no samples: it can be read here");
+    if (told_read(x->in->type, rest, limits->text_bytes, &x->result->told, &err) == OK) {
+        buf_printf(x->text, "%s: %s\n", x->result->told.action, x->result->told.text);
+    } else {
+        refuse(x->result, &err);
     }
-    refuse(x->result, &err);
 }
 
 /* --- all --- */
@@ -175,8 +174,8 @@ void replay_read(const struct replay *in, struct buf *text, struct replay_result
         read_data(&x, &shelf, prefix.dict, rest);
     } else if (in->type == MSG_DICT) {
         read_dict(&x, &shelf, prefix.dict, rest);
-    } else if (in->type == MSG_EVENT) {
-        read_event(&x, rest);
+    } else if (msg_type_is_record(in->type)) {
+        read_told(&x, &limits, rest);
     } else {
         (void)error_set(&err, ERR_UNSUPPORTED, "type", "this server does not know type 0x%02x", in->type);
         refuse(ret, &err);

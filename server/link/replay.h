@@ -1,10 +1,13 @@
 /* A record from quarantine, read again with the dictionaries that are stored and the configuration in force:
  * what it says, as text for people as far as it can be read, and whether it could be used now. Pure but for
- * memory. Only DATA and DICT have an effect that can be made up for. */
+ * memory. The effect is that of a record that is taken when it comes, as far as it is not of the moment: DATA
+ * goes to history, a DICT to the dictionaries, an EVENT to the audit and, if it tells what is lost, to the
+ * ledger; CMD_RESULT and CFG_RESULT to the audit. */
 #ifndef PENSTOCK_LINK_REPLAY_H
 #define PENSTOCK_LINK_REPLAY_H
 
 #include "server/link/link.h"
+#include "server/link/told.h"
 
 enum { REPLAY_LINES_MAX = 200 };
 
@@ -21,9 +24,10 @@ struct replay {
 
 struct replay_result {
     bool usable;
-    struct error fault; /* why not */
-    uint32_t n_samples; /* in replay.samples: those whose tags the configuration knows; values as sent */
-    uint32_t unknown;   /* samples of other tags */
+    struct error fault;      /* why not */
+    uint32_t n_samples;      /* in replay.samples: those whose tags the configuration knows; values as sent */
+    uint32_t unknown;        /* samples of other tags */
+    struct told_record told; /* of a usable EVENT, CMD_RESULT or CFG_RESULT; else told.action is NULL */
 };
 
 /* text: lines, each with its end; at most REPLAY_LINES_MAX and a last one that says that there are more. */

@@ -9,7 +9,7 @@
 
 #define PACE_EVERY_US INT64_C(250000)
 
-enum { RETRY_MS = 5000 };
+enum { RETRY_MS = 5000, FORKS_BURST = 20 };
 
 struct slot {
     int64_t key;
@@ -19,10 +19,13 @@ struct slot {
     uint64_t token;           /* of the newcomer's settling */
     int64_t refresh_mono_us;  /* not asked for a snapshot again before */
     struct guard guard;
-    struct sample_rate rates[RATES]; /* of its last session */
-    char breach[256];                /* its last one */
-    char duplicate[256];             /* who fights for its identity */
-    struct link_status last;         /* of the last session, when there is no current one */
+    struct session_budget budget;
+    struct bucket forks; /* of what is told about them */
+    uint64_t forks_left_out;
+    struct bucket often;     /* telling that it comes too often */
+    char breach[256];        /* its last one, or for what else it was suspended */
+    char duplicate[256];     /* who fights for its identity */
+    struct link_status last; /* of the last session, when there is no current one */
 };
 
 struct roster {
@@ -32,13 +35,16 @@ struct roster {
     uint32_t n;
     uint64_t tokens;
     struct pace pace;
-    uint32_t n_backlogs; /* gateways that have one, as of the last look */
+    struct session_budget strangers; /* of all whose gateway is not in the configuration */
+    uint32_t n_backlogs;             /* gateways that have one, as of the last look */
     int64_t pace_mono_us;
+    uint32_t load_at; /* place in slots of who loads first */
 };
 
 static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epochs, uint32_t n_epochs,
                      struct link_now now);
 static void on_closed(void *ctx, struct session *s, struct link_now now);
+static struct session_budget *on_budget(void *ctx, const struct session *s);
 
 enum status roster_new(struct session_env *env, struct roster **ret) {
     struct roster *r = calloc(1, sizeof *r);
@@ -50,6 +56,7 @@ enum status roster_new(struct session_env *env, struct roster **ret) {
     env->owner.ctx = r;
     env->owner.hello = on_hello;
     env->owner.closed = on_closed;
+    env->owner.budget = on_budget;
     *ret = r;
     return OK;
 }
@@ -88,7 +95,21 @@ static struct slot *slot_of(const struct roster *r, const struct session *s) {
     return gateway == MODEL_NONE ? NULL : slot_at(r, gateway);
 }
 
+static struct session_budget *on_budget(void *ctx, const struct session *s) {
+    struct roster *r = ctx;
+    struct slot *slot = slot_of(r, s);
+    return slot != NULL ? &slot->budget : &r->strangers;
+}
+
 /* --- configuration --- */
+
+/* The certificate of another gateway spoke for it, and may not any more. */
+static void end_unspoken(struct session *s, const struct model *m, struct link_now now) {
+    if (s != NULL && !session_may_speak(s, m)) {
+        session_bye(s, BYE_REVOKED, GUARD_RETRY_MS, "its certificate may not speak for this gateway any more",
+                    now);
+    }
+}
 
 static void end_gone(struct slot *slot, const char *why, struct link_now now) {
     if (slot->current != NULL) {
@@ -144,6 +165,8 @@ enum status roster_set_model(struct roster *r, const struct model *m, struct lin
         if (!m->gateways[slots[i].gateway].enabled) {
             end_gone(&slots[i], "the gateway was disabled", now);
         }
+        end_unspoken(slots[i].newcomer, m, now);
+        end_unspoken(slots[i].current, m, now);
     }
     for (uint32_t i = 0; i < before.n; i++) {
         /* Sessions that were moved are not here any more. Those left have no gateway in the model. */
@@ -169,15 +192,29 @@ void roster_end_revoked(struct roster *r, struct link_now now) {
 
 /* --- sessions come and go --- */
 
-static void refuse_suspended(struct session *s, int64_t wait_us, struct link_now now) {
-    char text[160];
-    (void)snprintf(text, sizeof text,
-                   "suspended for %lld more seconds after too many breaches of the protocol",
-                   (long long)wait_us / 1000000 + 1);
+static void refuse_suspended(const struct slot *slot, struct session *s, int64_t wait_us,
+                             struct link_now now) {
+    char text[64 + sizeof slot->breach];
+    (void)snprintf(text, sizeof text, "suspended for %lld more seconds; the last reason: %s",
+                   (long long)wait_us / 1000000 + 1, slot->breach);
     session_refuse(s, LINK_SUSPENDED, text, now);
 }
 
-static void refuse_duplicate(struct roster *r, struct slot *slot, struct session *s,
+/* Each session costs a question to the database, and perhaps many dictionaries. One whose line is bad gets in
+ * all the same, only not at once. */
+static void refuse_often(const struct roster *r, struct slot *slot, struct session *s, int64_t wait_us,
+                         struct link_now now) {
+    char text[128];
+    (void)snprintf(text, sizeof text,
+                   "more than %u sessions a minute: its line is flapping, or it is restarted",
+                   r->env->limits.link.sessions_per_min);
+    if (bucket_take(&slot->often, now.mono_us, TM_MINUTE_US, 1)) {
+        session_incident(s, "link.too_many_sessions", now, "%s", text);
+    }
+    session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000) + 1, text, now);
+}
+
+static void refuse_duplicate(const struct roster *r, struct slot *slot, struct session *s,
                              const struct session *incumbent, int64_t wait_us, struct link_now now) {
     char detail[256];
     (void)snprintf(detail, sizeof detail,
@@ -185,8 +222,14 @@ static void refuse_duplicate(struct roster *r, struct slot *slot, struct session
                    "the line is flapping",
                    session_peer(incumbent), session_peer(s));
     (void)snprintf(slot->duplicate, sizeof slot->duplicate, "%s", detail);
-    r->env->host.incident(r->env->host.ctx, "link.duplicate_identity", session_peer(s),
-                          session_gateway_name(s).p, detail);
+    session_incident(s, "link.duplicate_identity", now, "%s", detail);
+    if (r->env->host.duplicate != NULL) {
+        (void)snprintf(
+            detail, sizeof detail,
+            "%s with certificate %s came again while %s with certificate %s is there, which is kept",
+            session_peer(s), session_serial(s), session_peer(incumbent), session_serial(incumbent));
+        r->env->host.duplicate(r->env->host.ctx, slot->gateway, detail);
+    }
     session_bye(s, BYE_RETRY, (uint32_t)(wait_us / 1000), "another connection of this gateway is kept", now);
 }
 
@@ -199,10 +242,13 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
     int64_t wait_us = 0;
     switch (guard_hello(&slot->guard, &r->env->limits.link, incumbent != NULL, now.mono_us, &wait_us)) {
     case GUARD_SUSPENDED:
-        refuse_suspended(s, wait_us, now);
+        refuse_suspended(slot, s, wait_us, now);
         return;
     case GUARD_DUPLICATE:
         refuse_duplicate(r, slot, s, incumbent, wait_us, now);
+        return;
+    case GUARD_OFTEN:
+        refuse_often(r, slot, s, wait_us, now);
         return;
     case GUARD_ADMIT:
         break;
@@ -218,6 +264,20 @@ static void on_hello(void *ctx, struct session *s, const struct msg_epoch *epoch
     r->env->host.settle(r->env->host.ctx, slot->token, session_gateway_name(s), epochs, n_epochs);
 }
 
+/* The newcomer is LIVE, perhaps: then it is the present one from now on. */
+static void take_over(struct roster *r, struct slot *slot, struct link_now now) {
+    struct session *s = slot->newcomer;
+    if (s == NULL || session_state(s) != SESSION_LIVE) {
+        return;
+    }
+    if (slot->current != NULL) {
+        session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
+    }
+    slot->newcomer = NULL;
+    slot->current = s;
+    r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
+}
+
 void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
                     struct link_now now) {
     struct slot *slot = NULL;
@@ -228,22 +288,36 @@ void roster_settled(struct roster *r, uint64_t token, const struct link_settled 
         return; /* it has gone meanwhile */
     }
     struct session *s = slot->newcomer;
+    slot->token = 0;
     if (settled->status == OK && settled->gateway_key != slot->key) {
         session_bye(s, BYE_RETRY, RETRY_MS, "the configuration is changing", now);
         return;
     }
     /* Another one has a backlog, most likely: what it is told now is its share, the others learn it soon. */
     session_set_backlog_rate(s, pace_rate(&r->pace, r->n_backlogs + 1));
-    session_set_rates(s, slot->current != NULL ? session_rates(slot->current) : slot->rates);
     session_settled(s, settled, now);
-    if (session_state(s) == SESSION_LIVE) {
-        if (slot->current != NULL) {
-            session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
-        }
-        slot->newcomer = NULL;
-        slot->current = s;
-        r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
+    take_over(r, slot, now);
+}
+
+bool roster_loading(const struct roster *r) {
+    bool any = false;
+    for (uint32_t i = 0; i < r->n && !any; i++) {
+        any = r->slots[i].newcomer != NULL && session_loading(r->slots[i].newcomer);
     }
+    return any;
+}
+
+bool roster_load(struct roster *r, struct link_now now) {
+    uint32_t budget = SESSION_LOAD_SLICE;
+    r->load_at++; /* who was first is last the next time */
+    for (uint32_t i = 0; i < r->n && budget > 0; i++) {
+        struct slot *slot = &r->slots[(r->load_at + i) % r->n];
+        if (slot->newcomer != NULL && session_loading(slot->newcomer)) {
+            session_load(slot->newcomer, &budget, now);
+            take_over(r, slot, now);
+        }
+    }
+    return roster_loading(r);
 }
 
 static void count_breach(struct roster *r, struct slot *slot, const struct session *s, struct link_now now) {
@@ -259,6 +333,21 @@ static void count_breach(struct roster *r, struct slot *slot, const struct sessi
     }
 }
 
+/* Told whatever else was told of it: there is one in a minute at most. */
+static void count_quarantine(struct roster *r, struct slot *slot, const struct session *s,
+                             struct link_now now) {
+    int64_t for_us = session_suspends_us(s);
+    if (for_us > 0) {
+        guard_suspend(&slot->guard, for_us, now.mono_us);
+        (void)snprintf(slot->breach, sizeof slot->breach, "%s", session_reason(s));
+        char detail[sizeof slot->breach + 32];
+        (void)snprintf(detail, sizeof detail, "%s; for %lld s", slot->breach,
+                       (long long)(for_us / TM_SECOND_US));
+        r->env->host.incident(r->env->host.ctx, "link.suspended", session_peer(s), session_gateway_name(s).p,
+                              detail);
+    }
+}
+
 static void on_closed(void *ctx, struct session *s, struct link_now now) {
     struct roster *r = ctx;
     struct slot *slot = slot_of(r, s);
@@ -266,6 +355,7 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
         return; /* never said who it is, or its gateway is gone from the configuration */
     }
     count_breach(r, slot, s, now);
+    count_quarantine(r, slot, s, now);
     if (slot->newcomer == s) {
         slot->newcomer = NULL;
         if (slot->current != NULL) {
@@ -276,7 +366,6 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
     } else if (slot->current == s) {
         slot->current = NULL;
         slot->last = *session_status(s);
-        memcpy(slot->rates, session_rates(s), sizeof slot->rates);
         r->env->host.state(r->env->host.ctx, slot->gateway, false, session_peer(s), session_reason(s));
     } else if (slot->current == NULL && slot->newcomer == NULL) {
         /* Refused at the door: people ask why their gateway is not there. */
@@ -288,6 +377,38 @@ void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uin
     struct slot *slot = find_key(r, gateway_key);
     if (slot != NULL && slot->current != NULL && session_committed(slot->current, epoch, seq)) {
         r->env->owner.wake(r->env->owner.ctx, slot->current);
+    }
+}
+
+/* Whatever has become of the session: what is stored is not what the gateway holds. */
+static void tell_fork(const struct roster *r, struct slot *slot, uint64_t epoch, uint64_t seq,
+                      struct link_now now) {
+    if (!bucket_take(&slot->forks, now.mono_us, TM_MINUTE_US, FORKS_BURST)) {
+        slot->forks_left_out++;
+        return;
+    }
+    char name[LINK_NAME_MAX + 1];
+    char detail[256];
+    struct slice gateway = r->env->model->gateways[slot->gateway].name;
+    (void)snprintf(name, sizeof name, "%.*s", SLICE_ARG(gateway));
+    (void)snprintf(
+        detail, sizeof detail,
+        "journal fork: number %llu of epoch %016llx came with another content than what is stored; "
+        "it is in quarantine (%llu more before, not listed)",
+        (unsigned long long)seq, (unsigned long long)epoch, (unsigned long long)slot->forks_left_out);
+    slot->forks_left_out = 0;
+    const char *peer = slot->current != NULL ? session_peer(slot->current) : "";
+    r->env->host.incident(r->env->host.ctx, "link.journal_fork", peer, name, detail);
+}
+
+void roster_forked(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq, struct link_now now) {
+    struct slot *slot = find_key(r, gateway_key);
+    if (slot == NULL) {
+        return;
+    }
+    tell_fork(r, slot, epoch, seq, now);
+    if (slot->current != NULL) {
+        session_forked(slot->current, epoch, seq, now);
     }
 }
 
@@ -348,6 +469,7 @@ bool roster_release(struct roster *r, uint32_t gateway) {
     struct slot *slot = slot_at(r, gateway);
     if (slot != NULL) {
         guard_release(&slot->guard);
+        slot->budget.quarantine = (struct rate){0};
     }
     return slot != NULL;
 }

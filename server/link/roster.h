@@ -19,7 +19,13 @@ MUSTCHECK enum status roster_set_model(struct roster *r, const struct model *m, 
 void roster_end_revoked(struct roster *r, struct link_now now);
 void roster_settled(struct roster *r, uint64_t token, const struct link_settled *settled,
                     struct link_now now);
+/* Goes on with the dictionaries of those that have many stored, each in its turn, bounded for all together.
+ * True while there is more to load. */
+bool roster_load(struct roster *r, struct link_now now);
+bool roster_loading(const struct roster *r);
 void roster_committed(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq);
+/* Tells the audit, at a bounded rate, and the session if it is there. */
+void roster_forked(struct roster *r, int64_t gateway_key, uint64_t epoch, uint64_t seq, struct link_now now);
 #define ROSTER_REFRESH_US INT64_C(10000000)
 /* Asks for a snapshot, at most once in ROSTER_REFRESH_US. */
 void roster_refresh(struct roster *r, uint32_t gateway, struct link_now now);

@@ -24,6 +24,7 @@ enum status session_new(const struct session_env *env, const char *peer, void *u
     s->gateway = MODEL_NONE;
     s->shelf.limits = &env->limits.link;
     s->max_body = LINK_BODY_MAX_HELLO;
+    s->max_rx_body = LINK_BODY_MAX_HELLO;
     s->deadline_mono_us = now.mono_us + env->limits.link.handshake_ms * MS_US;
     buf_init(&s->in, LINK_FRAME_HEAD + LINK_BODY_MAX_HELLO + SESSION_IN_SLACK);
     buf_init(&s->out, SESSION_OUT_MAX);
@@ -40,6 +41,7 @@ void session_free(struct session **s) {
     buf_done(&(*s)->in);
     buf_done(&(*s)->out);
     shelf_done(&(*s)->shelf);
+    session_load_done(*s);
     for (uint32_t i = 0; i < LINK_EPOCHS_MAX; i++) {
         ranges_done(&(*s)->epochs[i].committed);
         ranges_done(&(*s)->epochs[i].gone);
@@ -52,6 +54,7 @@ void session_free(struct session **s) {
 void session_open(struct session *s, const char *gateway, struct link_now now) {
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
+    (void)snprintf(s->holder, sizeof s->holder, "%s", gateway);
     s->state = SESSION_HELLO;
     s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
@@ -62,6 +65,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
         return;
     }
     session_tell_repeats(s, true, now);
+    session_clock_tell(s, now);
     s->status.up = false;
     s->state = SESSION_CLOSING;
     s->blocked = false;
@@ -69,6 +73,7 @@ void session_close(struct session *s, const char *reason, struct link_now now) {
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
     (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", reason);
     buf_clear(&s->in);
+    session_load_done(s);
     s->env->owner.closed(s->env->owner.ctx, s, now);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
@@ -80,6 +85,13 @@ void session_lost(struct session *s, const char *reason, struct link_now now) {
 
 /* --- what it says --- */
 
+/* What is said is bounded by its kind (limits.h), or was found to fit before: a longer frame would be a fault
+ * of this program, for which a sound gateway would have to close. */
+void session_end_frame(struct session *s, size_t mark) {
+    frame_end(&s->out, mark);
+    CHECK(s->out.failed || s->out.n - mark <= LINK_FRAME_HEAD + s->max_rx_body);
+}
+
 /* Texts may be cut by snprintf within a character; what leaves must be UTF-8. */
 static struct slice text_slice(const char *text) {
     size_t n = strnlen(text, LINK_TEXT_MAX);
@@ -89,7 +101,7 @@ static struct slice text_slice(const char *text) {
 static void put_error(struct session *s, const struct msg_error *error) {
     size_t mark = frame_begin(&s->out, MSG_ERROR, 0);
     error_encode(&s->out, error);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 static void put_bye(struct session *s, enum bye_reason reason, uint32_t after_ms, const char *text) {
@@ -97,7 +109,7 @@ static void put_bye(struct session *s, enum bye_reason reason, uint32_t after_ms
         .reason = (uint8_t)reason, .reconnect_after_ms = after_ms, .text = text_slice(text)};
     size_t mark = frame_begin(&s->out, MSG_BYE, 0);
     bye_encode(&s->out, &bye);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 void session_complain(struct session *s, const struct msg_error *error) {
@@ -131,7 +143,7 @@ void session_fail(struct session *s, enum link_code code, const struct msg_error
     s->breached = is_breach(code);
     char reason[SESSION_REASON_SIZE];
     (void)snprintf(reason, sizeof reason, "%s: %s", link_code_name((uint16_t)code), text);
-    if (s->breached) {
+    if (s->breached && code != LINK_SEQ_CONFLICT) { /* of a fork people are told by the roster */
         session_incident(s, "link.protocol_error", now, "%s", reason);
     }
     session_close(s, reason, now);
@@ -169,27 +181,29 @@ static void tell(struct session *s, const struct told *told, const char *action,
 }
 
 void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
-    if (!bucket_take(&s->incidents.bucket, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
-        s->incidents.left_out++;
+    struct told *told = &s->env->owner.budget(s->env->owner.ctx, s)->incidents;
+    if (!bucket_take(&told->bucket, now.mono_us, TM_MINUTE_US, INCIDENT_BURST)) {
+        told->left_out++;
         return;
     }
     va_list args;
     va_start(args, fmt);
-    tell(s, &s->incidents, action, fmt, args);
+    tell(s, told, action, fmt, args);
     va_end(args);
-    s->incidents.left_out = 0;
+    told->left_out = 0;
 }
 
 void session_event(struct session *s, const char *action, struct link_now now, const char *fmt, ...) {
-    if (!bucket_take(&s->events.bucket, now.mono_us, TM_MINUTE_US, EVENT_BURST)) {
-        s->events.left_out++;
+    struct told *told = &s->env->owner.budget(s->env->owner.ctx, s)->events;
+    if (!bucket_take(&told->bucket, now.mono_us, TM_MINUTE_US, EVENT_BURST)) {
+        told->left_out++;
         return;
     }
     va_list args;
     va_start(args, fmt);
-    tell(s, &s->events, action, fmt, args);
+    tell(s, told, action, fmt, args);
     va_end(args);
-    s->events.left_out = 0;
+    told->left_out = 0;
 }
 
 /* --- time --- */
@@ -201,20 +215,31 @@ static void send_ping(struct session *s, struct link_now now) {
     struct msg_ping ping = {.id = s->ping_id, .t0_us = s->ping_t0_us};
     size_t mark = frame_begin(&s->out, MSG_PING, 0);
     ping_encode(&s->out, &ping);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     s->env->owner.wake(s->env->owner.ctx, s);
 }
 
 static void tick_live(struct session *s, struct link_now now) {
     const struct session_limits *limits = &s->env->limits;
     session_pause_tick(s, now);
+    session_held_tick(s, now);
     if (s->state != SESSION_LIVE) {
         return;
     }
-    bool listening = !s->blocked && !s->frozen && !s->paused;
+    bool listening = !s->blocked && !s->paused && !s->held;
+    bool silent = !s->frozen && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US;
     session_tell_repeats(s, false, now);
-    if (listening && now.mono_us - s->seen_mono_us >= limits->dead_ms * MS_US) {
+    if (silent && listening) {
         session_fail(s, LINK_TIMEOUT, NULL, now, "nothing was heard for %u ms", limits->dead_ms);
+    } else if (silent) {
+        /* Nobody knows whether the line is still there, and what is shown of it is as old: it must not pass
+         * for good any longer. The gateway has all that was not acknowledged. */
+        char text[SESSION_REASON_SIZE];
+        (void)snprintf(text, sizeof text, "%s: nothing was read from it for %u ms",
+                       s->blocked || s->held ? "the server cannot store what it sends"
+                                             : "it sent more than it may",
+                       limits->dead_ms);
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
     } else if (now.mono_us >= s->reauth_mono_us) {
         session_bye(s, BYE_REAUTH, 0, "the certificate is to be shown again after a day", now);
     } else if (now.mono_us >= s->ping_mono_us) {
@@ -243,8 +268,8 @@ void session_tick(struct session *s, struct link_now now) {
         }
         return;
     case SESSION_SETTLING:
-        if (late) {
-            session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the database does not answer", now);
+        if (late && !session_loading(s)) {
+            session_settled_late(s, now);
         }
         return;
     case SESSION_LIVE:
@@ -269,7 +294,7 @@ void session_set_gateway(struct session *s, uint32_t gateway) {
 
 void session_ask_refresh(struct session *s) {
     if (s->state == SESSION_LIVE) {
-        frame_append(&s->out, MSG_REFRESH, 0, (struct slice){0});
+        session_end_frame(s, frame_begin(&s->out, MSG_REFRESH, 0));
         s->env->owner.wake(s->env->owner.ctx, s);
     }
 }

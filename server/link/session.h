@@ -35,7 +35,19 @@ enum session_state {
     SESSION_CLOSING,
 };
 
+enum { SESSION_LOAD_SLICE = 64 * 1024 };
 enum { RATE_LIVE, RATE_BACKLOG, RATES };
+
+/* What one gateway has used up, whichever of its sessions it was: a new one does not wash it clean. */
+struct session_budget {
+    struct rate samples[RATES];
+    struct rate bytes[RATES];
+    struct rate frames[RATES];
+    struct rate entries; /* of dictionaries */
+    struct rate quarantine;
+    struct told incidents;
+    struct told events;
+};
 
 struct session_limits {
     struct link_limits link;
@@ -58,6 +70,9 @@ struct session_owner {
      * Answered by session_certified, perhaps from inside. NULL: nobody issues any. */
     void (*certify)(void *ctx, struct session *s, enum identity_why why, const struct msg_enrol *ask,
                     struct link_now now);
+    /* The budget of its gateway; of all together that no gateway of the configuration has. Valid until the
+     * caller returns. */
+    struct session_budget *(*budget)(void *ctx, const struct session *s);
     /* There is something to send, or the state changed, outside of session_receive. */
     void (*wake)(void *ctx, struct session *s);
 };
@@ -83,7 +98,7 @@ void session_free(struct session **s);
 
 /* Before session_open: what the gateway has shown. */
 void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
-                             int64_t not_after_us);
+                             int64_t not_after_us, const char *serial);
 /* TLS is done: the certificate names this gateway. */
 void session_open(struct session *s, const char *gateway, struct link_now now);
 /* TLS is done, and whoever it is wants a certificate. gateway: as the one that was shown says; "" if none
@@ -104,10 +119,18 @@ void session_freeze(struct session *s);
 void session_thaw(struct session *s, struct link_now now);
 /* Deadlines and heartbeat; several times a second. */
 void session_tick(struct session *s, struct link_now now);
-/* The host's answer. LIVE after it if the state is OK; else it says why and closes. */
+/* The host's answer. LIVE after it if its status is OK and the stored dictionaries are few; still SETTLING,
+ * and loading, if they are many; else it says why and closes. */
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now);
+bool session_loading(const struct session *s);
+/* A further slice, at most SESSION_LOAD_SLICE and *budget bytes, of which it takes off what it used; LIVE
+ * when it was the last. */
+void session_load(struct session *s, uint32_t *budget, struct link_now now);
 /* False if it is none of this session's records in flight. */
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq);
+/* The same, but its number has another content: once nothing is in flight any more, so that the gateway knows
+ * of each of its records whether it is stored, the session ends with ERROR 11. */
+void session_forked(struct session *s, uint64_t epoch, uint64_t seq, struct link_now now);
 /* Puts ACKs for what was committed since the last call into session_out. */
 void session_send_acks(struct session *s);
 /* Tells env->store_state at once: a gateway that keeps what cannot be stored sends what is true now instead.
@@ -117,9 +140,6 @@ void session_tell_store_state(struct session *s);
 void session_set_backlog_rate(struct session *s, uint32_t bytes_per_s);
 /* Some of its backlog is still to come, and came or could have come lately. */
 bool session_has_backlog(const struct session *s, struct link_now now);
-/* What it has sent of late counts also for the next session of its gateway. */
-void session_set_rates(struct session *s, const struct sample_rate v[RATES]);
-const struct sample_rate *session_rates(const struct session *s);
 /* The configuration changed; gateway: index in the new model. */
 void session_set_gateway(struct session *s, uint32_t gateway);
 /* Asks the gateway for all that is true now (REFRESH), if the session is live. */
@@ -138,10 +158,20 @@ enum session_state session_state(const struct session *s);
 const char *session_reason(const struct session *s);
 /* It ended by a breach of the protocol. */
 bool session_breached(const struct session *s);
-/* Id from the certificate; "" before session_open. */
+/* It ended because its gateway has used up its quarantine: how long that one is to be kept out; else 0. */
+int64_t session_suspends_us(const struct session *s);
+/* Tells the host, at a bounded rate. action is a literal: the log remembers it. */
+void session_incident(struct session *s, const char *action, struct link_now now, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Whose certificate it is may (still) speak for its gateway, by this model. */
+bool session_may_speak(const struct session *s, const struct model *m);
+/* Of the gateway that it speaks for: from the certificate, until HELLO names another that may be spoken for
+ * by it. "" before session_open. */
 struct slice session_gateway_name(const struct session *s);
 /* What was shown; all zero if nothing was. */
 const uint8_t *session_certificate(const struct session *s);
+/* Its serial number, hexadecimal; "" if nothing was. */
+const char *session_serial(const struct session *s);
 /* As of the last session_set_gateway; MODEL_NONE before. */
 uint32_t session_gateway(const struct session *s);
 const struct link_status *session_status(const struct session *s);

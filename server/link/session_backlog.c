@@ -9,7 +9,7 @@ static void expect_before(struct session *s, uint32_t ep, uint64_t end) {
         const struct session_epoch *e = &s->epochs[ep];
         bool missing = ranges_last_missing(&e->committed, end, &seq);
         bool gone = missing && ranges_has(&e->gone, seq);
-        if (missing && !gone && !session_is_in_flight(s, ep, seq)) {
+        if (missing && !gone && session_find_flight(s, ep, seq) == NULL) {
             s->awaits_backlog = true;
             s->last_ep = ep;
             s->last_seq = seq;

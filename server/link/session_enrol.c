@@ -10,12 +10,22 @@
 
 #define MS_US INT64_C(1000)
 
+/* Of a CERT_ISSUED, all but its chain: status, text, the lengths. */
+enum { CERT_ISSUED_REST_MAX = 1 + 2 + LINK_TEXT_MAX + 3 };
+_Static_assert(CERT_ISSUED_REST_MAX + LINK_CERT_CHAIN_MAX <= LINK_BODY_MAX_ENROLLED,
+               "who enrols gets any certificate");
+
 void session_set_certificate(struct session *s, const uint8_t fingerprint[IDENTITY_HASH_SIZE],
-                             int64_t not_after_us) {
+                             int64_t not_after_us, const char *serial) {
     CHECK(s->state == SESSION_HANDSHAKE);
     memcpy(s->certificate, fingerprint, sizeof s->certificate);
     memcpy(s->status.certificate, fingerprint, sizeof s->status.certificate);
     s->status.certificate_ends_us = not_after_us;
+    (void)snprintf(s->serial, sizeof s->serial, "%s", serial);
+}
+
+const char *session_serial(const struct session *s) {
+    return s->serial;
 }
 
 const uint8_t *session_certificate(const struct session *s) {
@@ -35,8 +45,54 @@ void session_open_enrolment(struct session *s, const char *gateway, struct link_
     CHECK(s->state == SESSION_HANDSHAKE);
     (void)snprintf(s->name, sizeof s->name, "%s", gateway);
     s->state = SESSION_ENROLLING;
+    s->max_rx_body = LINK_BODY_MAX_ENROLLED;
     s->deadline_mono_us = now.mono_us + s->env->limits.link.hello_ms * MS_US;
     s->seen_mono_us = now.mono_us;
+}
+
+/* --- answering --- */
+
+/* A chain that is longer than all that the gateway takes is of no use to it. */
+static struct msg_cert_issued fitted(const struct session *s, const struct msg_cert_issued *answer,
+                                     char ret_text[LINK_TEXT_MAX]) {
+    struct msg_cert_issued told = *answer;
+    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
+    if (CERT_ISSUED_REST_MAX + told.chain.n <= s->max_rx_body) {
+        return told;
+    }
+    int n = snprintf(ret_text, LINK_TEXT_MAX,
+                     "the certificate with its chain has %zu bytes, too many for a gateway that takes frames "
+                     "of %zu (max_rx_frame in its HELLO)",
+                     told.chain.n, s->max_rx_body);
+    return (struct msg_cert_issued){.status = CERT_REFUSED, .text = slice_of(ret_text, (size_t)n)};
+}
+
+static void put_answer(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
+    char text[LINK_TEXT_MAX];
+    struct msg_cert_issued told = fitted(s, answer, text);
+    size_t mark = frame_begin(&s->out, MSG_CERT_ISSUED, 0);
+    cert_issued_encode(&s->out, &told);
+    session_end_frame(s, mark);
+    if (told.status != CERT_ISSUED) {
+        session_incident(s, "link.certificate_refused", now, "%.*s", SLICE_ARG(told.text));
+    }
+    if (s->state == SESSION_ENROLLING) {
+        session_close(s, told.status == CERT_ISSUED ? "enrolled" : "no certificate was issued", now);
+    }
+    s->env->owner.wake(s->env->owner.ctx, s);
+}
+
+void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
+    s->certifying = false;
+    if (s->state == SESSION_LIVE || s->state == SESSION_ENROLLING) { /* else it has gone meanwhile */
+        put_answer(s, answer, now);
+    }
+}
+
+/* What the owner was asked before is still to come. */
+static void refuse_request(struct session *s, const char *why, struct link_now now) {
+    const struct msg_cert_issued answer = {.status = CERT_REFUSED, .text = slice_str(why)};
+    put_answer(s, &answer, now);
 }
 
 /* --- asking --- */
@@ -46,11 +102,6 @@ static enum verdict bad_body(struct session *s, const struct frame *f, const str
     const struct msg_error about = {.ref_type = f->type};
     session_fail(s, LINK_BAD_FRAME, &about, now, "%s: %s", err->where, err->text);
     return VERDICT_NEXT;
-}
-
-static void refuse_request(struct session *s, const char *why, struct link_now now) {
-    const struct msg_cert_issued answer = {.status = CERT_REFUSED, .text = slice_str(why)};
-    session_certified(s, &answer, now);
 }
 
 static enum verdict ask(struct session *s, enum identity_why why, const struct msg_enrol *m,
@@ -90,8 +141,16 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
         return bad_body(s, f, &err, now);
     }
     bool live = s->state == SESSION_LIVE;
-    if (s->name[0] == '\0') {
+    if (live && strcmp(s->name, s->holder) != 0) {
+        char text[64 + LINK_NAME_MAX];
+        (void)snprintf(text, sizeof text,
+                       "the certificate is of gateway \"%s\": it is renewed on the connection of that",
+                       s->holder);
+        refuse_request(s, text, now);
+    } else if (s->name[0] == '\0') {
         refuse_request(s, "without a certificate there is nothing to renew: enrol with a token", now);
+    } else if (session_env_revoked(s->env, s->certificate)) {
+        refuse_request(s, "the certificate was revoked: the gateway must be enrolled again", now);
     } else if (!live && s->status.certificate_ends_us > now.wall_us) {
         refuse_request(s, "the certificate has not expired: it is renewed over the link", now);
     } else if (!is_due(s, now)) {
@@ -106,33 +165,12 @@ enum verdict session_on_cert_request(struct session *s, const struct frame *f, s
     return VERDICT_NEXT;
 }
 
-/* --- answering --- */
-
-void session_certified(struct session *s, const struct msg_cert_issued *answer, struct link_now now) {
-    if (s->state != SESSION_LIVE && s->state != SESSION_ENROLLING) {
-        return; /* it has gone meanwhile */
-    }
-    struct msg_cert_issued told = *answer;
-    s->certifying = false;
-    told.text = slice_of(told.text.p, utf8_valid_prefix(told.text.p, told.text.n));
-    size_t mark = frame_begin(&s->out, MSG_CERT_ISSUED, 0);
-    cert_issued_encode(&s->out, &told);
-    frame_end(&s->out, mark);
-    if (told.status != CERT_ISSUED) {
-        session_incident(s, "link.certificate_refused", now, "%.*s", SLICE_ARG(told.text));
-    }
-    if (s->state == SESSION_ENROLLING) {
-        session_close(s, told.status == CERT_ISSUED ? "enrolled" : "no certificate was issued", now);
-    }
-    s->env->owner.wake(s->env->owner.ctx, s);
-}
-
 void session_offer_renewal(struct session *s, struct link_now now) {
     if (s->offered || !s->renews || s->status.certificate_ends_us == 0 || s->env->owner.certify == NULL ||
-        !is_due(s, now)) {
+        !is_due(s, now) || strcmp(s->name, s->holder) != 0) {
         return;
     }
     s->offered = true;
-    frame_append(&s->out, MSG_CERT_OFFER, 0, (struct slice){0});
+    session_end_frame(s, frame_begin(&s->out, MSG_CERT_OFFER, 0));
     s->env->owner.wake(s->env->owner.ctx, s);
 }

@@ -1,5 +1,6 @@
 /* From bytes to frames, and what each type of frame does in each state. */
 #include "server/base/check.h"
+#include "server/base/tm.h"
 #include "server/base/utf8.h"
 #include "server/link/session_internal.h"
 
@@ -28,26 +29,8 @@ static enum verdict on_ping(struct session *s, const struct frame *f, struct lin
                             .commit_lag_ms = s->env->commit_lag_ms};
     size_t mark = frame_begin(&s->out, MSG_PONG, 0);
     pong_encode(&s->out, &pong);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
     return VERDICT_NEXT;
-}
-
-/* offset = ((t1 - t0) + (t2 - t3)) / 2, delay = (t3 - t0) - (t2 - t1); gateway minus server. False if the
- * gateway's times cannot be right. */
-static bool measure(const struct msg_pong *pong, int64_t t3_us, struct clock_probe *ret) {
-    int64_t there = 0;
-    int64_t back = 0;
-    int64_t inside = 0;
-    int64_t sum = 0;
-    if (__builtin_sub_overflow(pong->t1_us, pong->t0_us, &there) ||
-        __builtin_sub_overflow(pong->t2_us, t3_us, &back) ||
-        __builtin_sub_overflow(pong->t2_us, pong->t1_us, &inside) ||
-        __builtin_add_overflow(there, back, &sum) ||
-        __builtin_sub_overflow(t3_us - pong->t0_us, inside, &ret->delay_us)) {
-        return false;
-    }
-    ret->offset_us = sum / 2;
-    return inside >= 0 && ret->delay_us >= 0;
 }
 
 static enum verdict on_pong(struct session *s, const struct frame *f, struct link_now now) {
@@ -56,19 +39,7 @@ static enum verdict on_pong(struct session *s, const struct frame *f, struct lin
     if (pong_decode(f->body, &pong, &err) != OK) {
         return session_bad_body(s, f, &err, now);
     }
-    struct clock_probe probe = {0};
-    if (s->ping_id == 0 || pong.id != s->ping_id || pong.t0_us != s->ping_t0_us ||
-        !measure(&pong, now.wall_us, &probe)) {
-        return VERDICT_NEXT; /* an old or a strange answer measures nothing, but shows life */
-    }
-    s->probes[s->n_probes % SESSION_CLOCK_PROBES] = probe;
-    s->n_probes++;
-    uint32_t n = s->n_probes < SESSION_CLOCK_PROBES ? s->n_probes : SESSION_CLOCK_PROBES;
-    struct clock_probe best = s->probes[0];
-    for (uint32_t i = 1; i < n; i++) {
-        best = s->probes[i].delay_us < best.delay_us ? s->probes[i] : best;
-    }
-    s->status.clock_offset_us = best.offset_us;
+    session_clock_pong(s, &pong, now);
     return VERDICT_NEXT;
 }
 
@@ -296,15 +267,23 @@ static const frame_handler handlers[][CLASSES] = {
 };
 
 static bool takes_frames(const struct session *s) {
-    return !s->blocked && !s->frozen && !s->paused &&
+    return !s->blocked && !s->frozen && !s->paused && !s->held &&
            (s->state == SESSION_HELLO || s->state == SESSION_SETTLING || s->state == SESSION_LIVE ||
             s->state == SESSION_ENROLLING);
 }
 
 static enum verdict on_frame(struct session *s, const struct frame *f, struct link_now now) {
+    bool live = s->state == SESSION_LIVE;
+    enum verdict verdict = handlers[s->state][classify(f)](s, f, now);
+    if (verdict == VERDICT_BLOCKED) {
+        return verdict; /* it was seen before, and is none of what came meanwhile */
+    }
     s->seen_mono_us = now.mono_us;
     s->status.last_seen_us = now.wall_us;
-    return handlers[s->state][classify(f)](s, f, now);
+    if (live && s->state == SESSION_LIVE) {
+        session_take_frame(s, f, now);
+    }
+    return verdict;
 }
 
 static void bad_bytes(struct session *s, const struct error *err, struct link_now now) {
@@ -328,8 +307,10 @@ static size_t take_frames(struct session *s, struct link_now now) {
         if (result != FRAME_OK) {
             break;
         }
-        if (on_frame(s, &f, now) == VERDICT_BLOCKED) {
-            s->blocked = s->state == SESSION_LIVE;
+        enum verdict verdict = on_frame(s, &f, now);
+        if (verdict != VERDICT_NEXT) { /* it is looked at again */
+            s->blocked = verdict == VERDICT_BLOCKED && s->state == SESSION_LIVE;
+            s->held = s->held || verdict == VERDICT_HELD;
             break;
         }
         at += need;
@@ -339,7 +320,7 @@ static size_t take_frames(struct session *s, struct link_now now) {
 
 /* The frame that is now first has a deadline from the moment that it is first; a blocked one waits for us. */
 static void set_frame_deadline(struct session *s, bool moved, struct link_now now) {
-    if (s->in.n == 0 || s->blocked || s->frozen || s->paused) {
+    if (s->in.n == 0 || s->blocked || s->frozen || s->paused || s->held) {
         s->frame_mono_us = 0;
     } else if (moved || s->frame_mono_us == 0) {
         s->frame_mono_us = now.mono_us;

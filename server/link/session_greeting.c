@@ -13,17 +13,37 @@
 #define REAUTH_US       (24 * TM_HOUR_US)
 #define REAUTH_SPREAD_S 3600
 
+/* A gateway that is switched off speaks for nobody. */
+static bool may_speak(const struct model *m, struct slice holder, struct slice gateway) {
+    if (slice_eq(holder, gateway)) {
+        return true;
+    }
+    uint32_t of = model_find_gateway(m, gateway);
+    uint32_t by = model_find_gateway(m, holder);
+    return of != MODEL_NONE && by != MODEL_NONE && m->gateways[by].enabled &&
+           slice_eq(m->gateways[of].certificate_of, holder);
+}
+
+bool session_may_speak(const struct session *s, const struct model *m) {
+    return may_speak(m, slice_str(s->holder), slice_str(s->name));
+}
+
 /* Whether this gateway may come in at all, by its certificate and the configuration. */
 static bool known_gateway(struct session *s, const struct msg_hello *hello, struct link_now now) {
-    if (!slice_eq(hello->gateway, slice_str(s->name))) {
-        session_fail(s, LINK_IDENTITY, NULL, now, "HELLO says \"%.*s\", the certificate is of \"%s\"",
-                     SLICE_ARG(hello->gateway), s->name);
-        return false;
-    }
     if (s->env->model == NULL) {
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is starting", now);
         return false;
     }
+    if (!may_speak(s->env->model, slice_str(s->holder), hello->gateway)) {
+        session_fail(
+            s, LINK_IDENTITY, NULL, now,
+            "HELLO says \"%.*s\", the certificate is of \"%s\", and the configuration of \"%.*s\" does "
+            "not name that in certificate_of",
+            SLICE_ARG(hello->gateway), s->holder, SLICE_ARG(hello->gateway));
+        return false;
+    }
+    /* Not longer than its holder's or a configured name. */
+    (void)snprintf(s->name, sizeof s->name, "%.*s", SLICE_ARG(hello->gateway));
     if (session_env_revoked(s->env, s->certificate)) {
         session_incident(s, "link.refused", now, "certificate is revoked");
         session_fail(s, LINK_NOT_ALLOWED, NULL, now, "the certificate of gateway \"%s\" is revoked", s->name);
@@ -51,13 +71,12 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     struct link_status *status = &s->status;
     (void)snprintf(status->software, sizeof status->software, "%.*s", SLICE_ARG(hello->software));
     status->software[utf8_valid_prefix(status->software, strlen(status->software))] = '\0';
+    s->max_rx_body = hello->max_rx_frame; /* WELCOME has a limit of its own */
     s->renews = (hello->caps & LINK_CAP_RENEWAL) != 0;
     status->backlog_bytes = hello->journal_bytes;
     status->oldest_sample_us = hello->oldest_sample_us;
     status->dropped_total = hello->dropped_total;
-    if (__builtin_sub_overflow(hello->now_us, now.wall_us, &status->clock_offset_us)) {
-        status->clock_offset_us = 0;
-    }
+    session_clock_said(s, hello, now);
 }
 
 enum verdict session_on_hello(struct session *s, const struct frame *f, struct link_now now) {
@@ -84,22 +103,23 @@ enum verdict session_on_hello(struct session *s, const struct frame *f, struct l
     return VERDICT_NEXT;
 }
 
-static const struct msg_epoch *settled_epoch(const struct link_settled *settled, uint64_t epoch) {
-    for (uint32_t i = 0; i < settled->n_epochs; i++) {
-        if (settled->epochs[i].epoch == epoch) {
-            return &settled->epochs[i];
-        }
+/* False if there is no memory. More ranges than are kept: what of the others comes again is recognised by the
+ * store; where they end must be known all the same. */
+static bool take_range(struct session_epoch *e, const struct link_range *r) {
+    if (r->first >= r->end) {
+        return true;
     }
-    return NULL;
+    e->stored_end = r->end > e->stored_end ? r->end : e->stored_end;
+    enum status status = ranges_add(&e->committed, r->first, r->end);
+    return status == OK || status == ERR_FULL;
 }
 
 /* False if there is no memory. */
 static bool take_committed(struct session *s, const struct link_settled *settled) {
     for (uint32_t i = 0; i < s->n_epochs; i++) {
-        const struct msg_epoch *e = settled_epoch(settled, s->epochs[i].epoch);
-        for (uint32_t j = 0; e != NULL && j < e->n_ranges; j++) {
-            if (e->ranges[j].first < e->ranges[j].end &&
-                ranges_add(&s->epochs[i].committed, e->ranges[j].first, e->ranges[j].end) != OK) {
+        for (uint32_t j = 0; j < settled->n_committed; j++) {
+            const struct link_range *r = &settled->committed[j];
+            if (r->epoch == s->epochs[i].epoch && !take_range(&s->epochs[i], r)) {
                 return false;
             }
         }
@@ -112,7 +132,7 @@ static bool take_committed(struct session *s, const struct link_settled *settled
  * would give out next are taken. */
 static bool rolled_back(struct session *s, struct link_now now) {
     for (uint32_t i = 0; i < s->n_epochs; i++) {
-        uint64_t end = ranges_end(&s->epochs[i].committed);
+        uint64_t end = s->epochs[i].stored_end;
         if (s->epochs[i].next_seq < end) {
             const struct msg_error about = {.ref_type = MSG_HELLO, .ep = i, .seq = end};
             session_incident(s, "link.epoch_rollback", now, "next is %llu, stored is up to %llu",
@@ -179,8 +199,57 @@ static bool take_settled(struct session *s, const struct link_settled *settled, 
     for (uint32_t i = 0; i < settled->n_gone; i++) {
         session_note_gone(s, settled->gone[i].epoch, settled->gone[i].first, settled->gone[i].end);
     }
-    session_load_dicts(s, settled);
+    if (!session_load_begin(s, settled)) {
+        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
+        return false;
+    }
     return true;
+}
+
+static void go_live(struct session *s, struct link_now now) {
+    put_welcome(s, now);
+    for (uint32_t i = 0; i < s->n_epochs; i++) {
+        session_ask_order(s, i);
+    }
+    session_expect_backlog(s);
+    s->backlog_mono_us = now.mono_us;
+    s->state = SESSION_LIVE;
+    s->max_body = s->env->limits.link.frame_bytes;
+    s->in.max = LINK_FRAME_HEAD + s->max_body + SESSION_IN_SLACK;
+    s->seen_mono_us = now.mono_us;
+    s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
+    s->reauth_mono_us =
+        now.mono_us + REAUTH_US + (int64_t)(s->status.session % REAUTH_SPREAD_S) * TM_SECOND_US;
+    s->status.up = true;
+    s->status.since_us = now.wall_us;
+    s->status.last_seen_us = now.wall_us;
+    session_start_pace(s, now);
+    s->env->owner.wake(s->env->owner.ctx, s);
+}
+
+bool session_loading(const struct session *s) {
+    return s->state == SESSION_SETTLING && s->load.v != NULL;
+}
+
+void session_load(struct session *s, uint32_t *budget, struct link_now now) {
+    CHECK(session_loading(s));
+    if (session_load_slice(s, budget)) {
+        go_live(s, now);
+    }
+}
+
+/* ERROR says what it is, BYE when to come again. */
+static void store_is_down(struct session *s, const char *why, struct link_now now) {
+    char text[SESSION_REASON_SIZE];
+    (void)snprintf(text, sizeof text, "the server cannot store now: %s", why);
+    text[utf8_valid_prefix(text, strlen(text))] = '\0';
+    session_complain(
+        s, &(struct msg_error){.code = LINK_STORE_DOWN, .ref_type = MSG_HELLO, .text = slice_str(text)});
+    session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
+}
+
+void session_settled_late(struct session *s, struct link_now now) {
+    store_is_down(s, "the database does not answer", now);
 }
 
 void session_settled(struct session *s, const struct link_settled *settled, struct link_now now) {
@@ -191,26 +260,14 @@ void session_settled(struct session *s, const struct link_settled *settled, stru
         return;
     }
     if (settled->status != OK) {
-        char text[SESSION_REASON_SIZE];
-        (void)snprintf(text, sizeof text, "the server cannot store now: %s", settled->error.text);
-        session_bye(s, BYE_RETRY, SESSION_RETRY_MS, text, now);
+        store_is_down(s, settled->error.text, now);
         return;
     }
     if (!take_settled(s, settled, now)) {
         return;
     }
-    put_welcome(s, now);
-    session_expect_backlog(s);
-    s->backlog_mono_us = now.mono_us;
-    s->state = SESSION_LIVE;
-    s->max_body = s->env->limits.link.frame_bytes;
-    s->in.max = LINK_FRAME_HEAD + s->max_body + SESSION_IN_SLACK;
-    s->seen_mono_us = now.mono_us;
-    s->ping_mono_us = now.mono_us; /* the first at once: it measures the clock */
-    s->reauth_mono_us =
-        now.mono_us + REAUTH_US + (int64_t)(settled->session % REAUTH_SPREAD_S) * TM_SECOND_US;
-    s->status.up = true;
-    s->status.since_us = now.wall_us;
-    s->status.last_seen_us = now.wall_us;
-    s->env->owner.wake(s->env->owner.ctx, s);
+    uint32_t budget = SESSION_LOAD_SLICE;
+    if (session_load_slice(s, &budget)) {
+        go_live(s, now);
+    }
 }

@@ -13,6 +13,8 @@
 struct decoding {
     const struct link_limits *limits;
     const struct shelf_dict *d;
+    struct gateway_health *health; /* to be told what the gateway says of itself; NULL: it is not of now */
+    int64_t now_us;
     struct sample *v;
     uint32_t n;
     uint32_t seen;
@@ -39,35 +41,22 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
     CHECK(e != NULL); /* type_of had it */
-    uint32_t tag = x->d->tags[place];
-    if (tag == SHELF_NO_TAG || tag == SHELF_MISFIT) {
-        x->unknown++;
-        return OK;
+    double value = 0;
+    bool has_value = link_sample_number(in, e, &value);
+    if (x->health != NULL && x->d->has_own) {
+        gateway_health_take(x->health, e->name, has_value ? &value : NULL, x->now_us);
     }
-    CHECK(x->n < LINK_SAMPLES_MAX);
-    struct sample *out = &x->v[x->n++];
-    *out = (struct sample){.tag = tag, .quality = in->quality, .t_us = in->t_us};
-    if (!link_sample_number(in, e, &out->value)) {
-        out->value = 0;
-        out->quality |= QUALITY_NO_VALUE;
+    uint32_t tag = x->d->tags[place];
+    if (!shelf_is_tag(tag)) {
+        x->unknown += tag != SHELF_OWN;
+    } else {
+        CHECK(x->n < LINK_SAMPLES_MAX);
+        x->v[x->n++] = (struct sample){.tag = tag,
+                                       .quality = in->quality | (has_value ? 0 : QUALITY_NO_VALUE),
+                                       .value = has_value ? value : 0,
+                                       .t_us = in->t_us};
     }
     return OK;
-}
-
-static void report_misfit(struct session *s, const struct shelf_dict *d, const struct dict_entry *first,
-                          struct link_now now) {
-    char text[SESSION_REASON_SIZE];
-    (void)snprintf(text, sizeof text,
-                   "dictionary %llu: \"%.*s\" is sent as %s, which does not fit its type in the "
-                   "configuration; it is left out (%u such)",
-                   (unsigned long long)d->id, SLICE_ARG(first->name), value_type_name(first->type),
-                   d->misfits);
-    text[utf8_valid_prefix(text, strlen(text))] = '\0';
-    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
-    session_incident(s, "link.type_mismatch", now, "%s", text);
-    session_complain(
-        s, &(struct msg_error){
-               .code = LINK_UNSUPPORTED, .ref_type = MSG_DICT, .ep = d->ep, .text = slice_str(text)});
 }
 
 static uint16_t data_code(enum status status) {
@@ -78,7 +67,8 @@ static uint16_t data_code(enum status status) {
 }
 
 /* Fills the shared room with the samples of a DATA record. On a fault *ret_code says which; ERR_NOMEM has
- * none. */
+ * none. ret->health is the caller's: where to keep what the gateway says of itself, which may be told twice.
+ */
 static enum status decode_data(struct session *s, const struct msg_prefix *prefix, struct slice rest,
                                struct link_now now, struct decoding *ret, uint16_t *ret_code,
                                struct error *err) {
@@ -88,14 +78,16 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
         return error_set(err, ERR_NOT_FOUND, "dict", "dictionary %llu is not known, or not whole",
                          (unsigned long long)prefix->dict);
     }
-    const struct dict_entry *misfit = NULL;
-    if (shelf_resolve(d, s->env->model, s->gateway, &misfit) != OK) {
+    struct shelf_left_out left_out;
+    if (shelf_resolve(d, s->env->model, s->gateway, &left_out) != OK) {
         return ERR_NOMEM;
     }
-    if (misfit != NULL) {
-        report_misfit(s, d, misfit, now);
-    }
-    *ret = (struct decoding){.limits = &s->env->limits.link, .d = d, .v = s->env->samples};
+    session_report_left_out(s, d, &left_out, now);
+    *ret = (struct decoding){.limits = &s->env->limits.link,
+                             .d = d,
+                             .health = ret->health,
+                             .now_us = now.wall_us,
+                             .v = s->env->samples};
     enum status status = data_decode(rest, type_of, on_sample, ret, err);
     *ret_code = status == OK ? 0 : data_code(status);
     return status;
@@ -103,7 +95,7 @@ static enum status decode_data(struct session *s, const struct msg_prefix *prefi
 
 /* --- records --- */
 
-static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
+struct flight *session_find_flight(const struct session *s, uint32_t ep, uint64_t seq) {
     for (uint32_t i = 0; i < s->n_flights; i++) {
         if (s->flights[i].seq == seq && s->flights[i].ep == ep) {
             return &s->flights[i];
@@ -112,16 +104,13 @@ static struct flight *find_flight(const struct session *s, uint32_t ep, uint64_t
     return NULL;
 }
 
-bool session_is_in_flight(const struct session *s, uint32_t ep, uint64_t seq) {
-    return find_flight(s, ep, seq) != NULL;
-}
-
 /* What of a record is worked out before it is handed over; nothing of the session is changed by that. */
 struct judged {
+    bool again; /* its number is committed: it is compared with what is stored, and has no effect */
     struct shelf_change change;
     bool has_change;
     struct decoding data;
-    struct msg_event event;
+    struct told_record told; /* of EVENT, CMD_RESULT and CFG_RESULT */
     uint16_t fault;
     struct error err;
 };
@@ -130,9 +119,12 @@ static uint16_t dict_code(enum status status) {
     return status == ERR_TOO_BIG ? LINK_QUOTA : status == ERR_NOT_FOUND ? LINK_UNKNOWN_DICT : LINK_BAD_RECORD;
 }
 
+static bool is_backlog(const struct frame *f, const struct msg_prefix *prefix) {
+    return (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+}
+
 static const struct event_lost *lost_of(const struct frame *f, const struct judged *j) {
-    bool tells = f->type == MSG_EVENT && j->fault == 0 && j->event.code == EVENT_SAMPLES_LOST;
-    return tells ? &j->event.lost : NULL;
+    return f->type == MSG_EVENT && j->fault == 0 && j->told.has_lost ? &j->told.lost : NULL;
 }
 
 /* ERR_NOMEM or OK; a bad record is a fault, and OK. */
@@ -145,12 +137,14 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
         (void)error_set(&ret->err, ERR_INVALID, "flags", "a journaled record cannot be a snapshot");
     } else if (f->type == MSG_DICT) {
         ret->has_change = true;
+        s->shelf.tags_max = s->env->model->gateways[s->gateway].tags_max;
         status = shelf_read(&s->shelf, (uint32_t)prefix->ep, prefix->dict, rest, &ret->change, &ret->err);
         ret->fault = status == OK ? 0 : dict_code(status);
     } else if (f->type == MSG_DATA) {
+        ret->data.health = is_backlog(f, prefix) ? NULL : &s->status.health;
         status = decode_data(s, prefix, rest, now, &ret->data, &ret->fault, &ret->err);
     } else if (msg_type_is_record(f->type)) {
-        enum status told = session_check_told(s, f->type, rest, &ret->event, &ret->err);
+        enum status told = told_read(f->type, rest, s->env->limits.link.text_bytes, &ret->told, &ret->err);
         ret->fault = told == OK ? 0 : told == ERR_TOO_BIG ? LINK_QUOTA : LINK_BAD_RECORD;
     } else {
         ret->fault = LINK_UNSUPPORTED;
@@ -159,28 +153,18 @@ static enum status judge(struct session *s, const struct frame *f, const struct 
     return status == ERR_NOMEM ? ERR_NOMEM : OK;
 }
 
-/* A record that cannot be used is stored all the same; the gateway and the audit are told. */
-static void report_fault(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
-                         const struct judged *j, struct link_now now) {
-    s->status.quarantined++;
-    char text[SESSION_REASON_SIZE];
-    (void)snprintf(text, sizeof text, "%s %llu/%llu: %s: %s", msg_type_name(f->type),
-                   (unsigned long long)s->epochs[prefix->ep].epoch, (unsigned long long)prefix->seq,
-                   j->err.where, j->err.text);
-    text[utf8_valid_prefix(text, strlen(text))] = '\0';
-    (void)snprintf(s->status.fault, sizeof s->status.fault, "%s", text);
-    session_incident(s, "link.quarantined", now, "%s: %s", link_code_name(j->fault), text);
-    session_complain(s, &(struct msg_error){.code = j->fault,
-                                            .ref_type = f->type,
-                                            .ep = prefix->ep,
-                                            .seq = prefix->seq,
-                                            .text = slice_str(text)});
+/* Of one read, records would have the same moment. Where history takes it in place of a time that is not
+ * believed, each sample needs one of its own, or the second of a tag would be taken for the first. */
+static int64_t receipt_of(const struct session *s, struct link_now now) {
+    return now.wall_us > s->receipt_us ? now.wall_us : s->receipt_us;
 }
 
 static enum status hand_over(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                              uint32_t crc, const struct judged *j, struct link_now now) {
-    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
     bool good = j->fault == 0;
+    bool stepped = good && f->type == MSG_EVENT && j->told.has_step;
+    struct unsynced unsynced =
+        session_clock_unsynced(s, f, prefix, is_backlog(f, prefix) ? RATE_BACKLOG : RATE_LIVE);
     struct link_record r = {.gateway = s->gateway,
                             .gateway_key = s->gateway_key,
                             .epoch = s->epochs[prefix->ep].epoch,
@@ -190,13 +174,20 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
                             .flags = f->flags,
                             .crc = crc,
                             .body = f->body,
-                            .received_us = now.wall_us,
-                            .lane = backlog ? LANE_BACKLOG : LANE_LIVE,
+                            .received_us = receipt_of(s, now),
+                            .clock_error_us = s->status.clock_error_us,
+                            .lane = is_backlog(f, prefix) ? LANE_BACKLOG : LANE_LIVE,
                             .samples = j->data.v,
                             .n_samples = good ? j->data.n : 0,
                             .fault = j->fault,
                             .fault_text = good ? "" : j->err.text,
+                            .again = j->again,
                             .unknown_tags = good ? j->data.unknown : 0,
+                            .unsynced = unsynced.is_so,
+                            .unsynced_first = unsynced.first,
+                            .stepped = stepped,
+                            .step_us = stepped ? j->told.step_us : 0,
+                            .step_t_us = stepped ? j->told.step_t_us : 0,
                             .lost = lost_of(f, j)};
     return s->env->host.record(s->env->host.ctx, &r);
 }
@@ -204,16 +195,23 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
     CHECK(s->n_flights < s->env->limits.link.window_frames);
-    s->flights[s->n_flights++] = (struct flight){
-        .seq = prefix->seq, .ep = (uint32_t)prefix->ep, .bytes = (uint32_t)f->body.n, .crc = crc};
+    s->flights[s->n_flights++] = (struct flight){.seq = prefix->seq,
+                                                 .ep = (uint32_t)prefix->ep,
+                                                 .bytes = (uint32_t)f->body.n,
+                                                 .crc = crc,
+                                                 .again = j->again};
     s->flight_bytes += (uint32_t)f->body.n;
     s->status.records++;
+    s->receipt_us = receipt_of(s, now) + j->data.n;
     s->status.unknown_tags += j->fault == 0 ? j->data.unknown : 0;
     if (j->fault != 0) {
-        report_fault(s, f, prefix, j, now);
+        session_report_fault(s, f, prefix, j->fault, &j->err, now);
     }
     if (j->has_change && shelf_accept(&s->shelf, &j->change) != OK) {
         session_bye(s, BYE_RETRY, SESSION_RETRY_MS, "the server is out of memory", now);
+    }
+    if (j->fault == 0 && j->change.unknown.n > 0) {
+        session_report_unknown_types(s, prefix, &j->change.unknown, now);
     }
 #ifdef PENSTOCK_MUTANTS
     if (s->env->limits.mutant_ack_before_commit) {
@@ -225,66 +223,26 @@ static void accepted(struct session *s, const struct frame *f, const struct msg_
 /* What follows from a record that is in flight now. */
 static void note(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
                  const struct judged *j, struct link_now now) {
-    bool backlog = (f->flags & FRAME_BACKLOG) != 0 || prefix->ep > 0;
+    bool backlog = is_backlog(f, prefix);
     const struct event_lost *lost = lost_of(f, j);
     if (lost != NULL) {
         session_note_gone(s, lost->epoch, lost->first, lost->end);
     }
     session_note_record(s, (uint32_t)prefix->ep, prefix->seq);
+    session_clock_take(s, f, prefix, backlog ? RATE_BACKLOG : RATE_LIVE);
     if (backlog) {
         s->backlog_mono_us = now.mono_us;
     } else {
         session_note_live(s, j->data.v, j->fault == 0 ? j->data.n : 0);
     }
     session_take_samples(s, j->data.seen, backlog ? RATE_BACKLOG : RATE_LIVE, now);
+    session_take_entries(s, j->change.n_entries, now);
 }
 
-/* --- duplicates --- */
-
-void session_tell_repeats(struct session *s, bool at_once, struct link_now now) {
-    bool due = at_once || now.mono_us >= s->repeats_due_mono_us;
-    if (due && s->repeats.n > s->repeats_told) {
-        s->repeats_told = s->repeats.n;
-        s->repeats_due_mono_us = now.mono_us + TM_SECOND_US;
-        s->env->host.repeated(s->env->host.ctx, &s->repeats);
-    }
-}
-
-static void count_repeat(struct session *s, struct link_now now) {
-    int64_t day = now.wall_us / TM_DAY_US;
-    s->status.duplicates++;
-    if (s->repeats.day != day) {
-        session_tell_repeats(s, true, now);
-        s->repeats =
-            (struct link_repeat){.gateway_key = s->gateway_key, .session = s->status.session, .day = day};
-        s->repeats_told = 0;
-    }
-    s->repeats.n++;
-}
-
-/* A record that was seen before. False if it is new. */
-static bool is_duplicate(struct session *s, const struct msg_prefix *prefix, uint32_t crc,
-                         const struct msg_error *about, struct link_now now) {
-    if (ranges_mark(&s->epochs[prefix->ep].committed, prefix->seq)) {
-        count_repeat(s, now);
-        s->env->owner.wake(s->env->owner.ctx, s);
-        return true;
-    }
-    const struct flight *flight = find_flight(s, (uint32_t)prefix->ep, prefix->seq);
-    if (flight == NULL) {
-        return false;
-    }
-    count_repeat(s, now);
-    if (flight->crc != crc) {
-        session_fail(s, LINK_SEQ_CONFLICT, about, now,
-                     "number %llu was sent before with another content: open a new epoch",
-                     (unsigned long long)prefix->seq);
-    }
-    return true;
-}
+/* --- all of it --- */
 
 /* Too much at once, or too many holes to keep track of. */
-static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix,
+static bool over_window(struct session *s, const struct frame *f, const struct msg_prefix *prefix, bool again,
                         const struct msg_error *about, struct link_now now) {
     const struct link_limits *limits = &s->env->limits.link;
     if (s->n_flights >= limits->window_frames || s->flight_bytes + f->body.n > limits->window_bytes) {
@@ -293,7 +251,7 @@ static bool over_window(struct session *s, const struct frame *f, const struct m
                      limits->window_frames, limits->window_bytes);
         return true;
     }
-    if (s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
+    if (!again && s->epochs[prefix->ep].committed.n + s->n_flights >= RANGES_MAX) {
         session_fail(s, LINK_FLOW, about, now, "more than %d holes in the sequence: send in order",
                      RANGES_MAX);
         return true;
@@ -316,7 +274,7 @@ static bool read_prefix(struct session *s, const struct frame *f, struct link_no
                      msg_type_name(f->type), (unsigned long long)ret_prefix->ep, s->n_epochs);
         return false;
     }
-    if (ret_prefix->seq >> SESSION_SEQ_BITS != 0 || ret_prefix->seq == INT64_MAX) {
+    if (ret_prefix->seq >= LINK_SEQ_MAX) {
         session_fail(s, LINK_BAD_FRAME, &about, now, "%s: number %llu is beyond all that can be stored",
                      msg_type_name(f->type), (unsigned long long)ret_prefix->seq);
         return false;
@@ -341,19 +299,31 @@ enum verdict session_on_record(struct session *s, const struct frame *f, struct 
     }
     const struct msg_error about = {.ref_type = f->type, .ep = prefix.ep, .seq = prefix.seq};
     uint32_t crc = record_crc(f, &prefix, rest);
-    if (is_duplicate(s, &prefix, crc, &about, now) || over_window(s, f, &prefix, &about, now)) {
+    const struct flight *flight = session_find_flight(s, (uint32_t)prefix.ep, prefix.seq);
+    if (flight != NULL) {
+        return session_on_flying(s, flight, crc, now);
+    }
+    struct judged j = {.again = ranges_has(&s->epochs[prefix.ep].committed, prefix.seq)};
+    if (over_window(s, f, &prefix, j.again, &about, now)) {
         return VERDICT_NEXT;
     }
-    struct judged j;
-    enum status status = judge(s, f, &prefix, rest, now, &j);
+    enum status status = j.again ? OK : judge(s, f, &prefix, rest, now, &j);
     if (status == OK) {
         status = hand_over(s, f, &prefix, crc, &j, now);
     }
     if (status == OK) {
         accepted(s, f, &prefix, crc, &j, now);
+    }
+    if (status == OK && j.again) {
+        session_take_samples(s, 1, RATE_LIVE, now); /* to compare is work, too */
+        return VERDICT_NEXT;
+    }
+    if (status == OK) {
         note(s, f, &prefix, &j, now);
         if (j.fault == 0) {
-            session_on_told(s, f->type, &j.event, now);
+            session_on_told(s, f->type, &j.told, now);
+        } else {
+            session_take_quarantine(s, f->body.n, now);
         }
         return VERDICT_NEXT;
     }
@@ -375,7 +345,7 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
         return VERDICT_NEXT;
     }
     prefix.ep = 0; /* a snapshot is of now, so of the present epoch */
-    struct decoding data = {0};
+    struct decoding data = {.health = &s->status.health};
     uint16_t code = 0;
     enum status status = decode_data(s, &prefix, rest, now, &data, &code, &err);
     if (status == ERR_NOMEM) {
@@ -396,44 +366,39 @@ enum verdict session_on_snapshot(struct session *s, const struct frame *f, struc
     return VERDICT_NEXT;
 }
 
-/* --- what the database gave --- */
-
-void session_load_dicts(struct session *s, const struct link_settled *settled) {
-    /* The present epoch first, should there be more than the shelf takes. */
-    for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
-        for (uint32_t i = 0; i < settled->n_dicts; i++) {
-            const struct link_dict *in = &settled->dicts[i];
-            struct msg_prefix prefix = {0};
-            struct slice rest = {0};
-            if (in->epoch != s->epochs[ep].epoch ||
-                prefix_decode(in->body, true, &prefix, &rest, NULL) != OK) {
-                continue;
-            }
-            /* What was good once is good again, but for the quota; records that miss it are quarantined. */
-            struct shelf_change change;
-            if (shelf_read(&s->shelf, ep, in->dict, rest, &change, NULL) != OK ||
-                shelf_accept(&s->shelf, &change) != OK) {
-                shelf_drop(&change);
-            }
-        }
-    }
-}
-
 /* --- acknowledgements --- */
+
+void session_ask_order(struct session *s, uint32_t ep) {
+    if (s->asked_order || s->epochs[ep].committed.n < LINK_ACK_RANGES_MAX) {
+        return;
+    }
+    s->asked_order = true;
+    session_complain(s, &(struct msg_error){.code = LINK_FLOW,
+                                            .ep = ep,
+                                            .text = slice_str("many holes in the sequence: send in order, "
+                                                              "the backlog before what is live")});
+}
 
 bool session_committed(struct session *s, uint64_t epoch, uint64_t seq) {
     if (s->state != SESSION_LIVE) {
         return false;
     }
     for (uint32_t ep = 0; ep < s->n_epochs; ep++) {
-        struct flight *flight = s->epochs[ep].epoch == epoch ? find_flight(s, ep, seq) : NULL;
+        struct flight *flight = s->epochs[ep].epoch == epoch ? session_find_flight(s, ep, seq) : NULL;
         if (flight == NULL) {
             continue;
         }
+        bool again = flight->again;
         s->flight_bytes -= flight->bytes;
         *flight = s->flights[--s->n_flights];
+        s->status.duplicates += again ? 1 : 0;
+        if (again) {
+            return ranges_mark(&s->epochs[ep].committed, seq);
+        }
         /* over_window kept the room; without memory the gateway sends it again after a reconnection. */
-        return ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        bool added = ranges_add(&s->epochs[ep].committed, seq, seq + 1) == OK;
+        session_ask_order(s, ep);
+        return added;
     }
     return false;
 }
@@ -446,10 +411,13 @@ bool session_has_acks(const struct session *s) {
     return any && s->state == SESSION_LIVE;
 }
 
+_Static_assert(10 + 2 + LINK_ACK_RANGES_MAX * 2 * 10 + 1 <= LINK_BODY_MAX_HELLO,
+               "every gateway takes an ACK");
+
 static void put_ack(struct session *s, const struct msg_ack *ack) {
     size_t mark = frame_begin(&s->out, MSG_ACK, 0);
     ack_encode(&s->out, ack);
-    frame_end(&s->out, mark);
+    session_end_frame(s, mark);
 }
 
 void session_tell_store_state(struct session *s) {

@@ -1,6 +1,8 @@
 #include "server/link/shelf.h"
 
+#include "protocol/enrol.h"
 #include "server/base/check.h"
+#include "server/core/gateway_health.h"
 
 #include <stdlib.h>
 
@@ -41,36 +43,60 @@ static uint32_t count_epoch(const struct shelf *s, uint32_t ep) {
     return n;
 }
 
-static enum status check_entry(void *ctx, const struct dict_entry *e, struct error *err) {
-    const struct link_limits *limits = ctx;
-    if (e->name.n > limits->name_bytes) {
-        return error_set(err, ERR_TOO_BIG, "name", "alias %u: the name has more than %u bytes", e->alias,
-                         limits->name_bytes);
+struct checking {
+    const struct link_limits *limits;
+    struct shelf_change *change;
+};
+
+static void note_unknown(struct shelf_unknown *u, const struct dict_entry *e) {
+    if (u->n < SHELF_UNKNOWN_MAX) {
+        u->first[u->n].alias = e->alias;
+        u->first[u->n].type = e->type;
     }
-    if (e->unit.n > limits->unit_bytes) {
+    u->n++;
+}
+
+static bool is_known_type(uint8_t type) {
+    return type >= VALUE_BOOL && type <= VALUE_BYTES;
+}
+
+static enum status check_entry(void *ctx, const struct dict_entry *e, struct error *err) {
+    struct checking *x = ctx;
+    x->change->n_entries++;
+    if (e->name.n > x->limits->name_bytes) {
+        return error_set(err, ERR_TOO_BIG, "name", "alias %u: the name has more than %u bytes", e->alias,
+                         x->limits->name_bytes);
+    }
+    if (e->unit.n > x->limits->unit_bytes) {
         return error_set(err, ERR_TOO_BIG, "unit", "alias %u: the unit has more than %u bytes", e->alias,
-                         limits->unit_bytes);
+                         x->limits->unit_bytes);
+    }
+    if (!e->removed && !is_known_type(e->type)) {
+        note_unknown(&x->change->unknown, e);
     }
     return OK;
 }
 
-/* Makes the dictionary that the record is to be applied to: the parts so far, a copy of the base, or a new
- * one. Always its own, so that a bad record leaves everything as it was. */
-static enum status start(const struct shelf *s, uint32_t ep, uint64_t id, uint64_t base, struct dict **ret,
-                         struct error *err) {
-    const struct shelf_dict *known = find_any(s, ep, id);
-    if (known != NULL && known->broken) {
+static enum status may_go_on(const struct shelf *s, const struct shelf_dict *known, struct error *err) {
+    if (known->broken) {
         return error_set(err, ERR_INVALID, "dict", "an earlier part of dictionary %llu was bad",
-                         (unsigned long long)id);
+                         (unsigned long long)known->id);
     }
-    if (known != NULL && known->whole) {
+    if (known->whole) {
         return error_set(err, ERR_EXISTS, "dict",
                          "dictionary %llu is there already; a new one needs a new id",
-                         (unsigned long long)id);
+                         (unsigned long long)known->id);
     }
-    if (known != NULL) {
-        return dict_copy(known->dict, id, ret, err);
+    if (known->parts >= s->limits->dictionary_parts) {
+        return error_set(err, ERR_TOO_BIG, "dict", "dictionary %llu comes in more than %u parts",
+                         (unsigned long long)known->id, s->limits->dictionary_parts);
     }
+    return OK;
+}
+
+/* The dictionary that a first part is to be applied to: a copy of its base, or an empty one. */
+static enum status start(const struct shelf *s, uint32_t ep, uint64_t id, uint64_t base, struct dict **ret,
+                         struct error *err) {
     if (count_epoch(s, ep) >= s->limits->dictionaries) {
         return error_set(err, ERR_TOO_BIG, "dict", "more than %u dictionaries in one epoch",
                          s->limits->dictionaries);
@@ -86,9 +112,46 @@ static enum status start(const struct shelf *s, uint32_t ep, uint64_t id, uint64
     return dict_copy(from->dict, id, ret, err);
 }
 
-static uint32_t size_of(const struct shelf *s, uint32_t ep, uint64_t id) {
-    const struct shelf_dict *d = find_any(s, ep, id);
-    return d == NULL || d->dict == NULL ? 0 : dict_count(d->dict);
+/* Puts the record's entries into a dictionary of its own, or into the one that is being built: what a part
+ * costs must not depend on how many came before. */
+static enum status apply(const struct shelf *s, uint64_t base, struct slice rest, struct shelf_change *c,
+                         struct error *err) {
+    const struct shelf_dict *known = find_any(s, c->ep, c->id);
+    bool more = false;
+    enum status status = OK;
+    if (known != NULL) {
+        status = may_go_on(s, known, err);
+        if (status == OK) {
+            status = dict_extend(known->dict, rest, &more, &c->undo, err);
+        }
+        c->dict = status == OK ? known->dict : NULL;
+    } else {
+        status = start(s, c->ep, c->id, base, &c->dict, err);
+        if (status == OK) {
+            status = dict_apply(c->dict, rest, &more, err);
+        }
+    }
+    c->whole = !more;
+    return status;
+}
+
+static enum status check_size(const struct shelf *s, const struct shelf_change *c, struct error *err) {
+    const struct shelf_dict *known = find_any(s, c->ep, c->id);
+    uint32_t before = known == NULL ? 0 : known->entries;
+    uint32_t n = dict_count(c->dict);
+    if (s->tags_max != 0 && n > s->tags_max) {
+        return error_set(err, ERR_TOO_BIG, "dict",
+                         "more than %u tags in a dictionary (tags_max of the gateway)", s->tags_max);
+    }
+    if (n > s->limits->dictionary_tags) {
+        return error_set(err, ERR_TOO_BIG, "dict", "more than %u tags in a dictionary",
+                         s->limits->dictionary_tags);
+    }
+    if (s->entries - before + n > s->limits->dictionary_entries) {
+        return error_set(err, ERR_TOO_BIG, "dict", "more than %u entries in all dictionaries of a gateway",
+                         s->limits->dictionary_entries);
+    }
+    return OK;
 }
 
 enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct slice rest,
@@ -98,30 +161,18 @@ enum status shelf_read(const struct shelf *s, uint32_t ep, uint64_t id, struct s
         return error_set(err, ERR_INVALID, "dict", "0 is no dictionary's id; they count from 1");
     }
     struct dict_head head = {0};
-    enum status status = dict_decode(rest, &head, check_entry, (void *)s->limits, err);
-    struct dict *dict = NULL;
+    struct checking checking = {.limits = s->limits, .change = ret};
+    enum status status = dict_decode(rest, &head, check_entry, &checking, err);
     if (status == OK) {
-        status = start(s, ep, id, head.base, &dict, err);
+        status = apply(s, head.base, rest, ret, err);
     }
-    bool more = false;
     if (status == OK) {
-        status = dict_apply(dict, rest, &more, err);
-    }
-    if (status == OK && dict_count(dict) > s->limits->dictionary_tags) {
-        status = error_set(err, ERR_TOO_BIG, "dict", "more than %u tags in a dictionary",
-                           s->limits->dictionary_tags);
-    }
-    if (status == OK && s->entries - size_of(s, ep, id) + dict_count(dict) > s->limits->dictionary_entries) {
-        status = error_set(err, ERR_TOO_BIG, "dict", "more than %u entries in all dictionaries of a gateway",
-                           s->limits->dictionary_entries);
+        status = check_size(s, ret, err);
     }
     if (status != OK) {
-        dict_free(&dict);
-        return status;
+        shelf_drop(ret);
     }
-    ret->dict = dict;
-    ret->whole = !more;
-    return OK;
+    return status;
 }
 
 static enum status add(struct shelf *s, uint32_t ep, uint64_t id, struct shelf_dict **ret) {
@@ -160,16 +211,22 @@ enum status shelf_accept(struct shelf *s, struct shelf_change *c) {
         d->broken = true;
         return OK;
     }
-    s->entries -= d->dict == NULL ? 0 : dict_count(d->dict);
-    free_one(d);
+    CHECK(d->dict == (c->undo != NULL ? c->dict : NULL));
+    dict_keep(&c->undo);
     d->dict = c->dict;
     d->whole = c->whole;
+    d->parts++;
     c->dict = NULL;
-    s->entries += dict_count(d->dict);
+    s->entries += dict_count(d->dict) - d->entries; /* unsigned: it may have become less */
+    d->entries = dict_count(d->dict);
     return OK;
 }
 
 void shelf_drop(struct shelf_change *c) {
+    if (c->undo != NULL) {
+        dict_undo(c->dict, &c->undo);
+        c->dict = NULL;
+    }
     dict_free(&c->dict);
 }
 
@@ -204,16 +261,23 @@ static uint32_t tag_of(const struct model *m, uint32_t gateway, const struct dic
     memcpy(name, site.p, site.n);
     name[site.n] = '/';
     memcpy(name + site.n + 1, e->name.p, e->name.n);
+    if (!enrol_is_name(e->name)) { /* tags have the characters of gateways */
+        return gateway_health_is_name(e->name) ? SHELF_OWN : SHELF_MISNAMED;
+    }
     uint32_t tag = model_find_tag(m, slice_of(name, site.n + 1 + e->name.n));
     if (tag == MODEL_NONE || m->tags[tag].gateway != gateway) {
-        return SHELF_NO_TAG;
+        return gateway_health_is_name(e->name) ? SHELF_OWN : SHELF_NO_TAG;
     }
     return fits(e->type, m->tags[tag].type) ? tag : SHELF_MISFIT;
 }
 
+bool shelf_is_tag(uint32_t tag) {
+    return tag < SHELF_OWN;
+}
+
 enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t gateway,
-                          const struct dict_entry **ret_first_misfit) {
-    *ret_first_misfit = NULL;
+                          struct shelf_left_out *ret) {
+    *ret = (struct shelf_left_out){0};
     if (d->tags != NULL) {
         return OK;
     }
@@ -222,13 +286,17 @@ enum status shelf_resolve(struct shelf_dict *d, const struct model *m, uint32_t 
     if (d->tags == NULL) {
         return ERR_NOMEM;
     }
-    d->misfits = 0;
+    d->has_own = false;
     for (uint32_t i = 0; i < n; i++) {
         const struct dict_entry *e = dict_at(d->dict, i);
         d->tags[i] = tag_of(m, gateway, e);
-        if (d->tags[i] == SHELF_MISFIT) {
-            d->misfits++;
-            *ret_first_misfit = *ret_first_misfit == NULL ? e : *ret_first_misfit;
+        d->has_own = d->has_own || gateway_health_is_name(e->name);
+        if (d->tags[i] == SHELF_MISFIT && is_known_type(e->type)) { /* the others were told with DICT */
+            ret->misfits++;
+            ret->misfit = ret->misfit == NULL ? e : ret->misfit;
+        } else if (d->tags[i] == SHELF_MISNAMED) {
+            ret->misnameds++;
+            ret->misnamed = ret->misnamed == NULL ? e : ret->misnamed;
         }
     }
     return OK;

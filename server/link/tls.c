@@ -2,6 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/base/tm.h"
+#include "server/link/crl.h"
 
 #include <limits.h>
 #include <openssl/err.h>
@@ -10,15 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    GATEWAY_SIZE = LINK_NAME_MAX + 1,
-    SECURITY_LEVEL = 2, /* keys and signatures of 112 bits: RSA from 2048, no SHA-1 */
-};
+enum { GATEWAY_SIZE = LINK_NAME_MAX + 1 };
 
 struct tls_context {
     SSL_CTX *ssl;
     enum tls_role role;
     const struct issuer *issuer;
+    struct crl *crl; /* NULL: there is none */
 };
 
 struct tls {
@@ -223,16 +222,17 @@ static int on_client_hello(SSL *ssl, int *ret_alert, void *ctx) {
 
 /* --- contexts --- */
 
-static enum status load_authority(SSL_CTX *ssl, const struct tls_config *cfg, struct error *err) {
+static enum status load_authority(struct tls_context *c, const struct tls_config *cfg, struct error *err) {
+    SSL_CTX *ssl = c->ssl;
     if (SSL_CTX_load_verify_locations(ssl, cfg->ca_file, NULL) != 1) {
         return file_error(err, cfg->ca_file, "cannot read the authority's certificates");
     }
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl);
     unsigned long flags = X509_V_FLAG_X509_STRICT;
     if (cfg->crl_file != NULL) {
-        X509_LOOKUP *lookup = X509_STORE_add_lookup(SSL_CTX_get_cert_store(ssl), X509_LOOKUP_file());
-        if (lookup == NULL || X509_load_crl_file(lookup, cfg->crl_file, X509_FILETYPE_PEM) <= 0) {
-            return file_error(err, cfg->crl_file, "cannot read the list of revoked certificates");
+        enum status status = crl_read(cfg->crl_file, SSL_CTX_get_cert_store(ssl), &c->crl, err);
+        if (status != OK) {
+            return status;
         }
         flags |= X509_V_FLAG_CRL_CHECK;
     }
@@ -264,7 +264,7 @@ static enum status set_up(SSL_CTX *ssl, const struct tls_config *cfg, struct err
         SSL_CTX_set_max_early_data(ssl, 0) != 1 || SSL_CTX_set_recv_max_early_data(ssl, 0) != 1) {
         return file_error(err, "TLS", "this OpenSSL cannot do TLS 1.3 as it is needed");
     }
-    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL); /* whatever this system's default is */
+    SSL_CTX_set_security_level(ssl, LINK_TLS_SECURITY_LEVEL); /* whatever this system's default is */
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
@@ -293,7 +293,7 @@ enum status tls_context_new(const struct tls_config *cfg, struct tls_context **r
     c->ssl = ssl;
     c->role = cfg->role;
     enum status status = set_up(ssl, cfg, err);
-    status = status == OK ? load_authority(ssl, cfg, err) : status;
+    status = status == OK ? load_authority(c, cfg, err) : status;
     status = status == OK ? load_own(ssl, cfg, err) : status;
     if (status != OK) {
         tls_context_free(&c);
@@ -310,10 +310,24 @@ void tls_context_enrol(struct tls_context *c, const struct issuer *issuer) {
 
 void tls_context_free(struct tls_context **c) {
     if (*c != NULL) {
+        crl_free(&(*c)->crl);
         SSL_CTX_free((*c)->ssl);
         free(*c);
         *c = NULL;
     }
+}
+
+int64_t tls_context_crl_ends_us(const struct tls_context *c) {
+    return c->crl == NULL ? INT64_MAX : crl_ends_us(c->crl);
+}
+
+int64_t tls_context_crl_warn_us(const struct tls_context *c) {
+    return c->crl == NULL ? INT64_MAX : crl_warn_us(c->crl);
+}
+
+bool tls_is_revoked(const struct tls *t, const struct tls_context *c) {
+    X509 *shown = SSL_get0_peer_certificate(t->ssl);
+    return shown != NULL && c->crl != NULL && crl_has(c->crl, shown);
 }
 
 /* --- one connection --- */
@@ -402,6 +416,19 @@ static const char *handshake_fault(const struct tls *t) {
 }
 
 /* False if OpenSSL has no memory. */
+static bool note_serial(struct tls *t, const ASN1_INTEGER *serial) {
+    BIGNUM *number = ASN1_INTEGER_to_BN(serial, NULL);
+    char *text = number == NULL ? NULL : BN_bn2hex(number);
+    if (text != NULL) {
+        (void)snprintf(t->certificate.serial, sizeof t->certificate.serial, "%s", text);
+    }
+    bool noted = text != NULL;
+    OPENSSL_free(text);
+    BN_free(number);
+    return noted;
+}
+
+/* False if OpenSSL has no memory. */
 static bool note_certificate(struct tls *t) {
     X509 *cert = SSL_get0_peer_certificate(t->ssl);
     unsigned int n = 0;
@@ -414,7 +441,7 @@ static bool note_certificate(struct tls *t) {
         return false;
     }
     t->certificate.not_after_us = (int64_t)timegm(&tm) * TM_SECOND_US;
-    return true;
+    return note_serial(t, X509_get0_serialNumber(cert));
 }
 
 static void shake_hands(struct tls *t) {

@@ -28,14 +28,15 @@ struct tls_config {
     const char *ca_file;   /* PEM: who may sign the other end */
     const char *cert_file; /* PEM chain of this end; NULL (client, in tests): none */
     const char *key_file;
-    const char *crl_file; /* NULL: none. Read once; an outdated list refuses everybody */
+    const char *crl_file; /* NULL: none. An outdated list refuses everybody */
 };
 
 enum {
-    TLS_CERTIFICATES_MAX = 16 * 1024, /* bytes of the other end's chain */
-    TLS_DEPTH_MAX = 3,                /* intermediate certificates */
+    TLS_CERTIFICATES_MAX = LINK_TLS_CERTIFICATES_MAX, /* bytes of the other end's chain */
+    TLS_DEPTH_MAX = LINK_TLS_INTERMEDIATES_MAX,       /* intermediate certificates */
     TLS_REASON_SIZE = 256,
     TLS_SUBJECT_SIZE = 128,
+    TLS_SERIAL_SIZE = 2 * 20 + 1, /* RFC 5280: at most 20 bytes */
 };
 
 enum tls_state {
@@ -48,12 +49,17 @@ enum tls_state {
 /* Reads the files. The error names the file and what is wrong with it. */
 MUSTCHECK enum status tls_context_new(const struct tls_config *cfg, struct tls_context **ret,
                                       struct error *err);
+/* Connections that were made of it live on. */
 void tls_context_free(struct tls_context **c);
-/* Server: from now on gateways are enrolled, with certificates of this authority, which must outlive it. */
+/* When its list of revoked certificates is outdated, and from when on that is worth telling; INT64_MAX: it
+ * has none. */
+int64_t tls_context_crl_ends_us(const struct tls_context *c);
+int64_t tls_context_crl_warn_us(const struct tls_context *c);
+/* Server: from now on gateways are enrolled, with certificates of this authority, which must outlive it,
+ * and the handshakes of its connections. */
 void tls_context_enrol(struct tls_context *c, const struct issuer *issuer);
 
-/* host: the DNS name or address that the server's certificate must have (TLS_CLIENT; else NULL). The context
- * must outlive it. */
+/* host: the DNS name or address that the server's certificate must have (TLS_CLIENT; else NULL). */
 MUSTCHECK enum status tls_new(struct tls_context *c, const char *host, struct tls **ret, struct error *err);
 void tls_free(struct tls **t);
 
@@ -82,8 +88,11 @@ bool tls_enrols(const struct tls *t);
 struct tls_certificate {
     uint8_t fingerprint[IDENTITY_HASH_SIZE]; /* SHA-256; all zero if none was shown */
     int64_t not_after_us;
+    char serial[TLS_SERIAL_SIZE]; /* hexadecimal; "" if none was shown */
 };
 /* When TLS_OPEN: of the other end. */
 struct tls_certificate tls_certificate(const struct tls *t);
+/* Whether the list of this context, which is newer than that of the handshake, has what was shown. */
+bool tls_is_revoked(const struct tls *t, const struct tls_context *c);
 
 #endif

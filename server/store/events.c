@@ -158,6 +158,8 @@ static void finish_request(struct events *e, const struct pg_answer *answer) {
     write_reply(op->request.request, answer, e->cfg.keys, &reply);
     if (reply.status == OK && reply.kind == REQ_CONFIG_CHANGE) {
         e->cfg.wrote_config(e->cfg.ctx, reply.config.revision);
+    } else if (reply.status == OK && reply.kind == REQ_CERTIFICATE) {
+        e->cfg.issued(e->cfg.ctx);
     }
     uint64_t token = op->request.token;
     pop(e);
@@ -322,8 +324,9 @@ void events_down(struct events *e) {
 void events_audit(struct events *e, const struct actor *actor, const char *action, const char *object,
                   const char *detail) {
     size_t sizes[] = {strlen(action) + 1, strlen(object) + 1, strlen(detail) + 1};
-    struct op *op =
-        e->n_audits >= EVENTS_AUDITS_MAX ? NULL : malloc(sizeof *op + sizes[0] + sizes[1] + sizes[2]);
+    bool person = actor->user_key != 0;
+    uint32_t most = person ? EVENTS_AUDITS_MAX : EVENTS_AUDITS_MAX - EVENTS_AUDITS_KEPT;
+    struct op *op = e->n_audits >= most ? NULL : malloc(sizeof *op + sizes[0] + sizes[1] + sizes[2]);
     if (op == NULL) {
         log_event(LOG_ERROR, "audit.lost", "actor=%s action=%s object=%s", LOG_Q(slice_str(actor->name)),
                   LOG_Q(slice_str(action)), LOG_Q(slice_str(object)));

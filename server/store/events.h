@@ -11,6 +11,7 @@
 
 enum {
     EVENTS_AUDITS_MAX = 100000,
+    EVENTS_AUDITS_KEPT = 10000, /* of them, for what people do: machines cannot take their room */
     EVENTS_REQUESTS_MAX = 1000,
     EVENTS_REQUEST_MS = 10000,
     EVENTS_RETRY_MIN_MS = 100,
@@ -26,6 +27,7 @@ struct events_config {
     const struct store_host *host;
     void *ctx;
     void (*wrote_config)(void *ctx, int64_t revision);
+    void (*issued)(void *ctx); /* a gateway's certificate */
     void (*fatal)(void *ctx, const struct error *error);
 };
 

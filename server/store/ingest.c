@@ -3,14 +3,12 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/store/doubt_sql.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
 #include "server/store/settle.h"
 
 #include <stdlib.h>
-
-/* A seq's range is [seq, seq + 1) in signed 64 bits. */
-#define SEQ_MAX ((uint64_t)INT64_MAX - 1)
 
 struct batch {
     struct batch *next;
@@ -107,7 +105,7 @@ bool ingest_has_room(struct ingest *g, const struct store_record *r) {
 }
 
 enum status ingest_put(struct ingest *g, const struct store_record *r) {
-    if (r->seq > SEQ_MAX) {
+    if (r->seq >= LINK_SEQ_MAX) {
         return ERR_INVALID;
     }
     if (!ingest_has_room(g, r)) {
@@ -223,27 +221,45 @@ static void give_room(struct ingest *g, size_t bytes) {
     }
 }
 
-static void on_batch_stored(struct ingest *g, struct batch *b, int64_t forked) {
-    unlink_batch(g, b);
-    g->trouble = (struct error){0};
-    g->backoff_ms = INGEST_RETRY_MIN_MS;
-    if (forked > 0) {
-        log_event(LOG_WARN, "ingest.forked",
-                  "records=%lld gateway=%lld text=\"numbers used twice; see quarantine\"", (long long)forked,
-                  (long long)b->first->v.gateway_key);
-    }
+static void tell_forked(struct ingest *g, const struct store_key *key) {
+    log_event(LOG_WARN, "ingest.forked",
+              "gateway=%lld epoch=%llu seq=%llu text=\"number used twice; see quarantine\"",
+              (long long)key->gateway_key, (unsigned long long)key->epoch, (unsigned long long)key->seq);
+    g->host.forked(g->host.ctx, key);
+}
+
+/* forked: the places (from 1, ascending) of those whose number has another content. */
+static void tell_stored(struct ingest *g, const struct batch *b, const PGresult *forked) {
     static const uint32_t most = 256;
     struct store_key keys[256];
     uint32_t n = 0;
-    size_t bytes = 0;
+    int64_t place = 0;
+    int next = 0;
     for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
-        keys[n++] = (struct store_key){.gateway_key = r->v.gateway_key, .epoch = r->v.epoch, .seq = r->v.seq};
-        bytes += r->bytes;
-        if (n == most || r->next == NULL) {
+        keys[n] = (struct store_key){.gateway_key = r->v.gateway_key, .epoch = r->v.epoch, .seq = r->v.seq};
+        place++;
+        if (next < PQntuples(forked) && pg_get_i64(forked, next, 0) == place) {
+            next++;
+            tell_forked(g, &keys[n]);
+        } else {
+            n++;
+        }
+        if (n == most || (n > 0 && r->next == NULL)) {
             g->host.ingested(g->host.ctx, keys, n);
             n = 0;
         }
     }
+}
+
+static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *forked) {
+    unlink_batch(g, b);
+    g->trouble = (struct error){0};
+    g->backoff_ms = INGEST_RETRY_MIN_MS;
+    size_t bytes = 0;
+    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+        bytes += r->bytes;
+    }
+    tell_stored(g, b, forked);
     free_batch(b);
     give_room(g, bytes);
 }
@@ -315,7 +331,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
     g->in_flight--;
     switch (answer->outcome) {
     case PG_DONE:
-        on_batch_stored(g, b, pg_get_i64(answer->results[0], 0, 0));
+        on_batch_stored(g, b, answer->results[0]);
         break;
     case PG_UNKNOWN: /* the same again: what is there already will not be applied twice */
         b->tried = true;
@@ -345,6 +361,11 @@ static void send_batch(struct ingest *g, struct batch *b) {
     ingest_sql_args(&args, b->first, b->tried);
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
     pg_send(g->pg, ingest_sql(), &args);
+    if (doubt_sql_has(b->first)) {
+        pg_args_clear(&args);
+        doubt_sql_args(&args, b->first);
+        pg_send(g->pg, doubt_sql(), &args);
+    }
     pg_end(g->pg);
     pg_args_done(&args);
     b->sent = true;
@@ -420,6 +441,10 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
 
 void ingest_repeated(struct ingest *g, const struct store_repeat *r) {
     notes_repeated(g->notes, r, uv_now(g->loop));
+}
+
+void ingest_clock(struct ingest *g, const struct store_clock *c) {
+    notes_clock(g->notes, c, uv_now(g->loop));
 }
 
 /* --- the turn ------------------------------------------------------------------------------------------ */

@@ -35,6 +35,7 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
                    const struct msg_epoch *epochs, uint32_t n_epochs);
 /* For the ledger: within NOTES_EVERY_MS. */
 void ingest_repeated(struct ingest *g, const struct store_repeat *r);
+void ingest_clock(struct ingest *g, const struct store_clock *c);
 /* The alarm journal is durable up to seq: records that waited for it may go. */
 void ingest_journaled(struct ingest *g, uint64_t seq);
 /* Submits what is due. */

@@ -2,21 +2,24 @@
 
 /* r: the records. old: those that are there already, by ingest_batch_pk. fresh: those that were inserted now;
  * only they have an effect. first: of equal ones within this batch, the first counts. A record that came
- * before with another content (a forked journal) goes to quarantine: the stored one stands. The ranges take
+ * before with another content (a forked journal) goes to quarantine: the stored one stands; the answer names
+ * its place. again: known to be stored, so never inserted, whatever became of its row. The ranges take
  * all, fresh or not: so a repeated batch writes something too, and its COMMIT waits for standbys as the first
  * one should have. counted: the ledger's counts, of the same records in the same transaction. gone has the
  * columns of gateway_dropped, in their order. Everything is found by primary keys. */
 static const char sql[] =
     "with r as materialized ("
     " select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], "
-    "$6::integer[], $7::bigint[], $8::bigint[], $9::bytea[], $10::integer[], $11::text[], $19::integer[])"
+    "$6::integer[], $7::bigint[], $8::bigint[], $9::bytea[], $10::integer[], $11::text[], $19::integer[], "
+    "$28::integer[])"
     " with ordinality as u(gateway_key, epoch, seq, dict, type, flags, crc, received_us, body, code, reason, "
-    "samples, ord)),"
+    "samples, again, ord)),"
     " old as materialized ("
     " select r.ord, b.crc from r join ingest_batch b using (gateway_key, epoch, seq)),"
     " fresh as ("
     " insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body)"
-    " select gateway_key, epoch, seq, dict, type, flags, crc, received_us, body from r order by ord"
+    " select gateway_key, epoch, seq, dict, type, flags, crc, received_us, body from r where again = 0 order "
+    "by ord"
     " on conflict (gateway_key, epoch, seq) do nothing returning gateway_key, epoch, seq),"
     " first as materialized ("
     " select min(r.ord) as ord from r join fresh using (gateway_key, epoch, seq)"
@@ -70,7 +73,7 @@ static const char sql[] =
     " join first on first.ord = s.record order by tag_key, t_us, place desc"
     " on conflict (tag_key, t_us) do update set value = excluded.value, quality = excluded.quality"
     " where (sample.value, sample.quality) is distinct from (excluded.value, excluded.quality))"
-    " select count(*) from forked";
+    " select ord from forked order by ord";
 
 const char *ingest_sql(void) {
     return sql;
@@ -258,4 +261,9 @@ void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bo
     pg_arg_i32(args, MSG_DICT);
     ledger_counts(args, first);
     pg_arg_i32(args, tried ? 1 : 0);
+    pg_array_i32_begin(args);
+    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
+        pg_array_i32(args, r->v.again ? 1 : 0);
+    }
+    pg_array_end(args);
 }

@@ -19,7 +19,7 @@ struct ingest_record {
 #define INGEST_ARGS_BYTES(records, samples, bytes)                                                           \
     ((size_t)4096 + (size_t)(records)*256 + (size_t)(samples)*64 + (size_t)(bytes)*2)
 
-/* Its one result row: how many records came again with another content (bigint). */
+/* Its result: the places (bigint, from 1, ascending) of records whose number has another content. */
 const char *ingest_sql(void);
 /* tried: the same was sent before and may be stored: what is there already did not come again. */
 void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bool tried);

@@ -28,7 +28,14 @@ static const char gaps_sql[] =
     "  from ledger_gap($1)"
     " order by array_position(array['lost', 'waiting', 'dropped'], state), epoch, first_seq limit $2";
 
-enum { BALANCES, DAYS, GAPS };
+/* By gateway_clock_span_time_idx and gateway_clock_session_time_idx. */
+static const char clocks_sql[] =
+    "select kind, from_us, to_us, coalesce(epoch, 0), coalesce(first_seq, 0), coalesce(last_seq, 0),"
+    "       coalesce(offset_us, 0), coalesce(error_us, 0), coalesce(source, ''), coalesce(off, false)"
+    "  from gateway_clock"
+    " where gateway = $1 and to_us >= $2 and from_us < $3 order by to_us desc, kind limit $4";
+
+enum { BALANCES, DAYS, GAPS, CLOCKS };
 
 enum status ledger_check(const struct request *r, struct error *err) {
     if (r->ledger.from_us >= r->ledger.to_us || r->ledger.from_us < 0) {
@@ -52,14 +59,21 @@ void ledger_send(struct pg *pg, struct pg_args *args, const struct request *r) {
         pg_arg_text(args, slice_str(r->ledger.gateway));
         pg_arg_i64(args, LEDGER_GAPS_MAX);
         pg_send(pg, gaps_sql, args);
+        pg_args_clear(args);
+        pg_arg_text(args, slice_str(r->ledger.gateway));
+        pg_arg_i64(args, r->ledger.from_us);
+        pg_arg_i64(args, r->ledger.to_us);
+        pg_arg_i64(args, LEDGER_CLOCKS_MAX);
+        pg_send(pg, clocks_sql, args);
     }
 }
 
 size_t ledger_reply_size(const struct pg_answer *answer) {
     size_t n_gaps = answer->n > GAPS ? (size_t)PQntuples(answer->results[GAPS]) : 0;
+    size_t n_clocks = answer->n > CLOCKS ? (size_t)PQntuples(answer->results[CLOCKS]) : 0;
     return (size_t)PQntuples(answer->results[BALANCES]) * sizeof(struct ledger_balance) +
            (size_t)PQntuples(answer->results[DAYS]) * sizeof(struct ledger_day) +
-           n_gaps * sizeof(struct ledger_gap) + 1;
+           n_gaps * sizeof(struct ledger_gap) + n_clocks * sizeof(struct ledger_clock) + 1;
 }
 
 static void read_balances(const PGresult *rows, struct ledger_balance *v) {
@@ -105,6 +119,21 @@ static void read_gaps(const PGresult *rows, struct ledger_gap *v) {
     }
 }
 
+static void read_clocks(const PGresult *rows, struct ledger_clock *v) {
+    for (int row = 0; row < PQntuples(rows); row++) {
+        v[row] = (struct ledger_clock){.kind = pg_get_slice(rows, row, 0),
+                                       .from_us = pg_get_i64(rows, row, 1),
+                                       .to_us = pg_get_i64(rows, row, 2),
+                                       .epoch = (uint64_t)pg_get_i64(rows, row, 3),
+                                       .first = pg_get_i64(rows, row, 4),
+                                       .last = pg_get_i64(rows, row, 5),
+                                       .offset_us = pg_get_i64(rows, row, 6),
+                                       .error_us = pg_get_i64(rows, row, 7),
+                                       .source = pg_get_slice(rows, row, 8),
+                                       .off = pg_get_bool(rows, row, 9)};
+    }
+}
+
 void ledger_reply(const struct pg_answer *answer, void *memory, struct reply *ret) {
     uint32_t n_balances = (uint32_t)PQntuples(answer->results[BALANCES]);
     uint32_t n_days = (uint32_t)PQntuples(answer->results[DAYS]);
@@ -121,5 +150,9 @@ void ledger_reply(const struct pg_answer *answer, void *memory, struct reply *re
         read_gaps(answer->results[GAPS], gaps);
         ret->ledger.gaps = gaps;
         ret->ledger.n_gaps = (uint32_t)PQntuples(answer->results[GAPS]);
+        struct ledger_clock *clocks = (struct ledger_clock *)(gaps + ret->ledger.n_gaps);
+        read_clocks(answer->results[CLOCKS], clocks);
+        ret->ledger.clocks = clocks;
+        ret->ledger.n_clocks = (uint32_t)PQntuples(answer->results[CLOCKS]);
     }
 }

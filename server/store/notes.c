@@ -22,9 +22,13 @@ struct notes {
     struct store_repeat *repeats;
     uint32_t n_repeats;
     uint32_t cap_repeats;
-    uint64_t repeats_due_ms;
-    uint32_t sent_said; /* under way: the first of each */
+    struct store_clock *clocks;
+    uint32_t n_clocks;
+    uint32_t cap_clocks;
+    uint64_t repeats_due_ms; /* and of clocks */
+    uint32_t sent_said;      /* under way: the first of each */
     uint32_t sent_repeats;
+    uint32_t sent_clocks;
     bool sent;
     uint64_t left_out;
     void (*on_sent)(void *ctx);
@@ -63,6 +67,28 @@ static const char repeats_sql[] =
     "  group by 1, 2, 3 order by 3, 2, 1"
     " on conflict (gateway_key, day, session) do update set n = greatest(gateway_repeat.n, excluded.n)";
 
+/* By gateway_clock_session_pk. Of several of a session, the newest; the array is enum clock_source. */
+static const char clocks_sql[] =
+    "insert into gateway_clock_session (gateway_key, session, source, said_error_us, offset_us, error_us, "
+    "worst_us, "
+    "off, from_us, to_us)"
+    " select distinct on (gateway_key, session) gateway_key, session, (array['none', 'ntp', 'ptp', "
+    "'gnss'])[source + 1],"
+    "        said_error_us, offset_us, error_us, worst_us, off <> 0, from_us, to_us"
+    "   from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
+    "$7::bigint[],"
+    "               $8::bigint[], $9::bigint[], $10::bigint[])"
+    "        with ordinality as u(gateway_key, session, source, said_error_us, offset_us, error_us, "
+    "worst_us, off, "
+    "from_us, to_us, place)"
+    "  order by gateway_key, session, to_us desc, place desc"
+    " on conflict (gateway_key, session) do update"
+    "    set source = excluded.source, said_error_us = excluded.said_error_us, offset_us = "
+    "excluded.offset_us,"
+    "        error_us = excluded.error_us, worst_us = excluded.worst_us, off = excluded.off, to_us = "
+    "excluded.to_us"
+    "  where gateway_clock_session.to_us <= excluded.to_us";
+
 struct notes *notes_new(void) {
     struct notes *n = calloc(1, sizeof *n);
     if (n != NULL) {
@@ -75,6 +101,7 @@ void notes_free(struct notes **n) {
     if (*n != NULL) {
         free((*n)->said);
         free((*n)->repeats);
+        free((*n)->clocks);
         free(*n);
         *n = NULL;
     }
@@ -124,8 +151,18 @@ void notes_repeated(struct notes *n, const struct store_repeat *r, uint64_t now_
     n->repeats_due_ms = n->repeats_due_ms == UINT64_MAX ? now_ms + NOTES_EVERY_MS : n->repeats_due_ms;
 }
 
+void notes_clock(struct notes *n, const struct store_clock *c, uint64_t now_ms) {
+    struct store_clock *v = grow(n, n->clocks, n->n_clocks, &n->cap_clocks, sizeof *v);
+    if (v == NULL) {
+        return;
+    }
+    n->clocks = v;
+    v[n->n_clocks++] = *c;
+    n->repeats_due_ms = n->repeats_due_ms == UINT64_MAX ? now_ms + NOTES_EVERY_MS : n->repeats_due_ms;
+}
+
 bool notes_is_empty(const struct notes *n) {
-    return n->n_said == 0 && n->n_repeats == 0;
+    return n->n_said == 0 && n->n_repeats == 0 && n->n_clocks == 0;
 }
 
 uint64_t notes_due_ms(const struct notes *n) {
@@ -148,17 +185,18 @@ static void on_done(void *ctx, struct pg_answer *answer) {
     if (answer->outcome != PG_UNKNOWN) { /* else the same again */
         forget_first(n->said, &n->n_said, n->sent_said, sizeof *n->said);
         forget_first(n->repeats, &n->n_repeats, n->sent_repeats, sizeof *n->repeats);
+        forget_first(n->clocks, &n->n_clocks, n->sent_clocks, sizeof *n->clocks);
     }
     if (answer->outcome == PG_REFUSED) {
-        log_event(LOG_WARN, "ledger.left_out", "hellos=%u repeats=%u text=%s", n->sent_said, n->sent_repeats,
-                  LOG_Q(slice_str(answer->error.text)));
+        log_event(LOG_WARN, "ledger.left_out", "hellos=%u repeats=%u clocks=%u text=%s", n->sent_said,
+                  n->sent_repeats, n->sent_clocks, LOG_Q(slice_str(answer->error.text)));
     }
     if (n->left_out > 0) {
         log_event(LOG_WARN, "ledger.left_out", "notes=%llu text=\"more than can wait\"",
                   (unsigned long long)n->left_out);
         n->left_out = 0;
     }
-    n->repeats_due_ms = n->n_repeats == 0 ? UINT64_MAX : 0;
+    n->repeats_due_ms = n->n_repeats == 0 && n->n_clocks == 0 ? UINT64_MAX : 0;
     n->on_sent(n->ctx);
 }
 
@@ -214,16 +252,41 @@ static void send_repeats(const struct notes *n, struct pg *pg, struct pg_args *a
     pg_args_clear(args);
 }
 
+static void clock_numbers(struct pg_args *args, const struct notes *n, size_t offset) {
+    pg_array_i64_begin(args);
+    for (uint32_t i = 0; i < n->sent_clocks; i++) {
+        int64_t v = 0;
+        memcpy(&v, (const char *)&n->clocks[i] + offset, sizeof v);
+        pg_array_i64(args, v);
+    }
+    pg_array_end(args);
+}
+
+static void send_clocks(const struct notes *n, struct pg *pg, struct pg_args *args) {
+    static const size_t columns[] = {
+        offsetof(struct store_clock, gateway_key), offsetof(struct store_clock, session),
+        offsetof(struct store_clock, source),      offsetof(struct store_clock, said_error_us),
+        offsetof(struct store_clock, offset_us),   offsetof(struct store_clock, error_us),
+        offsetof(struct store_clock, worst_us),    offsetof(struct store_clock, off),
+        offsetof(struct store_clock, from_us),     offsetof(struct store_clock, to_us)};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        clock_numbers(args, n, columns[i]);
+    }
+    pg_send(pg, clocks_sql, args);
+    pg_args_clear(args);
+}
+
 void notes_send(struct notes *n, struct pg *pg, void (*on_sent)(void *ctx), void *ctx) {
     CHECK(!n->sent);
     CHECK(!notes_is_empty(n));
     struct pg_args args;
-    pg_args_init(&args, (size_t)NOTES_ROWS_MAX * 128 + 4096);
+    pg_args_init(&args, (size_t)NOTES_ROWS_MAX * 160 + 4096);
     n->sent = true;
     n->on_sent = on_sent;
     n->ctx = ctx;
     n->sent_said = n->n_said < NOTES_ROWS_MAX ? n->n_said : NOTES_ROWS_MAX;
     n->sent_repeats = n->n_repeats < NOTES_ROWS_MAX ? n->n_repeats : NOTES_ROWS_MAX;
+    n->sent_clocks = n->n_clocks < NOTES_ROWS_MAX ? n->n_clocks : NOTES_ROWS_MAX;
     pg_begin(pg, PG_WRITE, on_done, n);
     pg_send(pg, lazy_sql, NULL);
     if (n->sent_said > 0) {
@@ -231,6 +294,9 @@ void notes_send(struct notes *n, struct pg *pg, void (*on_sent)(void *ctx), void
     }
     if (n->sent_repeats > 0) {
         send_repeats(n, pg, &args);
+    }
+    if (n->sent_clocks > 0) {
+        send_clocks(n, pg, &args);
     }
     pg_end(pg);
     pg_args_done(&args);

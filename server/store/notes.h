@@ -1,7 +1,8 @@
-/* What the ledger keeps beside the records: what each HELLO said of a gateway's epochs, and how many records
- * of a session came again. Written behind the records on the same connection, without waiting for the disk:
- * the next commit of a record makes it durable. What PostgreSQL refuses is forgotten and logged: it is said
- * again by the next HELLO. After an unknown outcome it is written again, which changes nothing. */
+/* What is kept beside the records: what each HELLO said of a gateway's epochs, how many records of a session
+ * came again, and what a session knows of its gateway's clock. Written behind the records on the same
+ * connection, without waiting for the disk: the next commit of a record makes it durable. What PostgreSQL
+ * refuses is forgotten and logged: it is said again by the next HELLO. After an unknown outcome it is written
+ * again, which changes nothing. */
 #ifndef PENSTOCK_STORE_NOTES_H
 #define PENSTOCK_STORE_NOTES_H
 
@@ -10,7 +11,7 @@
 
 enum {
     NOTES_MAX = 65536,     /* of a kind; what comes beyond is forgotten */
-    NOTES_EVERY_MS = 1000, /* for repeats; HELLOs go at once */
+    NOTES_EVERY_MS = 1000, /* for repeats and clocks; HELLOs go at once */
     NOTES_ROWS_MAX = 1024, /* of a kind in one job */
 };
 
@@ -22,6 +23,7 @@ void notes_free(struct notes **n);
 void notes_said(struct notes *n, int64_t gateway_key, uint64_t session, const struct msg_epoch *epochs,
                 uint32_t n_epochs, int64_t said_us);
 void notes_repeated(struct notes *n, const struct store_repeat *r, uint64_t now_ms);
+void notes_clock(struct notes *n, const struct store_clock *c, uint64_t now_ms);
 bool notes_is_empty(const struct notes *n);
 /* Loop time at which something is to be sent; UINT64_MAX: nothing waits, or the answer of a job is awaited.
  */

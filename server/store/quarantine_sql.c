@@ -32,7 +32,8 @@ static const char dicts_sql[] =
     "          from gateway_dict d join quarantine q using (gateway_key, epoch) where q.quarantine_id = $1) d"
     " where d.bytes <= $2 order by d.dict, d.seq";
 
-/* history: what is there of the same moment stands. */
+/* history: what is there of the same moment stands. told, gone: as if the record had been taken when it came
+ * (ingest_sql.c); told once, since replay gives no row the second time. */
 static const char keep_sql[] =
     "with q as (select * from quarantine where quarantine_id = $1),"
     " history as ("
@@ -55,7 +56,20 @@ static const char keep_sql[] =
     "  select $11, $2, $3, 'quarantine.replay', 'quarantine ' || $1, $4 || case $5 when '' then '' else ': ' "
     "|| "
     "$5 end"
-    "  on conflict (op) do nothing)"
+    "  on conflict (op) do nothing),"
+    " told as ("
+    "  insert into audit (actor, peer, action, object, detail)"
+    "  select $2, $3, $12, k.name, 'from quarantine ' || $1 || ': ' || $13"
+    "    from replay, q join config_key k on k.key = q.gateway_key where $12 <> ''),"
+    " gone as materialized ("
+    "  select gateway_key, $14::bigint as epoch, $15::bigint as first_seq, $16::bigint as end_seq,"
+    "         $17::bigint as samples, $18::bigint as from_us, $19::bigint as to_us, epoch as told_epoch,"
+    "         seq as told_seq, received_us from q where $20::integer = 1),"
+    " dropped as (insert into gateway_dropped select * from gone on conflict do nothing),"
+    " counted as ("
+    "  insert into gateway_day as d (gateway_key, epoch, day, next)"
+    "  select gateway_key, epoch, ledger_day(received_us), end_seq from gone"
+    "  on conflict (gateway_key, epoch, day) do update set next = greatest(d.next, excluded.next))"
     " select outcome = 'done', samples, detail from replay"
     " union all select outcome = 'done', samples, detail from quarantine_replay where op = $11 limit 1";
 
@@ -151,6 +165,20 @@ size_t quarantine_sql_keep_bytes(const struct request *r) {
     return 4096 + (size_t)r->quarantine_keep.n * 64;
 }
 
+static void told_args(struct pg_args *args, const struct request *r) {
+    bool tells = r->quarantine_keep.usable && r->quarantine_keep.action != NULL;
+    const struct ledger_lost *lost = &r->quarantine_keep.lost;
+    pg_arg_text(args, slice_str(tells ? r->quarantine_keep.action : ""));
+    pg_arg_text(args, slice_str(tells ? r->quarantine_keep.told : ""));
+    pg_arg_i64(args, (int64_t)lost->epoch); /* as bits */
+    pg_arg_i64(args, lost->first);
+    pg_arg_i64(args, lost->end);
+    pg_arg_i64(args, lost->samples);
+    pg_arg_i64(args, lost->from_us);
+    pg_arg_i64(args, lost->to_us);
+    pg_arg_i32(args, tells && r->quarantine_keep.has_lost ? 1 : 0);
+}
+
 void quarantine_sql_keep_send(struct pg *pg, struct pg_args *args, const struct request *r,
                               const uint8_t op[16]) {
     const struct stored_sample *v = r->quarantine_keep.v;
@@ -186,6 +214,7 @@ void quarantine_sql_keep_send(struct pg *pg, struct pg_args *args, const struct 
     pg_array_end(args);
     pg_arg_i32(args, r->quarantine_keep.usable && r->quarantine_keep.dictionary ? 1 : 0);
     pg_arg_uuid(args, op);
+    told_args(args, r);
     pg_send(pg, keep_sql, args);
 }
 

@@ -8,6 +8,15 @@
 
 const char revoked_sql[] = "select fingerprint from gateway_revocation order by fingerprint";
 
+/* By gateway_certificate_gateway_idx and gateway_revocation_fingerprint_unique. */
+static const char certificates_sql[] =
+    "select k.key, coalesce((select (extract(epoch from max(c.not_after)) * 1000000)::bigint"
+    "                          from gateway_certificate c where c.gateway_key = k.key and not exists"
+    "                            (select from gateway_revocation r where r.fingerprint = c.fingerprint)), 0)"
+    "  from (select gateway_key from gateway_certificate union select gateway_key from gateway_revocation) k "
+    "(key)"
+    " order by 1";
+
 uint8_t *revoked_read(const PGresult *result, size_t *ret_n) {
     size_t n = (size_t)PQntuples(result);
     uint8_t *list = malloc(n * IDENTITY_HASH_SIZE + 1);
@@ -18,6 +27,21 @@ uint8_t *revoked_read(const PGresult *result, size_t *ret_n) {
     }
     *ret_n = n;
     return list;
+}
+
+static void tell_certificates(struct revoked *r, const PGresult *result) {
+    size_t n = (size_t)PQntuples(result);
+    struct store_certificate *v = calloc(n + 1, sizeof *v);
+    if (v == NULL) {
+        log_event(LOG_ERROR, "store.certificates_not_read", "text=\"out of memory\"");
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        v[i] = (struct store_certificate){.gateway_key = pg_get_i64(result, (int)i, 0),
+                                          .ends_us = pg_get_i64(result, (int)i, 1)};
+    }
+    r->on_certificates(r->ctx, v, n);
+    free(v);
 }
 
 static void on_read(void *ctx, struct pg_answer *answer) {
@@ -34,6 +58,7 @@ static void on_read(void *ctx, struct pg_answer *answer) {
     }
     r->on_list(r->ctx, list, n);
     free(list);
+    tell_certificates(r, answer->results[1]);
     revoked_turn_end(r);
 }
 
@@ -45,6 +70,7 @@ void revoked_turn_end(struct revoked *r) {
     r->reading = true;
     pg_begin(r->pg, PG_READ, on_read, r);
     pg_send(r->pg, revoked_sql, NULL);
+    pg_send(r->pg, certificates_sql, NULL);
     pg_end(r->pg);
     pg_flush(r->pg);
 }

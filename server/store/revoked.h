@@ -1,10 +1,12 @@
-/* The list of revoked certificates, read whole: at the start (boot.h), each time the events connection comes
- * back, and whenever somebody revokes one (NOTIFY penstock_revoked). It is short: a row for each certificate
- * that was ever revoked. */
+/* The list of revoked certificates, and until when gateways have good ones, read whole: at the start
+ * (boot.h), each time the events connection comes back, whenever somebody revokes one (NOTIFY
+ * penstock_revoked) and when one was issued. It is short: a row for each certificate that was ever revoked.
+ */
 #ifndef PENSTOCK_STORE_REVOKED_H
 #define PENSTOCK_STORE_REVOKED_H
 
 #include "server/store/pg.h"
+#include "server/store/store.h"
 
 struct revoked {
     struct pg *pg; /* of the events; borrowed */
@@ -14,6 +16,8 @@ struct revoked {
     void *ctx;
     /* fingerprints: n times IDENTITY_HASH_SIZE bytes, ascending. */
     void (*on_list)(void *ctx, const uint8_t *fingerprints, size_t n);
+    /* Behind it. */
+    void (*on_certificates)(void *ctx, const struct store_certificate *v, size_t n);
 };
 
 extern const char revoked_sql[];

@@ -8,7 +8,7 @@
 static const char gateway_sql[] =
     "select key, nextval('gateway_session') from config_now where kind = 'gateway' and name = $1";
 
-/* By gateway_epoch_pk. */
+/* By gateway_epoch_pk. All of them: the link takes no records that would make many (ranges.h). */
 static const char ranges_sql[] =
     "select e.epoch, lower(r), upper(r) from gateway_epoch e"
     "  join config_key k on k.kind = 'gateway' and k.name = $1 and k.key = e.gateway_key,"
@@ -86,39 +86,33 @@ void settle_refuse(const struct settle *s, const struct store_host *host, const 
     host->settled(host->ctx, s->token, &settled);
 }
 
-/* More ranges than the message carries: the lowest are told; the gateway then sends the rest once more, and
- * it is recognised. */
-static void read_ranges(struct settle *s, const PGresult *r) {
-    for (uint32_t i = 0; i < s->n_epochs; i++) {
-        s->epochs[i].n_ranges = 0;
+/* Rows of (epoch, first, end). NULL without memory. */
+static struct store_range *read_ranges(const PGresult *rows) {
+    struct store_range *v = calloc((size_t)PQntuples(rows) + 1, sizeof *v);
+    for (int i = 0; v != NULL && i < PQntuples(rows); i++) {
+        v[i] = (struct store_range){.epoch = (uint64_t)pg_get_i64(rows, i, 0),
+                                    .first = (uint64_t)pg_get_i64(rows, i, 1),
+                                    .end = (uint64_t)pg_get_i64(rows, i, 2)};
     }
-    for (int row = 0; row < PQntuples(r); row++) {
-        uint64_t epoch = (uint64_t)pg_get_i64(r, row, 0);
-        for (uint32_t i = 0; i < s->n_epochs; i++) {
-            struct msg_epoch *e = &s->epochs[i];
-            if (e->epoch == epoch && e->n_ranges < LINK_ACK_RANGES_MAX) {
-                e->ranges[e->n_ranges].first = (uint64_t)pg_get_i64(r, row, 1);
-                e->ranges[e->n_ranges].end = (uint64_t)pg_get_i64(r, row, 2);
-                e->n_ranges++;
-            }
-        }
-    }
+    return v;
 }
 
 static bool report_found(struct settle *s, const struct store_host *host, const struct pg_answer *answer) {
     const PGresult *gateway = answer->results[GATEWAY_RESULT];
     const PGresult *dicts = answer->results[DICTS_RESULT];
+    const PGresult *committed = answer->results[RANGES_RESULT];
+    const PGresult *gone = answer->results[GONE_RESULT];
     struct error err;
     size_t n = (size_t)PQntuples(dicts);
-    const PGresult *gone = answer->results[GONE_RESULT];
-    size_t n_gone = (size_t)PQntuples(gone);
     struct store_dict *v = calloc(n + 1, sizeof *v);
-    struct store_dropped *g = calloc(n_gone + 1, sizeof *g);
-    if (v == NULL || g == NULL || (n > 0 && pg_is_null(dicts, 0, 2))) {
+    struct store_range *c = read_ranges(committed);
+    struct store_range *g = read_ranges(gone);
+    if (v == NULL || c == NULL || g == NULL || (n > 0 && pg_is_null(dicts, 0, 2))) {
         (void)error_set(&err, ERR_UNAVAILABLE, "dictionaries",
                         "the gateway's dictionaries do not fit into memory (%d MiB)",
                         SETTLE_DICT_BYTES_MAX / (1024 * 1024));
         free(v);
+        free(c);
         free(g);
         settle_refuse(s, host, &err);
         return false;
@@ -128,23 +122,18 @@ static bool report_found(struct settle *s, const struct store_host *host, const 
                                    .dict = (uint64_t)pg_get_i64(dicts, (int)i, 1),
                                    .body = pg_get_slice(dicts, (int)i, 2)};
     }
-    for (size_t i = 0; i < n_gone; i++) {
-        g[i] = (struct store_dropped){.epoch = (uint64_t)pg_get_i64(gone, (int)i, 0),
-                                      .first = (uint64_t)pg_get_i64(gone, (int)i, 1),
-                                      .end = (uint64_t)pg_get_i64(gone, (int)i, 2)};
-    }
-    read_ranges(s, answer->results[RANGES_RESULT]);
     struct store_settled settled = {.status = OK,
                                     .gateway_key = pg_get_i64(gateway, 0, 0),
                                     .session = (uint64_t)pg_get_i64(gateway, 0, 1),
-                                    .n_epochs = s->n_epochs,
-                                    .epochs = s->epochs,
+                                    .n_committed = (uint32_t)PQntuples(committed),
+                                    .committed = c,
                                     .n_dicts = (uint32_t)n,
                                     .dicts = v,
-                                    .n_gone = (uint32_t)n_gone,
+                                    .n_gone = (uint32_t)PQntuples(gone),
                                     .gone = g};
     host->settled(host->ctx, s->token, &settled);
     free(v);
+    free(c);
     free(g);
     return true;
 }

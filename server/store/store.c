@@ -196,6 +196,18 @@ static void on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
     }
 }
 
+static void on_certificates(void *ctx, const struct store_certificate *v, size_t n) {
+    struct store *s = ctx;
+    if (s->host.certificates != NULL) {
+        s->host.certificates(s->host.ctx, v, n);
+    }
+}
+
+static void on_issued(void *ctx) {
+    struct store *s = ctx;
+    revoked_notified(&s->revoked);
+}
+
 /* --- making -------------------------------------------------------------------------------------------- */
 
 static enum status make_events(struct store *s, struct error *err) {
@@ -205,6 +217,7 @@ static enum status make_events(struct store *s, struct error *err) {
                                 .host = &s->host,
                                 .ctx = s,
                                 .wrote_config = on_wrote_config,
+                                .issued = on_issued,
                                 .fatal = on_fatal};
     return events_new(&cfg, &s->events, err);
 }
@@ -252,7 +265,8 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
 
 static enum status make_people(struct store *s, const char *conninfo, struct error *err) {
     enum status status = make_connection(s, conninfo, err);
-    s->revoked = (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked};
+    s->revoked =
+        (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked, .on_certificates = on_certificates};
     status = status == OK ? make_events(s, err) : status;
     status = status == OK ? make_checkpoint(s, err) : status;
     return status == OK ? make_boot(s, err) : status;
@@ -321,6 +335,10 @@ void store_checkpoint(struct store *s, const struct alarm_accumulator *v, uint32
 void store_audit(struct store *s, const struct actor *actor, const char *action, const char *object,
                  const char *detail) {
     events_audit(s->events, actor, action, object, detail);
+}
+
+void store_clock(struct store *s, const struct store_clock *c) {
+    ingest_clock(s->ingest, c);
 }
 
 void store_repeated(struct store *s, const struct store_repeat *r) {

@@ -44,6 +44,12 @@ struct store_record {
     uint32_t n_samples;
     bool has_dropped; /* it tells of lost records: dropped says which */
     struct store_dropped dropped;
+    bool again;    /* its number is stored already: it is compared with what stands there, and nothing more */
+    bool unsynced; /* flag U; then the number since which that has been so without a break */
+    uint64_t unsynced_first;
+    bool has_step; /* it tells that its gateway's clock was set by step_us; it showed step_t_us after that */
+    int64_t step_us;
+    int64_t step_t_us;
     uint64_t after_seq; /* alarm journal: this record is submitted only when that is durable; 0: at once */
 };
 
@@ -61,10 +67,31 @@ struct store_repeat {
     uint64_t n;
 };
 
+/* A gateway's clock as measured in a session; the newest counts. */
+struct store_clock {
+    int64_t gateway_key;
+    int64_t session;
+    int64_t source; /* enum clock_source */
+    int64_t said_error_us;
+    int64_t offset_us;
+    int64_t error_us;
+    int64_t worst_us;
+    int64_t off; /* 0 or 1 */
+    int64_t from_us;
+    int64_t to_us;
+};
+
 struct store_dict {
     uint64_t epoch;
     uint64_t dict;
     struct slice body;
+};
+
+/* Numbers [first, end) of an epoch. */
+struct store_range {
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t end;
 };
 
 struct store_settled {
@@ -72,12 +99,12 @@ struct store_settled {
     struct error error;
     int64_t gateway_key;
     uint64_t session;
-    uint32_t n_epochs;
-    const struct msg_epoch *epochs;
+    uint32_t n_committed; /* numbers of these epochs that are stored: all of them; of each epoch ascending */
+    const struct store_range *committed;
     uint32_t n_dicts;
     const struct store_dict *dicts;
-    uint32_t n_gone;                  /* numbers of these epochs that are gone at the site */
-    const struct store_dropped *gone; /* epoch, first and end alone */
+    uint32_t n_gone; /* numbers of these epochs that are gone at the site */
+    const struct store_range *gone;
 };
 
 /* All that a start needs. Valid during the call. */
@@ -94,6 +121,12 @@ struct store_boot {
     size_t n_revoked;
 };
 
+/* Until when what this server issued to a gateway is good. */
+struct store_certificate {
+    int64_t gateway_key;
+    int64_t ends_us; /* of the last one to end that is not revoked; 0: there is none any more */
+};
+
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
 
 struct store_host {
@@ -103,6 +136,8 @@ struct store_host {
     /* lag_us: age of the oldest thing that waits for its commit. error says why it is away. */
     void (*state)(void *ctx, enum store_state state, int64_t lag_us, const struct error *error);
     void (*ingested)(void *ctx, const struct store_key *v, uint32_t n);
+    /* Another content is stored under this number: the record is in quarantine. Told instead of ingested. */
+    void (*forked)(void *ctx, const struct store_key *key);
     /* There is room again after an ERR_FULL of store_ingest. */
     void (*room)(void *ctx);
     /* Alarm records up to seq are durable. */
@@ -115,6 +150,9 @@ struct store_host {
     /* All certificates of gateways that are revoked now, as in struct store_boot: after the start whenever
      * there may be more of them. May be NULL. */
     void (*revoked)(void *ctx, const uint8_t *fingerprints, size_t n);
+    /* Of each gateway that was ever issued a certificate, or had one revoked, ascending by key: soon after
+     * the start, and whenever it may have changed, behind the call of revoked. May be NULL. */
+    void (*certificates)(void *ctx, const struct store_certificate *v, size_t n);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);
@@ -132,7 +170,7 @@ MUSTCHECK enum status store_new(const struct store_config *cfg, const struct sto
                                 struct store **ret, struct error *err);
 /* Would store_ingest take it now? If not, host->room tells when to ask again. */
 bool store_has_room(struct store *s, const struct store_record *r);
-/* ERR_FULL: no room. ERR_INVALID: seq is beyond 2^63 - 2, which no honest gateway reaches. */
+/* ERR_FULL: no room. ERR_INVALID: seq is not below LINK_SEQ_MAX, which no honest gateway reaches. */
 MUSTCHECK enum status store_ingest(struct store *s, const struct store_record *r);
 /* Records in order of seq, each once. Bounded by 1 000 000 waiting records, then ERR_FULL. position:
  * operator's position that the alarm belongs to; empty if it is not configured any more: that of its record
@@ -144,6 +182,8 @@ void store_audit(struct store *s, const struct actor *actor, const char *action,
                  const char *detail);
 /* For the ledger, within a second. Forgotten with a process that is killed before. */
 void store_repeated(struct store *s, const struct store_repeat *r);
+/* As store_repeated. */
+void store_clock(struct store *s, const struct store_clock *c);
 /* On the ingest connection, behind all records handed over before. Answered always, by host->settled. */
 void store_settle(struct store *s, uint64_t token, struct slice gateway_name, const struct msg_epoch *epochs,
                   uint32_t n_epochs);

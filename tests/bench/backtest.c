@@ -83,6 +83,8 @@ static struct model *make_model(uint32_t tags, uint32_t share) {
                                                 .name = name_of(m, "g", g),
                                                 .comm_alarm = MODEL_NONE,
                                                 .clock_alarm = MODEL_NONE,
+                                                .certificate_alarm = MODEL_NONE,
+                                                .duplicate_alarm = MODEL_NONE,
                                                 .enabled = true};
         index_name(&m->gateway_by_name, m->gateways[g].name, g);
     }

@@ -2,9 +2,9 @@
 // figure as a ratio. With --smoke every program does next to nothing, once: that they run, and say what they should, is all that it shows.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
@@ -107,7 +107,22 @@ const figures = {
 
 // --- sizes: no ratio to anything, and the same on every machine
 
-/** The shipped recording as wire_bytes reads it: the tags station by station, each station a device of its own. */
+const table = (file) => gunzipSync(readFileSync(file)).toString().trim().split('\n').map((row) => row.split(','));
+
+/** What wire_bytes reads: tags with name, column, scale (0: a bool) and device; rows as they are; the time of row i in seconds. */
+function writeRecording(name, tags, rows, time) {
+  const last = new Map();
+  // At the instrument's resolution; a gap keeps what was there.
+  const value = (tag, text) => {
+    const v = Number(text);
+    if (Number.isFinite(v) && text.trim() !== '') last.set(tag, tag.scale === 0 ? String(Number(v !== 0)) : (Math.round(v / tag.scale) * tag.scale).toFixed(3));
+    return last.get(tag) ?? '0';
+  };
+  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${tag.scale} ${tag.device}`), ...rows.map((row, i) => [time(row, i), ...tags.map((tag) => value(tag, row[tag.column]))].join(' '))];
+  writeFileSync(join(dir, name), `${lines.join('\n')}\n`);
+}
+
+/** The shipped recording: the tags station by station, each station a device of its own. */
 function recording() {
   const pumps = [1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]; // the station of PU1, PU2, …
   const tanks = [1, 1, 2, 3, 4, 5, 5];
@@ -116,10 +131,18 @@ function recording() {
     return kind === 'S' ? Number(number) : (kind === 'PU' ? pumps : tanks)[number - 1];
   };
   const scale = (column) => (column.startsWith('S_PU') ? 0 : column.startsWith('L_') ? 0.001 : 0.01);
-  const [head, ...rows] = gunzipSync(readFileSync(join(root, 'deploy/demo-data/ctown.csv.gz'))).toString().trim().split('\n').map((row) => row.split(','));
-  const tags = head.map((name, column) => ({ name, column })).slice(1).map((tag) => ({ ...tag, station: station(tag.name) })).sort((a, b) => a.station - b.station);
-  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${scale(tag.name)} ${tag.station}`), ...rows.map((row) => [row[0], ...tags.map((tag) => row[tag.column])].join(' '))];
-  writeFileSync(join(dir, 'recording'), `${lines.join('\n')}\n`);
+  const [head, ...rows] = table(join(root, 'deploy/demo-data/ctown.csv.gz'));
+  const tags = head.map((name, column) => ({ name, column, scale: scale(name) })).slice(1).map((tag) => ({ ...tag, device: station(tag.name) })).sort((a, b) => a.device - b.device);
+  writeRecording('recording', tags, rows, (row) => row[0]);
+}
+
+/** Recordings that are not shipped, where they are beside the checkout. */
+const beside = ['batadal/BATADAL_dataset03', 'batadal/BATADAL_dataset04', 'demand/inflow'];
+function recordingBeside(name) {
+  const [head, ...rows] = table(join(root, '../shared/data', `${name}.csv.gz`));
+  const scale = (column) => (/^S_/.test(column) ? 0 : /^L_/.test(column) ? 0.001 : name.startsWith('demand') ? 0.1 : 0.01);
+  const tags = head.map((text, column) => ({ name: text.trim().replaceAll(' ', '_'), column })).slice(1).filter((tag) => tag.name !== 'ATT_FLAG').map((tag) => ({ ...tag, scale: scale(tag.name), device: 1 }));
+  writeRecording(basename(name), tags, rows, (row, i) => i);
 }
 
 const sizes = {
@@ -128,21 +151,31 @@ const sizes = {
     const rows = [
       ['live, flushes of 12 samples or more', 1, 12, 6],
       ['live, all flushes', 1, 1],
-      ['backlog in records of 10 min', 10, 1, 4],
-      ['backlog in records of an hour', 60, 1, 4],
+      ['in records of 10 min', 10, 1, 4],
+      ['in records of an hour', 60, 1, 4],
     ];
-    return rows.map(([what, rowsInFlush, least, aim]) => {
-      const m = measure('wire_bytes', join(dir, 'recording'), rowsInFlush, least);
-      return { what, bytes_per_sample: m.bytes / m.items, samples_per_frame: m.items / m.flushes, aim };
-    });
+    const result = (what, m, aim) => ({ what, bytes_per_sample: m.bytes / m.items, samples_per_frame: m.items / m.flushes, aim });
+    const outage = (what, file, seconds) => result(`outage, ${what}`, measure('wire_bytes', join(dir, file), 1, 1, seconds), 4);
+    return [
+      ...rows.map(([what, rowsInFlush, least, aim]) => result(what, measure('wire_bytes', join(dir, 'recording'), rowsInFlush, least), aim)),
+      outage('a row a minute', 'recording', 60),
+      outage('a row a second', 'recording', 1),
+      ...beside.map((name) => {
+        const what = `${basename(name)}, a row a second`;
+        if (!existsSync(join(root, '../shared/data', `${name}.csv.gz`))) return { what: `outage, ${what}`, skipped: `../shared/data/${name}.csv.gz is not beside the checkout` };
+        recordingBeside(name);
+        return outage(what, basename(name), 1);
+      }),
+    ];
   },
 };
 
 function printSizes(results) {
   for (const [name, rows] of Object.entries(results)) {
-    console.log(`\n${name}: a sample of the demo's recording on the line, with its share of the frame`);
+    console.log(`\n${name}: a sample on the line, with its share of the frame`);
     for (const row of rows) {
-      console.log(`  ${row.what.padEnd(36)} ${row.bytes_per_sample.toFixed(2)} B${row.aim ? ` (aim: ${row.aim} or less)` : ''}, ${row.samples_per_frame.toFixed(0)} samples a frame`);
+      if (row.skipped) console.log(`  ${row.what.padEnd(46)} skipped: ${row.skipped}`);
+      else console.log(`  ${row.what.padEnd(46)} ${row.bytes_per_sample.toFixed(2)} B${row.aim ? ` (aim: ${row.aim} or less)` : ''}, ${row.samples_per_frame.toFixed(0)} samples a frame`);
     }
   }
 }

@@ -47,6 +47,13 @@ static void on_stopped(void *ctx) {
     uv_close((uv_handle_t *)&b->prepare, NULL);
 }
 
+/* The records are all new. */
+static void on_forked(void *ctx, const struct store_key *key) {
+    (void)ctx;
+    (void)key;
+    abort();
+}
+
 static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
     struct bench *b = ctx;
     (void)v;
@@ -116,6 +123,7 @@ int main(int argc, char **argv) {
                               .loaded = on_loaded,
                               .state = on_state,
                               .ingested = on_ingested,
+                              .forked = on_forked,
                               .room = on_room,
                               .journaled = on_journaled,
                               .settled = on_settled,

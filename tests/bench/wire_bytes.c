@@ -2,13 +2,19 @@
  * frame a flush, with its head and all. Only what changed is reported. Arguments: the recording (below), rows
  * in a flush, least samples of a flush that counts.
  *
+ * With a fourth argument, the line is down meanwhile: a row each so many seconds, flushed each second, goes
+ * through a recorder into a journal (made durable each second, in /dev/shm); then the line comes up, and what
+ * the uplink sends as backlog is counted, with the heads of its frames.
+ *
  * The recording is text: the number of tags; for each a line "name scale device" (scale 0: a bool); then for
  * each row the time in seconds and a value for each tag. Devices are read one after the other, so that the
  * samples of a scan have as many times. */
-#include "protocol/client/tags.h"
+#include "protocol/client/uplink.h"
 #include "protocol/frame.h"
 #include "tests/bench/bench.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,6 +37,7 @@ struct recording {
 };
 
 struct totals {
+    const struct tags *tags;
     uint64_t samples;
     uint64_t bytes;
     uint64_t flushes;
@@ -88,9 +95,12 @@ static void flush(struct tags *tags, struct totals *t, uint32_t least) {
     }
 }
 
-static void put_row(struct recording *r, struct tags *tags) {
+/* seconds 0: at the recording's own times; else the next row so much later. */
+static void put_row(struct recording *r, struct tags *tags, uint64_t row, uint64_t seconds) {
     char *at = r->line;
-    int64_t t_us = START_US + (int64_t)(strtod(at, &at) * 1e6);
+    double recorded_s = strtod(at, &at);
+    double t_s = seconds == 0 ? recorded_s : (double)(row * seconds);
+    int64_t t_us = START_US + (int64_t)(t_s * 1e6);
     for (uint32_t i = 0; i < r->n; i++) {
         struct column *c = &r->columns[i];
         double value = strtod(at, &at);
@@ -101,26 +111,185 @@ static void put_row(struct recording *r, struct tags *tags) {
     }
 }
 
+/* ---- an outage ---- */
+
+struct outage {
+    char dir[40];
+    struct journal *journal;
+    struct recorder recorder;
+    struct uplink *uplink;
+    struct moment now;
+};
+
+static uint64_t new_epoch(void *ctx) {
+    (void)ctx;
+    return 2;
+}
+
+static void outage_begin(struct outage *o, struct tags *tags) {
+    (void)snprintf(o->dir, sizeof o->dir, "/dev/shm/penstock-bench-XXXXXX");
+    bench_need(mkdtemp(o->dir) != NULL, "a directory in /dev/shm");
+    const struct journal_config cfg = {.dir = o->dir, .capacity_bytes = (uint64_t)256 << 20, .epoch = 1};
+    bench_need(journal_open(&cfg, &o->journal, NULL) == OK, "a journal");
+    recorder_init(&o->recorder, tags, o->journal, 0, &(struct recorder_host){.new_epoch = new_epoch});
+    const struct uplink_config up = {.gateway = slice_str("bench"), .software = slice_str("bench")};
+    bench_need(uplink_new(&up, &o->recorder, &o->uplink, NULL) == OK, "an uplink");
+    o->now = (struct moment){.wall_us = START_US, .mono_us = 1000000};
+}
+
+static void outage_second(struct outage *o) {
+    o->now.wall_us += 1000000;
+    o->now.mono_us += 1000000;
+    o->recorder.gathers = !uplink_is_live(o->uplink);
+    bench_need(recorder_flush(&o->recorder, o->now, NULL) == OK, "a flush");
+    bench_need(recorder_sync(&o->recorder, o->now, NULL) == OK, "a sync");
+}
+
+static void say(struct outage *o, enum msg_type type, const struct buf *body) {
+    struct buf frame;
+    buf_init(&frame, LINK_FRAME_HEAD + LINK_BODY_MAX);
+    frame_append(&frame, (uint8_t)type, 0, buf_slice(body));
+    uplink_receive(o->uplink, frame.p, frame.n, o->now);
+    buf_done(&frame);
+}
+
+static void say_welcome(struct outage *o) {
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX);
+    welcome_encode(&body, &(struct msg_welcome){.version = LINK_VERSION,
+                                                .session = 1,
+                                                .now_us = o->now.wall_us,
+                                                .window_bytes = LINK_WINDOW_BYTES,
+                                                .window_frames = LINK_WINDOW_FRAMES,
+                                                .max_frame = LINK_BODY_MAX,
+                                                .backlog_rate = UINT32_C(1) << 30});
+    say(o, MSG_WELCOME, &body);
+    buf_done(&body);
+}
+
+static enum status count_sample(void *ctx, const struct link_sample *s, struct error *err) {
+    (void)s;
+    (void)err;
+    struct totals *t = ctx;
+    t->samples++;
+    return OK;
+}
+
+static uint8_t type_of(void *ctx, uint32_t alias) {
+    const struct totals *t = ctx;
+    return tags_entry(t->tags, alias - 1)->type;
+}
+
+/* Counts a record and acknowledges it. */
+static void take_frame(struct outage *o, struct totals *t, const struct frame *f, size_t bytes) {
+    if ((f->flags & FRAME_JOURNALED) == 0) {
+        return;
+    }
+    struct msg_prefix prefix;
+    struct slice rest;
+    bench_need(prefix_decode(f->body, true, &prefix, &rest, NULL) == OK, "a record");
+    if (f->type == MSG_DATA) {
+        bench_need((f->flags & FRAME_BACKLOG) != 0, "what waited is backlog");
+        bench_need(data_decode(rest, type_of, count_sample, t, NULL) == OK, "the samples of a record");
+        t->bytes += bytes;
+        t->flushes++;
+    }
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX);
+    ack_encode(&body, &(struct msg_ack){.n_ranges = 1, .ranges = {{.end = prefix.seq + 1}}});
+    say(o, MSG_ACK, &body);
+    buf_done(&body);
+}
+
+/* False if nothing came. */
+static bool take_output(struct outage *o, struct totals *t) {
+    uplink_advance(o->uplink, o->now);
+    struct slice out = uplink_output(o->uplink);
+    buf_clear(&t->frame);
+    buf_append(&t->frame, out.p, out.n);
+    uplink_sent(o->uplink, out.n);
+    for (size_t at = 0; at < t->frame.n;) {
+        struct frame f;
+        size_t need = 0;
+        bench_need(frame_parse(t->frame.p + at, t->frame.n - at, LINK_BODY_MAX, &f, &need, NULL) == FRAME_OK,
+                   "a frame");
+        take_frame(o, t, &f, need);
+        at += need;
+    }
+    return t->frame.n > 0;
+}
+
+static void outage_end(struct outage *o, struct totals *t) {
+    uplink_begin(o->uplink, o->now);
+    (void)take_output(o, t);
+    say_welcome(o);
+    while (take_output(o, t)) {
+        o->now.mono_us += 1000;
+    }
+    struct journal_stats stats;
+    journal_get_stats(o->journal, &stats);
+    bench_need(stats.waiting == 0 && stats.dropped_total == 0, "all is sent");
+}
+
+static void remove_directory(const char *path) {
+    DIR *dir = opendir(path);
+    bench_need(dir != NULL, "the directory");
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    (void)closedir(dir);
+    (void)rmdir(path);
+}
+
+static uint64_t run_outage(struct recording *r, struct tags *tags, struct totals *t, uint64_t seconds) {
+    static struct outage o;
+    uint64_t put = 0;
+    outage_begin(&o, tags);
+    for (uint64_t row = 1; next_line(r); row++) {
+        put_row(r, tags, row, seconds);
+        put += tags_pending(tags);
+        for (uint64_t i = 0; i < seconds; i++) {
+            outage_second(&o);
+        }
+    }
+    outage_end(&o, t);
+    uplink_free(&o.uplink);
+    journal_close(&o.journal);
+    remove_directory(o.dir);
+    return put;
+}
+
+static void run_live(struct recording *r, struct tags *tags, struct totals *t, uint64_t rows_a_flush,
+                     uint32_t least) {
+    for (uint64_t row = 1; next_line(r); row++) {
+        put_row(r, tags, row, 0);
+        if (row % rows_a_flush == 0) {
+            flush(tags, t, least);
+        }
+    }
+    flush(tags, t, least);
+}
+
 int main(int argc, char **argv) {
     static struct recording r;
     struct tags *tags = NULL;
     struct totals t = {0};
+    uint64_t seconds_a_row = bench_arg(argc, argv, 4, 0);
     uint64_t rows_a_flush = bench_arg(argc, argv, 2, 1);
     uint32_t least = (uint32_t)bench_arg(argc, argv, 3, 1);
     r.file = argc > 1 ? fopen(argv[1], "r") : NULL;
     bench_need(r.file != NULL, "the recording");
     bench_need(tags_new(&tags, NULL) == OK, "memory");
-    buf_init(&t.frame, LINK_FRAME_HEAD + LINK_BODY_MAX);
+    buf_init(&t.frame, (size_t)4 << 20);
     define(&r, tags);
     double cpu_s = bench_cpu_s();
     double wall_s = bench_wall_s();
-    for (uint64_t row = 1; next_line(&r); row++) {
-        put_row(&r, tags);
-        if (row % rows_a_flush == 0) {
-            flush(tags, &t, least);
-        }
+    if (seconds_a_row > 0) {
+        t.tags = tags;
+        bench_need(run_outage(&r, tags, &t, seconds_a_row) == t.samples, "each sample arrives once");
+    } else {
+        run_live(&r, tags, &t, rows_a_flush, least);
     }
-    flush(tags, &t, least);
     char more[128];
     (void)snprintf(more, sizeof more, ",\"bytes\":%llu,\"flushes\":%llu", (unsigned long long)t.bytes,
                    (unsigned long long)t.flushes);

@@ -519,6 +519,9 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     await until('its certificate is shown', async () => /^(89|90) d$/.test(await page.getByTestId('certificate-gw-s5').innerText()));
     await page.getByTestId('certificate-gw-s5').click();
     assert.match(await page.getByTestId('identity-facts').innerText(), /SHA-256 [0-9a-f]{64}/);
+    await page.getByTestId('gateway-health').waitFor(); // nobody configured its tags
+    assert.equal(await page.getByTestId('health-link').innerText(), 'connected');
+    assert.match(await page.getByTestId('health-certificate_days').innerText(), /^(89|90) d$/);
     await page.getByTestId('identity-enrol').click();
     await page.getByTestId('enrol-make').click();
     const token = await page.getByTestId('enrol-token').innerText();

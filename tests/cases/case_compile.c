@@ -8,25 +8,28 @@
 /* No range check of a tag may stand in the way of what a case tells. */
 #define RANGE "1e18"
 
-enum { BODY_MAX = 16384, COMM_KEY = 900000, CLOCK_KEY = 910000, GROUP_KEY = 920000 };
+enum { BODY_MAX = 16384, OWN_KEY = 900000, OWN_KEYS = 10000, SERVER_KEY = 980000, GROUP_KEY = 990000 };
 
-/* Names of gateways and of their own alarms: those of a gateway whose comm alarm stands in the case sort
- * where it stands there. Given once, so that they stay over revisions. */
+/* Names of gateways and of their own alarms: those of a gateway whose first one of them stands in the case
+ * sort where it stands there. Given once, so that they stay over revisions. */
 static void name_gateways(struct case_setup *s) {
     for (uint32_t i = 0; i < s->n_gateways; i++) {
         struct case_gateway *g = &s->gateway[i];
         const char *plain = case_plain_name(s->arena, g->name);
-        uint32_t place = g->comm != MODEL_NONE ? g->comm : g->clock;
+        uint32_t place = MODEL_NONE;
+        for (uint32_t k = CASE_OWN; k > 0; k--) {
+            place = g->own[k - 1] != MODEL_NONE ? g->own[k - 1] : place;
+        }
         if (g->item_name == NULL && place == MODEL_NONE) {
             g->item_name = case_text(s->arena, "z.%s", plain);
         } else if (g->item_name == NULL) {
             g->item_name = case_text(s->arena, "%05u.%s", (unsigned)place, plain);
         }
-        if (g->comm != MODEL_NONE) {
-            s->def[g->comm].item_name = case_text(s->arena, SITE "/%s.comm", g->item_name);
-        }
-        if (g->clock != MODEL_NONE) {
-            s->def[g->clock].item_name = case_text(s->arena, SITE "/%s.clock", g->item_name);
+        for (uint32_t k = 0; k < CASE_OWN; k++) {
+            if (g->own[k] != MODEL_NONE) {
+                s->def[g->own[k]].item_name =
+                    case_text(s->arena, SITE "/%s.%s", g->item_name, case_own_kinds[k]);
+            }
         }
     }
 }
@@ -136,9 +139,8 @@ static void write_defaults(const struct case_setup *s, struct body *b, const str
             buf_text(&b->out, ",\"high\":" RANGE);
         }
     }
-    bool of_gateway =
-        (def->item == CASE_ITEM_TAG && !calculated) ||
-        (def->item == CASE_ITEM_ALARM && (strcmp(def->kind, "comm") == 0 || strcmp(def->kind, "clock") == 0));
+    bool of_gateway = (def->item == CASE_ITEM_TAG && !calculated) ||
+                      (def->item == CASE_ITEM_ALARM && case_own_kind(def->kind) < CASE_OWN);
     if (of_gateway && !has_gateway_key(def)) {
         body_string(b, "gateway", s->gateway[case_setup_gateway(s, "G1")].item_name);
     }
@@ -257,23 +259,27 @@ static bool put_groups(struct case_setup *s, struct config_set *set, struct case
     return true;
 }
 
+static void key_own_alarm(const struct case_setup *s, struct config_set *set, struct slice name,
+                          int64_t key) {
+    const struct config_item *item = config_set_find(set, CONFIG_ALARM, name);
+    if (item != NULL && item->key == 0) {
+        enum status status = config_set_stored(set, CONFIG_ALARM, name, key, s->revision);
+        CHECK(status == OK);
+    }
+}
+
 /* Alarms that the configuration adds by itself get keys that stay over revisions. */
 static void key_own_alarms(const struct case_setup *s, struct config_set *set) {
+    static const char *const servers[] = {"_server/link.certificate", "_server/web.certificate",
+                                          "_server/authority.certificate"};
     for (uint32_t i = 0; i < s->n_gateways; i++) {
-        static const struct {
-            const char *suffix;
-            int64_t key;
-        } own[] = {{"comm", COMM_KEY}, {"clock", CLOCK_KEY}};
-        for (size_t k = 0; k < sizeof own / sizeof own[0]; k++) {
-            struct slice name =
-                slice_str(case_text(s->arena, SITE "/%s.%s", s->gateway[i].item_name, own[k].suffix));
-            const struct config_item *item = config_set_find(set, CONFIG_ALARM, name);
-            if (item != NULL && item->key == 0) {
-                enum status status =
-                    config_set_stored(set, CONFIG_ALARM, name, own[k].key + (int64_t)i, s->revision);
-                CHECK(status == OK);
-            }
+        for (uint32_t k = 0; k < CASE_OWN; k++) {
+            const char *name = case_text(s->arena, SITE "/%s.%s", s->gateway[i].item_name, case_own_kinds[k]);
+            key_own_alarm(s, set, slice_str(name), OWN_KEY + (int64_t)k * OWN_KEYS + i);
         }
+    }
+    for (uint32_t i = 0; i < sizeof servers / sizeof servers[0]; i++) {
+        key_own_alarm(s, set, slice_str(servers[i]), SERVER_KEY + i);
     }
 }
 

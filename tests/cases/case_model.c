@@ -127,12 +127,26 @@ static struct case_def *put_def(struct case_setup *s, enum case_item item, const
     return def;
 }
 
+const char *const case_own_kinds[CASE_OWN] = {"comm", "clock", "certificate", "duplicate"};
+
+uint32_t case_own_kind(const char *kind) {
+    uint32_t i = 0;
+    CHECK(kind != NULL);
+    while (i < CASE_OWN && strcmp(kind, case_own_kinds[i]) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static uint32_t put_gateway(struct case_setup *s, const char *name) {
     uint32_t i = case_setup_gateway(s, name);
     if (i == MODEL_NONE) {
         CHECK(s->n_gateways < CASE_GATEWAYS_MAX);
         i = s->n_gateways++;
-        s->gateway[i] = (struct case_gateway){.name = name, .comm = MODEL_NONE, .clock = MODEL_NONE};
+        s->gateway[i] = (struct case_gateway){.name = name};
+        for (uint32_t k = 0; k < CASE_OWN; k++) {
+            s->gateway[i].own[k] = MODEL_NONE;
+        }
     }
     return i;
 }
@@ -149,12 +163,10 @@ static void note_gateway(struct case_setup *s, struct case_def *def) {
     uint32_t index = (uint32_t)(def - s->def);
     if (def->item == CASE_ITEM_TAG && case_def_get(def, "expr") == NULL) {
         (void)put_gateway(s, case_setup_gateway_name(def));
-    } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "comm") == 0) {
+    } else if (def->item == CASE_ITEM_ALARM && case_own_kind(def->kind) < CASE_OWN) {
         struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
-        g->comm = g->comm == MODEL_NONE ? index : g->comm;
-    } else if (def->item == CASE_ITEM_ALARM && strcmp(def->kind, "clock") == 0) {
-        struct case_gateway *g = &s->gateway[put_gateway(s, case_setup_gateway_name(def))];
-        g->clock = g->clock == MODEL_NONE ? index : g->clock;
+        uint32_t *own = &g->own[case_own_kind(def->kind)];
+        *own = *own == MODEL_NONE ? index : *own;
     }
 }
 

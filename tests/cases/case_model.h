@@ -25,11 +25,16 @@ struct case_def {
     bool declares_states; /* of a tag: its line names them */
 };
 
+/* Alarms that each gateway has one of. */
+enum { CASE_OWN = 4 };
+extern const char *const case_own_kinds[CASE_OWN];
+/* Its place there; CASE_OWN: it is none of them. */
+uint32_t case_own_kind(const char *kind);
+
 struct case_gateway {
     const char *name;
     const char *item_name;
-    uint32_t comm;  /* index of its comm alarm's def, MODEL_NONE if the case has none */
-    uint32_t clock; /* … of its clock alarm */
+    uint32_t own[CASE_OWN]; /* index of the def of each, MODEL_NONE if the case has none */
 };
 
 struct case_setup {

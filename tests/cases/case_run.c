@@ -47,6 +47,33 @@ static void do_link(struct case_run *run, const struct case_line *line, bool up)
     case_link(run, g, up);
 }
 
+static uint32_t alarm_of(const struct case_run *run, const struct case_line *line) {
+    uint32_t alarm =
+        line->n > 2 && run->core != NULL ? case_alarm_index(run, line->word[2].text) : MODEL_NONE;
+    if (alarm == MODEL_NONE) {
+        case_fail(run, "there is no such alarm, or no server");
+    }
+    return alarm;
+}
+
+/* T certificate A left=20d: so long is left of it; 0: there is none. */
+static void do_certificate(struct case_run *run, const struct case_line *line) {
+    int64_t left_us = 0;
+    uint32_t alarm = alarm_of(run, line);
+    bool told = line->n > 3 && line->word[3].key != NULL && strcmp(line->word[3].key, "left") == 0;
+    if (!told || !case_duration_us(line->word[3].text, &left_us)) {
+        case_fail(run, "certificate needs an alarm and left=TIME");
+    }
+    case_apply(run, &(struct event){
+                        .kind = EVENT_CERTIFICATE,
+                        .certificate = {.alarm = alarm, .end_us = left_us == 0 ? 0 : run->now_us + left_us}});
+}
+
+static void do_duplicate(struct case_run *run, const struct case_line *line) {
+    case_apply(run, &(struct event){.kind = EVENT_DUPLICATE,
+                                    .duplicate = {.alarm = alarm_of(run, line), .text = "somebody"}});
+}
+
 static void do_late(struct case_run *run, const struct case_line *line) {
     double wanted = 0;
     const char *text = line->n > 2 ? line->word[2].text : "";
@@ -72,6 +99,10 @@ static bool do_event(struct case_run *run, const struct case_line *line, const c
         do_stored_end(run, line);
     } else if (strcmp(verb, "linkdown") == 0 || strcmp(verb, "linkup") == 0) {
         do_link(run, line, verb[4] == 'u');
+    } else if (strcmp(verb, "certificate") == 0) {
+        do_certificate(run, line);
+    } else if (strcmp(verb, "duplicate") == 0) {
+        do_duplicate(run, line);
     } else if (strcmp(verb, "silence") == 0) {
         case_silence(run, line);
     } else if (strcmp(verb, "crash") == 0) {

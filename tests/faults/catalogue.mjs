@@ -1,15 +1,17 @@
 // The catalogue of faults: each is done to a whole Penstock whose gateways speak through a bad line (proxy.mjs), and after each the books must
-// balance, by SQL: every sample that the gateways produced is stored once and as it was, nothing else is, and the alarm journal is whole.
+// balance, by SQL: every sample that the gateways produced is stored once and as it was, nothing else is, the ledger has every number, and the
+// alarm journal is whole.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alarmJournalBreaches, sampleBreaches } from '../lib/invariants.mjs';
-import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 import { random } from './kill.mjs';
 import { Proxy } from './proxy.mjs';
 
+const LIAR = 'gw-s4'; // what it says to have is not what it has: its ledger must balance, but what it calls lost is its own affair
 const SITES = { 'gw-s1': 'S1', 'gw-s3': 'S3' };
 const us = () => BigInt(Date.now()) * 1000n;
 
@@ -23,6 +25,7 @@ export class Bench {
     await this.p.startServer();
     this.proxy = new Proxy(() => this.p.ports.link);
     await this.proxy.listen();
+    this.accepted = Object.fromEntries(config.gateways.filter((g) => g.name !== LIAR).map(({ name }) => [name, { lost: 0, waiting: 0, dropped: 0, conflicts: 0 }]));
     return this;
   }
 
@@ -54,7 +57,7 @@ export class Bench {
   }
 
   /** Lets both gateways replay while `fault` happens; then all must be well again by itself, and the books must balance. */
-  async during(fault, { rows = 60 } = {}) {
+  async during(fault, { rows = 60, expected } = {}) {
     const gateways = Object.keys(SITES).map((name) => this.startGateway(name, rows));
     const ends = gateways.map((g) => g.ended);
     await Promise.all(Object.keys(SITES).map((name) => this.up(name)));
@@ -66,10 +69,22 @@ export class Bench {
       await until(`${name} has brought all; ${this.p.log(name).slice(-500)}`, () => end, 120);
       assert.equal(end.code, 0, `${name} did not end well: ${this.p.log(name).slice(-800)}`);
     }
-    await this.balance();
+    await this.balance(await expected?.());
   }
 
-  async balance() {
+  /** What the ledger has of each gateway beside what is stored. */
+  async ledgerNow() {
+    const rows = await this.p.sql('select gateway, balanced, lost, waiting, dropped, conflicts from ledger_now()');
+    assert.deepEqual(rows.filter((r) => !r.balanced).map((r) => r.gateway), [], 'the ledger balances');
+    return Object.fromEntries(rows.filter((r) => r.gateway !== LIAR).map((r) => [r.gateway, { lost: Number(r.lost), waiting: Number(r.waiting), dropped: Number(r.dropped), conflicts: Number(r.conflicts) }]));
+  }
+
+  /** expected: by gateway, what the fault leaves in its ledger; nothing, unless it is said. The benches' faults add up. */
+  async balance(expected = {}) {
+    for (const [name, more] of Object.entries(expected)) for (const [what, n] of Object.entries(more)) this.accepted[name][what] += n;
+    let now;
+    await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
+    assert.deepEqual(now, this.accepted);
     const breaches = await alarmJournalBreaches(this.p);
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
@@ -92,7 +107,35 @@ export class Bench {
       g.send(data({ seq: n, samples: [[1, us(), 3]] }));
       await g.acked(n);
     };
+    /** A value, whose acknowledgement nobody waits for. */
+    g.rings = (value) => {
+      g.send(data({ seq: seq++, samples: [[1, us(), value]] }));
+      return seq - 1;
+    };
     return g;
+  }
+
+  /** Rings: raised and not hidden, of a site or of one alarm, since journal number `after`. */
+  rings(pattern, after = 0n) {
+    return this.p.sql(`select name from alarm_annunciation where name like $1 and seq > $2 order by seq`, [pattern, after]).then((r) => r.map((x) => x.name));
+  }
+
+  async journalEnd() {
+    return (await this.p.sql('select coalesce(max(seq), 0)::bigint as n from alarm_journal'))[0].n;
+  }
+
+  /** A peer as gw-s2, by a line of its own that can be broken. */
+  async lonePeer(options = {}) {
+    const line = new Proxy(() => this.p.ports.link);
+    await line.listen();
+    const far = { pkiFile: (name) => this.p.pkiFile(name), ports: { link: line.port } };
+    const g = await welcomed(far, 'gw-s2', { answers: true, ...options });
+    return { g, line };
+  }
+
+  /** One row of /api/gateways. */
+  async gateway(viewer, name) {
+    return (await viewer.get('/api/gateways')).json.gateways.find((g) => g.name === name);
   }
 
   quarantined(epoch) {
@@ -140,13 +183,29 @@ export const faults = [
   {
     id: 'F-04', what: 'PostgreSQL is restarted fast, at once, and killed', short: false,
     async run(b) {
+      const viewer = await b.p.login('viewer');
       for (const how of ['fast', 'immediate', 'kill']) {
         await b.during(async () => {
+          const live = await b.p.live(viewer);
+          live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
+          await live.find('a picture', (m) => m.op === 'snap');
+          const good = await b.good();
+          await good.delivers();
           if (how === 'kill') process.kill(clusterPid(b.p), 'SIGKILL');
           else await b.p.stopDatabase(how);
           await b.p.closeSql();
-          await sleep(500);
+          // Nothing is stored now: gateways are told, and the room sees and hears all the same.
+          let id = 0n;
+          await until('gateways are told that nothing is stored', () => { good.send(ping(++id)); return good.frames.some((f) => f.name === 'PONG' && f.body[32] === 2); });
+          const mark = live.messages.length;
+          good.rings(6.9);
+          const since = (what, condition) => until(what, () => live.messages.slice(mark).some(condition));
+          await since('an alarm rings', (m) => m.op === 'alarm' && m.a?.name === 'S2/L_T3.high_high' && ['raise', 'reraise'].includes(m.r.kind));
+          await since('values still move', (m) => m.op === 'd' && m.v.length > 0);
           await until('PostgreSQL starts again', () => b.p.startDatabase().then(() => true, () => false));
+          await good.delivers(); // and what was sent meanwhile is acknowledged before it
+          good.end();
+          live.socket.terminate();
         });
       }
     },
@@ -177,7 +236,7 @@ export const faults = [
           await b.ready();
           const status = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${b.p.server.pid}/status`, 'utf8'))[1]);
           const before = status();
-          const viewer = await b.p.login('viewer');
+          const viewer = await until('a login, once the connections are there again', () => b.p.login('viewer').catch(() => null));
           await b.during(async () => {
             const live = await b.p.live(viewer);
             live.send({ op: 'sub', id: 1, view: 'overview', ms: 200 });
@@ -186,6 +245,16 @@ export const faults = [
             const begin = performance.now();
             await good.delivers();
             assert.ok(performance.now() - begin > 900 * s, 'an acknowledgement came before its COMMIT can have ended');
+            // An alarm is in the journal before the record that caused it is stored.
+            if (s >= 1) {
+              const before = await b.journalEnd();
+              const n = good.rings(6.9);
+              const acked = () => good.frames.some((f) => f.name === 'ACK' && f.ranges.some(([a, e]) => a <= BigInt(n) && BigInt(n) < e));
+              await until('the alarm is journaled', async () => (await b.rings('S2/L_T3.high_high', before)).length > 0);
+              assert.ok(!acked(), 'the alarm waited for the record');
+              await good.acked(n);
+              await good.delivers();
+            }
             good.end();
           });
           assert.ok(status() < before + 100 * 1024, `the server grew from ${before} to ${status()} KiB`);
@@ -216,11 +285,26 @@ export const faults = [
     id: 'F-14h', what: 'the line falls silent and nobody is told (half-open)', short: false,
     async run(b) {
       const viewer = await b.p.login('viewer');
-      await b.during(async () => {
-        b.proxy.silence();
-        await until('the room sees that both are gone', async () =>
-          (await viewer.get('/api/gateways')).json.gateways.filter((g) => Object.keys(SITES).includes(g.name)).every((g) => !g.up || b.proxy.ever > 2), 60);
-      }, { rows: 200 });
+      // A peer that never comes again by itself: what the room knows, the server found out alone.
+      const { g, line } = await b.lonePeer();
+      g.send(dict({ seq: 0, entries: [[1, 'L_T3'], [2, 'PS']] }), data({ seq: 1, samples: [[1, us(), 3], [2, us(), 40]] }));
+      await g.acked(1);
+      await until('its alarm is clear', async () => (await b.p.sql(`select to_letter from alarm_now n join config_key k on k.key = n.alarm_key where k.name = 'S2/gw-s2.comm'`)).every((r) => 'AD'.includes(r.to_letter)), 120);
+      const before = await b.journalEnd();
+      const { dead_ms: dead } = g.welcome;
+      line.silence();
+      const gone = await until('the room sees that it is gone', async () => { const row = await b.gateway(viewer, 'gw-s2'); return !row.up && row; }, 90);
+      assert.match(gone.fault, /nothing was heard for \d+ ms/);
+      if (dead) assert.ok(gone.fault.includes(`${dead} ms`), gone.fault);
+      for (const name of ['S2/L_T3', 'S2/PS']) assert.equal((await b.p.tag(viewer, name)).quality & 0xdf, 0x81, `${name} is bad/comms`);
+      await until('its alarm rings', async () => (await b.rings('S2/gw-s2.comm', before)).length > 0, 90);
+      await line.close();
+      // Gateways find it out, too, and nothing is lost by it.
+      await b.during(async () => b.proxy.silence(), { rows: 200 });
+      // A value that stood still before anybody could know may have been stale; from then on it is one alarm for the station.
+      const rings = await b.rings('S2/%', before);
+      assert.deepEqual(rings.slice(rings.indexOf('S2/gw-s2.comm')), ['S2/gw-s2.comm']);
+      assert.deepEqual(rings.filter((name) => !['S2/gw-s2.comm', 'S2/L_T3.stale'].includes(name)), []);
     },
   },
   {
@@ -234,6 +318,30 @@ export const faults = [
           await sleep(150);
         }
       });
+      // Longer than the dead time: the server gives it up, and what comes late becomes history and rings nothing.
+      const viewer = await b.p.login('viewer');
+      const { g, line } = await b.lonePeer();
+      const t = us();
+      g.send(dict({ seq: 0, entries: [[1, 'L_T3']] }), data({ seq: 1, samples: [[1, t, 3]] }));
+      await g.acked(1);
+      const before = await b.journalEnd();
+      line.hold(true, true);
+      g.send(data({ seq: 2, samples: [[1, t + 1000n, 6.9]] })); // would ring at once
+      await until('the server gives it up', async () => !(await b.gateway(viewer, 'gw-s2')).up, 90);
+      line.release();
+      await g.ended();
+      const h = await welcomed(b.p, 'gw-s2', { answers: true, epoch: g.epoch, next: 3 });
+      h.send(data({ seq: 3, samples: [[1, us(), 3.5]] }));
+      await h.acked(3);
+      h.send(data({ seq: 2, flags: FLAG.J | FLAG.H, samples: [[1, t + 1000n, 6.9]] }));
+      await h.acked(2);
+      const stored = await b.p.sql(`select value from sample s join config_key k on k.key = s.tag_key where k.name = 'S2/L_T3' and t_us = $1`, [t + 1000n]);
+      assert.deepEqual(stored.map((r) => r.value), [6.9], 'it is history');
+      assert.equal((await b.p.tag(viewer, 'S2/L_T3')).value, 3.5, 'and moved nothing');
+      assert.deepEqual(await b.rings('S2/L_T3.high%', before), [], 'and rang nothing');
+      h.end();
+      await line.close();
+      await b.balance();
     },
   },
   {
@@ -283,8 +391,39 @@ export const faults = [
         const said = b.proxy.connections.find((c) => c.up.records > 5);
         assert.ok(said, 'a connection that said something');
         const answer = await b.proxy.replay(said);
-        assert.ok(!answer.includes(Buffer.from([0xb7, TYPE.WELCOME])), 'a repeated connection is no session');
+        assert.ok(!answer.includes(Buffer.from([0xb7, TYPE.WELCOME, 0, 0])), 'a repeated connection is no session');
       });
+    },
+  },
+  {
+    id: 'F-17f', what: 'a journal is forked: a number that the gateway is about to use has another content at the server', short: true,
+    async run(b) {
+      // As if a copy of the running gateway had been there first, and said something else.
+      const ahead = 5;
+      let conflicts = 0;
+      const present = async () => (await b.p.sql(
+        `select e.gateway_key as key, e.epoch, upper(e.ranges) as next from gateway_epoch e join config_key k on k.key = e.gateway_key
+          join gateway_said s on s.gateway_key = e.gateway_key and s.epoch = e.epoch where k.name = 'gw-s1' and s.place = 1 order by s.session desc limit 1`))[0];
+      const before = await present();
+      await b.during(async () => {
+        const { key, epoch, next } = await until('its epoch is known', async () => { const e = await present(); return e && e.epoch !== before?.epoch && e; });
+        const seq = BigInt(next) + BigInt(ahead);
+        await b.p.sql(
+          `with r as (insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body) values ($1, $2, $3, 1, 17, 1, 1, $4, 'another') returning *),
+            e as (update gateway_epoch set ranges = ranges + int8multirange(int8range($3, $3 + 1)) where gateway_key = $1 and epoch = $2)
+           insert into gateway_day as d (gateway_key, epoch, day, next, stored) select gateway_key, epoch, ledger_day(received_us), seq + 1, 1 from r
+            on conflict (gateway_key, epoch, day) do update set next = greatest(d.next, excluded.next), stored = d.stored + 1`, [key, epoch, seq, us()]);
+        await until('the fork is found', async () => (conflicts = (await b.ledgerNow())['gw-s1'].conflicts) > 0, 60);
+        const told = await b.p.sql(`select object, detail from audit where action = 'link.journal_fork'`);
+        assert.ok(told.length === conflicts && told.every((r) => r.object === 'gw-s1' && /journal fork/.test(r.detail)), JSON.stringify(told));
+        const rows = await b.quarantined(BigInt.asUintN(64, epoch));
+        assert.deepEqual(rows.map((r) => [BigInt(r.seq), Number(r.code)]), [[seq, CODE.SEQ_CONFLICT]]);
+      }, { rows: 240, expected: async () => ({ 'gw-s1': { conflicts: 1, dropped: (await b.ledgerNow())['gw-s1'].dropped } }) });
+      assert.match(b.p.log('gw-s1'), /journal\.refiled/);
+      const [once] = await b.p.sql(
+        `select (select sum(samples)::bigint from gateway_day d where d.gateway_key = k.key) as brought, (select count(*) from sample s join config_key t on t.key = s.tag_key and t.name like 'S1/%') as stored
+           from config_key k where k.kind = 'gateway' and k.name = 'gw-s1'`);
+      assert.equal(once.brought, once.stored, 'nothing was stored under its old number and under its new one');
     },
   },
   {
@@ -337,7 +476,16 @@ export const faults = [
         await again.delivers();
         await h.acked(seq - 1);
       }
-      for (const x of [again, h]) x.end();
+      // And samples, more than it may: it is slowed down and told so; nothing of the other one is.
+      const many = (seq) => data({ seq, flags: FLAG.J, samples: Array.from({ length: 2000 }, (_, i) => [i + 1, us() + BigInt(i), 3]) });
+      const f = await welcomed(b.p, 'gw-s4', { answers: true });
+      f.send(dict({ seq: 0, entries: Array.from({ length: 2000 }, (_, i) => [i + 1, `x${i}`]) }));
+      for (let n = 1; n <= 30; n++) f.send(many(n)); // 60 000: more than ten seconds' worth
+      for (let i = 0; i < 10; i++) await again.delivers();
+      await b.audited('link.too_many_samples', /gw-s4 .*slowed down/);
+      assert.ok((await f.frame('WINDOW')).body.length > 0, 'its window shrinks');
+      await f.acked(30);
+      for (const x of [again, h, f]) x.end();
       await b.balance();
     },
   },
@@ -373,23 +521,44 @@ export const faults = [
       const HOUR = 3600_000_000n;
       const viewer = await b.p.login('viewer');
       const samples = (epoch) => b.p.sql(`select count(*) as n from ingest_batch where epoch = $1 and type = 17`, [BigInt.asIntN(64, epoch)]);
-      for (const offset of [HOUR, -HOUR]) {
+      const history = (from) => b.p.sql(`select t_us, value, quality from sample s join config_key k on k.key = s.tag_key where k.name = 'S4/L_T5' and t_us >= $1 order by t_us`, [from]);
+      for (const offset of [-HOUR, HOUR]) {
         const epoch = randomEpoch();
+        const begin = us();
         const g = peer(b.p, 'gw-s4', { answers: true, offset });
         await g.connected;
         g.send(hello({ gateway: 'gw-s4', epochs: [{ epoch }], now: us() + offset }));
         await g.frame('WELCOME');
-        g.send(dict({ seq: 0, entries: [[1, 'L_T3']] }));
+        g.send(dict({ seq: 0, entries: [[1, 'L_T5']] }));
         let drift = 0n;
+        const first = us() + offset;
+        const sent = [];
         for (let seq = 1; seq <= 20; seq++) {
           drift += seq === 10 ? -60_000_000n : 50_000n;
-          g.send(data({ seq, samples: [[1, us() + offset + drift, 1 + seq / 100]] }));
+          sent.push({ t_us: first + drift, value: 2 + seq / 100 });
+          g.send(data({ seq, samples: [[1, first + drift, 2 + seq / 100]] }));
         }
         await g.acked(20);
         assert.equal(Number((await samples(epoch))[0].n), 20);
         const shown = await until('the gateway\'s clock is shown to be wrong', async () =>
           (await viewer.get('/api/gateways')).json.gateways.find((x) => x.name === 'gw-s4' && Math.abs(x.clock_offset_ms ?? 0) > 3000_000));
         assert.equal(Math.sign(shown.clock_offset_ms), offset > 0n ? 1 : -1);
+        const live = await b.p.tag(viewer, 'S4/L_T5');
+        if (offset > 0n) {
+          // Not believed: in the order of arrival, by the time of arrival, and marked as such.
+          const rows = await history(begin);
+          assert.deepEqual(rows.map((r) => r.value), sent.map((x) => x.value), 'in order of arrival');
+          for (const r of rows) assert.equal(r.quality, 0x46, 'uncertain, for the clock');
+          assert.ok(rows.at(-1).t_us < begin + HOUR / 2n, 'no time to come');
+          assert.equal(live.value, sent.at(-1).value, 'the newest to arrive is the live value');
+          assert.ok(BigInt(Date.parse(live.time)) * 1000n < begin + HOUR / 2n, 'with a time of now');
+          assert.equal(live.quality, 0x46);
+        } else {
+          // Believed: source times stand as they came.
+          const rows = await history(first - 120_000_000n);
+          const expected = [...sent].sort((x, y) => (x.t_us < y.t_us ? -1 : 1));
+          assert.deepEqual(rows.filter((r) => r.t_us < begin - HOUR / 2n).map((r) => [r.t_us, r.value, r.quality]), expected.map((x) => [x.t_us, x.value, 0]));
+        }
         g.end();
       }
       const g = await b.good();

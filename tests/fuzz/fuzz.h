@@ -11,6 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
+/* What a target may define: what of that which its corpus must reach it has not, for people; NULL: nothing.
+ * Asked after a replay of the whole corpus. */
+__attribute__((weak)) const char *fuzz_not_reached(void);
+
 /* A refusal must say where and what. */
 static inline void check_refusal(enum status status, const struct error *err) {
     CHECK(err->code == status);

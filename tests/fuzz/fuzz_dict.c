@@ -80,9 +80,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
         CHECK(more == head.more);
     }
     check_order(after);
+    struct dict_undo *undo = NULL;
+    CHECK(dict_extend(before, rest, &more, &undo, NULL) == applied);
+    CHECK(applied != OK || dict_count(before) == dict_count(after));
+    if (applied == OK) {
+        dict_undo(before, &undo);
+    }
     dict_free(&after);
     check_order(before);
-    CHECK(dict_count(before) == 3); /* the copy was another's */
+    CHECK(dict_count(before) == 3); /* the copy was another's, and what was added was taken back */
     dict_free(&before);
     return 0;
 }

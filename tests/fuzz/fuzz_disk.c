@@ -1,5 +1,6 @@
 /* What a gateway finds on its disk after anything happened to it. The first byte says which file the rest is:
- * a segment of the journal, the list of losses, the memory of commands, the state of the configuration.
+ * a segment of the journal, the list of losses, the memory of commands, the state of the configuration, what
+ * gathers.
  * Checksums are put right first, so that what is behind them is reached. Whatever is there: the journal
  * opens, tells, takes records, and opens again. */
 #include "protocol/client/command_log.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EPOCH_AT = 8, SLOT = 64, CAPACITY = 64 * 1024, SEGMENT = 8 * 1024 };
+enum { EPOCH_AT = 8, SLOT = 64, CAPACITY = 64 * 1024, SEGMENT = 8 * 1024, GATHER_HEAD = 34, KINDS = 5 };
 
 static const uint64_t epoch = UINT64_C(0x1122334455667788);
 
@@ -38,11 +39,48 @@ static void mend_slots(uint8_t *p, size_t n) {
     }
 }
 
+/* The number in it is one that the journal may still have to give. */
+static void mend_gathered(uint8_t *p, size_t n) {
+    if (n < GATHER_HEAD) {
+        return;
+    }
+    static const uint8_t magic[4] = {'P', 'S', 'G', 'A'};
+    memcpy(p, magic, sizeof magic);
+    p[15] |= 1; /* no epoch is 0 */
+    p[23] &= 0x3f;
+    uint32_t head = crc32c(0, p + 8, GATHER_HEAD - 8);
+    put_u32(p + 4, head);
+    for (size_t at = GATHER_HEAD; n - at >= 8;) {
+        size_t len = get_u32(p + at) % 1024;
+        len = len < n - at - 8 ? len : n - at - 8;
+        put_u32(p + at, (uint32_t)len);
+        put_u32(p + at + 4, crc32c(crc32c(head, p + at, 4), p + at + 8, len));
+        at += 8 + len;
+    }
+}
+
 static void write_file(int dir_fd, const char *name, const uint8_t *p, size_t n) {
     int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CHECK(fd >= 0);
     CHECK(file_write_at(fd, name, p, n, 0, NULL) == OK);
     (void)close(fd);
+}
+
+static void hold_sample(struct journal *j) {
+    const struct gather_head head = {.dict = 1};
+    const struct link_sample s = {.alias = 1, .type = VALUE_INT, .t_us = 7, .i = 7};
+    bool fits = false;
+    if (journal_ready(j, &head, &s, 1, &fits, NULL) == OK && fits) {
+        CHECK(journal_hold(j, &head, &s, 1, NULL) == OK);
+    }
+}
+
+/* Flushes while the line is down. */
+static void use_gather(struct journal *j) {
+    hold_sample(j);
+    hold_sample(j);
+    bool sealed = journal_seal(j, NULL) == OK;
+    CHECK(sealed || journal_holds(j));
 }
 
 static void use_journal(const char *dir, uint64_t start) {
@@ -63,6 +101,7 @@ static void use_journal(const char *dir, uint64_t start) {
         (void)!journal_append(j, &e, &seq, NULL);
     }
     (void)!journal_tell(j, 2, NULL);
+    use_gather(j);
     CHECK(journal_sync(j, NULL) == OK);
     struct journal_stats stats;
     journal_get_stats(j, &stats);
@@ -107,8 +146,21 @@ static void empty_directory(const char *path, int dir_fd) {
     (void)closedir(dir);
 }
 
+static void use_config_state(uint8_t *p, size_t n) {
+    struct config_state state;
+    uint8_t back[CONFIG_STATE_SIZE];
+    if (n < CONFIG_STATE_SIZE) {
+        return;
+    }
+    put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
+    if (config_state_decode(p, CONFIG_STATE_SIZE, &state)) {
+        config_state_encode(&state, back);
+        CHECK(config_state_decode(back, sizeof back, &state));
+    }
+}
+
 static void use_file(const char *path, int dir_fd, uint8_t kind, uint8_t *p, size_t n) {
-    switch (kind % 4) {
+    switch (kind % KINDS) {
     case 0:
         mend_segment(p, n);
         write_file(dir_fd, "000000000007-1122334455667788.seg1", p, n);
@@ -124,16 +176,12 @@ static void use_file(const char *path, int dir_fd, uint8_t kind, uint8_t *p, siz
         write_file(dir_fd, "commands", p, n);
         use_commands(dir_fd);
         break;
+    case 4:
+        mend_gathered(p, n);
+        write_file(dir_fd, "gathered", p, n);
+        break;
     default:
-        if (n >= CONFIG_STATE_SIZE) {
-            struct config_state state;
-            uint8_t back[CONFIG_STATE_SIZE];
-            put_u32(p, crc32c(0, p + 4, CONFIG_STATE_SIZE - 4));
-            if (config_state_decode(p, &state)) {
-                config_state_encode(&state, back);
-                CHECK(config_state_decode(back, &state));
-            }
-        }
+        use_config_state(p, n);
         break;
     }
     use_journal(path, 1);

@@ -4,6 +4,7 @@
 #include "protocol/cert_msg.h"
 #include "protocol/command_msg.h"
 #include "protocol/config_msg.h"
+#include "protocol/enrol.h"
 #include "protocol/event_msg.h"
 #include "protocol/msg.h"
 #include "tests/fuzz/fuzz.h"
@@ -27,6 +28,7 @@ union any {
     struct msg_config_result config_result;
     struct msg_cert_request cert_request;
     struct msg_cert_issued cert_issued;
+    struct msg_enrol enrol;
     struct {
         struct msg_prefix m;
         struct slice rest;
@@ -71,6 +73,8 @@ static enum status decode(uint8_t type, struct slice body, union any *ret, struc
         return cert_request_decode(body, &ret->cert_request, err);
     case MSG_CERT_ISSUED:
         return cert_issued_decode(body, &ret->cert_issued, err);
+    case MSG_ENROL:
+        return enrol_decode(body, &ret->enrol, err);
     case MSG_CERT_OFFER:
         return cert_offer_decode(body, err);
     case MSG_REFRESH:
@@ -140,6 +144,9 @@ static void encode(uint8_t type, struct buf *out, const union any *m) {
         return;
     case MSG_CERT_ISSUED:
         cert_issued_encode(out, &m->cert_issued);
+        return;
+    case MSG_ENROL:
+        enrol_encode(out, &m->enrol);
         return;
     case MSG_CERT_OFFER:
     case MSG_REFRESH:

@@ -9,6 +9,35 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/client/uplink_rig.h"
 
+/* By all inputs together. */
+static bool states_reached[UPLINK_ENDED + 1];
+static bool ends_reached[UPLINK_END_OURS + 1];
+
+const char *fuzz_not_reached(void) {
+    static const char *const states[] = {"IDLE", "GREETING", "UP", "ENDED"};
+    static const char *const ends[] = {"an end by silence", "an end by a refusal",
+                                       "an end by the server's BYE", "an end to come again",
+                                       "an end by our BYE"};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (!states_reached[i]) {
+            return states[i];
+        }
+    }
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (!ends_reached[i]) {
+            return ends[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_state(const struct rig *r) {
+    states_reached[uplink_state(r->u)] = true;
+    if (uplink_state(r->u) == UPLINK_ENDED) {
+        ends_reached[uplink_end(r->u)] = true;
+    }
+}
+
 static void receive(struct rig *r, struct slice bytes) {
     uplink_receive(r->u, bytes.p, bytes.n, r->now);
 }
@@ -76,6 +105,15 @@ static void act(struct rig *r, uint8_t op) {
         rig_end(r);
         rig_start(r);
         break;
+    case 0xD9:
+        uplink_come_again(r->u, "the settings have changed");
+        break;
+    case 0xDA:
+        uplink_ask_certificate(r->u, slice_str("DER"));
+        break;
+    case 0xDB:
+        uplink_clock_stepped(r->u);
+        break;
     default:
         break;
     }
@@ -86,6 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     CHECK(rig_setup(&state) == 0);
     struct rig *r = state;
     struct input in = {p, n};
+    note_state(r);
     while (in.n > 0) {
         uint8_t op = take_byte(&in);
         if (op < 0xA0) {
@@ -98,7 +137,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
         } else {
             act(r, op);
         }
+        note_state(r);
         rig_run(r);
+        note_state(r);
     }
     CHECK(rig_teardown(&state) == 0);
     return 0;

@@ -57,5 +57,10 @@ int main(int argc, char **argv) {
         good = replay_folder(argv[i], &count) && good;
     }
     (void)printf("%u inputs replayed\n", count);
+    const char *missed = fuzz_not_reached == NULL ? NULL : fuzz_not_reached();
+    if (missed != NULL) {
+        (void)fprintf(stderr, "no input reaches: %s\n", missed);
+        return EXIT_FAILURE;
+    }
     return good && count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -48,6 +48,17 @@ describe('the client library', { concurrency: false }, () => {
     run('cc', ['-std=gnu11', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', file, ...flags.filter((flag) => flag.startsWith('-I'))]);
   });
 
+  test("CMake's find_package gives a target that the page's example compiles and links with", () => {
+    const project = join(p.dir, 'cmake');
+    mkdirSync(project);
+    writeFileSync(join(project, 'station.c'), example);
+    writeFileSync(join(project, 'CMakeLists.txt'), 'cmake_minimum_required(VERSION 3.16)\nproject(station C)\nfind_package(penstock-client 0 REQUIRED)\n'
+      + 'add_executable(station station.c)\ntarget_link_libraries(station PRIVATE penstock::client)\n');
+    run('cmake', ['-S', project, '-B', join(project, 'build'), `-DCMAKE_PREFIX_PATH=${prefix}`]);
+    run('cmake', ['--build', join(project, 'build')]);
+    assert.throws(() => run(join(project, 'build/station'), [], { cwd: project }), (error) => error.status === 2, 'it runs, and wants its arguments');
+  });
+
   test("the page's example has at most 40 lines, compiles, and delivers a sample that is stored", async () => {
     assert.ok(example.trimEnd().split('\n').length <= 40, `${example.split('\n').length} lines`);
     const source = join(p.dir, 'station.c');

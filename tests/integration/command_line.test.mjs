@@ -54,6 +54,8 @@ describe('the command line', { concurrency: false }, () => {
       [['--db'], /--db/],
       [['user', 'list', '--colour'], /unknown option: --colour\nusage: penstock user list/],
       [['user', 'list', 'extra'], /too much: extra/],
+      [['gateway', 'frobnicate'], /^usage: penstock gateway enrol NAME\n +penstock gateway revoke NAME --reason TEXT\n/],
+      [['gateway'], /penstock gateway certificates/],
       [['user', 'add'], /something is missing: NAME/],
       [['user', 'add', 'ann'], /an option is missing: --role/],
       [['config', 'apply', 'x.json', '--reason'], /wants a value: --reason/],
@@ -88,7 +90,7 @@ describe('the command line', { concurrency: false }, () => {
   });
 
   test('a document is checked without a database', () => {
-    assert.match(done('config', 'check', demo), /no faults: 5 sites, 5 gateways, 53 tags, 4 classes, 3 groups, 69 alarms/);
+    assert.match(done('config', 'check', demo), /no faults: 6 sites, 5 gateways, 53 tags, 4 classes, 3 groups, 82 alarms/);
     fails(['config', 'check', join(p.dir, 'none.json')], /cannot be opened/);
     fails(['config', 'check', file('cut.json', '{"sites": [')], /cut\.json: not valid JSON at line 1/);
     fails(['config', 'check', file('unknown.json', { site: [] })], /no list of a configuration/);
@@ -136,16 +138,15 @@ describe('the command line', { concurrency: false }, () => {
     assert.equal(await count('config_revision'), revisions);
   });
 
-  test('a new gateway gets the alarms of its link and its clock; pruning removes what the document has not', async () => {
+  test('a new gateway gets the alarms of its own; pruning removes what the document has not', async () => {
     const out = done('config', 'apply', file('small.json', small()), '--reason', 'a sixth site');
-    assert.match(out, /^\+ alarm X1\/gw-x1\.comm$/m);
-    assert.match(out, /^\+ alarm X1\/gw-x1\.clock$/m);
-    assert.match(out, /^6 added, 0 changed, 0 removed$/m);
+    for (const kind of ['comm', 'clock', 'certificate', 'duplicate']) assert.match(out, new RegExp(`^\\+ alarm X1/gw-x1\\.${kind}$`, 'm'));
+    assert.match(out, /^8 added, 0 changed, 0 removed$/m);
     const dry = done('config', 'apply', file('demo3.json', readFileSync(demo, 'utf8')), '--reason', 'x', '--prune', '--dry-run');
     assert.match(dry, /^- gateway gw-x1$/m);
     assert.doesNotMatch(dry, /in force/);
     assert.equal((await p.sql(`select from config_now where name = 'gw-x1'`)).length, 1);
-    assert.match(done('config', 'apply', demo, '--reason', 'prune', '--prune'), /^0 added, 1 changed, 6 removed$/m);
+    assert.match(done('config', 'apply', demo, '--reason', 'prune', '--prune'), /^0 added, 1 changed, 8 removed$/m);
     assert.equal((await p.sql(`select from config_now where name like '%x1%' or name like '%X1%'`)).length, 0);
     assert.equal((await p.sql(`select from config_key where name = 'gw-x1'`)).length, 1, 'history keeps its key');
   });

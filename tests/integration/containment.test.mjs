@@ -1,16 +1,17 @@
 // What one gateway may cost: limits as settings, who sends too much is slowed down, who breaks the protocol is kept out and can be let in again.
-// Covers: link_limits.c, pace.c, session_pace.c
+// Covers: link_limits.c, pace.c, session_pace.c, guard.c, listener.c, door.c
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import net from 'node:net';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { ledgerBreaches } from '../lib/invariants.mjs';
-import { data, dict, frame, hello, peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { counted, data, dict, frame, hello, i64, peer, randomEpoch, varint, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
 const config = {
-  sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }, { name: 'gw-b', site: 'S1' }],
+  sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }, { name: 'gw-b', site: 'S1' }, { name: 'gw-c', site: 'S1', certificate_of: 'gw-a', tags_max: 2 }],
   tags: [{ name: 'S1/A', gateway: 'gw-a', low: 0, high: 1e9 }, { name: 'S1/B', gateway: 'gw-b', low: 0, high: 1e9 }], alarms: [],
 };
-const limits = { breaches: 2, samples_per_s: 20, samples_burst_s: 2, backlog_bytes_per_s: 100000, frame_samples: 50, name_bytes: 20 };
+const limits = { breaches: 2, samples_per_s: 20, samples_burst_s: 2, backlog_bytes_per_s: 100000, frame_samples: 50, name_bytes: 20, bytes_per_s: 1e9, frames_per_s: 1e9 };
 
 describe('containment', { concurrency: false }, () => {
   const p = new Penstock({ config });
@@ -104,6 +105,24 @@ describe('containment', { concurrency: false }, () => {
     a.end();
   });
 
+  test('a certificate speaks for a second gateway that names it, whose tags are counted, and for no other', async () => {
+    const g = await welcomed(p, 'gw-a', { as: 'gw-c', answers: true });
+    const beside = await welcomed(p, 'gw-a');
+    g.send(dict({ seq: 0, entries: [[1, 'A'], [2, 'B']] }), dict({ seq: 1, dict: 2, entries: [[1, 'A'], [2, 'B'], [3, 'C']] }));
+    await g.acked(1);
+    const told = await g.frame('ERROR');
+    assert.deepEqual([told.code, told.fatal, Number(told.seq)], [10, false, 1]);
+    assert.match(told.text, /more than 2 tags in a dictionary \(tags_max of the gateway\)/);
+    assert.equal((await row('gw-c')).up && (await row('gw-a')).up, true);
+    const other = peer(p, 'gw-a');
+    await other.connected;
+    other.send(hello({ gateway: 'gw-b', epochs: [{ epoch: randomEpoch() }] }));
+    assert.match((await other.frame('ERROR')).text, /the configuration of "gw-b" does not name that in certificate_of/);
+    await other.ended();
+    beside.end();
+    g.end();
+  });
+
   test('a gateway that floods its line does not keep another one waiting', async () => {
     const flood = await welcomed(p, 'gw-a', { answers: true });
     const junk = frame(0x70, 0, Buffer.alloc(60000));
@@ -125,6 +144,151 @@ describe('containment', { concurrency: false }, () => {
     assert.equal(flood.closed, false, 'it broke no rule');
     flood.end();
     g.end();
+  });
+
+  const standing = new Set();
+  afterEach(() => { for (const s of standing) { clearInterval(s.timer); s.destroy(); } });
+
+  /** Connections of strangers, each from an address of loopback of its own unless one is given. */
+  const strangers = async (n, { from = (i) => `127.0.${1 + (i >> 7)}.${2 + (i & 127)}`, then = () => {} } = {}) => Promise.all(Array.from({ length: n }, (_, i) => new Promise((done, failed) => {
+    const s = net.connect({ host: '127.0.0.1', port: p.ports.link, localAddress: from(i) }, () => { then(s); done(s); });
+    s.on('error', failed).on('data', () => {}).on('close', () => { s.over = true; standing.delete(s); });
+    standing.add(s);
+  })));
+
+  /** The bytes with which a client of TLS begins. */
+  const clientHello = async () => {
+    const server = net.createServer();
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    const bytes = new Promise((done) => server.on('connection', (s) => s.once('data', (d) => { done(d); s.destroy(); })));
+    peer({ ...p, ports: { link: server.address().port }, pkiFile: (f) => p.pkiFile(f) }, 'gw-a');
+    return bytes.finally(() => server.close());
+  };
+
+  test('a gateway comes in past those who say nothing, who trickle and who begin TLS and stop, and none of them had to go for it', async () => {
+    await p.restartServer({ link: { limits: { handshake_ms: 600000 } } });
+    const begin = await clientHello();
+    const silent = await strangers(740);
+    const trickling = await strangers(200, { then: (s) => { let i = 0; s.timer = setInterval(() => s.write(begin.subarray(i, ++i)), 500); } });
+    const stopped = await strangers(60, { from: () => '127.0.9.9', then: (s) => s.write(begin) });
+    const all = [...silent, ...trickling, ...stopped];
+    (await welcomed(p, 'gw-a')).end();
+    assert.deepEqual(all.filter((s) => s.over).length, 0, 'all of them stand there still');
+  });
+
+  test('when there is no room at the door, the address that stands there most gives way', async () => {
+    await p.restartServer({ link: { limits: { handshake_ms: 600000, half_open: 16, handshakes: 4 } } });
+    const few = await strangers(3);
+    const many = await strangers(20, { from: () => '127.0.9.9' });
+    await until('those beyond the limit have gone', () => many.filter((s) => s.over).length === 7);
+    const begin = await clientHello();
+    const shaking = await strangers(4, { from: () => '127.0.9.8', then: (s) => s.write(begin) });
+    await until('the server has answered all of them', () => shaking.every((s) => s.bytesRead > 0));
+    (await welcomed(p, 'gw-a')).end();
+    assert.equal(few.filter((s) => s.over).length, 0);
+    assert.equal(shaking.filter((s) => s.over).length, 1, 'one gave way, at once');
+  });
+
+  test('who opens and closes connections without end uses up nobody\'s handshakes', async () => {
+    await p.restartServer({ link: { limits: { handshakes_per_s: 1 } } }); // were they charged, a gateway would wait for five minutes
+    let stop = false, made = 0, gateway;
+    const flood = Array.from({ length: 4 }, async () => {
+      while (!stop) {
+        const [s] = await strangers(1, { from: () => '127.0.9.9' });
+        made++;
+        s.destroy();
+      }
+    });
+    try {
+      await until('the flood runs', () => made > 300);
+      welcomed(p, 'gw-a').then((g) => { gateway = g; }, () => {});
+      await until('the gateway is in', () => gateway);
+    } finally {
+      stop = true;
+      await Promise.all(flood);
+      gateway?.end();
+    }
+  });
+
+  test('those who come together wait to be let in, all get in, and the log says how many wait', async () => {
+    await p.restartServer({ link: { limits: { handshakes_per_s: 2 } } });
+    const together = Array.from({ length: 8 }, () => peer(p, 'gw-a'));
+    await Promise.all(together.map((g) => g.connected));
+    const [, waiting] = /link\.crowded waiting=(\d+) handshakes_per_s=2 /.exec(p.log('penstockd')) ?? [];
+    assert.ok(waiting >= 2 && waiting <= 7, `${waiting} wait`);
+    assert.ok(together.every((g) => g.frames.length === 0), 'nothing is said to them');
+    for (const g of together) g.end();
+  });
+
+  const restart = async (options) => {
+    await p.restartServer(options);
+    await until('it stores', async () => (await p.get('/api/health').catch(() => null))?.json?.store?.state === 'ok');
+  };
+  /** Sends one record after the other, each when the one before is acknowledged, until it is not read any more. */
+  const until_held = async (g, record) => {
+    let seq = 0;
+    for (; !g.closed && seq < 1000 && !g.frames.some((f) => f.name === 'WINDOW'); seq++) {
+      g.send(record(seq));
+      await g.acked(seq);
+    }
+    assert.ok(g.frames.some((f) => f.name === 'WINDOW'), 'it is slowed down');
+    return seq;
+  };
+  const audited = (action) => until(`${action} in the audit`, async () => (await p.sql('select detail from audit where action = $1 and object = $2', [action, 'gw-b']))[0]);
+
+  test('what is no sample has a rate as well, across connections', async () => {
+    await restart({ link: { limits: { ...limits, bytes_per_s: 100000, samples_per_s: 5000 } } });
+    const event = (seq) => frame(0x12, 1, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.from([99, 0, 0]), i64(t0), counted('x'), counted('y'.repeat(500))]));
+    const g = await welcomed(p, 'gw-b', { answers: true });
+    await until_held(g, (seq) => Buffer.concat([event(seq), frame(0x70, 0, Buffer.alloc(50000))]));
+    assert.match((await row('gw-b')).fault, /more than 100000 bytes a second/);
+    await audited('link.too_many_bytes');
+    g.end();
+  });
+
+  test('a backlog is held to the rate that was told', async () => {
+    await restart({ link: { backlog_rate: 65536, limits: { samples_per_s: 5000 } } });
+    const g = await welcomed(p, 'gw-b', { answers: true, next: 100000 });
+    const begin = performance.now();
+    const n = await until_held(g, (seq) => frame(0x6f, 3, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.alloc(120000, 7)])));
+    assert.ok(n * 120000 < 2_000_000 + (performance.now() - begin) * 100, `${n} records`);
+    await until('it is told to who looks at the gateway', async () => /of its backlog a second/.test((await row('gw-b')).fault));
+    g.end();
+  });
+
+  test('a gateway that fills the quarantine is kept out, shown with the reason, and can be let in', async () => {
+    await restart({ link: { limits: { quarantine_bytes_per_day: 100000 } } });
+    const g = await welcomed(p, 'gw-b', { answers: true });
+    g.send(...[0, 1].map((seq) => frame(0x6f, 1, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.alloc(80000, 7)]))));
+    await g.ended();
+    const shown = await until('it is shown as suspended', async () => (await row('gw-b')).suspended);
+    assert.match(shown.reason, /more than 100000 bytes of records in a day that cannot be used/);
+    await audited('link.suspended');
+    await until('what it sent is kept', async () => (await p.sql('select 1 from quarantine where epoch = $1', [BigInt.asIntN(64, g.epoch)])).length === 2);
+    assert.equal((await engineer.post('/api/gateways/gw-b/release')).status, 204);
+    (await welcomed(p, 'gw-b')).end();
+  });
+
+  test('a gateway that connects again and again is asked to wait, and gets in then', async () => {
+    await restart({ link: { limits: { sessions_per_min: 6 } } });
+    for (let i = 0; i < 6; i++) {
+      const g = await welcomed(p, 'gw-b');
+      g.send(frame(4, 0, Buffer.concat([Buffer.from([0, 0, 0, 0, 0]), counted('')])));
+      await g.ended();
+    }
+    const g = peer(p, 'gw-b');
+    await g.connected;
+    g.send(hello({ gateway: 'gw-b', epochs: [{ epoch: randomEpoch() }] }));
+    const first = await g.find('an answer', (f) => f.name === 'BYE' || f.name === 'WELCOME');
+    if (first.name === 'BYE') {
+      assert.match(first.text, /more than 6 sessions a minute/);
+      assert.ok(first.after <= 10001, `${first.after} ms`);
+      await audited('link.too_many_sessions');
+    } else {
+      assert.fail('it was let in');
+    }
+    await new Promise((done) => setTimeout(done, first.after));
+    (await welcomed(p, 'gw-b')).end();
   });
 
   test('the books balance after all that', async () => assert.deepEqual(await ledgerBreaches(p), []));

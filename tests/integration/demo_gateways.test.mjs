@@ -39,7 +39,23 @@ describe('the demo\'s gateways on the live plant', { concurrency: false }, () =>
     await plant.stations.S5.device.listen(ports.S5);
     const names = (await complete('S5')).map((t) => t.name);
     assert.ok(names.includes('S5/PU10_RUN') && names.includes('S5/L_T7'), names.join());
-    assert.match(p.log('gw-s5'), /plant\.map device=s5-plc tags=14/);
+    assert.match(p.log('gw-s5'), /plant\.map device=s5-plc tags=10/);
+  });
+
+  test('what the gateways tell of themselves and of their devices is known without configuration, and nothing is unknown', async () => {
+    for (const n of [1, 2, 3, 4, 5]) {
+      const own = await until(`gw-s${n} tells of itself`, async () => {
+        const g = (await session.get('/api/gateways')).json.gateways.find((x) => x.name === `gw-s${n}`);
+        return g.health?.clock_offset_ms !== null && g.health?.devices[0]?.up && g;
+      });
+      assert.equal(own.unknown_tags, 0, own.name);
+      assert.deepEqual(own.health.devices, [{ name: `s${n}-plc`, up: true }]);
+      assert.equal(own.health.link, true);
+      assert.equal(own.health.lost, 0);
+      assert.ok(own.health.certificate_days > 0 && own.health.oldest_s < 60 && own.health.buffer_records < 60, JSON.stringify(own.health));
+      assert.equal(own.backlog_bytes, own.health.buffer_bytes);
+      assert.ok(Date.now() - Date.parse(own.health.at) < 60_000, own.health.at);
+    }
   });
 
   test('a pump that is started by its coil runs on the screen', async () => {

@@ -6,26 +6,16 @@ import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Penstock, root, until } from '../lib/penstock.mjs';
+import { base32 } from '../lib/link.mjs';
+import { Penstock, until } from '../lib/penstock.mjs';
 
 const names = ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4', 'gw-s5'];
-/** The example of alarms before a certificate ends, from the page for who runs it, for gw-s6 of S2. */
-const [, example] = /```json\n([^]*?certificate_days[^]*?)```/.exec(readFileSync(join(root, 'deploy/README.md'), 'utf8'));
-const announced = JSON.parse(example.replaceAll('S1', 'S2').replaceAll('gw-s1', 'gw-s6'));
 const config = {
-  sites: [{ name: 'S1', title: 'Station 1' }, { name: 'S2', title: 'Station 2' }],
-  gateways: [...names.map((name) => ({ name, site: 'S1' })), { name: 'gw-s6', site: 'S2' }],
-  tags: [...names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })), ...announced.tags],
-  alarms: announced.alarms,
+  sites: [{ name: 'S1', title: 'Station 1' }],
+  gateways: names.map((name) => ({ name, site: 'S1' })),
+  tags: names.map((name) => ({ name: `S1/${name}.L`, gateway: name, low: 0, high: 10, unit: 'm' })),
 };
 const day = 24 * 3600 * 1000;
-
-/** RFC 4648 without padding, as in tokens. */
-function base32(bytes) {
-  let bits = '';
-  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return bits.match(/.{1,5}/g).map((b) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[parseInt(b.padEnd(5, '0'), 2)]).join('');
-}
 
 describe('certificates of gateways', { concurrency: false }, () => {
   const p = new Penstock({ config });
@@ -132,8 +122,18 @@ describe('certificates of gateways', { concurrency: false }, () => {
     assert.equal(other.code, 1);
     assert.match(other.err, /does not have the authority that the token names/);
     const misnamed = await gateway(...enrolArgs(text, keys('strange'), 'another.example'));
-    assert.match(misnamed.err, /certificate is refused: hostname mismatch/);
+    assert.match(misnamed.err, /certificate is refused: hostname mismatch; the name to connect to \(server\.name, --name\) must be one/);
     assert.equal((await gateway(...enrolArgs(text, keys('gw-s2')))).code, 0, 'the token is still good');
+  });
+
+  test('a token is not spent, and nothing is revoked, when the answer could not be written', async () => {
+    const before = await certificates('gw-s2');
+    const text = token('gw-s2');
+    const nowhere = await gateway(...enrolArgs(text, '/proc')); // where nobody can make a file, root neither
+    assert.equal(nowhere.code, 1);
+    assert.match(nowhere.err, /\/proc\/gw-s2\.key\.new\.part: cannot write/);
+    assert.deepEqual(await certificates('gw-s2'), before);
+    assert.equal((await gateway(...enrolArgs(text, keys('gw-s2')))).code, 0);
   });
 
   test('to enrol again revokes the certificate of before, and ends its session', async () => {
@@ -149,10 +149,12 @@ describe('certificates of gateways', { concurrency: false }, () => {
     assert.equal(second.code, 0, second.err);
     await until('the session of the old certificate ends', async () => !(await row('gw-s2')).up);
     const list = await certificates('gw-s2');
-    assert.deepEqual(list.map((c) => Boolean(c.reason)), [true, true, false], 'the newest alone is good');
-    await p.kill(child, 'SIGTERM');
-    run('gw-s2', files('gw-s2', keys('gw-s2b')), 'gw-s2b');
-    await upWith('gw-s2', fingerprint(files('gw-s2', keys('gw-s2b')).cert));
+    assert.deepEqual(list.map((c) => Boolean(c.reason)), [...list.slice(1).map(() => true), false], 'the newest alone is good');
+    const renewing = await gateway('renew', join(p.dir, 'gw-s2.json'));
+    assert.match(renewing.err, /was revoked: the gateway must be enrolled again/);
+    for (const end of ['key', 'pem']) copyFileSync(join(keys('gw-s2b'), `gw-s2.${end}`), join(keys('gw-s2'), `gw-s2.${end}`));
+    await upWith('gw-s2', fingerprint(files('gw-s2').cert)); // it was not started anew
+    assert.equal(child.exitCode, null);
     assert.equal((await audit('gw-s2', 'gateway.token')).at(-1).actor, 'engineer');
   });
 
@@ -266,12 +268,5 @@ describe('certificates of gateways', { concurrency: false }, () => {
     const done = await gateway(...enrolArgs(token('gw-s1'), keys('none')));
     assert.equal(done.code, 1);
     assert.match(done.err, /does it issue certificates/);
-  });
-
-  test('an alarm tells before a certificate ends that is not renewed', async () => {
-    p.pki('gateway', 'gw-s6', '--days', '5');
-    p.startGateway('gw-s6', { config: { ...p.gatewayConfig('gw-s6'), flush_ms: 100, sources: [{ kind: 'replay', file: recording(), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'L', type: 'f64' }] }] } });
-    await until('it rings', async () => (await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_7' and j.kind = 'raise' and j.priority = 3`)).length === 1);
-    assert.equal((await p.sql(`select from alarm_journal j join config_key k on k.key = j.alarm_key where k.name = 'S2/gw-s6.certificate_1' and j.kind = 'raise'`)).length, 0);
   });
 });

@@ -26,7 +26,7 @@ describe('hostile gateways', { concurrency: false }, () => {
   let seq = 0;
   before(async () => {
     await p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-off', 'gw-nobody'] });
-    await p.startServer();
+    await p.startServer({ link: { limits: { dictionary_parts: 2000 } } });
     admin = await p.login('admin');
     good = await welcomed(p, 'gw-s1');
     good.send(dict({ seq: seq++, entries }));
@@ -99,6 +99,60 @@ describe('hostile gateways', { concurrency: false }, () => {
     assert.deepEqual(await shown(), before);
     assert.notEqual((await p.tag(admin, 'S1/L')).value, 9.9);
     await undisturbed('a backlog');
+  });
+
+  const forks = (gateway, epoch) => until('the conflict is in the ledger, the quarantine and the audit', async () => {
+    const [ledger] = await p.sql('select conflicts, duplicates, balanced from ledger_now($1)', [gateway]);
+    const rows = await quarantined(epoch);
+    const told = await p.sql(`select detail from audit where action = 'link.journal_fork' and object = $1`, [gateway]);
+    return rows.length > 0 && told.length > 0 && ledger.conflicts > 0n && { ledger, rows, told };
+  });
+
+  test('another content under a committed number is a fork: in the same session and in a later one', async () => {
+    const g = await welcomed(p, 'gw-s2');
+    const t = us();
+    const record = data({ seq: 1, samples: [[1, t, 3]] });
+    g.send(dict({ seq: 0, entries }), record);
+    await g.acked(1);
+    // Beside records of others, one that comes again as it was, and new ones: those are acknowledged before the error.
+    good.send(data({ seq: seq++, samples: [[1, us(), 3]] }));
+    g.send(record, data({ seq: 2, samples: [[1, t + 1n, 4]] }), data({ seq: 1, samples: [[1, t, 7]] }), data({ seq: 3, samples: [[1, t + 2n, 5]] }));
+    await g.ended();
+    const error = g.frames.find((f) => f.name === 'ERROR');
+    assert.deepEqual([error.code, error.fatal, error.ep, error.seq], [CODE.SEQ_CONFLICT, true, 0n, 1n]);
+    const acked = g.frames.filter((f) => f.name === 'ACK').at(-1).ranges.at(-1)[1];
+    assert.equal(acked, BigInt((await stored('gw-s2', g.epoch)).length), 'what is stored is acknowledged before the session ends');
+    const first = await forks('gw-s2', g.epoch);
+    assert.deepEqual(first.rows.map((r) => [Number(r.seq), Number(r.code)]), [[1, CODE.SEQ_CONFLICT]]);
+    assert.ok(first.ledger.balanced);
+    assert.deepEqual((await p.sql('select value from sample where t_us = $1', [t])).map((r) => r.value), [3], 'what stands stays');
+    const again = await welcomed(p, 'gw-s2', { epoch: g.epoch, next: Number(acked) });
+    again.send(data({ seq: 1, samples: [[1, t, 8]] }));
+    await again.ended();
+    assert.equal(again.frames.find((f) => f.name === 'ERROR').code, CODE.SEQ_CONFLICT);
+    assert.equal((await quarantined(g.epoch)).length, 2);
+    assert.deepEqual(await p.sql(`select detail from audit where action = 'link.journal_fork' and object = 'gw-s1'`), [], 'nobody else is blamed');
+    await undisturbed('a fork');
+  });
+
+  test('a journal that was set back is noticed behind a hundred holes, and who has as many is asked for order', async () => {
+    const g = await welcomed(p, 'gw-s2');
+    g.send(dict({ seq: 0, entries }));
+    for (let k = 1; k <= 100; k++) g.send(data({ seq: 2 * k, flags: FLAG.J | FLAG.H, samples: [[1, us() + BigInt(k), 3]] }));
+    await g.acked(200);
+    const asked = await g.frame('ERROR');
+    assert.deepEqual([asked.code, asked.fatal], [CODE.FLOW, false]);
+    g.end();
+    const back = peer(p, 'gw-s2');
+    await back.connected;
+    back.send(hello({ gateway: 'gw-s2', epochs: [{ epoch: g.epoch, next: 150 }] }));
+    assert.equal((await back.frame('ERROR')).code, CODE.EPOCH_ROLLBACK);
+    const sound = await welcomed(p, 'gw-s2', { epoch: g.epoch, next: 201 });
+    assert.equal(sound.welcome.committed[0].ranges.length, 64);
+    sound.send(data({ seq: 180, flags: FLAG.J | FLAG.H, samples: [[1, us(), 9]] })); // not told by WELCOME, and stored
+    await sound.ended();
+    assert.ok(sound.frames.some((f) => f.name === 'ERROR' && f.code === CODE.SEQ_CONFLICT && f.seq === 180n));
+    await undisturbed('holes');
   });
 
   test('a snapshot moves the live picture and is not stored', async () => {
@@ -268,6 +322,26 @@ describe('hostile gateways', { concurrency: false }, () => {
       await new Promise((done) => setTimeout(done, 20));
       g.end();
       if (i % 10 === 9) await undisturbed(`random bytes ${i}`);
+    }
+  });
+
+  test('a time ahead of the server is believed as far as the clock is known to be, and no further than twice the limit', async () => {
+    const engineer = await p.login('engineer');
+    const offset = async () => (await engineer.get('/api/gateways')).json.gateways.find((g) => g.name === 'gw-s2').clock_offset_ms;
+    for (const [ahead, believed, not] of [[0n, 55n, 65n], [30n, 85n, 95n], [3600n, 115n, 125n]]) {
+      const g = await welcomed(p, 'gw-s2', { answers: true, offset: ahead * 1000000n });
+      await until('its clock was measured', async () => Math.abs((await offset()) - Number(ahead) * 1000) < 2000);
+      g.send(dict({ seq: 0, entries }));
+      const now = us();
+      g.send(data({ seq: 1, samples: [[1, now + believed * 1000000n, 1], [2, now + not * 1000000n, 2]] }));
+      await g.acked(1);
+      const rows = await p.sql('select t_us, quality from sample where t_us >= $1 order by t_us desc limit 2', [now]);
+      assert.deepEqual(rows[0], { t_us: now + believed * 1000000n, quality: 0 }, `ahead by ${ahead} s`);
+      assert.ok(rows[1].t_us < now + 5000000n, `ahead by ${ahead} s`);
+      assert.equal(rows[1].quality & 0x1f, 6, 'clock');
+      g.end();
+      await g.ended();
+      await p.sql('delete from sample where t_us > $1', [now]);
     }
   });
 

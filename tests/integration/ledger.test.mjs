@@ -8,13 +8,13 @@ import { ledgerBreaches } from '../lib/invariants.mjs';
 import { FLAG, TYPE, counted, data, dict, frame, i64, randomEpoch, tlv, u16, u64, varint, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
-const gateways = ['gw-a', 'gw-b', 'gw-c'];
+const gateways = ['gw-a', 'gw-b', 'gw-c', 'gw-d'];
 const config = {
   sites: [{ name: 'S1', title: 'Station 1' }], gateways: gateways.map((name) => ({ name, site: 'S1' })),
   tags: gateways.map((gateway) => ({ name: `S1/${gateway}`, gateway, low: 0, high: 10000 })), alarms: [],
 };
 
-const tombstone = ({ ep = 0, seq, epoch, first, end, samples = 5, from = 1764000000000000n, to = 1764000001000000n }) => frame(TYPE.EVENT, FLAG.J, Buffer.concat([
+const tombstone = ({ ep = 0, seq, epoch, first, end, samples = 5, from = 1764000000000000n, to = 1764000001000000n, flags = FLAG.J }) => frame(TYPE.EVENT, flags, Buffer.concat([
   varint(ep), varint(seq), varint(0), u16(5), Buffer.from([2]), i64(to), counted(''), counted('journal full'),
   tlv(1, u64(epoch)), tlv(2, varint(first)), tlv(3, varint(end)), tlv(4, varint(samples)), tlv(5, i64(from)), tlv(6, i64(to)),
 ]));
@@ -122,6 +122,35 @@ describe('the ledger', { concurrency: false }, () => {
   });
 
   /** A recording of n rows, one each 10 ms, with so many columns; the server knows the first. */
+  test('what a gateway told and could not be used is told after all when it is replayed, and counts in the ledger', async () => {
+    const engineer = await p.login('engineer');
+    const [old, epoch] = [randomEpoch(), randomEpoch()];
+    const g = await welcomed(p, 'gw-d', { epoch, next: 0, others: [{ epoch: old, oldest: 10, next: 10 }], answers: true });
+    const bad = FLAG.J | FLAG.S; // what is stored cannot be a snapshot
+    g.send(tombstone({ seq: 0, epoch: old, first: 4, end: 10, flags: bad }));
+    g.send(frame(TYPE.CFG_RESULT, bad, Buffer.concat([varint(0), varint(1), varint(0), u64(7), Buffer.from([1]), i64(1764000000000000n), counted('line 3')])));
+    g.send(frame(0x70, FLAG.J, Buffer.concat([varint(0), varint(2), varint(0)])));
+    await g.acked(2);
+    assert.deepEqual(await ledger('gw-d').then(({ all }) => [all.produced, all.quarantined, all.dropped, all.lost]), [13, 3, 0, 10]);
+    const { records } = (await viewer.get('/api/quarantine?gateway=gw-d')).json;
+    const [unknown, result, event] = records;
+    const replayed = async ({ id }) => (await engineer.post(`/api/quarantine/${id}/replay`)).json;
+    assert.equal((await viewer.get(`/api/quarantine/${event.id}`)).json.usable, true);
+    assert.deepEqual(await replayed(event), { outcome: 'done', samples: 0, detail: '' });
+    assert.deepEqual(await replayed(result), { outcome: 'done', samples: 0, detail: '' });
+    assert.deepEqual(await replayed(unknown), { outcome: 'refused', samples: 0, detail: 'this server does not know type 0x70' });
+    assert.equal((await engineer.post(`/api/quarantine/${event.id}/replay`)).status, 409, 'once');
+    const told = await p.sql(`select action, object, detail from audit where actor = 'engineer' and detail like 'from quarantine%' order by audit_id`);
+    assert.deepEqual(told.map((a) => [a.action, a.object]), [['gateway.samples_lost', 'gw-d'], ['link.unasked', 'gw-d']]);
+    assert.match(told[0].detail, /records 4 to 9: journal full$/);
+    assert.match(told[1].detail, /version 7 at 2025-11-24T16:00:00Z: refused \(1\): line 3$/);
+    const { all, gaps } = await ledger('gw-d');
+    assert.deepEqual([all.produced, all.quarantined, all.replayed, all.dropped, all.lost], [13, 3, 2, 6, 4]);
+    assert.ok(gaps.some((x) => x.state === 'dropped' && x.first === 4 && x.end === 10));
+    await balanced();
+    g.end();
+  });
+
   const replay = (name, n, { columns = 1, speed = 1, ...overrides } = {}) => {
     const dir = join(p.dir, `recording-${name}`);
     mkdirSync(dir, { recursive: true });

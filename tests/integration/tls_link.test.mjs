@@ -1,12 +1,14 @@
 // TLS on the link port: every certificate, version and cipher that a gateway must not have, shown to the real server over a real socket.
-// Each is refused before a byte of the protocol is read, and the audit says who it was and why.
+// Each is refused before a byte of the protocol is read, and the audit says who it was and why. And the other way round: every server that a gateway must
+// not talk to, shown to the real gateway, whose log says why.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
-import { hello, peer, Peer, randomEpoch, welcomed } from '../lib/link.mjs';
+import { base32, hello, peer, Peer, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
 const URN = 'urn:penstock:gateway:';
@@ -53,11 +55,22 @@ const cases = [
   { name: 'another ALPN', options: { alpn: ['h2', 'http/1.1'] }, reason: /ALPN/, unnamed: true },
 ];
 
+/** What a gateway must not take for its server, neither for a session nor to enrol with. */
+const servers = [
+  { name: 'only for clients', use: 'clientAuth', reason: /it is not for servers \(extended key usage serverAuth\)/ },
+  { name: 'for signing code', use: 'codeSigning', reason: /it is not for servers/ },
+  { name: 'for no said purpose', use: null, reason: /it is not for servers/ },
+  { name: 'from another authority', by: 'other', reason: /unable to get local issuer/ },
+  { name: 'from another authority of the same name', by: 'twin', reason: /signature failure|issuer/ },
+  { name: 'for another name', san: 'DNS:elsewhere.example', reason: /hostname mismatch/ },
+  { name: 'expired', dates: ['20200101000000Z', '20200201000000Z'], reason: /certificate has expired/ },
+];
+
 describe('TLS of the link', { concurrency: false }, () => {
   const p = new Penstock({
     config: {
       sites: [{ name: 'S1', title: 'Station 1' }],
-      gateways: [{ name: 'gw-s1', site: 'S1' }],
+      gateways: [{ name: 'gw-s1', site: 'S1' }, { name: 'gw-s2', site: 'S1' }],
       tags: [{ name: 'S1/L', gateway: 'gw-s1', low: 0, high: 10, unit: 'm' }],
     },
   });
@@ -157,6 +170,55 @@ describe('TLS of the link', { concurrency: false }, () => {
     });
   }
 
+  /** A server with this certificate, which takes whoever comes; heard: what it was told. */
+  async function impostor(c) {
+    const { cert, key } = make({ use: 'serverAuth', san: 'DNS:localhost', ...c });
+    const heard = [];
+    const server = tls.createServer({
+      cert: Buffer.concat([cert, readFileSync(p.pkiFile('ca.pem'))]), key, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false,
+      ALPNProtocols: ['penstock-link/1', 'penstock-enrol/1'],
+    }, (socket) => socket.on('data', (bytes) => heard.push(bytes)).on('error', () => {}));
+    server.on('tlsClientError', () => {});
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    return { heard, port: server.address().port, close: () => server.close() };
+  }
+
+  /** What the gateway says of that server when it wants a session there. */
+  async function session(id, port) {
+    writeFileSync(file('level.csv'), 't_s,level\n0,1\n1,2\n');
+    const child = p.startGateway(id, {
+      config: {
+        ...p.gatewayConfig('gw-s1'), server: { host: '127.0.0.1', port, name: 'localhost' }, journal: { dir: file(`${id}-journal`) },
+        sources: [{ kind: 'replay', file: file('level.csv'), time_column: 't_s', speed: 1, loop: true, tags: [{ column: 'level', name: 'L', type: 'f64' }] }],
+      },
+    });
+    await until('the gateway has tried', () => /link\.(down|up)/.test(p.log(id)));
+    assert.equal(child.exitCode, null, 'it tries on');
+    await p.kill(child, 'SIGTERM');
+    return /^.*link\.(down|up).*$/m.exec(p.log(id))[0];
+  }
+
+  /** And when it is to enrol there with a token. */
+  async function enrolment(id, port) {
+    mkdirSync(file(`${id}-keys`));
+    const authority = createHash('sha256').update(new X509Certificate(readFileSync(p.pkiFile('ca.pem'))).raw).digest().subarray(0, 20);
+    const args = ['enrol', `PSK1-gw-s1-${'A'.repeat(26)}-${base32(authority)}`, '--host', '127.0.0.1', '--port', String(port), '--name', 'localhost', '--dir', file(`${id}-keys`)];
+    return new Promise((done) => execFile(join(p.bin, 'penstock-gateway'), args, (failure, out, err) => done(failure ? err : 'it came in')));
+  }
+
+  for (const [i, c] of servers.entries()) {
+    test(`a server whose certificate is ${c.name}: the gateway refuses it and its log says why; nothing is told to it`, async () => {
+      const server = await impostor(c);
+      try {
+        assert.match(await session(`impostor-${i}`, server.port), new RegExp(`link\\.down.*(${c.reason.source})`));
+        assert.match(await enrolment(`impostor-${i}`, server.port), c.reason);
+        assert.equal(Buffer.concat(server.heard).length, 0);
+      } finally {
+        server.close();
+      }
+    });
+  }
+
   test('a revoked certificate is refused; the others still come in', async () => {
     p.pki('revoke', 'gw-revoked');
     await p.restartServer({ link: { crl: p.pkiFile('crl.pem') } });
@@ -164,6 +226,57 @@ describe('TLS of the link', { concurrency: false }, () => {
     const port = await refused(own('gw-revoked'));
     await audited('a revoked certificate', port, /certificate revoked/);
     (await welcomed(p, 'gw-s1')).end();
+  });
+
+  const toldBy = (action, pattern) =>
+    until(`audit ${action}`, async () => (await p.sql('select object, detail from audit where action = $1', [action])).find((r) => pattern.test(`${r.object} ${r.detail}`)));
+
+  test('a list that has changed is read while the server runs: who is on it is shown out with the reason, the others stay', async () => {
+    p.pki('gateway', 'gw-s2');
+    const stays = await welcomed(p, 'gw-s1', { answers: true });
+    const goes = await welcomed(p, 'gw-s2', { answers: true });
+    p.pki('revoke', 'gw-s2');
+    const bye = await goes.frame('BYE');
+    assert.match(bye.text, /the certificate was revoked/);
+    await toldBy('link.revoked', /gw-s2 .*crl\.pem/);
+    await assert.rejects(welcomed(p, 'gw-s2'));
+    assert.equal(stays.closed, false);
+    assert.ok(new Date((await p.get('/api/health')).json.revocation_list.ends) > new Date());
+    stays.end();
+  });
+
+  test('a list that is none leaves the old one in force, and SIGHUP says so again', async () => {
+    const crl = p.pkiFile('crl.pem');
+    const good = readFileSync(crl);
+    writeFileSync(crl, 'no list');
+    await toldBy('link.files_refused', /crl\.pem cannot read the list of revoked certificates.*stays in force/);
+    const told = async () => (await p.sql(`select 1 from audit where action = 'link.files_refused'`)).length;
+    const before = await told();
+    p.server.kill('SIGHUP');
+    await until('SIGHUP is answered', async () => (await told()) > before);
+    (await welcomed(p, 'gw-s1')).end();
+    await assert.rejects(welcomed(p, 'gw-s2'));
+    const read = () => p.log('penstockd').match(/link\.files_read/g)?.length ?? 0;
+    const reads = read();
+    writeFileSync(crl, good);
+    await until('the good list is read', () => read() > reads);
+  });
+
+  test('a new certificate of the server is shown from then on, and sessions stay', async () => {
+    const stays = await welcomed(p, 'gw-s1', { answers: true });
+    const shown = async () => {
+      const g = peer(p, 'gw-s1');
+      await g.connected;
+      const { fingerprint256 } = g.socket.getPeerCertificate();
+      g.end();
+      return fingerprint256;
+    };
+    const before = await shown();
+    for (const f of ['link.pem', 'link.key']) rmSync(p.pkiFile(f));
+    p.pki('server', 'link', 'IP:127.0.0.1,DNS:localhost', 'link');
+    await until('another certificate', async () => (await shown()) !== before);
+    assert.equal(stays.closed, false);
+    stays.end();
   });
 
   test('a session of TLS cannot be taken up again: each connection shows its certificate', async () => {

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { describe } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { random } from '../faults/kill.mjs';
 import { decodeStream } from '../lib/decode_link.mjs';
@@ -37,10 +37,50 @@ const read = (stream) => decodeStream(stream).map((f) => ({ text: f.refused ? f.
 
 const names = readdirSync(folder).filter((file) => file.endsWith('.hex')).map((file) => file.slice(0, -4)).sort();
 
-test('there are vectors of every type', () => {
-  const all = names.map((name) => readFileSync(new URL(`${name}.txt`, folder), 'utf8')).join('');
-  for (const type of ['HELLO', 'WELCOME', 'ERROR', 'BYE', 'PING', 'PONG', 'WINDOW', 'REFRESH', 'DICT', 'DATA', 'EVENT', 'ACK', 'CMD', 'CMD_ACK', 'CMD_RESULT',
-    'CFG_OFFER', 'CFG_GET', 'CFG_CHUNK', 'CFG_RESULT', 'CERT_REQUEST', 'CERT_ISSUED', 'CERT_OFFER']) assert.match(all, new RegExp(`^${type} \\(`, 'm'));
+const page = readFileSync(new URL('../../protocol/README.md', import.meta.url), 'utf8');
+/** A chapter of the page, from its heading to the next one of any kind. */
+const chapter = (heading) => new RegExp(`^#+ (?:\\d+\\. )?${heading}$([^]*?)^#`, 'm').exec(page)[1];
+/** The first and the second column of the table that begins with this one. */
+const table = (text, title) => [...new RegExp(`^\\| ${title} \\|.*\\n\\| ---.*\\n((?:\\|.*\\n)+)`, 'm').exec(text)[1].matchAll(/^\| ([^|]*) \| ([^|]*) \|/gm)].map((m) => m.slice(1));
+
+/** What the good vectors hold, as the decoder reads them: their text, and the fields of each message. */
+const good = names.filter((name) => !name.startsWith('bad-')).flatMap((name) => decodeStream(bytesOf(name)));
+const text = good.map((f) => f.text).join('');
+const fieldsOf = (message) => new Set(good.filter((f) => f.text.startsWith(`${message} (`)).flatMap((f) => f.fields));
+
+describe('the page, the decoder and the vectors know the same', () => {
+  test('every message type', () => {
+    const types = table(chapter('Messages'), 'Type');
+    assert.ok(types.length > 20);
+    for (const [type, name] of types) assert.match(text, new RegExp(`^${name} \\(0x${type}\\)`, 'm'));
+  });
+
+  test('every field', () => {
+    const tags = (message, list) => { for (const tag of list) assert.ok(fieldsOf(message).has(Number(tag)), `${message}, field ${tag}`); return list.length; };
+    assert.equal(tags('HELLO', table(chapter('HELLO'), 'Tag').map(([tag]) => tag)), 9);
+    assert.equal(tags('WELCOME', table(chapter('WELCOME'), 'Tag').map(([tag]) => tag)), 11);
+    assert.equal(tags('DICT', [...chapter('DICT').matchAll(/^ {4}(\d+) (?:range|description|scale)/gm)].map((m) => m[1])), 3);
+    assert.equal(tags('EVENT', [...chapter('EVENT').matchAll(/(?<=[|;] )(\d+) (?=[a-z].*(?:required|Required))/gm)].map((m) => m[1])), 7, 'those of codes 2 and 5');
+  });
+
+  test('every value type, in DATA and as a typed value', () => {
+    const types = table(chapter('DICT'), 'Value type');
+    assert.equal(types.length, 9);
+    for (const [type, name] of types) {
+      assert.match(text, new RegExp(`^  alias .*, quality .., ${name.toLowerCase()} `, 'm'), `DATA of ${name}`);
+      assert.match(text, new RegExp(`^  (value|read back|expects) ${name.toLowerCase()} \\(${type}\\) `, 'm'), `a typed value ${name}`);
+    }
+  });
+
+  test('every code, stage and reason', () => {
+    for (const [code] of table(chapter('ERROR'), 'Code')) assert.match(text, new RegExp(`^  code ${code} \\((?!unknown\\)).*fatal`, 'm'), `ERROR ${code}`);
+    for (const [code] of table(chapter('EVENT'), 'Code')) assert.match(text, new RegExp(`^  code ${code} \\((?!unknown\\)).*severity`, 'm'), `EVENT ${code}`);
+    for (const [stage] of table(chapter('CMD_RESULT'), 'Stage')) assert.match(text, new RegExp(`, (?!unknown )\\w+ \\(${stage}\\), reason`), `stage ${stage}`);
+    for (const reason of table(chapter('Commands'), 'Reason').flatMap(([numbers]) => numbers.split(', '))) assert.match(text, new RegExp(`reason (?!unknown )\\w+ \\(${reason}\\), "`), `reason ${reason}`);
+    const byes = [.../Reasons: ([^]*)/.exec(chapter('BYE'))[1].matchAll(/(\d+) [a-z]/g)];
+    assert.equal(byes.length, 7);
+    for (const [, reason] of byes) assert.match(text, new RegExp(`^  reason ${reason}, come again`, 'm'), `BYE ${reason}`);
+  });
 });
 
 for (const name of names) {

@@ -189,7 +189,7 @@ static inline void spec_order(struct model *m) {
 /* --- alarms --- */
 
 static inline bool spec_has_tag(enum alarm_kind kind) {
-    return kind != ALARM_COMM && kind != ALARM_CLOCK && kind != ALARM_EXPR;
+    return !alarm_kind_of_gateway(kind) && kind != ALARM_EXPR;
 }
 
 static inline struct model_alarm_more *spec_new_more(struct model *m, uint32_t alarm) {
@@ -228,13 +228,17 @@ static inline void spec_put_alarm(const struct spec *s, struct model *m, struct 
                                   uint32_t spec) {
     const struct spec_alarm *a = &s->alarms[spec];
     uint32_t tag = spec_has_tag(a->kind) ? spec_tag_index(m, a->tag) : MODEL_NONE;
-    bool of_gateway = a->kind == ALARM_COMM || a->kind == ALARM_CLOCK;
+    bool of_gateway = alarm_kind_of_gateway(a->kind);
     uint32_t gateway = of_gateway ? spec_gateway_index(m, a->gateway) : MODEL_NONE;
     gateway = tag == MODEL_NONE ? gateway : m->tags[tag].gateway;
     if (a->kind == ALARM_COMM) {
         m->gateways[gateway].comm_alarm = m->n_alarms;
     } else if (a->kind == ALARM_CLOCK) {
         m->gateways[gateway].clock_alarm = m->n_alarms;
+    } else if (a->kind == ALARM_CERTIFICATE) {
+        m->gateways[gateway].certificate_alarm = m->n_alarms;
+    } else if (a->kind == ALARM_DUPLICATE) {
+        m->gateways[gateway].duplicate_alarm = m->n_alarms;
     }
     m->alarm_texts[m->n_alarms] = (struct model_alarm_text){.name = slice_str(a->name)};
     m->alarms[m->n_alarms++] = (struct model_alarm){
@@ -362,6 +366,8 @@ static inline struct model *spec_model(const struct spec *s) {
                                                                   .name = slice_str(s->gateways[i].name),
                                                                   .comm_alarm = MODEL_NONE,
                                                                   .clock_alarm = MODEL_NONE,
+                                                                  .certificate_alarm = MODEL_NONE,
+                                                                  .duplicate_alarm = MODEL_NONE,
                                                                   .enabled = !s->gateways[i].disabled};
         }
     }

@@ -12,7 +12,8 @@ const must = (good, why) => { if (!good) refuse(why); };
 // --- elements (section 3)
 
 class Reader {
-  constructor(bytes) { this.bytes = bytes; this.at = 0; }
+  /** seen: takes the tags of the fields that were read and understood. */
+  constructor(bytes, seen = []) { this.bytes = bytes; this.at = 0; this.seen = seen; }
   get left() { return this.bytes.length - this.at; }
   take(n) {
     must(n <= this.left, `${n} bytes, ${this.left} are left`);
@@ -68,6 +69,7 @@ function fields(r, known = {}) {
     if (known[tag] !== undefined) {
       found[tag] = known[tag][1](value);
       value.end();
+      r.seen.push(Number(tag));
     }
   }
   for (const [tag, [required]] of Object.entries(known)) must(!required || found[tag] !== undefined, `field ${tag} is missing`);
@@ -111,7 +113,7 @@ function general(v, n) {
 const TYPES = {
   0x01: 'HELLO', 0x02: 'WELCOME', 0x03: 'ERROR', 0x04: 'BYE', 0x05: 'PING', 0x06: 'PONG', 0x07: 'WINDOW', 0x08: 'REFRESH', 0x10: 'DICT', 0x11: 'DATA', 0x12: 'EVENT',
   0x13: 'CMD_RESULT', 0x18: 'ACK', 0x21: 'CMD_ACK', 0x30: 'CFG_OFFER', 0x31: 'CFG_GET', 0x32: 'CFG_CHUNK', 0x33: 'CFG_RESULT', 0x34: 'CERT_REQUEST',
-  0x35: 'CERT_ISSUED', 0x36: 'CERT_OFFER', 0x90: 'CMD',
+  0x35: 'CERT_ISSUED', 0x36: 'CERT_OFFER', 0x37: 'ENROL', 0x90: 'CMD',
 };
 const CODES = [, 'bad_frame', 'version', 'identity', 'not_allowed', 'too_big', 'flow', 'bad_record', 'unknown_alias', 'unknown_dict', 'quota', 'seq_conflict',
   'epoch_rollback', 'unsupported', 'timeout', 'store_down', 'suspended'];
@@ -186,7 +188,7 @@ function hello(r) {
     4: [true, (v) => { const now = v.i64(), source = v.u8(); return { now, source: source <= 3 ? source : 0, error: v.varint() }; }],
     5: [false, whole(200)],
     6: [false, (v) => v.u64()],
-    7: [true, (v) => { const n = v.varint(); must(n >= 4096n, 'max_rx_frame'); return n; }],
+    7: [true, (v) => { const n = v.upTo(0xffffffff, 'max_rx_frame'); must(n >= 4096, 'max_rx_frame'); return n; }],
     8: [false, (v) => ({ used: v.varint(), capacity: v.varint(), oldest: v.i64(), lost: v.varint() })],
     9: [false, version],
   });
@@ -213,7 +215,7 @@ function welcome(r) {
     4: [true, (v) => v.i64()],
     5: [true, windowOf],
     6: [true, (v) => v.upTo(1048576, 'max_frame')],
-    7: [true, (v) => [v.varint(), v.varint()]],
+    7: [true, (v) => [v.upTo(0xffffffff, 'heartbeat'), v.upTo(0xffffffff, 'silence')]],
     8: [true, state],
     9: [false, (v) => v.u64()],
     10: [false, (v) => { const b = v.u8(); must(b <= 1, 'commands'); return b; }],
@@ -297,6 +299,14 @@ function certIssued(r) {
   return [`${status === 0 ? 'issued' : 'not issued'}, "${text}", chain ${hex(chain)}`];
 }
 
+function enrol(r) {
+  const gateway = r.text(200), secret = r.counted(16), request = r.counted(3072);
+  must(/^[A-Za-z0-9._-]+$/.test(gateway), 'no name of a gateway');
+  must(secret.length === 16, 'the length of the secret');
+  must(request.length > 0, 'no request');
+  return [`gateway "${gateway}", secret ${hex(secret)}, request ${hex(request)}`];
+}
+
 // --- records (section 6)
 
 function attributes(r, type) {
@@ -314,7 +324,7 @@ function dictEntry(r) {
   if (op === 1) return { alias, removed: true, line: `alias ${alias} removed` };
   const type = r.u8(), flags = r.u8(), called = r.text(200), unit = r.text(16);
   must(type !== 0 && called.length > 0, 'an entry without type or name');
-  const a = attributes(new Reader(r.counted(4096)), type);
+  const a = attributes(new Reader(r.counted(4096), r.seen), type);
   const scale = type === SCALED ? `, scale ${general(a.scale[0], 6)}, offset ${general(a.scale[1], 6)}` : '';
   const range = a.range ? `, range ${general(a.range[0], 6)} to ${general(a.range[1], 6)}` : '';
   return {
@@ -472,6 +482,7 @@ const cfgResult = (r) => { const v = version(r), outcome = r.u8(), t = r.time();
 const MESSAGES = {
   HELLO: hello, WELCOME: welcome, ERROR: error, BYE: bye, PING: ping, PONG: pong, WINDOW: window, ACK: ack, REFRESH: () => [], CMD: cmd, CMD_ACK: cmdAck,
   CFG_OFFER: cfgOffer, CFG_GET: cfgGet, CFG_CHUNK: cfgChunk, CERT_REQUEST: certRequest, CERT_ISSUED: certIssued, CERT_OFFER: () => [],
+  ENROL: enrol,
 };
 const RECORDS = { DICT: dict, DATA: data, EVENT: event, CMD_RESULT: cmdResult, CFG_RESULT: cfgResult };
 
@@ -483,8 +494,8 @@ function record(r, type, journaled, dicts) {
   return [head, ...(RECORDS[type] ?? ((rest) => { rest.rest(); return []; }))(r, prefix, dicts)];
 }
 
-function meaning(type, flags, body, dicts) {
-  const r = new Reader(body);
+function meaning(type, flags, body, dicts, seen) {
+  const r = new Reader(body, seen);
   const journaled = (flags & 1) !== 0;
   const snapshot = type === 'DATA' && (flags & 4) !== 0;
   must(type === 'unknown' || journaled === (RECORDS[type] !== undefined && !snapshot), 'J where it does not belong, or not where it does');
@@ -502,8 +513,8 @@ function meaning(type, flags, body, dicts) {
 }
 
 /**
- * The frames of a stream, each as { text, refused }: its lines, and why it must be refused (then text is its head line alone). After what is no frame, or
- * is not whole, nothing follows.
+ * The frames of a stream, each as { text, fields, refused }: its lines, the tags of the fields in it that version 1 knows, and why it must be refused (then
+ * text is its head line alone). After what is no frame, or is not whole, nothing follows.
  */
 export function decodeStream(bytes) {
   const frames = [];
@@ -519,8 +530,9 @@ export function decodeStream(bytes) {
     const letters = ['J', 'H', 'S', 'U'].filter((_, i) => flags & (1 << i)).map((letter) => ` ${letter}`).join('');
     const head = `${TYPES[left[1]] ?? 'unknown'} (0x${low(left[1])})${letters}, ${length} bytes\n`;
     try {
-      const lines = meaning(TYPES[left[1]] ?? 'unknown', flags, left.subarray(8, 8 + length), dicts);
-      frames.push({ text: head + lines.map((line) => `  ${line}\n`).join('') });
+      const seen = [];
+      const lines = meaning(TYPES[left[1]] ?? 'unknown', flags, left.subarray(8, 8 + length), dicts, seen);
+      frames.push({ text: head + lines.map((line) => `  ${line}\n`).join(''), fields: seen });
     } catch (e) {
       if (!(e instanceof Refused)) throw e;
       frames.push({ text: head, refused: e.message });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { until } from './penstock.mjs';
 
-export const TYPE = { HELLO: 1, WELCOME: 2, ERROR: 3, BYE: 4, PING: 5, PONG: 6, WINDOW: 7, REFRESH: 8, DICT: 0x10, DATA: 0x11, EVENT: 0x12, ACK: 0x18 };
+export const TYPE = { HELLO: 1, WELCOME: 2, ERROR: 3, BYE: 4, PING: 5, PONG: 6, WINDOW: 7, REFRESH: 8, DICT: 0x10, DATA: 0x11, EVENT: 0x12, CFG_RESULT: 0x33, ACK: 0x18 };
 export const FLAG = { J: 1, H: 2, S: 4, U: 8 };
 export const CODE = {
   BAD_FRAME: 1, VERSION: 2, IDENTITY: 3, NOT_ALLOWED: 4, TOO_BIG: 5, FLOW: 6, BAD_RECORD: 7, UNKNOWN_ALIAS: 8, UNKNOWN_DICT: 9, QUOTA: 10,
@@ -173,12 +173,19 @@ export function peer(p, gateway, options = {}) {
 
 export const randomEpoch = () => BigInt.asUintN(64, (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)));
 
-/** Connects, says HELLO, waits for WELCOME. */
-export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], ...options } = {}) {
+/** Connects, says HELLO, waits for WELCOME. as: the gateway that it says to be, if its certificate is of another. */
+export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], as = gateway, ...options } = {}) {
   const g = peer(p, gateway, options);
   await g.connected;
   g.epoch = epoch;
-  g.send(hello({ gateway, epochs: [{ epoch, next }, ...others] }));
+  g.send(hello({ gateway: as, epochs: [{ epoch, next }, ...others] }));
   g.welcome = await g.frame('WELCOME');
   return g;
+}
+
+/** RFC 4648 without padding, as in tokens. */
+export function base32(bytes) {
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return bits.match(/.{1,5}/g).map((b) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[parseInt(b.padEnd(5, '0'), 2)]).join('');
 }

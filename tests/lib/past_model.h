@@ -123,6 +123,8 @@ static inline struct model *past_model(const struct past_spec *s) {
                                                               .name = slice_str(gateways[i]),
                                                               .comm_alarm = MODEL_NONE,
                                                               .clock_alarm = MODEL_NONE,
+                                                              .certificate_alarm = MODEL_NONE,
+                                                              .duplicate_alarm = MODEL_NONE,
                                                               .enabled = true};
         status = status == OK ? map_put(&m->gateway_by_name, m->gateways[i].name, i) : status;
     }

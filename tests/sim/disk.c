@@ -65,6 +65,8 @@ static struct {
     unsigned n_open;
     enum disk_fault fault;
     bool frozen;
+    bool cut_comes;
+    uint32_t cut_after; /* changes */
     bool has_image;
     struct saved image[FILES_MAX];
     int n_image;
@@ -104,6 +106,7 @@ void disk_format(void) {
     forget_image();
     disk.fault = DISK_SOUND;
     disk.frozen = false;
+    disk.cut_comes = false;
 }
 
 void disk_freeze(void) {
@@ -116,6 +119,21 @@ void disk_thaw(void) {
 
 void disk_set_fault(enum disk_fault fault) {
     disk.fault = fault;
+}
+
+void disk_cut_power(uint32_t changes) {
+    disk.cut_comes = true;
+    disk.cut_after = changes;
+}
+
+/* Called by each change that is about to be made. */
+static bool is_cut(void) {
+    if (!disk.cut_comes || disk.frozen) {
+        return false;
+    }
+    bool cut = disk.cut_after == 0;
+    disk.cut_after -= cut ? 0 : 1;
+    return cut;
 }
 
 unsigned disk_open_files(void) {
@@ -163,6 +181,7 @@ static void lose_tail(struct file *f, struct rand *r) {
 
 void disk_lose_power(struct rand *r) {
     CHECK(disk.n_open == 0);
+    disk.cut_comes = false;
     int kept = (int)rand_below(r, (uint64_t)disk.n_changes + 1);
     kept += kept < disk.n_changes && disk.changes[kept].joins ? 1 : 0;
     for (int i = 0; i < kept; i++) {
@@ -349,6 +368,9 @@ int __wrap_openat(int dir, const char *text, int flags, ...) {
     if (!exists && disk.fault == DISK_WRITE_FAILS) {
         return fail(ENOSPC);
     }
+    if ((!exists || (flags & O_TRUNC) != 0) && is_cut()) {
+        return fail(EIO);
+    }
     if (!exists) {
         name = make_name(text);
         set_name(name, make_file(), false);
@@ -390,6 +412,9 @@ ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset) {
     if (disk.fault == DISK_WRITE_FAILS && !disk.frozen) {
         return fail(ENOSPC);
     }
+    if (is_cut()) {
+        return fail(EIO);
+    }
     CHECK(at <= f->n);
     if (!disk.frozen) {
         reserve(f, at + n);
@@ -413,6 +438,9 @@ ssize_t __wrap_pread(int fd, void *p, size_t n, off_t offset) {
 
 int __wrap_ftruncate(int fd, off_t n) {
     struct file *f = file_of(fd);
+    if (is_cut()) {
+        return fail(EIO);
+    }
     if (!disk.frozen) {
         CHECK((size_t)n <= f->n);
         f->n = (size_t)n;
@@ -423,6 +451,9 @@ int __wrap_ftruncate(int fd, off_t n) {
 
 int __wrap_fdatasync(int fd) {
     struct file *f = file_of(fd);
+    if (is_cut()) {
+        return fail(EIO);
+    }
     if (disk.frozen || disk.fault == DISK_SYNC_LIES) {
         return 0;
     }
@@ -446,6 +477,9 @@ int __wrap_fdatasync(int fd) {
 
 int __wrap_fsync(int fd) {
     CHECK(fd == FD_DIR);
+    if (is_cut()) {
+        return fail(EIO);
+    }
     if (disk.frozen || disk.fault == DISK_SYNC_LIES) {
         return 0;
     }
@@ -461,6 +495,9 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to) 
     CHECK(from_dir == FD_DIR && to_dir == FD_DIR);
     struct name *old = find_name(from);
     CHECK(old != NULL && old->file >= 0);
+    if (is_cut()) {
+        return fail(EIO);
+    }
     if (!disk.frozen) {
         int file = old->file;
         set_name(old, -1, false);
@@ -475,6 +512,9 @@ int __wrap_unlinkat(int dir, const char *text, int flags) {
     struct name *name = find_name(text);
     if (name == NULL || name->file < 0) {
         return fail(ENOENT);
+    }
+    if (is_cut()) {
+        return fail(EIO);
     }
     if (!disk.frozen) {
         set_name(name, -1, false);

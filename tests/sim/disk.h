@@ -22,6 +22,9 @@ void disk_format(void);
  * would call is dead, and only its memory is still to be freed. */
 void disk_freeze(void);
 void disk_thaw(void);
+/* The power goes after so many more changes: all calls that would change something fail from then on. Until
+ * disk_lose_power. */
+void disk_cut_power(uint32_t changes);
 /* To be called when no file is open. */
 void disk_lose_power(struct rand *r);
 /* An image of what is durable, one at a time; to be put back when no file is open. False if there is none. */

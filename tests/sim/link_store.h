@@ -30,6 +30,7 @@ struct rules {
     bool settles_early; /* WELCOME does not wait for what is on the way */
     bool no_row;        /* the records have no rows of their own: what comes again is applied again */
     bool sync_lies;     /* the gateway's disk says "durable" and is not */
+    bool clears_early;  /* what gathered at the gateway is forgotten before its record is durable */
 };
 
 struct store_rec {
@@ -41,6 +42,7 @@ struct store_rec {
     struct slice body;
     uint32_t n;
     const struct sample *v;
+    bool again; /* it is only compared with its row */
     bool tells_loss;
     struct event_lost lost;
 };
@@ -64,6 +66,7 @@ struct db {
     uint32_t n_txs;
     struct tx txs[STORE_TXS];
     uint32_t conflicts;
+    uint32_t partials; /* conflicts in which one has some samples of the other, and no others */
 };
 
 /* What ends with the server's process. */
@@ -78,7 +81,7 @@ struct store_queue {
     uint64_t asked_after; /* records taken when it was asked */
     uint64_t answered;    /* records, ever */
     uint32_t n_asked_epochs;
-    struct msg_epoch asked_epochs[LINK_EPOCHS_MAX];
+    uint64_t asked_epochs[LINK_EPOCHS_MAX];
 };
 
 struct store {
@@ -88,6 +91,7 @@ struct store {
     size_t pool_n;
     uint8_t pool[STORE_POOL];
     struct link_dict dicts[STORE_SEQS];
+    struct link_range committed[LINK_EPOCHS_MAX * STORE_SEQS / 2];
 };
 
 static inline void store_reset(struct store *s, const struct rules *rules) {
@@ -97,6 +101,7 @@ static inline void store_reset(struct store *s, const struct rules *rules) {
     s->db.n_epochs = 0;
     s->db.n_txs = 0;
     s->db.conflicts = 0;
+    s->db.partials = 0;
     s->db.n_losses = 0;
     s->q = (struct store_queue){0};
     s->pool_n = 0;
@@ -138,6 +143,26 @@ static inline bool db_is_lost(const struct db *db, uint64_t epoch, uint64_t seq)
     return false;
 }
 
+/* Has a all samples of b? */
+static inline bool rec_covers(const struct store_rec *a, const struct store_rec *b) {
+    for (uint32_t i = 0; i < b->n; i++) {
+        uint32_t k = 0;
+        while (k < a->n && a->v[k].t_us != b->v[i].t_us) {
+            k++;
+        }
+        if (k == a->n) {
+            return false;
+        }
+    }
+    return a->type == b->type && b->n > 0;
+}
+
+static inline void db_compare(struct db *db, const struct store_rec *a, const struct store_rec *b) {
+    bool partial = rec_covers(a, b) || rec_covers(b, a);
+    db->partials += a->crc != b->crc && partial ? 1 : 0;
+    db->conflicts += a->crc != b->crc && !partial ? 1 : 0;
+}
+
 /* False if a row is there. */
 static inline bool db_insert(struct db *db, const struct store_rec *r) {
     uint32_t e = 0;
@@ -148,7 +173,7 @@ static inline bool db_insert(struct db *db, const struct store_rec *r) {
     }
     SIM_CHECK(r->seq < STORE_SEQS, "record %llu", (unsigned long long)r->seq);
     if (db->rows[e][r->seq] != NULL) {
-        db->conflicts += db->rows[e][r->seq]->crc != r->crc ? 1 : 0;
+        db_compare(db, db->rows[e][r->seq], r);
         return false;
     }
     db->rows[e][r->seq] = r;
@@ -160,6 +185,7 @@ static inline void db_commit(struct store *s, struct tx *tx) {
     tx->running = false;
     for (uint32_t i = 0; i < tx->n; i++) {
         const struct store_rec *r = tx->recs[i];
+        SIM_CHECK(!r->again || db_has(&s->db, r->epoch, r->seq), "what is said to be there is there");
         bool fresh = db_insert(&s->db, r);
         if (fresh && r->tells_loss) {
             SIM_CHECK(s->db.n_losses < STORE_LOSSES, "too many losses");
@@ -187,6 +213,7 @@ static inline void store_put(struct store *s, const struct link_record *in) {
                           .type = in->type,
                           .n = in->n_samples,
                           .v = store_keep(s, in->samples, in->n_samples * sizeof *in->samples),
+                          .again = in->again,
                           .tells_loss = in->lost != NULL};
     if (in->lost != NULL) {
         r.lost = *in->lost;
@@ -281,25 +308,24 @@ static inline void store_ask(struct store *s, uint64_t token, const struct msg_e
     s->q.token = token;
     s->q.asked_after = s->q.taken;
     s->q.n_asked_epochs = n;
-    memcpy(s->q.asked_epochs, epochs, n * sizeof *epochs);
+    for (uint32_t i = 0; i < n; i++) {
+        s->q.asked_epochs[i] = epochs[i].epoch;
+    }
 }
 
-static inline void db_ranges(const struct db *db, struct msg_epoch *e) {
+static inline uint32_t db_ranges(struct store *s, uint64_t epoch, uint32_t n) {
     uint32_t place = 0;
-    e->n_ranges = 0;
-    if (!db_place(db, e->epoch, &place)) {
-        return;
-    }
-    for (uint64_t seq = 0; seq < STORE_SEQS; seq++) {
-        if (db->rows[place][seq] == NULL) {
-            continue;
+    bool open = false;
+    for (uint64_t seq = 0; seq < STORE_SEQS && db_place(&s->db, epoch, &place); seq++) {
+        bool there = s->db.rows[place][seq] != NULL;
+        if (there && open) {
+            s->committed[n - 1].end++;
+        } else if (there) {
+            s->committed[n++] = (struct link_range){epoch, seq, seq + 1};
         }
-        if (e->n_ranges > 0 && e->ranges[e->n_ranges - 1].end == seq) {
-            e->ranges[e->n_ranges - 1].end++;
-        } else if (e->n_ranges < LINK_ACK_RANGES_MAX) {
-            e->ranges[e->n_ranges++] = (struct seq_range){seq, seq + 1};
-        }
+        open = there;
     }
+    return n;
 }
 
 static inline uint32_t db_dicts(struct store *s, uint64_t epoch, uint32_t n) {
@@ -324,12 +350,11 @@ static inline bool store_settle(struct store *s, struct roster *roster, int64_t 
     struct link_settled settled = {.status = available ? OK : ERR_UNAVAILABLE,
                                    .gateway_key = gateway_key,
                                    .session = ++s->db.sessions,
-                                   .n_epochs = q->n_asked_epochs,
-                                   .epochs = q->asked_epochs,
+                                   .committed = s->committed,
                                    .dicts = s->dicts};
     for (uint32_t i = 0; i < q->n_asked_epochs && available; i++) {
-        db_ranges(&s->db, &q->asked_epochs[i]);
-        settled.n_dicts = db_dicts(s, q->asked_epochs[i].epoch, settled.n_dicts);
+        settled.n_committed = db_ranges(s, q->asked_epochs[i], settled.n_committed);
+        settled.n_dicts = db_dicts(s, q->asked_epochs[i], settled.n_dicts);
     }
     roster_settled(roster, q->token, &settled, now);
     return true;

@@ -9,7 +9,13 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/link_store.h"
 
-enum { WORLD_TAGS = 2, WORLD_LINES = 6, WORLD_KEY = 7 };
+enum {
+    WORLD_TAGS = 2,
+    WORLD_LINES = 6,
+    WORLD_KEY = 7,
+    WORLD_GATHER_US = 20000000,
+    WORLD_NEW_EPOCHS = 1000000
+};
 
 /* A connection. The gateway is at the end of the newest one, if at any; bytes of older ones may still be on
  * the way. */
@@ -48,8 +54,10 @@ struct world {
     uint64_t capacity; /* of the journal, bytes */
     struct made made[STORE_SAMPLES];
     uint32_t n_made;
-    uint32_t n_flushed; /* of these, handed to the recorder */
-    bool refiled;       /* records may have moved to another epoch */
+    uint32_t n_flushed;  /* of these, handed to the recorder */
+    uint32_t n_gathered; /* samples that joined others in a record */
+    bool refiled;        /* records may have moved to another epoch */
+    bool restored;       /* the gateway's disk was put back to an earlier state */
 
     struct session_env env;
     struct roster *roster;
@@ -127,12 +135,18 @@ static inline void world_check_sample(struct world *w, const struct sample *v) {
     }
 }
 
+/* When an epoch's removal was cut short and an image is put back, what is left may be moved to a new epoch
+ * without its dictionary. It was stored before. */
+static inline bool world_is_remains(const struct world *w, const struct link_record *r) {
+    return w->restored && r->fault == LINK_UNKNOWN_DICT && r->epoch > WORLD_NEW_EPOCHS;
+}
+
 static inline enum status world_on_record(void *ctx, const struct link_record *r) {
     struct world *w = ctx;
     if (w->full || !store_has_room(&w->store)) {
         return ERR_FULL;
     }
-    if (r->fault != 0) {
+    if (r->fault != 0 && !world_is_remains(w, r)) {
         world_violate(w, "record %llx/%llu is quarantined: %s", (unsigned long long)r->epoch,
                       (unsigned long long)r->seq, r->fault_text);
     }
@@ -153,6 +167,13 @@ static inline void world_on_snapshot(void *ctx, uint32_t gateway, const struct s
     for (uint32_t i = 0; i < n; i++) {
         world_check_sample(w, &v[i]);
     }
+}
+
+static inline void world_on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    (void)ctx;
+    (void)gateway;
+    (void)c;
+    (void)judged;
 }
 
 static inline void world_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -207,7 +228,7 @@ static inline void world_crash_server(struct world *w) {
 static inline uint64_t world_new_epoch(void *ctx) {
     struct world *w = ctx;
     w->refiled = true; /* the recorder asks for one only then, or for a new dictionary */
-    return 1000000 + ++w->epochs_drawn;
+    return WORLD_NEW_EPOCHS + ++w->epochs_drawn;
 }
 
 static inline void world_on_written(void *ctx, uint64_t epoch, uint64_t seq, const struct link_sample *v,
@@ -224,6 +245,9 @@ static inline void world_note(void *ctx, const char *event, const char *text) {
     struct world *w = ctx;
     if (strcmp(event, "journal.refiled") == 0) {
         w->refiled = true;
+        if (!w->restored) {
+            world_violate(w, "a fork is suspected that never was: %s", text);
+        }
     } else if (strcmp(event, "journal.record_lost") == 0) {
         world_violate(w, "%s: %s", event, text);
     }
@@ -234,14 +258,35 @@ static inline uint64_t world_start_epoch(struct world *w) {
     return w->rules->epochs_again ? 1 : ++w->epochs_drawn;
 }
 
-/* What a journal shows after a start is durable, and must be stored, though nobody has synced it before. */
+static inline uint8_t world_type_of(void *ctx, uint32_t alias) {
+    (void)ctx;
+    (void)alias;
+    return VALUE_F64;
+}
+
+static inline enum status world_on_found(void *ctx, const struct link_sample *s, struct error *err) {
+    (void)err;
+    struct world *w = ctx;
+    struct made *m = &w->made[s->t_us - STORE_T0_US];
+    m->synced = m->synced || m->written;
+    return OK;
+}
+
+/* What a journal shows after a start is durable, and must be stored, though nobody has synced it before. Of a
+ * record that gathered, a part may be lost. */
 static inline void world_note_found(struct world *w) {
     struct journal_found found;
+    struct segment_entry e;
+    struct buf body;
+    buf_init(&body, LINK_BODY_MAX_HARD);
     for (uint32_t i = 0; i < w->n_made; i++) {
-        struct made *m = &w->made[i];
-        m->synced =
-            m->synced || (m->written && journal_find(w->journal, m->epoch, m->seq, m->seq + 1, &found));
+        const struct made *m = &w->made[i];
+        if (!m->synced && m->written && journal_find(w->journal, m->epoch, m->seq, m->seq + 1, &found) &&
+            journal_read(w->journal, m->epoch, m->seq, &body, &e, NULL) == OK) {
+            SIM_CHECK(data_decode(e.body, world_type_of, world_on_found, w, NULL) == OK, "a record");
+        }
     }
+    buf_done(&body);
 }
 
 /* False if the journal cannot be opened now. */
@@ -269,6 +314,7 @@ static inline bool world_start_gateway(struct world *w) {
     recorder_init(
         &w->recorder, w->tags, w->journal, 0,
         &(struct recorder_host){.ctx = w, .new_epoch = world_new_epoch, .on_record = world_on_written});
+    w->recorder.gather_us = WORLD_GATHER_US;
     struct uplink_config up = {
         .gateway = slice_str("gw"), .software = slice_str("sim"), .host = {.ctx = w, .note = world_note}};
     SIM_CHECK(uplink_new(&up, &w->recorder, &w->uplink, NULL) == OK, "memory");
@@ -290,12 +336,21 @@ static inline void world_crash_gateway(struct world *w) {
     SIM_CHECK(disk_open_files() == 0, "the journal leaves %u files open", disk_open_files());
 }
 
+static inline bool world_gathers(const struct world *w, const struct made *m) {
+    return m->epoch == journal_epoch(w->journal) && journal_holds(w->journal) &&
+           m->seq == journal_next_seq(w->journal);
+}
+
 static inline void world_flush(struct world *w) {
+    w->recorder.gathers = !uplink_is_live(w->uplink);
+    bool gathered = journal_holds(w->journal);
+    uint64_t seq = journal_next_seq(w->journal);
     enum status st = recorder_flush(&w->recorder, world_moment(w), NULL);
     for (; w->n_flushed < w->n_made; w->n_flushed++) {
         struct made *m = &w->made[w->n_flushed];
-        m->written =
-            st == OK && m->epoch == journal_epoch(w->journal) && m->seq < journal_next_seq(w->journal);
+        m->written = st == OK && m->epoch == journal_epoch(w->journal) &&
+                     (m->seq < journal_next_seq(w->journal) || world_gathers(w, m));
+        w->n_gathered += gathered && m->written && m->seq == seq ? 1 : 0;
     }
     uplink_flushed(w->uplink, st == OK ? UPLINK_SAVED : UPLINK_NOT_SAVED, world_moment(w));
 }
@@ -304,8 +359,9 @@ static inline void world_sync(struct world *w) {
     enum status st = recorder_sync(&w->recorder, world_moment(w), NULL);
     for (uint32_t i = 0; i < w->n_made && st == OK; i++) {
         struct made *m = &w->made[i];
-        m->synced = m->synced || (m->written && m->epoch == journal_epoch(w->journal) &&
-                                  m->seq < journal_durable_seq(w->journal));
+        bool durable =
+            world_gathers(w, m) ? journal_is_durable(w->journal) : m->seq < journal_durable_seq(w->journal);
+        m->synced = m->synced || (m->written && m->epoch == journal_epoch(w->journal) && durable);
     }
     uplink_advance(w->uplink, world_moment(w));
 }

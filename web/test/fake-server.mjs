@@ -409,6 +409,19 @@ export class FakeServer {
       fault: '',
       suspended: null,
       duplicate: null,
+      health: up
+        ? {
+            at: iso(Date.now() - 4_000),
+            link: true,
+            buffer_records: 1,
+            buffer_bytes: 412,
+            oldest_s: 0,
+            lost: 0,
+            clock_offset_ms: 12,
+            certificate_days: 61,
+            devices: [{ name: 'plc', up: true }],
+          }
+        : null,
       revision: 1,
     };
   }

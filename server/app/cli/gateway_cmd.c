@@ -96,7 +96,7 @@ enum cli_exit cli_gateway_enrol(struct cli *cli) {
     if (tm_format(until_us / TM_SECOND_US * TM_SECOND_US, until) == OK) {
         (void)fprintf(stderr,
                       "good once, until %s; at the gateway, with the token on its standard input:\n"
-                      "    penstock-gateway enrol - --host ADDRESS --name SERVER --dir DIR\n",
+                      "    penstock-gateway enrol - --host ADDRESS [--port N] --name SERVER --dir DIR\n",
                       until);
     }
     return CLI_DONE;

@@ -186,6 +186,20 @@ static const struct command *find_command(int n, char *const *args, int *ret_use
     return NULL;
 }
 
+/* The commands that begin with this word. False if none does. */
+static bool print_group(const char *word) {
+    size_t n = strlen(word);
+    bool any = false;
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strncmp(commands[i].name, word, n) == 0 && commands[i].name[n] == ' ') {
+            (void)fputs(any ? "       " : "usage: ", stderr);
+            print_usage_of(stderr, &commands[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static int find_option(const struct command *c, const char *name) {
     for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
         if (strcmp(c->options[i].name, name) == 0) {
@@ -294,6 +308,9 @@ static enum cli_exit penstock(int argc, char *const *argv) {
     }
     int used = 0;
     const struct command *c = find_command(argc - at, argv + at, &used);
+    if (c == NULL && at < argc && print_group(argv[at])) {
+        return CLI_USAGE;
+    }
     if (c == NULL) {
         return wrong_usage(NULL, at < argc ? "no such command" : "no command is given",
                            at < argc ? argv[at] : "");

@@ -115,7 +115,7 @@ const facts = [
   { id: 'flood-counts-tests', old: c`           !model_alarm_is(m, ALARM_TEST) &&
            !alarm`, now: c`           !alarm`, hurts: 'the banner counts alarms that are only tried out' },
   { id: 'flood-counts-notifications', old: c`(c->kind == RECORD_RAISE || c->kind == RECORD_RERAISE) && m->ack_mode != ACK_NONE &&`, now: c`(c->kind == RECORD_RAISE || c->kind == RECORD_RERAISE) &&`, hurts: 'the banner counts what is no alarm' },
-  { id: 'priority-kept-from-escalation', old: c`              occurs ? core->model->alarms[alarm].priority : a->priority);`, now: c`              a->priority);`, hurts: 'one escalation makes an alarm critical for ever' },
+  { id: 'priority-kept-from-escalation', old: c`              occurs ? occurrence_priority(core, alarm) : a->priority);`, now: c`              a->priority);`, hurts: 'one escalation makes an alarm critical for ever' },
   { id: 'higher-does-not-hide-lower', old: c`    core_suppress_lower(core, alarm, c->src_us, sink);
 }
 
@@ -289,4 +289,15 @@ void core_run_timers`, now: c`}
 void core_run_timers`, hurts: 'the sample that ends an alarm is not looked at' },
 ].map((m) => ({ file: 'core.c', ...m }));
 
-export default [...alarms, ...facts, ...suppress, ...requests, ...order];
+const certificates = [
+  { id: 'certificate-of-disabled-counts', old: c`    if (m->gateway != MODEL_NONE && !core->gateways[m->gateway].enabled) {
+        return TRUTH_FALSE;
+    }`, now: c``, hurts: 'a station that was given up rings for its certificate' },
+  { id: 'certificate-returns-at-restart', old: c`        return TRUTH_UNKNOWN; /* restored: it stands until somebody tells */`, now: c`        return TRUTH_FALSE;`, hurts: 'each restart ends the alarm and raises it again' },
+  { id: 'certificate-never-rises', old: c`    if ((a->facts & FACT_ACTIVE) != 0 && core_certificate_priority(core, alarm) < a->priority) {`, now: c`    if (false) {`, hurts: 'acknowledged a month ago, it is forgotten on the last day' },
+  { id: 'certificate-rises-while-normal', old: c`(a->facts & FACT_ACTIVE) != 0 && core_certificate_priority`, now: c`core_certificate_priority`, hurts: 'a station that was given up fills the journal with changes of priority' },
+  { id: 'certificate-timer-of-first-limit-alone', old: c`has_end(core, alarm) && n < LIMITS) {`, now: c`has_end(core, alarm) && n < 1) {`, hurts: 'nobody is told again after the first time' },
+  { id: 'certificate-delayed-to-the-end', old: c`    return passed(core, alarm) > 1;`, now: c`    return passed(core, alarm) > LIMITS;`, hurts: 'one that has an hour left rings when it has ended' },
+].map((m) => ({ file: 'core_certificate.c', ...m }));
+
+export default [...alarms, ...facts, ...suppress, ...requests, ...order, ...certificates];

@@ -92,9 +92,11 @@ static void a_list_is_filtered_by_place_priority_and_state(void **state) {
     log_in(rig, "erna");
     place_them(rig);
     level(rig, 9);
-    expect_list(rig, "state=all&site=S2&priority=3,4", "S2/L_T2.high S2/L_T2.low S2/gw-s2.clock ");
-    expect_list(rig, "state=all&area=north&priority=4", "S2/L_T2.low ");
-    expect_list(rig, "state=all&position=desk2&priority=3,4", "S2/L_T2.high S2/L_T2.low S2/gw-s2.clock ");
+    expect_list(rig, "state=all&site=S2&priority=3,4",
+                "S2/L_T2.high S2/L_T2.low S2/gw-s2.certificate S2/gw-s2.clock ");
+    expect_list(rig, "state=all&area=north&priority=4", "S2/L_T2.low S2/gw-s2.certificate ");
+    expect_list(rig, "state=all&position=desk2&priority=3,4",
+                "S2/L_T2.high S2/L_T2.low S2/gw-s2.certificate S2/gw-s2.clock ");
     expect_list(rig, "state=all&position=main&priority=1", "S1/L_T1.high ");
     expect_list(rig, "state=all&area=south", "");
     expect_list(rig, "", "S1/L_T1.high ");

@@ -69,7 +69,8 @@ static void limits_of_the_link_have_defaults_and_bounds(void **state) {
         {LIMITED("{\"frame_samples\":65537}"), "/link/limits/frame_samples",
          "from 1 to 65536 (the default is 65536)"},
         {LIMITED("{\"hello_ms\":\"5 s\"}"), "/link/limits/hello_ms", "whole number"},
-        {LIMITED("{\"window_bytes\":5000}"), "/link/limits/window_bytes", "frame_bytes"},
+        {LIMITED("{\"window_bytes\":50000}"), "/link/limits/window_bytes", "frame_bytes"},
+        {LIMITED("{\"frame_bytes\":4096}"), "/link/limits/frame_bytes", "from 49152 to"},
         {LIMITED("5"), "/link/limits", "object"},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

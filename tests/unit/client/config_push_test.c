@@ -139,15 +139,23 @@ static void a_configuration_is_fetched_in_parts_and_applied_whole(void **state) 
     assert_true(config_push_next_mono_us(&f->p) == MOMENT_NEVER);
 }
 
+/* As the process does: whenever something is due. */
+static void pass(struct fixture *f, int64_t us) {
+    int64_t end_us = f->now.mono_us + us;
+    while (config_push_next_mono_us(&f->p) <= end_us) {
+        f->now.mono_us = config_push_next_mono_us(&f->p);
+        config_push_advance(&f->p, f->now);
+    }
+    f->now.mono_us = end_us;
+}
+
 static void without_a_session_within_ten_minutes_it_is_taken_back_and_barred(void **state) {
     struct fixture *f = *state;
     fetch(f, 4);
     config_push_up(&f->p);
     fetch(f, 5);
     config_push_down(&f->p);
-    assert_true(config_push_next_mono_us(&f->p) == f->now.mono_us + CONFIG_TRIAL_US);
-    f->now.mono_us += CONFIG_TRIAL_US - 1;
-    config_push_advance(&f->p, f->now);
+    pass(f, CONFIG_TRIAL_US - 1);
     assert_int_equal(f->rollbacks, 0);
     f->now.mono_us += 1;
     config_push_advance(&f->p, f->now);
@@ -166,15 +174,54 @@ static void without_a_session_within_ten_minutes_it_is_taken_back_and_barred(voi
     assert_true(f->in_force == 6);
 }
 
-static void the_trial_goes_on_over_a_restart(void **state) {
+static void a_restart_does_not_make_the_trial_longer(void **state) {
     struct fixture *f = *state;
     fetch(f, 5);
-    f->now.mono_us = 77;
+    pass(f, CONFIG_TRIAL_US / 2 + 1);
+    assert_true(f->disk.on_trial && f->disk.trial_us == CONFIG_TRIAL_US / 2);
+    f->now.mono_us = 77; /* the machine started anew, too */
     start(f);
-    f->now.mono_us += CONFIG_TRIAL_US;
-    config_push_advance(&f->p, f->now);
+    pass(f, CONFIG_TRIAL_US / 2 - 1);
+    assert_int_equal(f->rollbacks, 0);
+    pass(f, 1);
     assert_true(f->rollbacks == 1 && f->in_force == 0);
     assert_int_equal(f->result.outcome, CONFIG_ROLLED_BACK);
+    assert_non_null(strstr(f->text, "10 minutes"));
+}
+
+static void a_configuration_under_which_the_gateway_starts_again_and_again_is_taken_back(void **state) {
+    struct fixture *f = *state;
+    fetch(f, 5);
+    for (int i = 0; i < CONFIG_TRIAL_STARTS; i++) {
+        start(f); /* it ends at once, each time */
+        assert_int_equal(f->rollbacks, 0);
+        assert_int_equal(f->disk.starts, i + 1);
+    }
+    start(f);
+    assert_true(f->rollbacks == 1 && f->in_force == 0);
+    assert_true(f->disk.version == 0 && f->disk.barred == 5 && !f->disk.on_trial && f->disk.starts == 0);
+    assert_true(f->result.version == 5 && f->result.outcome == CONFIG_ROLLED_BACK);
+    assert_non_null(strstr(f->text, "started 3 times"));
+    start(f);
+    assert_int_equal(f->rollbacks, 1);
+}
+
+static void starts_after_a_session_count_nothing(void **state) {
+    struct fixture *f = *state;
+    fetch(f, 5);
+    start(f);
+    pass(f, CONFIG_TRIAL_NOTE_US);
+    config_push_up(&f->p);
+    assert_true(f->disk.starts == 0 && f->disk.trial_us == 0);
+    for (int i = 0; i < 2 * CONFIG_TRIAL_STARTS; i++) {
+        start(f);
+    }
+    pass(f, 2 * CONFIG_TRIAL_US);
+    assert_int_equal(f->rollbacks, 0);
+    /* The next one has all of its time. */
+    fetch(f, 6);
+    pass(f, CONFIG_TRIAL_US - 1);
+    assert_int_equal(f->rollbacks, 0);
 }
 
 static void a_second_one_on_trial_goes_back_to_what_had_a_session(void **state) {
@@ -273,18 +320,35 @@ static void a_disk_that_takes_nothing_lets_nothing_be_applied(void **state) {
 
 static void the_states_file_comes_back_as_written(void **state) {
     (void)state;
-    struct config_state s = {.version = 1, .former = 2, .trying = 3, .barred = UINT64_MAX, .on_trial = true};
+    struct config_state s = {.version = 1,
+                             .former = 2,
+                             .trying = 3,
+                             .barred = UINT64_MAX,
+                             .on_trial = true,
+                             .starts = 2,
+                             .trial_us = CONFIG_TRIAL_US - 1};
     uint8_t p[CONFIG_STATE_SIZE];
     config_state_encode(&s, p);
     struct config_state back = {0};
-    assert_true(config_state_decode(p, &back));
+    assert_true(config_state_decode(p, sizeof p, &back));
     assert_true(back.version == 1 && back.former == 2 && back.trying == 3 && back.barred == UINT64_MAX &&
-                back.on_trial);
+                back.on_trial && back.starts == 2 && back.trial_us == CONFIG_TRIAL_US - 1);
+    assert_false(config_state_decode(p, sizeof p - 1, &back));
     for (size_t i = 0; i < sizeof p; i++) {
         p[i] ^= 4;
-        assert_false(config_state_decode(p, &back));
+        assert_false(config_state_decode(p, sizeof p, &back));
         p[i] ^= 4;
     }
+}
+
+/* A gateway that is updated while a configuration is on trial goes on with it. */
+static void the_file_of_an_earlier_version_is_understood(void **state) {
+    (void)state;
+    static const uint8_t p[40] = {0x0b, 0x2d, 0xc8, 0xcb, 1, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 6};
+    struct config_state back = {0};
+    assert_true(config_state_decode(p, sizeof p, &back));
+    assert_true(back.version == 7 && back.former == 6 && back.trying == 0 && back.barred == 0);
+    assert_true(back.on_trial && back.starts == 0 && back.trial_us == 0);
 }
 
 int main(void) {
@@ -292,7 +356,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(a_configuration_is_fetched_in_parts_and_applied_whole),
         T(without_a_session_within_ten_minutes_it_is_taken_back_and_barred),
-        T(the_trial_goes_on_over_a_restart),
+        T(a_restart_does_not_make_the_trial_longer),
+        T(a_configuration_under_which_the_gateway_starts_again_and_again_is_taken_back),
+        T(starts_after_a_session_count_nothing),
         T(a_second_one_on_trial_goes_back_to_what_had_a_session),
         T(a_death_while_applying_takes_it_back),
         T(what_the_gateway_refuses_changes_nothing_and_says_why),
@@ -301,6 +367,7 @@ int main(void) {
         T(a_session_that_ends_forgets_what_was_not_whole),
         T(a_disk_that_takes_nothing_lets_nothing_be_applied),
         T(the_states_file_comes_back_as_written),
+        T(the_file_of_an_earlier_version_is_understood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

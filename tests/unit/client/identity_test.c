@@ -17,7 +17,7 @@ static int set_up(void **state) {
     p = (struct place){.ca = ""};
     dir_make(&p.dir);
     p.pki.ca_key = EVP_EC_gen("P-256");
-    p.pki.ca = pki_sign(&p.pki, p.pki.ca_key, "Test CA", NULL, NULL);
+    p.pki.ca = pki_sign_authority(&p.pki, p.pki.ca_key, "Test CA");
     pki_write(&p.dir, "ca", p.pki.ca, p.pki.ca_key);
     dir_file(&p.dir, "ca.pem", p.ca);
     dir_file(&p.dir, "gw.pem", p.cert);
@@ -114,7 +114,7 @@ static void what_is_not_ours_is_refused_and_leaves_nothing(void **state) {
     struct identity *i = open_identity(p);
     EVP_PKEY *stranger = EVP_EC_gen("P-256");
     struct pki other = {.ca_key = EVP_EC_gen("P-256")};
-    other.ca = pki_sign(&other, other.ca_key, "Other CA", NULL, NULL);
+    other.ca = pki_sign_authority(&other, other.ca_key, "Other CA");
     struct pki ours = p->pki;
     static const char san[] = "URI:urn:penstock:gateway:gw";
     const struct {
@@ -189,6 +189,60 @@ static void a_power_cut_at_any_moment_leaves_a_pair_that_fits(void **state) {
     identity_free(&i);
 }
 
+static void expect_fault(struct place *p, const char *name, enum identity_file which, const char *says) {
+    const struct identity_config cfg = {
+        .name = name, .ca_file = p->ca, .cert_file = p->cert, .key_file = p->key};
+    const char *fault = identity_file_fault(&cfg, which);
+    if ((fault == NULL) != (says == NULL) || (says != NULL && strstr(fault, says) == NULL)) {
+        fail_msg("file %d: %s", (int)which, fault == NULL ? "no fault" : fault);
+    }
+}
+
+static void each_file_that_cannot_be_used_has_its_fault(void **state) {
+    struct place *p = *state;
+    expect_fault(p, "gw", IDENTITY_CA, NULL);
+    expect_fault(p, "gw", IDENTITY_CERT, "no such file");
+    expect_fault(p, "gw", IDENTITY_KEY, "no such file");
+    struct identity *i = open_identity(p);
+    take_new(p, i);
+    expect_fault(p, "gw", IDENTITY_KEY, NULL); /* a new pair waits */
+    assert_int_equal(identity_settle(i, NULL), OK);
+    identity_free(&i);
+    for (int which = IDENTITY_CA; which <= IDENTITY_KEY; which++) {
+        expect_fault(p, "gw", (enum identity_file)which, NULL);
+    }
+    expect_fault(p, "gw2", IDENTITY_CERT, "not the certificate of this gateway");
+    char ca_key[400];
+    dir_file(&p->dir, "ca.key", ca_key);
+    assert_int_equal(rename(ca_key, p->key), 0);
+    expect_fault(p, "gw", IDENTITY_KEY, "not the key of the certificate");
+    dir_write(&p->dir, "ca.pem", (const uint8_t *)"?", 1);
+    dir_write(&p->dir, "gw.pem", (const uint8_t *)"?", 1);
+    dir_write(&p->dir, "gw.key", (const uint8_t *)"?", 1);
+    expect_fault(p, "gw", IDENTITY_CA, "no certificate (PEM)");
+    expect_fault(p, "gw", IDENTITY_CERT, "no certificate (PEM)");
+    expect_fault(p, "gw", IDENTITY_KEY, "no key (PEM");
+}
+
+static void nothing_is_asked_for_when_the_answer_could_not_be_written(void **state) {
+    struct place *p = *state;
+    struct identity *i = NULL;
+    struct error err = {0};
+    char cert[450];
+    (void)snprintf(cert, sizeof cert, "%s/no/such/gw.pem", p->dir.path);
+    const struct identity_config cfg = {
+        .name = "gw", .ca_file = p->ca, .cert_file = cert, .key_file = p->key};
+    assert_int_equal(identity_new(&cfg, &i, &err), OK);
+    struct buf request;
+    buf_init(&request, 1024);
+    assert_int_equal(identity_request(i, &request, &err), ERR_IO);
+    assert_non_null(strstr(err.where, "gw.pem.new.part"));
+    assert_int_equal(request.n, 0);
+    assert_false(exists(p, "gw.key.new.part"));
+    buf_done(&request);
+    identity_free(&i);
+}
+
 static void the_new_one_is_tried_and_the_old_one_in_turn_until_a_session_was_made(void **state) {
     struct place *p = *state;
     struct identity *i = open_identity(p);
@@ -202,8 +256,14 @@ static void the_new_one_is_tried_and_the_old_one_in_turn_until_a_session_was_mad
     assert_int_equal(renewal_new("gw", &cfg, &r, &err), OK);
     assert_false(renewal_up(r, &err));
     struct tls_client *old = renewal_tls(r);
-    renewal_failed(r);
-    assert_ptr_equal(renewal_tls(r), old); /* there is no other */
+    renewal_failed(r); /* there is no other */
+    assert_false(renewal_up(r, &err));
+    char away[410];
+    dir_file(&p->dir, "away", away);
+    assert_int_equal(rename(p->key, away), 0);
+    assert_ptr_equal(renewal_tls(r), old); /* what cannot be read changes nothing */
+    assert_int_equal(rename(away, p->key), 0);
+    assert_non_null(renewal_tls(r));
     struct buf request;
     struct buf chain;
     buf_init(&request, 1024);
@@ -236,6 +296,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_new_pair_waits_until_it_is_settled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_refused_and_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_power_cut_at_any_moment_leaves_a_pair_that_fits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(each_file_that_cannot_be_used_has_its_fault, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_asked_for_when_the_answer_could_not_be_written, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_new_one_is_tried_and_the_old_one_in_turn_until_a_session_was_made,
                                         set_up, tear_down),
     };

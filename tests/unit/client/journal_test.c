@@ -148,6 +148,7 @@ static void full_segments_are_removed_when_committed_but_dictionaries_stay(void 
         (void)append(f, MSG_DATA, 500);
     }
     assert_true(dir_segments(&f->d, name) > 4);
+    assert_int_equal(journal_sync(f->j, NULL), OK);
     assert_int_equal(journal_commit(f->j, journal_epoch(f->j), 0, 41, NULL), OK);
     assert_int_equal(dir_segments(&f->d, name), 2);
     struct segment_entry e;
@@ -167,6 +168,25 @@ static void the_end_of_an_epoch_is_known_after_its_end_was_committed_first(void 
     struct journal_epoch v[4];
     assert_int_equal(journal_epochs(f->j, v, 4, NULL), 2);
     assert_true(v[1].epoch == first && v[1].next_seq == 40 && v[1].oldest_unacked == 0);
+}
+
+static void the_end_of_an_epoch_is_known_after_a_power_loss_took_a_younger_file(void **state) {
+    struct fixture *f = *state;
+    char name[300];
+    uint64_t epoch = journal_epoch(f->j);
+    while (dir_segments(&f->d, name) < 2) {
+        assert_int_equal(journal_sync(f->j, NULL), OK);
+        (void)append(f, MSG_DATA, 500); /* the first one of the second file is not synced */
+    }
+    uint64_t end = journal_durable_seq(f->j);
+    assert_true(end > 4 && end + 1 == journal_next_seq(f->j));
+    assert_int_equal(journal_commit(f->j, epoch, 0, end, NULL), OK);
+    journal_close(&f->j);
+    dir_write(&f->d, name, (const uint8_t *)"", 0);
+    reopen(f);
+    struct journal_epoch v[4];
+    assert_int_equal(journal_epochs(f->j, v, 4, NULL), 2);
+    assert_true(v[1].epoch == epoch && v[1].next_seq == end);
 }
 
 static void a_second_process_is_refused(void **state) {
@@ -589,7 +609,25 @@ static void a_refiled_tombstone_is_still_known(void **state) {
     assert_int_equal(tombstones(f, v, 4), 1);
     assert_int_equal(journal_commit(f->j, 4711, 0, UINT64_MAX, NULL), OK);
     assert_int_equal(journal_tell(f->j, 77, NULL), OK);
-    assert_int_equal(tombstones(f, v, 4), 0);
+    assert_int_equal(tombstones(f, v, 4), 1); /* of the refiling itself */
+    assert_true(v[0].epoch == epoch && v[0].samples == 0);
+}
+
+static void the_numbers_that_a_refiling_leaves_behind_are_told(void **state) {
+    struct fixture *f = *state;
+    uint64_t epoch = journal_epoch(f->j);
+    for (int i = 0; i < 4; i++) {
+        (void)append_timed(f);
+    }
+    assert_int_equal(journal_commit(f->j, epoch, 0, 2, NULL), OK);
+    assert_int_equal(journal_refile(f->j, epoch, 0, 4711, NULL), OK);
+    assert_int_equal(journal_tell(f->j, 77, NULL), OK);
+    struct event_lost v[4];
+    assert_int_equal(tombstones(f, v, 4), 1);
+    assert_true(v[0].epoch == epoch && v[0].first == 2 && v[0].end == 4 && v[0].samples == 0);
+    assert_true(dropped(f) == 0);
+    reopen(f); /* the list of losses must not take them away from where they are now */
+    assert_true(waiting(f) == 2 + 1);
 }
 
 static void events_survive_more_restarts_than_there_may_be_epochs(void **state) {
@@ -942,6 +980,7 @@ int main(void) {
         T(a_closed_epoch_is_removed_when_all_is_committed),
         T(full_segments_are_removed_when_committed_but_dictionaries_stay),
         T(the_end_of_an_epoch_is_known_after_its_end_was_committed_first),
+        T(the_end_of_an_epoch_is_known_after_a_power_loss_took_a_younger_file),
         T(a_second_process_is_refused),
         T(when_full_the_oldest_samples_go_and_are_counted_for_ever),
         T(committed_records_are_no_loss_when_the_journal_is_full),
@@ -962,6 +1001,7 @@ int main(void) {
         T(a_tombstone_that_cannot_be_read_any_more_is_told_again),
         T(samples_that_never_got_a_number_are_told),
         T(a_refiled_tombstone_is_still_known),
+        T(the_numbers_that_a_refiling_leaves_behind_are_told),
         T(events_survive_more_restarts_than_there_may_be_epochs),
         T(an_epoch_that_must_go_leaves_a_tombstone),
         T(a_list_of_losses_that_is_damaged_starts_anew),

@@ -1,3 +1,4 @@
+#include "protocol/client/journal_state.h"
 #include "protocol/client/recorder.h"
 #include "protocol/frame.h"
 #include "server/base/tm.h"
@@ -229,6 +230,61 @@ static void an_event_is_journaled_and_one_that_breaks_the_rules_is_refused(void 
     assert_true(journal_next_seq(f->journal) == 1);
 }
 
+/* Puts a sample each second for so long and flushes each. */
+static void run_seconds(struct fixture *f, int seconds) {
+    for (int i = 0; i < seconds; i++) {
+        f->now.mono_us += 1000000;
+        put(f, i);
+        assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+        assert_int_equal(recorder_sync(&f->r, f->now, NULL), OK);
+        assert_true(journal_is_durable(f->journal));
+    }
+}
+
+static void while_nothing_can_be_sent_ten_minutes_make_one_record(void **state) {
+    struct fixture *f = *state;
+    f->r.gathers = true;
+    run_seconds(f, 600);
+    assert_true(journal_holds(f->journal) && journal_next_seq(f->journal) == 1);
+    assert_true(f->told == 600 && f->told_epoch == 10 && f->told_seq == 1);
+    run_seconds(f, 2);
+    assert_true(f->told_seq == 2 && type_at(f, 1) == MSG_DATA);
+    f->r.gather_us = 5000000;
+    run_seconds(f, 20);
+    assert_true(journal_next_seq(f->journal) == 6);
+}
+
+static void when_the_line_is_back_what_gathered_goes_before_what_is_new(void **state) {
+    struct fixture *f = *state;
+    f->r.gathers = true;
+    run_seconds(f, 3);
+    f->r.gathers = false;
+    put(f, 9);
+    assert_int_equal(recorder_flush(&f->r, f->now, NULL), OK);
+    assert_true(!journal_holds(f->journal) && journal_next_seq(f->journal) == 3 && f->told_seq == 2);
+    struct segment_entry e;
+    assert_int_equal(journal_read(f->journal, 10, 1, &f->body, &e, NULL), OK);
+    assert_true(e.samples == 3);
+    assert_int_equal(journal_read(f->journal, 10, 2, &f->body, &e, NULL), OK);
+    assert_true(e.samples == 1);
+    /* A session begins: all is a record and durable. */
+    f->r.gathers = true;
+    run_seconds(f, 1);
+    assert_int_equal(recorder_settle(&f->r, f->now, NULL), OK);
+    assert_true(journal_durable_seq(f->journal) == 4 && !journal_holds(f->journal));
+    assert_int_equal(recorder_settle(&f->r, f->now, NULL), OK);
+    assert_true(journal_next_seq(f->journal) == 4);
+}
+
+static void long_before_an_epoch_ends_another_is_opened(void **state) {
+    struct fixture *f = *state;
+    run_seconds(f, 1);
+    f->journal->epochs[f->journal->n_epochs - 1].next_seq = RECORDER_SEQ_MAX;
+    run_seconds(f, 1);
+    assert_true(journal_epoch(f->journal) == 11 && type_at(f, 0) == MSG_DICT && type_at(f, 1) == MSG_DATA);
+    assert_true(f->r.lost == 0);
+}
+
 int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -241,6 +297,9 @@ int main(void) {
         T(a_fork_of_the_present_epoch_writes_the_dictionary_anew),
         T(what_is_recorded_with_an_unsure_clock_is_marked),
         T(an_event_is_journaled_and_one_that_breaks_the_rules_is_refused),
+        T(while_nothing_can_be_sent_ten_minutes_make_one_record),
+        T(when_the_line_is_back_what_gathered_goes_before_what_is_new),
+        T(long_before_an_epoch_ends_another_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

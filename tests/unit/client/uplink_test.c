@@ -177,6 +177,38 @@ static void a_server_that_does_not_store_gets_snapshots_only_until_it_stores_aga
     assert_int_equal(rig_backlog(r), 1);
 }
 
+static void what_gathered_is_named_by_hello_and_goes_as_one_record_of_the_backlog(void **state) {
+    struct rig *r = *state;
+    r->recorder.gathers = true;
+    for (int i = 0; i < 5; i++) {
+        assert_false(uplink_is_live(r->u));
+        rig_produce(r, i);
+    }
+    assert_true(journal_next_seq(r->journal) == 1);
+    rig_connect(r);
+    assert_true(r->hello.epochs[0].next_seq == 2);
+    assert_int_equal(rig_backlog(r), 1);
+    assert_int_equal(rig_live(r), 0);
+    assert_true(r->seen[r->n_seen - 1].samples == 5 * RIG_TAGS);
+    assert_true(uplink_is_live(r->u));
+}
+
+static void while_a_server_does_not_store_values_that_gather_still_arrive_as_snapshots(void **state) {
+    struct rig *r = *state;
+    struct rig_terms terms = {LINK_WINDOW_BYTES, LINK_WINDOW_FRAMES, 1000000, SERVER_NOT_STORING};
+    rig_produce(r, 1);
+    rig_connect_with(r, &terms, NULL, 0);
+    assert_false(uplink_is_live(r->u));
+    r->recorder.gathers = true;
+    for (int i = 0; i < 3; i++) {
+        rig_produce(r, 2 + i);
+        rig_run(r);
+        assert_int_equal(rig_snapshots(r), 1);
+        assert_int_equal(rig_live(r) + rig_backlog(r), 0);
+    }
+    assert_true(journal_holds(r->journal));
+}
+
 static void values_that_the_journal_did_not_take_still_arrive(void **state) {
     struct rig *r = *state;
     rig_produce(r, 1);
@@ -344,6 +376,28 @@ static void our_goodbye_is_said(void **state) {
     assert_int_equal(uplink_end(r->u), UPLINK_END_OURS);
 }
 
+static void a_server_that_asks_for_order_gets_the_backlog_before_what_is_live(void **state) {
+    struct rig *r = *state;
+    rig_produce(r, 1);
+    rig_produce(r, 2);
+    struct rig_terms slow = rig_usual;
+    slow.backlog_rate = 1;
+    rig_connect_with(r, &slow, NULL, 0);
+    rig_error(r, LINK_FLOW, false, 0);
+    uint32_t live = rig_live(r);
+    rig_produce(r, 3);
+    rig_run(r);
+    assert_int_equal(rig_live(r), live);
+    assert_true(rig_snapshots(r) > 0);
+    for (int i = 0; i < 600 && rig_live(r) == live; i++) {
+        rig_advance_ms(r, 10000);
+        rig_ack(r, 0, 0, 1000);
+    }
+    assert_true(rig_live(r) > live);
+    rig_ack(r, 0, 0, 1000);
+    assert_int_equal(rig_waiting(r), 0);
+}
+
 static void a_fork_of_the_journal_is_filed_under_a_new_epoch_and_delivered_there(void **state) {
     struct rig *r = *state;
     static const uint16_t codes[] = {LINK_SEQ_CONFLICT, LINK_EPOCH_ROLLBACK};
@@ -429,6 +483,19 @@ static void what_breaks_the_rules_is_refused_with_the_reason(void **state) {
     /* Unknown types that may be skipped are. */
     rig_connect(r);
     uplink_receive(r->u, "\xB7\x70\x00\x00\x02\x00\x00\x00xx", 10, r->now);
+    assert_int_equal(uplink_state(r->u), UPLINK_UP);
+}
+
+static void before_welcome_the_servers_frames_are_small_too(void **state) {
+    struct rig *r = *state;
+    uplink_begin(r->u, r->now);
+    rig_run(r);
+    uplink_receive(r->u, "\xB7\x70\x00\x00\x01\x10\x00\x00", 8, r->now); /* 4097 bytes follow */
+    assert_int_equal(uplink_state(r->u), UPLINK_ENDED);
+    rig_run(r);
+    assert_int_equal(r->seen[r->n_seen - 1].code, LINK_TOO_BIG);
+    rig_connect(r);
+    uplink_receive(r->u, "\xB7\x70\x00\x00\x01\x10\x00\x00", 8, r->now);
     assert_int_equal(uplink_state(r->u), UPLINK_UP);
 }
 
@@ -645,6 +712,8 @@ int main(void) {
         T(the_window_counts_bytes_too),
         T(while_the_window_is_full_values_still_arrive_as_snapshots),
         T(a_server_that_does_not_store_gets_snapshots_only_until_it_stores_again),
+        T(what_gathered_is_named_by_hello_and_goes_as_one_record_of_the_backlog),
+        T(while_a_server_does_not_store_values_that_gather_still_arrive_as_snapshots),
         T(values_that_the_journal_did_not_take_still_arrive),
         T(the_backlog_keeps_to_its_rate_and_live_records_overtake_it),
         T(a_backlog_rate_of_zero_holds_it_until_the_window_says_otherwise),
@@ -655,11 +724,13 @@ int main(void) {
         T(silence_ends_the_session_and_so_does_a_missing_welcome),
         T(goodbye_of_the_server_says_when_to_come_again),
         T(our_goodbye_is_said),
+        T(a_server_that_asks_for_order_gets_the_backlog_before_what_is_live),
         T(a_fork_of_the_journal_is_filed_under_a_new_epoch_and_delivered_there),
         T(a_welcome_that_knows_more_than_the_journal_is_a_fork),
         T(a_server_without_our_dictionary_gets_it_again_under_a_new_number),
         T(other_complaints_are_noted_and_fatal_ones_end_the_session),
         T(what_breaks_the_rules_is_refused_with_the_reason),
+        T(before_welcome_the_servers_frames_are_small_too),
         T(frames_may_come_byte_by_byte_or_all_at_once),
         T(only_durable_records_are_sent),
         T(more_epochs_than_a_greeting_names_come_in_the_next_session),

@@ -159,11 +159,12 @@ static void assert_well_formed(const struct model *m) {
     }
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm *a = &m->alarms[i];
-        bool of_gateway = a->kind == ALARM_COMM || a->kind == ALARM_CLOCK;
+        bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)a->kind);
+        bool of_server = of_gateway && a->gateway == MODEL_NONE;
         assert_int_equal(model_find_alarm(m, m->alarm_texts[i].name), i);
         assert_true(i == 0 || above(m->alarm_texts[i].name, m->alarm_texts[i - 1].name));
         assert_int_equal(a->tag == MODEL_NONE, of_gateway);
-        assert_int_equal(a->site, m->gateways[a->gateway].site);
+        assert_true(of_server || a->site == m->gateways[a->gateway].site);
         assert_true(of_gateway || m->tags[a->tag].gateway == a->gateway);
     }
     for (uint32_t i = 0; i < m->n_gateways; i++) {
@@ -173,6 +174,14 @@ static void assert_well_formed(const struct model *m) {
         assert_int_equal(m->alarms[g->comm_alarm].kind, ALARM_COMM);
         assert_int_equal(m->alarms[g->clock_alarm].gateway, i);
         assert_int_equal(m->alarms[g->clock_alarm].kind, ALARM_CLOCK);
+        assert_int_equal(m->alarms[g->certificate_alarm].gateway, i);
+        assert_int_equal(m->alarms[g->certificate_alarm].kind, ALARM_CERTIFICATE);
+        assert_int_equal(m->alarms[g->duplicate_alarm].gateway, i);
+        assert_int_equal(m->alarms[g->duplicate_alarm].kind, ALARM_DUPLICATE);
+    }
+    for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
+        const struct model_alarm *a = &m->alarms[m->server_alarms[i]];
+        assert_true(a->kind == ALARM_CERTIFICATE && a->gateway == MODEL_NONE);
     }
 }
 
@@ -195,7 +204,7 @@ static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void
     put(set, CONFIG_ALARM, "S1-a/s", ",\"kind\":\"stale\",\"tag\":\"S1-a/x\",\"priority\":1", 1, 1);
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
-    assert_int_equal(m->n_alarms, 12);
+    assert_int_equal(m->n_alarms, 23);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);
@@ -212,6 +221,12 @@ struct bad {
 static const struct bad bad[] = {
     {{CONFIG_GATEWAY, "g3", ",\"site\":\"S9\""}, "/gateway/g3/site", "is \"S9\", but there is no such site"},
     {{CONFIG_GATEWAY, "g3", ",\"site\":\"S1\""}, "/gateway/g3/name", "add alarm S1/g3.comm of kind comm"},
+    {{CONFIG_GATEWAY, "g1", ",\"site\":\"S1\",\"certificate_of\":\"g9\""},
+     "/gateway/g1/certificate_of",
+     "no such gateway"},
+    {{CONFIG_GATEWAY, "g1", ",\"site\":\"S1\",\"certificate_of\":\"g1\""},
+     "/gateway/g1/certificate_of",
+     "is the gateway itself"},
     {{CONFIG_TAG, "S9/L", TAG5}, "/tag/S9~1L/name", "begins with site \"S9\", but there is no such site"},
     {{CONFIG_TAG, "S1/X", ",\"gateway\":\"g9\",\"low\":0,\"high\":5"},
      "/tag/S1~1X/gateway",
@@ -350,7 +365,7 @@ static void a_big_configuration_is_well_formed(void **state) {
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
     assert_int_equal(m->n_tags, n_tags);
-    assert_int_equal(m->n_alarms, 2 * n_tags + 2 * SITES);
+    assert_int_equal(m->n_alarms, 2 * n_tags + 4 * SITES + SERVER_CERTIFICATES);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);

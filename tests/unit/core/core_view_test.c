@@ -115,8 +115,19 @@ static void alarms_of_two_tags_and_of_gateways_are_explained(void **state) {
     expect_part(&w, 0, "link of G", 1);
     expect_part(&w, 1, "G", 0);
     w = ask_why(r, 3);
-    expect_source(&w, "samples from the future of G");
-    expect_part(&w, 0, "samples from the future of G", 0);
+    expect_source(&w, "wrong clock of G");
+    expect_part(&w, 0, "wrong clock of G", 0);
+    rig_apply(r, &(struct event){.kind = EVENT_CLOCK, .clock = {.gateway = 0, .off = true}});
+    w = ask_why(r, 3);
+    expect_part(&w, 0, "wrong clock of G", 1);
+    assert_int_equal(rig_letter(r, 3), 'B');
+    rig_revise(r);
+    assert_int_equal(rig_letter(r, 3), 'B');
+    rig_link(r, 0, false); /* nobody knows better while it is away */
+    rig_link(r, 0, true);
+    assert_int_equal(rig_letter(r, 3), 'B');
+    rig_apply(r, &(struct event){.kind = EVENT_CLOCK, .clock = {.gateway = 0, .off = false}});
+    assert_int_equal(rig_letter(r, 3), 'D');
     rig_free(r);
 }
 

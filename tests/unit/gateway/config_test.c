@@ -9,7 +9,7 @@ static enum status read_text(const char *text, struct gateway_config *ret, struc
     dir_write(&d, "gateway.json", (const uint8_t *)text, strlen(text));
     char file[400];
     dir_file(&d, "gateway.json", file);
-    enum status st = gateway_config_read(file, ret, faults, err);
+    enum status st = gateway_config_read(file, GATEWAY_CONFIG_TEXT, ret, faults, err);
     dir_remove(&d);
     return st;
 }
@@ -121,6 +121,67 @@ static void what_is_no_json_is_told_with_its_place(void **state) {
     expect_faults("{\"name\": \"a\",\n \"ca\": 1,\n}", comma, 1);
     static const struct expected list[] = {{1, 1, "", "[1] is here, an object is needed"}};
     expect_faults("[1]", list, 1);
+    static const struct expected nothing[] = {{1, 1, "", "the file is empty; a JSON object is needed"}};
+    expect_faults("", nothing, 1);
+    static const struct expected mark[] = {{1, 1, "", "UTF-8 without one"}};
+    expect_faults("\xEF\xBB\xBF{}", mark, 1);
+    static const struct expected latin[] = {{2, 11, "", "the file must be UTF-8"}};
+    expect_faults("{\"name\": \"a\",\n \"ca\": \"Sch\xFC\"}", latin, 1);
+}
+
+#define DEVICE_HEAD                                                                                          \
+    HEAD " \"sources\": [{\"kind\": \"modbus\", \"devices\": [{\"name\": \"p\", \"host\": \"192.0.2.1\", "   \
+         "\"tags\": [\n"
+
+static void registers_belong_to_one_value_or_to_several_of_just_the_same(void **state) {
+    (void)state;
+    static const struct expected expected[] = {
+        {5, 35, "/sources/0/devices/0/tags/1/address",
+         "registers 8 to 8 are wanted, but tag \"A\" has 7 to 8"},
+        {7, 35, "/sources/0/devices/0/tags/3/address",
+         "registers 5 to 8 are wanted, but tag \"B\" has 8 to 8"},
+    };
+    expect_faults(DEVICE_HEAD
+                  "{\"name\": \"A\", \"table\": \"holding\", \"address\": 7, \"type\": \"int32\"},\n"
+                  "{\"name\": \"B\", \"table\": \"holding\", \"address\": 8},\n"
+                  "{\"name\": \"C\", \"table\": \"holding\", \"address\": 9},\n"
+                  "{\"name\": \"D\", \"table\": \"holding\", \"address\": 5, \"type\": \"float64\"},\n"
+                  "{\"name\": \"E\", \"table\": \"input\", \"address\": 7},\n" /* another table */
+                  "{\"name\": \"F\", \"table\": \"input\", \"address\": 7, \"scale\": 2},\n"
+                  "{\"name\": \"G\", \"table\": \"input\", \"address\": 7, \"type\": \"bit\", \"bit\": 3},\n"
+                  "{\"name\": \"H\", \"table\": \"input\", \"address\": 65535}]}]}]}",
+                  expected, COUNT(expected));
+}
+
+static void a_file_without_end_is_refused(void **state) {
+    (void)state;
+    static struct settings_faults faults;
+    struct gateway_config cfg;
+    struct error err = {0};
+    assert_int_equal(gateway_config_read("/dev/zero", GATEWAY_CONFIG_TEXT, &cfg, &faults, &err), ERR_TOO_BIG);
+    assert_string_equal(err.text, "the file is too big; at most 8 MiB");
+}
+
+static void keys_are_looked_at_together_with_all_else(void **state) {
+    (void)state;
+    static struct settings_faults faults;
+    struct gateway_config cfg;
+    struct error err = {0};
+    static const char text[] = HEAD " \"flush_ms\": 1, \"sources\": []}";
+    struct dir d;
+    dir_make(&d);
+    dir_write(&d, "gateway.json", (const uint8_t *)text, strlen(text));
+    char file[400];
+    dir_file(&d, "gateway.json", file);
+    assert_int_equal(gateway_config_read(file, GATEWAY_CONFIG_AND_KEYS, &cfg, &faults, &err), ERR_INVALID);
+    dir_remove(&d);
+    const char *const pointers[] = {"/ca", "/cert", "/key", "/flush_ms", "/sources"};
+    assert_int_equal(faults.n, COUNT(pointers));
+    for (size_t i = 0; i < COUNT(pointers); i++) {
+        assert_string_equal(faults.v[i].pointer, pointers[i]);
+        assert_true(i > 2 ||
+                    strstr(faults.v[i].text, "there is no such file; penstock-gateway enrol") != NULL);
+    }
 }
 
 static void more_faults_than_fit_are_counted(void **state) {
@@ -144,7 +205,8 @@ static void a_file_that_is_not_there_is_told(void **state) {
     static struct settings_faults faults;
     struct gateway_config cfg;
     struct error err = {0};
-    assert_int_equal(gateway_config_read("/nonexistent/g.json", &cfg, &faults, &err), ERR_IO);
+    assert_int_equal(gateway_config_read("/nonexistent/g.json", GATEWAY_CONFIG_TEXT, &cfg, &faults, &err),
+                     ERR_IO);
     assert_string_equal(err.where, "/nonexistent/g.json");
     assert_int_equal(faults.n, 0);
 }
@@ -154,6 +216,9 @@ int main(void) {
         cmocka_unit_test(a_file_is_read_with_its_defaults),
         cmocka_unit_test(all_faults_are_told_at_once_in_the_order_of_the_file),
         cmocka_unit_test(what_is_no_json_is_told_with_its_place),
+        cmocka_unit_test(registers_belong_to_one_value_or_to_several_of_just_the_same),
+        cmocka_unit_test(a_file_without_end_is_refused),
+        cmocka_unit_test(keys_are_looked_at_together_with_all_else),
         cmocka_unit_test(more_faults_than_fit_are_counted),
         cmocka_unit_test(a_file_that_is_not_there_is_told),
     };

@@ -148,14 +148,33 @@ static void other_limits_are_kept_as_well(void **state) {
     assert_int_equal(g.suspend_min, 1);
 }
 
+static void orderly_sessions_are_counted_and_one_more_is_let_in_as_each_second_passes(void **state) {
+    (void)state;
+    struct guard g = {0};
+    struct link_limits own = link_limits_usual();
+    own.sessions_per_min = 20;
+    int64_t wait = 0;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(guard_hello(&g, &own, false, start, &wait), GUARD_ADMIT);
+    }
+    assert_int_equal(guard_hello(&g, &own, false, start, &wait), GUARD_OFTEN);
+    assert_int_equal(wait, 3 * TM_SECOND_US);
+    assert_int_equal(guard_hello(&g, &own, false, start + wait - 1, &wait), GUARD_OFTEN);
+    assert_int_equal(guard_hello(&g, &own, false, start + 3 * TM_SECOND_US, &wait), GUARD_ADMIT);
+    assert_int_equal(guard_hello(&g, &own, false, start + 3 * TM_SECOND_US, &wait), GUARD_OFTEN);
+    for (int64_t i = 2; i < 1000; i++) { /* a line that fails as soon as it is there gets in for ever */
+        assert_int_equal(guard_hello(&g, &own, false, start + i * 3 * TM_SECOND_US, &wait), GUARD_ADMIT);
+    }
+}
+
 static void samples_above_the_rate_cost_a_wait(void **state) {
     (void)state;
-    struct sample_rate rate = {0};
-    assert_int_equal(sample_rate_take(&rate, 1000, 100, 10, start), 0); /* a burst of ten seconds */
-    assert_int_equal(sample_rate_take(&rate, 50, 100, 10, start), TM_SECOND_US / 2);
-    assert_int_equal(sample_rate_take(&rate, 0, 100, 10, start + TM_SECOND_US / 2), 0);
-    assert_int_equal(sample_rate_take(&rate, 100, 100, 10, start + 2 * TM_SECOND_US), 0);
-    assert_int_equal(sample_rate_take(&rate, 100, 100, 10, start + 2 * TM_SECOND_US), TM_SECOND_US / 2);
+    struct rate rate = {0};
+    assert_int_equal(rate_take(&rate, 1000, 100, 10, start), 0); /* a burst of ten seconds */
+    assert_int_equal(rate_take(&rate, 50, 100, 10, start), TM_SECOND_US / 2);
+    assert_int_equal(rate_take(&rate, 0, 100, 10, start + TM_SECOND_US / 2), 0);
+    assert_int_equal(rate_take(&rate, 100, 100, 10, start + 2 * TM_SECOND_US), 0);
+    assert_int_equal(rate_take(&rate, 100, 100, 10, start + 2 * TM_SECOND_US), TM_SECOND_US / 2);
 }
 
 int main(void) {
@@ -163,6 +182,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gateway_that_was_forgiven_begins_anew),
         cmocka_unit_test(other_limits_are_kept_as_well),
+        cmocka_unit_test(orderly_sessions_are_counted_and_one_more_is_let_in_as_each_second_passes),
         cmocka_unit_test(samples_above_the_rate_cost_a_wait),
         cmocka_unit_test(a_gateway_may_replace_its_session_three_times_a_minute),
         cmocka_unit_test(replacements_that_are_spread_are_allowed_for_ever),

@@ -1,4 +1,4 @@
-/* Covers: link.c, conn.c, listener.c */
+/* Covers: link.c, conn.c, listener.c, trust.c */
 #include "server/base/clock.h"
 #include "server/base/tm.h"
 #include "server/link/link.h"
@@ -131,6 +131,13 @@ static void on_repeated(void *ctx, const struct link_repeat *r) {
     assert_true(r->n > 0);
 }
 
+static void on_clock(void *ctx, uint32_t gateway, const struct link_clock *c, bool judged) {
+    (void)ctx;
+    (void)gateway;
+    (void)c;
+    (void)judged;
+}
+
 static const struct link_host *host(struct world *w) {
     static struct link_host h;
     h = (struct link_host){.ctx = w,
@@ -138,6 +145,7 @@ static const struct link_host *host(struct world *w) {
                            .record = on_record,
                            .snapshot = on_snapshot,
                            .repeated = on_repeated,
+                           .clock = on_clock,
                            .state = on_state,
                            .incident = on_incident};
     return &h;
@@ -686,6 +694,75 @@ static void running_out_of_file_descriptors_passes(void **state) {
     client_close(&c);
 }
 
+/* --- files that change --- */
+
+static X509 *read_certificate(const char *path) {
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    X509 *x = PEM_read_X509(file, NULL, NULL, NULL);
+    assert_int_equal(fclose(file), 0);
+    assert_non_null(x);
+    return x;
+}
+
+static void restart_with_list(struct world *w) {
+    struct paths p;
+    char crl[CERTS_PATH_SIZE];
+    struct error err = {0};
+    stop(w);
+    w->stopped = false;
+    certs_write_crl(&w->certs, "crl.pem", &w->ca, NULL, CERTS_DAY_S);
+    struct link_config cfg = config(w, &p);
+    cfg.crl_file = certs_path(&w->certs, "crl.pem", crl);
+    assert_int_equal(link_new(&cfg, host(w), &w->link, &err), OK);
+    link_set_model(w->link, w->model);
+}
+
+static void who_is_on_a_new_list_is_shown_out_without_anybody_asking(void **state) {
+    struct world *w = *state;
+    char path[CERTS_PATH_SIZE];
+    bool soon = true;
+    restart_with_list(w);
+    assert_true(link_crl_ends_us(w->link, &soon) > clock_wall_us());
+    assert_false(soon);
+    struct client *c = client_live(w);
+    struct client *half = client_open(w, NULL);
+    X509 *shown = read_certificate(certs_path(&w->certs, "gw.pem", path));
+    certs_write_crl(&w->certs, "crl.pem", &w->ca, shown, 2 * CERTS_DAY_S);
+    X509_free(shown);
+    struct frame f = client_expect(c, MSG_BYE);
+    struct msg_bye bye;
+    assert_int_equal(bye_decode(f.body, &bye, NULL), OK);
+    assert_int_equal(bye.reason, BYE_REVOKED);
+    assert_non_null(strstr(w->last_detail, "is on the new list"));
+    client_close(&c);
+    client_close(&half);
+    c = client_open(w, "gw");
+    RUN_UNTIL(w, c->ended);
+    assert_string_equal(w->last_detail, "certificate revoked");
+    client_close(&c);
+}
+
+static void what_is_wrong_in_a_new_file_leaves_the_old_in_force(void **state) {
+    struct world *w = *state;
+    struct error err = {0};
+    restart_with_list(w);
+    struct client *c = client_live(w);
+    FILE *file = certs_open(&w->certs, "crl.pem");
+    assert_true(fputs("no list", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(link_reload(w->link, &err), ERR_INVALID);
+    assert_non_null(strstr(err.where, "crl.pem"));
+    assert_non_null(strstr(w->last_detail, "cannot read the list of revoked certificates"));
+    assert_non_null(strstr(w->last_detail, "what was read before stays in force"));
+    certs_write_crl(&w->certs, "crl.pem", &w->ca, NULL, -60);
+    assert_int_equal(link_reload(w->link, &err), ERR_INVALID);
+    assert_non_null(strstr(w->last_detail, "has ended"));
+    client_close(&c);
+    c = client_live(w);
+    client_close(&c);
+}
+
 static void what_is_wrong_with_the_settings_is_said(void **state) {
     struct world *w = *state;
     struct paths p;
@@ -735,6 +812,8 @@ int main(void) {
         IN_WORLD(silent_connections_with_a_certificate_do_not_keep_a_gateway_out),
         IN_WORLD(stopping_says_goodbye_and_leaves_no_handle),
         IN_WORLD(running_out_of_file_descriptors_passes),
+        IN_WORLD(who_is_on_a_new_list_is_shown_out_without_anybody_asking),
+        IN_WORLD(what_is_wrong_in_a_new_file_leaves_the_old_in_force),
         IN_WORLD(what_is_wrong_with_the_settings_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

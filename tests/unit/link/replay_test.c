@@ -1,3 +1,4 @@
+#include "protocol/config_msg.h"
 #include "server/link/replay.h"
 #include "tests/unit/link/rig.h"
 
@@ -129,15 +130,30 @@ static void a_dictionary_is_usable_once(void **state) {
     assert_false(w->result.usable);
 }
 
-static void events_and_unknown_types_have_no_samples(void **state) {
+static void what_a_gateway_tells_is_usable_and_unknown_types_are_not(void **state) {
     struct world *w = *state;
     struct buf body;
     buf_init(&body, BODY);
     prefix_encode(&body, true, &(struct msg_prefix){.seq = 1});
     event_encode(&body, &(struct msg_event){
                             .code = EVENT_DEVICE_DOWN, .path = slice_str("plc"), .text = slice_str("gone")});
-    assert_non_null(strstr(replay(w, MSG_EVENT, &body, 0, 0), "event 3 device_down: plc gone\n"));
+    assert_non_null(strstr(replay(w, MSG_EVENT, &body, 0, 0),
+                           "gateway.device_down: code 3 at 1970-01-01T00:00:00Z, plc: gone\n"));
+    assert_true(w->result.usable);
+    assert_int_equal(w->result.n_samples, 0);
+    assert_string_equal(w->result.told.action, "gateway.device_down");
+    assert_false(w->result.told.has_lost);
+    buf_init(&body, BODY);
+    prefix_encode(&body, true, &(struct msg_prefix){.seq = 1});
+    config_result_encode(&body, &(struct msg_config_result){.version = 7, .outcome = CONFIG_REFUSED});
+    (void)replay(w, MSG_CFG_RESULT, &body, 0, 0);
+    assert_true(w->result.usable);
+    assert_string_equal(w->result.told.action, "link.unasked");
+    buf_init(&body, BODY);
+    prefix_encode(&body, true, &(struct msg_prefix){.seq = 1});
+    (void)replay(w, MSG_CMD_RESULT, &body, 0, 0); /* cut */
     assert_false(w->result.usable);
+    assert_null(w->result.told.action);
     buf_init(&body, BODY);
     prefix_encode(&body, true, &(struct msg_prefix){.seq = 1});
     (void)replay(w, 0x70, &body, 0, 0);
@@ -175,7 +191,7 @@ int main(void) {
         IN_WORLD(without_its_dictionary_data_says_little),
         IN_WORLD(a_gateway_without_tags_of_it_has_nothing_to_keep),
         IN_WORLD(a_dictionary_is_usable_once),
-        IN_WORLD(events_and_unknown_types_have_no_samples),
+        IN_WORLD(what_a_gateway_tells_is_usable_and_unknown_types_are_not),
         IN_WORLD(many_samples_are_told_up_to_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

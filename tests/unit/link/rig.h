@@ -33,19 +33,28 @@ struct rig {
     struct roster *roster;
     struct model *model;
     struct link_now now;
-    bool full;        /* host->record says so */
-    uint64_t token;   /* of the last settle */
-    uint32_t offered; /* calls of host->record */
-    uint32_t gateway; /* of the last record */
-    uint32_t crc;     /* of the last record */
+    bool full;              /* host->record says so */
+    uint64_t token;         /* of the last settle */
+    uint32_t offered;       /* calls of host->record */
+    uint32_t gateway;       /* of the last record */
+    uint32_t crc;           /* of the last record */
+    int64_t clock_error_us; /* as the last record says, as is received_us */
+    int64_t received_us;
+    bool unsynced;
+    uint64_t unsynced_first;
+    int64_t step_us; /* 0: it told of none */
     struct sample samples[16];
     uint32_t n_samples;         /* of the last record or snapshot */
     struct link_repeat repeats; /* the last */
     uint32_t n_repeats;
+    struct link_clock clock; /* the last */
+    bool clock_judged;
+    uint32_t n_clocks;
     struct event_lost lost; /* of the last record that told of any */
     uint32_t backlog_ends;
     int64_t backlog_te_us;
-    char detail[1024]; /* of the last incident */
+    char detail[1024];    /* of the last incident */
+    char duplicate[1024]; /* what was told of the last second client */
     char heard[RIG_TEXT];
     char said[RIG_TEXT];
 };
@@ -90,10 +99,19 @@ static inline enum status rig_on_record(void *ctx, const struct link_record *in)
     }
     r->gateway = in->gateway;
     r->crc = in->crc;
+    r->clock_error_us = in->clock_error_us;
+    r->received_us = in->received_us;
+    r->unsynced = in->unsynced;
+    r->unsynced_first = in->unsynced_first;
+    r->step_us = in->stepped ? in->step_us : 0;
     rig_keep(r, in->samples, in->n_samples);
     r->lost = in->lost != NULL ? *in->lost : r->lost;
     rig_note(r->heard, "%s %" PRIu64 "/%" PRIu64 "%s", msg_type_name(in->type), in->epoch, in->seq,
              in->lane == LANE_BACKLOG ? " backlog" : "");
+    if (in->again) {
+        rig_note(r->heard, "again");
+        CHECK(in->n_samples == 0 && in->fault == 0 && in->lost == NULL);
+    }
     if (in->fault != 0) {
         rig_note(r->heard, "fault %s", link_code_name(in->fault));
         CHECK(in->n_samples == 0);
@@ -114,6 +132,14 @@ static inline void rig_on_repeated(void *ctx, const struct link_repeat *in) {
     CHECK(in->gateway_key == RIG_KEY);
     r->repeats = *in;
     r->n_repeats++;
+}
+
+static inline void rig_on_clock(void *ctx, uint32_t gateway, const struct link_clock *in, bool judged) {
+    struct rig *r = ctx;
+    (void)gateway;
+    r->clock = *in;
+    r->clock_judged = judged;
+    r->n_clocks++;
 }
 
 static inline void rig_on_backlog_end(void *ctx, uint32_t gateway, int64_t te_us) {
@@ -137,6 +163,13 @@ static inline void rig_on_incident(void *ctx, const char *action, const char *pe
     CHECK(detail[0] != '\0');
     (void)snprintf(r->detail, sizeof r->detail, "%s", detail);
     rig_note(r->heard, "!%s", action);
+}
+
+static inline void rig_on_duplicate(void *ctx, uint32_t gateway, const char *text) {
+    struct rig *r = ctx;
+    CHECK(text[0] != '\0');
+    (void)snprintf(r->duplicate, sizeof r->duplicate, "%s", text);
+    rig_note(r->heard, "duplicate %u", gateway);
 }
 
 static inline void rig_on_wake(void *ctx, struct session *s) {
@@ -201,6 +234,15 @@ static inline struct model *rig_model(uint32_t n_gateways, bool disabled) {
     return m;
 }
 
+/* gw-s2 of model 2: gw-s1 may be spoken for by its certificate, and has so many tags at most. */
+static inline struct model *rig_bridge_model(bool speaks, bool bridge_enabled, uint32_t tags_max) {
+    struct model *m = rig_model(2, false);
+    m->gateways[0].certificate_of = speaks ? slice_str("gw-s2") : (struct slice){0};
+    m->gateways[0].tags_max = tags_max;
+    m->gateways[1].enabled = bridge_enabled;
+    return m;
+}
+
 static inline void rig_set_model(struct rig *r, struct model *m) {
     struct model *old = r->model;
     r->model = m;
@@ -223,8 +265,10 @@ static inline void rig_init(struct rig *r) {
                  .record = rig_on_record,
                  .snapshot = rig_on_snapshot,
                  .repeated = rig_on_repeated,
+                 .clock = rig_on_clock,
                  .backlog_end = rig_on_backlog_end,
                  .state = rig_on_state,
+                 .duplicate = rig_on_duplicate,
                  .incident = rig_on_incident},
         .owner = {.wake = rig_on_wake},
     };

@@ -72,7 +72,7 @@ static void the_old_one_goes_on_when_the_database_says_no_to_the_newer_one(void 
     struct link_settled settled = {.status = ERR_UNAVAILABLE};
     (void)error_set(&settled.error, ERR_UNAVAILABLE, "database", "away");
     rig_settle(r, &settled);
-    rig_expect_said(r, new, "BYE 4");
+    rig_expect_said(r, new, "ERROR store_down; BYE 4");
     rig_expect_said(r, old, "");
     assert_true(session_room(old) > 0);
     rig_end(r, new);
@@ -120,7 +120,9 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     (void)rig_take_said(r, current);
     struct session *late = say_hello(r);
     rig_expect_said(r, late, "BYE 4");
-    rig_expect_heard(r, "!link.duplicate_identity");
+    rig_expect_heard(r, "!link.duplicate_identity; duplicate 0");
+    assert_non_null(strstr(r->duplicate, "came again while"));
+    assert_non_null(strstr(r->duplicate, session_peer(late)));
     struct link_trouble trouble = roster_trouble(r->roster, 0, r->now);
     assert_int_equal(trouble.duplicate_until_us, r->now.wall_us + 5 * TM_MINUTE_US);
     assert_non_null(strstr(trouble.duplicate_why, "same certificate"));
@@ -132,6 +134,153 @@ static void two_that_fight_for_one_identity_do_not_take_turns_for_ever(void **st
     late = say_hello(r);
     assert_int_equal(session_state(late), SESSION_SETTLING);
     rig_end(r, late);
+}
+
+static void who_comes_too_often_is_told_when_to_come_again(void **state) {
+    struct rig *r = *state;
+    r->env.limits.link.sessions_per_min = 3;
+    for (int i = 0; i < 3; i++) {
+        rig_end(r, rig_live(r));
+    }
+    r->heard[0] = '\0';
+    struct session *s = say_hello(r);
+    rig_expect_said(r, s, "BYE 4");
+    rig_expect_heard(r, "!link.too_many_sessions");
+    assert_non_null(strstr(roster_borrow_status(r->roster, 0)->fault, "more than 3 sessions a minute"));
+    rig_end(r, s);
+    s = say_hello(r);
+    rig_expect_heard(r, ""); /* told once */
+    rig_end(r, s);
+    rig_advance(r, 20 * TM_SECOND_US);
+    rig_end(r, rig_live(r));
+}
+
+static uint32_t count_told(const struct rig *r) {
+    uint32_t n = 0;
+    for (const char *at = r->heard; (at = strchr(at, '!')) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+static void what_is_told_of_a_gateway_is_counted_across_its_sessions(void **state) {
+    struct rig *r = *state;
+    uint32_t events = 0;
+    uint32_t incidents = 0;
+    for (int i = 0; i < 5; i++) {
+        struct session *s = rig_live(r);
+        for (uint64_t seq = 0; seq < 50; seq++) {
+            rig_send_event(r, s, seq, &(struct msg_event){.code = EVENT_DEVICE_DOWN, .t_us = 1});
+            roster_committed(r->roster, RIG_KEY, RIG_EPOCH, seq);
+        }
+        events += count_told(r);
+        r->heard[0] = '\0';
+        for (uint64_t seq = 50; seq < 60; seq++) {
+            rig_send_data(r, s, FRAME_JOURNALED, 0, seq, 9);
+            roster_committed(r->roster, RIG_KEY, RIG_EPOCH, seq);
+        }
+        incidents += count_told(r);
+        rig_end(r, s);
+    }
+    assert_int_equal(events, 100);
+    assert_int_equal(incidents, 20);
+}
+
+static void those_whom_nobody_knows_share_what_is_told_of_them(void **state) {
+    struct rig *r = *state;
+    for (int i = 0; i < 50; i++) {
+        struct session *s = rig_connect(r, "gw-nobody");
+        struct msg_hello hello = rig_hello_msg(0);
+        hello.gateway = slice_str("gw-nobody");
+        rig_send_hello(r, s, &hello);
+        rig_expect_said(r, s, "ERROR not_allowed fatal");
+        rig_end(r, s);
+    }
+    assert_int_equal(count_told(r), 20);
+    struct session *s = rig_live(r); /* and take nothing from those who are known */
+    rig_send_data(r, s, FRAME_JOURNALED, 0, 0, 9);
+    rig_expect_heard(r, "DATA 700/0; fault unknown_dict; !link.quarantined");
+    rig_end(r, s);
+}
+
+/* --- one certificate, several gateways --- */
+
+/* The certificate of gw-s2, HELLO of gw-s1. */
+static struct session *bridge_hello(struct rig *r) {
+    struct session *s = rig_connect(r, "gw-s2");
+    struct msg_hello hello = rig_hello_msg(0);
+    rig_send_hello(r, s, &hello);
+    return s;
+}
+
+static void a_certificate_speaks_for_another_gateway_only_where_that_one_says_so(void **state) {
+    struct rig *r = *state;
+    struct session *s = bridge_hello(r);
+    rig_expect_said(r, s, "ERROR identity fatal");
+    assert_string_equal(session_reason(s),
+                        "identity: HELLO says \"gw-s1\", the certificate is of \"gw-s2\", and "
+                        "the configuration of \"gw-s1\" does not name that in certificate_of");
+    rig_end(r, s);
+    rig_set_model(r, rig_bridge_model(true, false, 0)); /* a bridge that is switched off */
+    s = bridge_hello(r);
+    rig_expect_said(r, s, "ERROR identity fatal");
+    rig_end(r, s);
+    rig_set_model(r, rig_bridge_model(true, true, 0));
+    r->heard[0] = '\0';
+    s = bridge_hello(r);
+    settle_ok(r);
+    rig_expect_said(r, s, "WELCOME");
+    rig_expect_heard(r, "settle gw-s1; up 0");
+    struct session *own = say_hello(r); /* its own certificate is as good, and replaces it */
+    settle_ok(r);
+    rig_expect_said(r, own, "WELCOME");
+    rig_expect_said(r, s, "BYE 3");
+    rig_end(r, s);
+    rig_end(r, own);
+}
+
+static void a_bridge_has_a_session_for_each_of_its_gateways(void **state) {
+    struct rig *r = *state;
+    rig_set_model(r, rig_bridge_model(true, true, 0));
+    struct session *a = bridge_hello(r);
+    settle_ok(r);
+    struct session *b = rig_connect(r, "gw-s2");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.gateway = slice_str("gw-s2");
+    rig_send_hello(r, b, &hello);
+    struct link_settled settled = rig_settled_ok();
+    settled.gateway_key = RIG_KEY + 1;
+    rig_settle(r, &settled);
+    assert_int_equal(session_state(a), SESSION_LIVE);
+    assert_int_equal(session_state(b), SESSION_LIVE);
+    rig_end(r, a);
+    rig_end(r, b);
+}
+
+static void who_may_not_speak_any_more_is_ended_at_once(void **state) {
+    struct rig *r = *state;
+    for (int i = 0; i < 2; i++) {
+        rig_set_model(r, rig_bridge_model(true, true, 0));
+        struct session *s = bridge_hello(r);
+        settle_ok(r);
+        (void)rig_take_said(r, s);
+        rig_set_model(r, rig_bridge_model(i == 0, i != 0, 0)); /* switched off; not named any more */
+        assert_non_null(strstr(rig_take_said(r, s), "BYE 6"));
+        rig_end(r, s);
+    }
+}
+
+static void a_gateway_may_have_fewer_tags_than_the_link_allows(void **state) {
+    struct rig *r = *state;
+    rig_set_model(r, rig_bridge_model(false, true, 4));
+    struct session *s = rig_live(r);
+    rig_send_dict(r, s, 0, 0, 1); /* has five */
+    rig_expect_heard(r, "DICT 700/0; fault quota; !link.quarantined");
+    assert_non_null(strstr(r->detail, "more than 4 tags in a dictionary (tags_max of the gateway)"));
+    rig_set_model(r, rig_bridge_model(false, true, 5));
+    rig_send_dict(r, s, 0, 1, 2);
+    rig_expect_heard(r, "DICT 700/1");
+    rig_end(r, s);
 }
 
 /* --- breaches --- */
@@ -304,6 +453,13 @@ int main(void) {
         IN_RIG(of_three_only_the_newest_stays),
         IN_RIG(an_answer_nobody_waits_for_is_ignored),
         IN_RIG(two_that_fight_for_one_identity_do_not_take_turns_for_ever),
+        IN_RIG(who_comes_too_often_is_told_when_to_come_again),
+        IN_RIG(what_is_told_of_a_gateway_is_counted_across_its_sessions),
+        IN_RIG(those_whom_nobody_knows_share_what_is_told_of_them),
+        IN_RIG(a_certificate_speaks_for_another_gateway_only_where_that_one_says_so),
+        IN_RIG(a_bridge_has_a_session_for_each_of_its_gateways),
+        IN_RIG(who_may_not_speak_any_more_is_ended_at_once),
+        IN_RIG(a_gateway_may_have_fewer_tags_than_the_link_allows),
         IN_RIG(a_suspended_gateway_that_is_released_gets_in_at_once),
         IN_RIG(ten_breaches_suspend_a_gateway_and_not_its_neighbour),
         IN_RIG(poison_records_are_no_breaches),

@@ -41,7 +41,7 @@ static struct session *enrolling(struct rig *r, const char *gateway, int days) {
     struct session *s = NULL;
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
     if (gateway[0] != '\0') {
-        session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US);
+        session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US, "2A");
     }
     session_open_enrolment(s, gateway, r->now);
     return s;
@@ -185,19 +185,40 @@ static void an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_n
     assert_int_equal(asked.n, 1);
 }
 
-/* A live session whose certificate ends in so many days. */
-static struct session *live(struct rig *r, int days, uint64_t caps) {
+/* A live session whose certificate ends in so many days; takes: bytes in a frame. */
+static struct session *live_that_takes(struct rig *r, int days, uint64_t caps, uint32_t takes) {
     struct session *s = NULL;
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
-    session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US);
+    session_set_certificate(s, fingerprint, r->now.wall_us + days * TM_DAY_US, "2A");
     session_open(s, "gw-s1", r->now);
     struct msg_hello hello = rig_hello_msg(0);
     hello.caps = caps;
+    hello.max_rx_frame = takes;
     rig_send_hello(r, s, &hello);
     struct link_settled settled = rig_settled_ok();
     rig_settle(r, &settled);
     assert_int_equal(session_state(s), SESSION_LIVE);
     return s;
+}
+
+static struct session *live(struct rig *r, int days, uint64_t caps) {
+    return live_that_takes(r, days, caps, LINK_BODY_MAX);
+}
+
+static void a_live_session_that_asks_again_is_refused_until_the_answer(void **state) {
+    struct rig *r = *state;
+    struct session *s = live(r, 29, 0);
+    (void)rig_take_said(r, s);
+    for (int i = 0; i < 3; i++) {
+        send_request(r, s);
+        assert_string_equal(answer(r, s), i == 0 ? "" : "one request at a time");
+    }
+    assert_int_equal(asked.n, 1);
+    session_certified(s, &(struct msg_cert_issued){.status = CERT_ISSUED, .chain = slice_str("PEM")}, r->now);
+    assert_string_equal(answer(r, s), "+");
+    send_request(r, s);
+    assert_int_equal(asked.n, 2);
+    end(s, r);
 }
 
 static void renewal_is_offered_in_the_last_30_days_once_and_to_those_that_can(void **state) {
@@ -243,6 +264,42 @@ static void a_live_session_renews_when_it_is_due_and_goes_on(void **state) {
     end(s, r);
 }
 
+static void a_chain_that_the_gateway_cannot_take_is_told_instead_of_sent(void **state) {
+    struct rig *r = *state;
+    static char chain[LINK_CERT_CHAIN_MAX];
+    memset(chain, 'x', sizeof chain);
+    static const struct {
+        uint32_t takes;
+        size_t chain_n;
+        const char *answer;
+    } table[] = {
+        {LINK_BODY_MAX_HELLO, 3500, "+"},
+        {LINK_BODY_MAX_HELLO, 4000, "too many for a gateway that takes frames of 4096"},
+        {LINK_BODY_MAX_HELLO, LINK_CERT_CHAIN_MAX, "has 16384 bytes"},
+        {LINK_CERT_CHAIN_MAX, LINK_CERT_CHAIN_MAX, "has 16384 bytes"},
+        {20000, LINK_CERT_CHAIN_MAX, "+"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct session *s = live_that_takes(r, 29, 0, table[i].takes);
+        (void)rig_take_said(r, s);
+        send_request(r, s);
+        const struct msg_cert_issued issued = {.status = CERT_ISSUED,
+                                               .chain = slice_of(chain, table[i].chain_n)};
+        session_certified(s, &issued, r->now);
+        assert_true(session_out(s)->n <= LINK_FRAME_HEAD + table[i].takes);
+        assert_non_null(strstr(answer(r, s), table[i].answer));
+        assert_int_equal(session_state(s), SESSION_LIVE);
+        end(s, r);
+        r->now.mono_us += 10 * TM_MINUTE_US;
+    }
+    struct session *s = enrolling(r, "", 0); /* says no HELLO, and takes any */
+    send_enrol(r, s, 300);
+    session_certified(
+        s, &(struct msg_cert_issued){.status = CERT_ISSUED, .chain = slice_of(chain, sizeof chain)}, r->now);
+    assert_string_equal(answer(r, s), "+");
+    end(s, r);
+}
+
 static void a_revoked_certificate_is_refused_at_hello_and_ends_its_session(void **state) {
     struct rig *r = *state;
     struct session *s = live(r, 31, 0);
@@ -259,7 +316,7 @@ static void a_revoked_certificate_is_refused_at_hello_and_ends_its_session(void 
     r->now.mono_us += 10 * TM_MINUTE_US;
     r->heard[0] = '\0';
     assert_int_equal(session_new(&r->env, "192.0.2.1:4000", NULL, r->now, &s), OK);
-    session_set_certificate(s, fingerprint, r->now.wall_us + TM_DAY_US);
+    session_set_certificate(s, fingerprint, r->now.wall_us + TM_DAY_US, "2A");
     session_open(s, "gw-s1", r->now);
     struct msg_hello hello = rig_hello_msg(0);
     rig_send_hello(r, s, &hello);
@@ -291,7 +348,11 @@ int main(void) {
             an_expired_certificate_asks_for_a_window_and_one_that_is_good_does_not, set_up, rig_tear_down),
         cmocka_unit_test_setup_teardown(renewal_is_offered_in_the_last_30_days_once_and_to_those_that_can,
                                         set_up, rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_live_session_that_asks_again_is_refused_until_the_answer, set_up,
+                                        rig_tear_down),
         cmocka_unit_test_setup_teardown(a_live_session_renews_when_it_is_due_and_goes_on, set_up,
+                                        rig_tear_down),
+        cmocka_unit_test_setup_teardown(a_chain_that_the_gateway_cannot_take_is_told_instead_of_sent, set_up,
                                         rig_tear_down),
         cmocka_unit_test_setup_teardown(a_revoked_certificate_is_refused_at_hello_and_ends_its_session,
                                         set_up, rig_tear_down),

@@ -2,6 +2,7 @@
 #include "protocol/command_msg.h"
 #include "protocol/config_msg.h"
 #include "server/base/rand.h"
+#include "server/link/ranges.h"
 #include "server/link/session.h"
 #include "tests/unit/link/rig.h"
 
@@ -40,13 +41,12 @@ static void welcome_names_what_is_committed(void **state) {
     struct session *s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(20);
     rig_send_hello(r, s, &hello);
-    struct msg_epoch epochs[2] = {
-        {.epoch = RIG_OLD_EPOCH, .n_ranges = 1, .ranges = {{0, 1000}}}, /* in another order than HELLO's */
-        {.epoch = RIG_EPOCH, .n_ranges = 2, .ranges = {{0, 10}, {15, 20}}},
-    };
+    struct link_range committed[] = {{RIG_OLD_EPOCH, 0, 1000}, /* in another order than HELLO's */
+                                     {RIG_EPOCH, 0, 10},
+                                     {RIG_EPOCH, 15, 20}};
     struct link_settled settled = rig_settled_ok();
-    settled.n_epochs = 2;
-    settled.epochs = epochs;
+    settled.n_committed = COUNT(committed);
+    settled.committed = committed;
     rig_settle(r, &settled);
     rig_expect_said(r, s, "WELCOME; 700:0-10; 700:15-20; 600:0-1000");
     session_lost(s, "gone", r->now);
@@ -59,19 +59,19 @@ static void welcome_fits_a_small_frame_however_much_is_committed(void **state) {
     struct session *s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(UINT64_C(1) << 60);
     hello.n_epochs = LINK_EPOCHS_MAX;
-    static struct msg_epoch epochs[LINK_EPOCHS_MAX];
+    static struct link_range committed[LINK_EPOCHS_MAX * LINK_ACK_RANGES_MAX];
     for (uint32_t i = 0; i < LINK_EPOCHS_MAX; i++) {
         hello.epochs[i] = (struct msg_epoch){.epoch = RIG_EPOCH + i, .next_seq = UINT64_C(1) << 60};
-        epochs[i] = (struct msg_epoch){.epoch = RIG_EPOCH + i, .n_ranges = LINK_ACK_RANGES_MAX};
         for (uint32_t j = 0; j < LINK_ACK_RANGES_MAX; j++) {
             uint64_t first = (UINT64_C(1) << 50) * (j + 1);
-            epochs[i].ranges[j] = (struct seq_range){first, first + (UINT64_C(1) << 49)};
+            committed[i * LINK_ACK_RANGES_MAX + j] =
+                (struct link_range){RIG_EPOCH + i, first, first + (UINT64_C(1) << 49)};
         }
     }
     rig_send_hello(r, s, &hello);
     struct link_settled settled = rig_settled_ok();
-    settled.n_epochs = LINK_EPOCHS_MAX;
-    settled.epochs = epochs;
+    settled.n_committed = COUNT(committed);
+    settled.committed = committed;
     rig_settle(r, &settled);
     assert_int_equal(session_state(s), SESSION_LIVE);
     assert_memory_equal(rig_take_said(r, s), "WELCOME; 700:", 13);
@@ -184,8 +184,8 @@ static void the_answer_of_the_database_decides(void **state) {
     } cases[] = {
         {ERR_NOT_FOUND, "settle gw-s1; !link.refused", "ERROR not_allowed fatal"},
         {ERR_DENIED, "settle gw-s1; !link.refused", "ERROR not_allowed fatal"},
-        {ERR_UNAVAILABLE, "settle gw-s1", "BYE 4"},
-        {ERR_IO, "settle gw-s1", "BYE 4"},
+        {ERR_UNAVAILABLE, "settle gw-s1", "ERROR store_down; BYE 4"},
+        {ERR_IO, "settle gw-s1", "ERROR store_down; BYE 4"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct session *s = rig_connect(r, "gw-s1");
@@ -218,14 +218,40 @@ static void a_journal_that_was_set_back_is_noticed(void **state) {
     struct session *s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(19);
     rig_send_hello(r, s, &hello);
-    struct msg_epoch epoch = {.epoch = RIG_EPOCH, .n_ranges = 2, .ranges = {{0, 10}, {15, 20}}};
+    struct link_range committed[] = {{RIG_EPOCH, 0, 10}, {RIG_EPOCH, 15, 20}};
     struct link_settled settled = rig_settled_ok();
-    settled.n_epochs = 1;
-    settled.epochs = &epoch;
+    settled.n_committed = 2;
+    settled.committed = committed;
     rig_settle(r, &settled);
     rig_expect_said(r, s, "ERROR epoch_rollback fatal");
     rig_expect_heard(r, "settle gw-s1; !link.epoch_rollback");
     session_free(&s);
+}
+
+/* However many ranges there are: more than WELCOME tells, more than the session keeps. */
+static void a_journal_that_was_set_back_is_noticed_behind_many_holes(void **state) {
+    struct rig *r = *state;
+    static struct link_range committed[RANGES_MAX + 10];
+    static const uint32_t counts[] = {LINK_ACK_RANGES_MAX + 1, COUNT(committed)};
+    for (uint32_t i = 0; i < COUNT(committed); i++) {
+        committed[i] = (struct link_range){RIG_EPOCH, (uint64_t)2 * i, (uint64_t)2 * i + 1};
+    }
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        for (uint64_t less = 0; less <= 1; less++) {
+            struct session *s = rig_connect(r, "gw-s1");
+            struct msg_hello hello = rig_hello_msg((uint64_t)2 * counts[i] - 1 - less);
+            rig_send_hello(r, s, &hello);
+            struct link_settled settled = rig_settled_ok();
+            settled.n_committed = counts[i];
+            settled.committed = committed;
+            rig_settle(r, &settled);
+            assert_int_equal(session_state(s), less == 1 ? SESSION_CLOSING : SESSION_LIVE);
+            const char *said = rig_take_said(r, s);
+            assert_int_equal(strstr(said, "ERROR flow") != NULL, less == 0); /* asked to send in order */
+            assert_null(strstr(said, "flow fatal"));
+            rig_end(r, s);
+        }
+    }
 }
 
 /* --- every frame in every state --- */
@@ -488,7 +514,7 @@ static void hello_and_settling_have_deadlines(void **state) {
         const char *said;
     } cases[] = {
         {IN_HELLO, 5 * TM_SECOND_US, "ERROR timeout fatal"},
-        {IN_SETTLING, 30 * TM_SECOND_US, "BYE 4"},
+        {IN_SETTLING, 30 * TM_SECOND_US, "ERROR store_down; BYE 4"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct session *s = in_state(r, cases[i].which);
@@ -629,6 +655,65 @@ static void the_clocks_of_both_ends_are_compared(void **state) {
     session_free(&s);
 }
 
+static void send_pong(struct rig *r, struct session *s, const struct msg_pong *pong) {
+    struct buf body;
+    buf_init(&body, 100);
+    pong_encode(&body, pong);
+    rig_send(r, s, MSG_PONG, 0, buf_slice(&body));
+    buf_done(&body);
+}
+
+/* What HELLO estimates, how far ahead the PONG shows the clock to be, the delay of that; and what is made of
+ * it, by the limit of 60 s. */
+static void how_far_ahead_a_clock_may_be_is_what_it_says_or_what_is_measured(void **state) {
+    struct rig *r = *state;
+    static const struct {
+        uint64_t estimate_us;
+        int64_t ahead_us;
+        int64_t delay_us;
+        int64_t error_us;
+    } table[] = {
+        {0, 0, 0, 0},
+        {500, 0, 0, 500},
+        {500, 0, 4000, 2000},
+        {500, 30 * TM_SECOND_US, 4000, 30 * TM_SECOND_US + 2000},
+        {500, -30 * TM_SECOND_US, 4000, 500}, /* behind: its samples are not ahead of their time */
+        {20 * TM_SECOND_US, 5 * TM_SECOND_US, 0, 20 * TM_SECOND_US},
+        {UINT64_MAX, 0, 0, 60 * TM_SECOND_US},
+        {0, TM_DAY_US, 0, 60 * TM_SECOND_US},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct session *s = rig_connect(r, "gw-s1");
+        struct msg_hello hello = rig_hello_msg(0);
+        hello.clock_error_us = table[i].estimate_us;
+        rig_send_hello(r, s, &hello);
+        struct link_settled settled = rig_settled_ok();
+        rig_settle(r, &settled);
+        session_tick(s, r->now);
+        int64_t t0 = r->now.wall_us;
+        int64_t there = t0 + table[i].delay_us / 2 + table[i].ahead_us;
+        rig_advance(r, table[i].delay_us);
+        send_pong(r, s, &(struct msg_pong){.id = 1, .t0_us = t0, .t1_us = there, .t2_us = there});
+        assert_int_equal(roster_borrow_status(r->roster, 0)->clock_error_us, table[i].error_us);
+        rig_send_dict(r, s, 0, 0, 1);
+        assert_int_equal(r->clock_error_us, table[i].error_us);
+        rig_end(r, s);
+        rig_advance(r, TM_HOUR_US);
+    }
+}
+
+static void before_a_pong_the_estimate_counts(void **state) {
+    struct rig *r = *state;
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.clock_error_us = 7;
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+    assert_int_equal(roster_borrow_status(r->roster, 0)->clock_error_us, 7);
+    rig_end(r, s);
+}
+
 static void a_pong_with_mad_times_measures_nothing(void **state) {
     struct rig *r = *state;
     struct session *s = rig_live(r);
@@ -712,6 +797,7 @@ int main(void) {
         IN_RIG(the_answer_of_the_database_decides),
         IN_RIG(an_answer_for_another_gateway_lets_nobody_in),
         IN_RIG(a_journal_that_was_set_back_is_noticed),
+        IN_RIG(a_journal_that_was_set_back_is_noticed_behind_many_holes),
         IN_RIG(every_frame_is_answered_in_every_state),
         IN_RIG(a_fatal_error_of_the_gateway_ends_the_session),
         IN_RIG(nothing_is_heard_after_the_end),
@@ -727,6 +813,8 @@ int main(void) {
         IN_RIG(any_frame_keeps_a_session_alive),
         IN_RIG(after_a_day_the_certificate_is_asked_for_again),
         IN_RIG(the_clocks_of_both_ends_are_compared),
+        IN_RIG(how_far_ahead_a_clock_may_be_is_what_it_says_or_what_is_measured),
+        IN_RIG(before_a_pong_the_estimate_counts),
         IN_RIG(a_pong_with_mad_times_measures_nothing),
         IN_RIG(random_and_broken_bytes_do_no_harm_in_any_state),
     };

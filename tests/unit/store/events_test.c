@@ -1,5 +1,6 @@
 /* Covers: write.c */
 #include "server/base/rand.h"
+#include "server/store/events.h"
 #include "tests/unit/store/rig.h"
 
 static struct pgtest pg;
@@ -50,6 +51,24 @@ static void audit_rows_in_doubt_are_submitted_again_but_stored_once(void **state
     assert_int_equal(pgtest_number(&pg, "select count(*) from audit"), 3);
     assert_false(r->fatal);
     rig_stop(&r, 5000);
+}
+
+/* While the database is away, what machines tell fills the room but for what is kept for people. */
+static void machines_leave_room_in_the_audit_for_what_people_do(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    const struct actor machine = {.name = "gateway link"};
+    const struct actor person = {.name = "anna", .user_key = 7};
+    for (int i = 0; i < EVENTS_AUDITS_MAX + 10; i++) { /* in one turn: nothing leaves meanwhile */
+        store_audit(r->store, &machine, "noise", "", "");
+    }
+    store_audit(r->store, &person, "deed", "", "");
+    RIG_UNTIL(r, pgtest_number(&pg, "select count(*) from audit where action = 'deed'") == 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'noise'"),
+                     EVENTS_AUDITS_MAX - EVENTS_AUDITS_KEPT);
+    assert_false(r->fatal);
+    rig_stop(&r, 20000);
 }
 
 /* --- people -------------------------------------------------------------------------------------------- */
@@ -266,6 +285,7 @@ static void an_audit_row_can_be_asked_for_and_listed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_audit_is_whole_however_often_the_connection_dies),
+        cmocka_unit_test(machines_leave_room_in_the_audit_for_what_people_do),
         cmocka_unit_test(audit_rows_in_doubt_are_submitted_again_but_stored_once),
         cmocka_unit_test(a_user_is_found_by_name),
         cmocka_unit_test(a_login_code_works_once_for_its_user_and_in_its_time),

@@ -174,6 +174,33 @@ static void the_list_is_told_also_when_it_grew_while_the_connection_was_away(voi
     rig_stop(&r, 5000);
 }
 
+/* The newest that is good counts, of who is there or not; what is revoked counts as none. */
+static void until_when_gateways_have_good_certificates_is_told(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateways();
+    assert_int_equal(r->n_certificates, 0);
+    struct request longer = issue_for("gw-s1", IDENTITY_RENEW, 2, 0);
+    longer.identity.issue.certificate.not_after_us += 7000000;
+    expect(r, longer, NULL);
+    RIG_UNTIL(r, r->n_certificates == 1);
+    int64_t key = r->certificates[0].gateway_key;
+    assert_int_equal(key, number("select key from config_key where name = 'gw-s1'"));
+    int64_t ends_us = longer.identity.issue.certificate.not_after_us;
+    assert_int_equal(r->certificates[0].ends_us, ends_us);
+    expect(r, issue_for("gw-s1", IDENTITY_RENEW, 3, 0), NULL); /* ends before it */
+    pgtest_do(&pg, "insert into gateway_revocation (gateway_key, fingerprint, revoked_by, reason)"
+                   " select key, decode(repeat('09', 32), 'hex'), 'cli', 'not of ours' from config_key where "
+                   "name = 'gw-s2'");
+    RIG_UNTIL(r, r->n_certificates == 2);
+    assert_int_equal(r->certificates[0].ends_us + r->certificates[1].ends_us, ends_us);
+    rig_stop(&r, 5000);
+    r = rig_new(&pg);
+    RIG_UNTIL(r, r->n_certificates == 2); /* at the start, too */
+    expect(r, reasoned(IDENTITY_REVOKE, "gw-s1", "stolen"), NULL);
+    RIG_UNTIL(r, r->certificates[0].ends_us == 0 && r->certificates[1].ends_us == 0);
+    rig_stop(&r, 5000);
+}
+
 static void the_authority_is_noted_when_it_changes(void **state) {
     (void)state;
     struct rig *r = rig_with_gateways();
@@ -196,6 +223,7 @@ int main(void) {
         cmocka_unit_test(a_window_is_for_one_certificate_and_revocation_closes_it),
         cmocka_unit_test(what_is_in_use_is_revoked_too_wherever_it_is_from),
         cmocka_unit_test(the_list_is_told_also_when_it_grew_while_the_connection_was_away),
+        cmocka_unit_test(until_when_gateways_have_good_certificates_is_told),
         cmocka_unit_test(the_authority_is_noted_when_it_changes),
     };
     pgtest_start(&pg);

@@ -120,12 +120,44 @@ static void a_forked_record_goes_to_quarantine_and_the_stored_one_stands(void **
     two.body = slice_str("another");
     put(r, &one);
     RIG_UNTIL(r, r->n_ingested == 1);
+    struct store_record other = record(6, NULL, 0);
+    other.gateway_key = 8;
+    other.body = slice_str("of another gateway");
+    put(r, &other);
     put(r, &two);
-    RIG_UNTIL(r, r->n_ingested == 2);
+    RIG_UNTIL(r, r->n_ingested == 2 && r->n_forked == 1);
+    assert_true(r->ingested[1].gateway_key == 8);
+    assert_true(r->forked.gateway_key == 7 && r->forked.epoch == one.epoch && r->forked.seq == 5);
     assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 1);
     assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch where body = 'as received'"), 1);
     assert_int_equal(pgtest_number(&pg, "select code from quarantine where body = 'another' and seq = 5"),
                      LINK_SEQ_CONFLICT);
+    rig_stop(&r, 5000);
+}
+
+static void what_is_known_to_be_stored_is_compared_and_never_inserted(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    struct store_record one = record(5, NULL, 0);
+    put(r, &one);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    struct store_record again[] = {one, one};
+    again[0].again = true;
+    again[1].again = true;
+    again[1].crc = 1;
+    put(r, &again[0]);
+    put(r, &again[1]);
+    RIG_UNTIL(r, r->n_ingested == 2 && r->n_forked == 1);
+    assert_int_equal(pgtest_number(&pg, "select repeated * 100 + conflicts * 10 + stored from gateway_day"),
+                     111);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine where code = 11 and crc = 1"), 1);
+    pgtest_do(&pg, "delete from ingest_batch"); /* the row is gone, the number is not */
+    put(r, &again[0]);
+    RIG_UNTIL(r, r->n_ingested == 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 0);
+    assert_int_equal(pgtest_number(&pg, "select repeated * 100 + conflicts * 10 + stored from gateway_day"),
+                     211);
     rig_stop(&r, 5000);
 }
 
@@ -194,7 +226,7 @@ static void numbers_of_all_sizes_keep_their_bits(void **state) {
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    struct store_record rec = record((uint64_t)INT64_MAX - 1, NULL, 0);
+    struct store_record rec = record(LINK_SEQ_MAX - 1, NULL, 0);
     rec.epoch = UINT64_MAX;
     rec.dict = UINT64_MAX - 1;
     rec.crc = UINT32_MAX;
@@ -205,10 +237,10 @@ static void numbers_of_all_sizes_keep_their_bits(void **state) {
     RIG_UNTIL(r, r->n_ingested == 1);
     assert_int_equal(pgtest_number(&pg,
                                    "select count(*) from ingest_batch where epoch = -1 and dict = -2"
-                                   " and seq = 9223372036854775806 and crc = 4294967295 and flags = 65535"
+                                   " and seq = 4611686018427387903 and crc = 4294967295 and flags = 65535"
                                    " and type = 255 and body = ''"),
                      1);
-    rec.seq = (uint64_t)INT64_MAX;
+    rec.seq = LINK_SEQ_MAX;
     assert_int_equal(store_ingest(r->store, &rec), ERR_INVALID);
     rig_stop(&r, 5000);
 }
@@ -397,6 +429,7 @@ int main(void) {
         cmocka_unit_test(of_the_same_number_in_one_batch_the_first_counts),
         cmocka_unit_test(of_two_samples_of_one_moment_the_later_one_stays),
         cmocka_unit_test(a_forked_record_goes_to_quarantine_and_the_stored_one_stands),
+        cmocka_unit_test(what_is_known_to_be_stored_is_compared_and_never_inserted),
         cmocka_unit_test(a_faulty_record_goes_to_quarantine_without_effect),
         cmocka_unit_test(a_dictionary_is_kept_for_later),
         cmocka_unit_test(a_record_that_the_database_refuses_is_isolated_and_the_rest_is_stored),

@@ -37,9 +37,9 @@ static struct store_record record(const struct rig *r, uint64_t epoch, uint64_t 
 }
 
 static void put(struct rig *r, struct store_record rec) {
-    uint64_t n = r->n_ingested;
+    uint64_t n = r->n_ingested + r->n_forked;
     assert_int_equal(store_ingest(r->store, &rec), OK);
-    RIG_UNTIL(r, r->n_ingested > n);
+    RIG_UNTIL(r, r->n_ingested + r->n_forked > n);
 }
 
 /* Again, where the connection was just cut. */
@@ -200,6 +200,33 @@ static void what_the_site_tells_to_be_gone_is_neither_waiting_nor_lost(void **st
     rig_stop(&r, 5000);
 }
 
+static void the_last_number_of_an_epoch_is_in_the_account(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    put(r, record(r, EPOCH_A, LINK_SEQ_MAX - 1));
+    assert_non_null(strstr(balance(r), "gw-s1 produced 4611686018427387904 = stored 1 + quarantined 0 + "
+                                       "dropped 0 + waiting 4611686018427387903 + lost 0;"));
+    rig_stop(&r, 5000);
+}
+
+static void what_was_told_to_be_gone_and_is_stored_later_counts_as_stored_only(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    struct msg_epoch epochs[] = {{.epoch = EPOCH_B, .next_seq = 1}, {.epoch = EPOCH_A, .next_seq = 6}};
+    hello(r, epochs, 2);
+    put(r, tombstone(r, 0, 2, 6));
+    assert_non_null(
+        strstr(balance(r), "produced 7 = stored 1 + quarantined 0 + dropped 4 + waiting 2 + lost 0;"));
+    put(r, record(r, EPOCH_A, 3));
+    struct store_record bad = record(r, EPOCH_A, 5);
+    bad.fault = LINK_BAD_RECORD;
+    bad.fault_text = "bad";
+    put(r, bad);
+    assert_non_null(
+        strstr(balance(r), "produced 7 = stored 2 + quarantined 1 + dropped 2 + waiting 2 + lost 0;"));
+    rig_stop(&r, 5000);
+}
+
 static void days_are_of_the_servers_receipt_and_sum_up(void **state) {
     (void)state;
     struct rig *r = rig_with_gateway();
@@ -271,7 +298,7 @@ static void absurd_numbers_of_one_gateway_do_not_spoil_the_account_of_another(vo
     again.dropped.samples = UINT64_MAX;
     again.dropped.from_us = INT64_MIN;
     put(r, again);
-    put(r, record(r, 0xc, INT64_MAX - 2));
+    put(r, record(r, 0xc, LINK_SEQ_MAX - 2));
     struct store_record other = record(r, EPOCH_A, 0);
     other.gateway_key = key_of(r, "gw-s2");
     put(r, other);
@@ -281,7 +308,10 @@ static void absurd_numbers_of_one_gateway_do_not_spoil_the_account_of_another(vo
                 "gw-s2 2079-07-08: produced 1 stored 1 quarantined 0 duplicates 0 conflicts 0 dropped 0 (0) "
                 "samples 0\n");
     (void)balance(r);
-    put(r, record(r, 0xc, INT64_MAX - 1)); /* the last that is taken at all */
+    put(r, record(r, 0xc, LINK_SEQ_MAX - 1)); /* the last that is taken at all */
+    struct store_record beyond = record(r, 0xc, LINK_SEQ_MAX);
+    assert_int_equal(store_ingest(r->store, &beyond), ERR_INVALID);
+    (void)balance(r);
     ask.ledger.from_us = DAY_1 * TM_DAY_US;
     ask.ledger.to_us = ask.ledger.from_us + TM_DAY_US;
     assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
@@ -453,6 +483,8 @@ int main(void) {
         cmocka_unit_test(an_epoch_left_out_of_a_full_list_is_not_called_lost),
         cmocka_unit_test(a_live_record_far_ahead_leaves_what_is_before_it_waiting),
         cmocka_unit_test(what_the_site_tells_to_be_gone_is_neither_waiting_nor_lost),
+        cmocka_unit_test(the_last_number_of_an_epoch_is_in_the_account),
+        cmocka_unit_test(what_was_told_to_be_gone_and_is_stored_later_counts_as_stored_only),
         cmocka_unit_test(days_are_of_the_servers_receipt_and_sum_up),
         cmocka_unit_test(repeats_of_a_session_are_absolute),
         cmocka_unit_test(repeats_that_wait_are_written_by_a_stop),

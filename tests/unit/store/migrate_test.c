@@ -32,12 +32,12 @@ static int remove_dir(void **state) {
 
 struct applied {
     uint32_t n;
-    char names[8][100];
+    char names[32][100];
 };
 
 static void on_applied(void *ctx, const struct migration *m) {
     struct applied *a = ctx;
-    assert_true(a->n < 8);
+    assert_true(a->n < 32);
     (void)snprintf(a->names[a->n++], sizeof a->names[0], "%s", m->name);
 }
 

@@ -118,6 +118,36 @@ static void a_replayed_dictionary_stands_beside_the_others(void **state) {
     rig_stop(&r, 5000);
 }
 
+static void what_a_replayed_record_tells_goes_to_audit_and_ledger_once(void **state) {
+    (void)state;
+    struct rig *r = rig_with_records();
+    struct request ask = {
+        .kind = REQ_QUARANTINE_KEEP,
+        .actor = {.name = "anna"},
+        .quarantine_keep = {.id = 2,
+                            .usable = true,
+                            .action = "gateway.samples_lost",
+                            .told = "code 5",
+                            .has_lost = true,
+                            .lost = {.epoch = UINT64_MAX, .first = 3, .end = 8, .samples = 9}}};
+    const char *const told =
+        "select count(*) from audit where action = 'gateway.samples_lost' and actor = 'anna'"
+        " and object = 'gw-a' and detail = 'from quarantine 2: code 5'";
+    const char *const gone =
+        "select count(*) from gateway_dropped where epoch = -1 and (first_seq, end_seq) = "
+        "(3, 8) and samples = 9 and (told_epoch, told_seq) = (10, 2)";
+    ask.quarantine_keep.usable = false;
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(pgtest_number(&pg, "%s", told) + pgtest_number(&pg, "%s", gone), 0);
+    ask.quarantine_keep.usable = true;
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_CONFLICT);
+    assert_int_equal(pgtest_number(&pg, "%s", told), 1);
+    assert_int_equal(pgtest_number(&pg, "%s", gone), 1);
+    assert_int_equal(pgtest_number(&pg, "select dropped from ledger_now('gw-a')"), 5);
+    rig_stop(&r, 5000);
+}
+
 static void a_replay_whose_commit_was_not_answered_happens_once(void **state) {
     (void)state;
     struct rig *r = rig_with_records();
@@ -148,6 +178,7 @@ int main(void) {
         cmocka_unit_test(one_comes_with_its_bytes_and_the_dictionaries_of_its_epoch),
         cmocka_unit_test(a_replay_adds_samples_once_and_changes_none),
         cmocka_unit_test(a_replayed_dictionary_stands_beside_the_others),
+        cmocka_unit_test(what_a_replayed_record_tells_goes_to_audit_and_ledger_once),
         cmocka_unit_test(a_replay_whose_commit_was_not_answered_happens_once),
     };
     pgtest_start(&pg);

@@ -3,6 +3,7 @@
 #define PENSTOCK_TESTS_STORE_RIG_H
 
 #include "server/base/check.h"
+#include "server/base/tm.h"
 #include "server/store/migrate.h"
 #include "server/store/store.h"
 #include "tests/lib/pgtest.h"
@@ -19,7 +20,7 @@ struct rig_reply {
 struct rig_settled {
     uint64_t token;
     struct store_settled settled; /* without what it pointed to */
-    struct msg_epoch epochs[4];
+    struct store_range committed[256];
     char dicts[256]; /* "epoch.dict=body;" */
 };
 
@@ -39,6 +40,8 @@ struct rig {
     struct alarm_record records[16];
     bool records_in_order;
     uint64_t journaled;
+    uint64_t n_forked;
+    struct store_key forked; /* the last */
     uint64_t n_ingested;
     struct store_key ingested[RIG_KEYS_MAX];
     uint32_t rooms;
@@ -60,6 +63,8 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    size_t n_certificates; /* as last told */
+    struct store_certificate certificates[16];
 };
 
 static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
@@ -67,6 +72,15 @@ static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t
     assert_true(n * IDENTITY_HASH_SIZE <= sizeof r->revoked);
     r->n_revoked = n;
     memcpy(r->revoked, fingerprints, n * IDENTITY_HASH_SIZE);
+}
+
+static inline void rig_on_certificates(void *ctx, const struct store_certificate *v, size_t n) {
+    struct rig *r = ctx;
+    assert_true(n <= COUNT(r->certificates));
+    r->n_certificates = n;
+    if (n > 0) {
+        memcpy(r->certificates, v, n * sizeof *v);
+    }
 }
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
@@ -111,6 +125,12 @@ static inline void rig_on_ingested(void *ctx, const struct store_key *v, uint32_
     }
 }
 
+static inline void rig_on_forked(void *ctx, const struct store_key *key) {
+    struct rig *r = ctx;
+    r->n_forked++;
+    r->forked = *key;
+}
+
 static inline void rig_on_room(void *ctx) {
     struct rig *r = ctx;
     r->rooms++;
@@ -127,8 +147,9 @@ static inline void rig_on_settled(void *ctx, uint64_t token, const struct store_
     assert_true(r->n_settled < 16);
     struct rig_settled *copy = &r->settled[r->n_settled++];
     *copy = (struct rig_settled){.token = token, .settled = *s};
-    for (uint32_t i = 0; i < s->n_epochs && i < 4; i++) {
-        copy->epochs[i] = s->epochs[i];
+    assert_true(s->n_committed <= COUNT(copy->committed));
+    for (uint32_t i = 0; i < s->n_committed; i++) {
+        copy->committed[i] = s->committed[i];
     }
     size_t n = 0;
     for (uint32_t i = 0; i < s->n_dicts && n < sizeof copy->dicts; i++) {
@@ -195,6 +216,21 @@ static inline void rig_copy_ledger(struct rig_reply *copy, const struct reply *r
                               "%.*s %llx [%lld,%lld) %lld samples of [%lld,%lld]\n", SLICE_ARG(g->state),
                               (unsigned long long)g->epoch, (long long)g->first, (long long)g->end,
                               (long long)g->samples, (long long)g->from_us, (long long)g->to_us);
+    }
+    enum { DAY_OF_TEST = 20000 };
+    for (uint32_t i = 0; i < reply->ledger.n_clocks && n < sizeof copy->text; i++) {
+        const struct ledger_clock *c = &reply->ledger.clocks[i];
+        n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, "clock %.*s [%lld,%lld]",
+                              SLICE_ARG(c->kind), (long long)(c->from_us - DAY_OF_TEST * TM_DAY_US),
+                              (long long)(c->to_us - DAY_OF_TEST * TM_DAY_US));
+        if (slice_is(c->kind, "session")) {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, " offset %lld to %lld by %.*s%s\n",
+                                  (long long)c->offset_us, (long long)c->error_us, SLICE_ARG(c->source),
+                                  c->off ? ", off" : "");
+        } else {
+            n += (size_t)snprintf(copy->text + n, sizeof copy->text - n, " records %llx/%lld to %lld\n",
+                                  (unsigned long long)c->epoch, (long long)c->first, (long long)c->last);
+        }
     }
 }
 
@@ -325,12 +361,14 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .loaded = rig_on_loaded,
                               .state = rig_on_state,
                               .ingested = rig_on_ingested,
+                              .forked = rig_on_forked,
                               .room = rig_on_room,
                               .journaled = rig_on_journaled,
                               .settled = rig_on_settled,
                               .reply = rig_on_reply,
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
+                              .certificates = rig_on_certificates,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {

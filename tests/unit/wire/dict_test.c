@@ -432,6 +432,68 @@ static void records_build_a_dictionary(void **state) {
     dict_free(&d);
 }
 
+static void expect_entries(const struct dict *d, const char *text) {
+    char is[256] = "";
+    size_t n = 0;
+    for (uint32_t i = 0; i < dict_count(d); i++) {
+        const struct dict_entry *e = dict_at(d, i);
+        n += (size_t)snprintf(is + n, sizeof is - n, "%u=%.*s ", e->alias, SLICE_ARG(e->name));
+    }
+    assert_string_equal(is, text);
+}
+
+static void an_extension_can_be_taken_back(void **state) {
+    (void)state;
+    struct dict *d = NULL;
+    assert_int_equal(dict_new(1, &d, NULL), OK);
+    put(d, 1, "a");
+    put(d, 2, "b");
+    put(d, 3, "c");
+    /* Names go round, one alias goes and comes back, and a new one is changed twice. */
+    const struct dict_entry v[] = {removal(1),     entry(2, "x"),    entry(3, "b"),      entry(2, "c"),
+                                   entry(1, "a2"), entry(40, "new"), entry(40, "newer"), removal(99)};
+    struct buf b;
+    buf_init(&b, 4096);
+    dict_encode(&b, 0, true, v, COUNT(v));
+    struct dict_undo *undo = NULL;
+    bool more = false;
+    assert_int_equal(dict_extend(d, buf_slice(&b), &more, &undo, NULL), OK);
+    assert_true(more);
+    expect_entries(d, "1=a2 2=c 3=b 40=newer ");
+    dict_undo(d, &undo);
+    assert_null(undo);
+    expect_entries(d, "1=a 2=b 3=c ");
+    assert_int_equal(dict_extend(d, buf_slice(&b), &more, &undo, NULL), OK);
+    dict_keep(&undo);
+    assert_null(undo);
+    expect_entries(d, "1=a2 2=c 3=b 40=newer ");
+    buf_done(&b);
+    dict_free(&d);
+}
+
+static void a_bad_extension_leaves_the_dictionary_as_it_was(void **state) {
+    (void)state;
+    struct dict *d = NULL;
+    assert_int_equal(dict_new(1, &d, NULL), OK);
+    put(d, 1, "a");
+    put(d, 2, "b");
+    struct dict_entry v[64];
+    for (uint32_t i = 0; i + 1 < COUNT(v); i++) {
+        v[i] = i % 2 == 0 ? removal(1) : entry(1, "other");
+    }
+    v[COUNT(v) - 1] = entry(3, "b");
+    struct buf b;
+    buf_init(&b, 4096);
+    dict_encode(&b, 0, false, v, COUNT(v));
+    struct dict_undo *undo = NULL;
+    bool more = false;
+    assert_int_equal(dict_extend(d, buf_slice(&b), &more, &undo, NULL), ERR_EXISTS);
+    assert_null(undo);
+    expect_entries(d, "1=a 2=b ");
+    buf_done(&b);
+    dict_free(&d);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_come_back_in_order),
@@ -447,6 +509,8 @@ int main(void) {
         cmocka_unit_test(a_name_belongs_to_one_alias),
         cmocka_unit_test(a_dictionary_holds_10000_tags_and_not_one_more),
         cmocka_unit_test(a_copy_goes_its_own_way),
+        cmocka_unit_test(an_extension_can_be_taken_back),
+        cmocka_unit_test(a_bad_extension_leaves_the_dictionary_as_it_was),
         cmocka_unit_test(records_build_a_dictionary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "protocol/command_msg.h"
 #include "protocol/config_msg.h"
 #include "protocol/dict.h"
+#include "protocol/enrol.h"
 #include "protocol/event_msg.h"
 #include "protocol/frame.h"
 #include "server/base/tm.h"
@@ -302,6 +303,20 @@ static enum status cert_issued(struct replay *p, struct slice body, struct error
     return status;
 }
 
+static enum status enrol(struct replay *p, struct slice body, struct error *err) {
+    struct msg_enrol m;
+    enum status status = enrol_decode(body, &m, err);
+    if (status == OK) {
+        buf_printf(&p->out, "  gateway \"%.*s\", secret ", SLICE_ARG(m.name));
+        print_hex(&p->out, m.secret.p, m.secret.n);
+        buf_text(&p->out, ", request ");
+        print_hex(&p->out, m.request.p, m.request.n);
+        buf_text(&p->out, "\n");
+        enrol_encode(&p->again, &m);
+    }
+    return status;
+}
+
 /* --- records */
 
 static struct kept_dict *find_dict(struct replay *p, uint64_t ep, uint64_t id) {
@@ -578,6 +593,8 @@ static enum status message(struct replay *p, const struct frame *f, struct error
         return cert_request(p, f->body, err);
     case MSG_CERT_ISSUED:
         return cert_issued(p, f->body, err);
+    case MSG_ENROL:
+        return enrol(p, f->body, err);
     case MSG_CERT_OFFER:
         return cert_offer_decode(f->body, err);
     case MSG_REFRESH:

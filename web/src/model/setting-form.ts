@@ -52,6 +52,8 @@ export const KIND_FIELDS: Readonly<Record<AlarmKind, readonly ExtraField[]>> = {
   quality: [],
   comm: ['after_s'],
   clock: [],
+  certificate: [],
+  duplicate: [],
   disc: ['command', 'feedback'],
   expr: ['expr'],
   runtime: [],
@@ -78,8 +80,10 @@ export const COMMON_FIELDS = [
   'hidden_by',
 ] as const satisfies readonly ExtraField[];
 
-/** Each gateway has exactly one of these: nobody makes another one. */
-export const ofGateway = (kind: AlarmKind): boolean => kind === 'comm' || kind === 'clock';
+const GATEWAY_KINDS: ReadonlySet<AlarmKind> = new Set(['comm', 'clock', 'certificate', 'duplicate']);
+
+/** Each gateway has exactly one of these (the server, too, of the third): nobody makes another one. */
+export const ofGateway = (kind: AlarmKind): boolean => GATEWAY_KINDS.has(kind);
 
 /** The tag or gateway whose alarm it is; these name theirs in other fields. */
 export const hasSource = (kind: AlarmKind): boolean => kind !== 'expr' && kind !== 'disc';

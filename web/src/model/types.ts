@@ -27,6 +27,8 @@ export interface Site {
   readonly tz?: string;
 }
 
+export type ClockSource = 'none' | 'ntp' | 'ptp' | 'gnss';
+
 export interface Gateway {
   readonly name: string;
   readonly site: string;
@@ -44,15 +46,35 @@ export interface Gateway {
   readonly oldest_sample: string | null;
   readonly dropped_total: number;
   readonly clock_offset_ms: number | null;
+  /** By how much the offset may be wrong. */
+  readonly clock_error_ms: number | null;
+  readonly clock_source: ClockSource | null;
+  readonly clock_said_error_ms: number | null;
+  readonly clock_synchronised: boolean | null;
+  readonly clock_off: boolean;
   readonly last_seen: string | null;
   /** What its last session has shown. */
   readonly certificate: { readonly fingerprint: string; readonly until: string } | null;
   readonly fault: string;
-  /** Kept out after too many breaches of the protocol. */
+  /** Kept out: for breaches of the protocol, or for what it put into quarantine. */
   readonly suspended: Until | null;
   /** Two devices show its certificate; the present connection is kept. */
   readonly duplicate: Until | null;
+  readonly health: GatewayHealth | null;
   readonly revision: number;
+}
+
+/** What a gateway tells of itself; null: it does not know. */
+export interface GatewayHealth {
+  readonly at: string;
+  readonly link: boolean | null;
+  readonly buffer_records: number | null;
+  readonly buffer_bytes: number | null;
+  readonly oldest_s: number | null;
+  readonly lost: number | null;
+  readonly clock_offset_ms: number | null;
+  readonly certificate_days: number | null;
+  readonly devices: readonly { readonly name: string; readonly up: boolean }[];
 }
 
 export interface Until {
@@ -103,11 +125,26 @@ export interface LedgerGap {
   readonly to: string | null;
 }
 
+/** Times that a gateway does not vouch for, a step of its clock, or what a session measured. */
+export interface LedgerClock {
+  readonly kind: 'unsynced' | 'step' | 'session';
+  readonly from: string;
+  readonly to: string;
+  readonly epoch: string | null;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly offset_ms: number | null;
+  readonly error_ms: number | null;
+  readonly source: ClockSource | null;
+  readonly off: boolean | null;
+}
+
 export interface GatewayLedger {
   readonly gateway: string;
   readonly days: readonly (LedgerCounts & { readonly day: string })[];
   readonly all: LedgerBalance;
   readonly gaps: readonly LedgerGap[];
+  readonly clock: readonly LedgerClock[];
   readonly more: boolean;
 }
 
@@ -180,6 +217,8 @@ export const ALARM_KINDS = [
   'quality',
   'comm',
   'clock',
+  'certificate',
+  'duplicate',
   'disc',
   'expr',
   'runtime',
@@ -189,8 +228,8 @@ export const ALARM_KINDS = [
 ] as const;
 export type AlarmKind = (typeof ALARM_KINDS)[number];
 
-/** The alarm is on while the value is below its limit. */
-export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low';
+/** The alarm is on while the value is below its limit (of a certificate: the days that it has left). */
+export const isBelow = (kind: AlarmKind): boolean => kind === 'low' || kind === 'cusum_low' || kind === 'certificate';
 
 const DERIVED: ReadonlySet<AlarmKind> = new Set([
   'dev',

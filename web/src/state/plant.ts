@@ -8,6 +8,10 @@ import { tt } from './prefs.ts';
 import { login } from './session.ts';
 
 export const sites = signal<readonly Site[]>([]);
+
+/** The site that stands for the server itself: it has alarms, and nothing to look at. */
+const SERVER_SITE = '_server';
+export const stations = computed(() => sites.value.filter((site) => site.name !== SERVER_SITE));
 export const tags = signal<ReadonlyMap<string, Tag>>(new Map());
 export const settings = signal<readonly AlarmSetting[]>([]);
 /** False until the first load is complete: an empty list is not yet "no sites". */

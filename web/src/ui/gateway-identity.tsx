@@ -80,7 +80,9 @@ function Enrol({ name }: { readonly name: string }) {
         {token.token}
       </pre>
       <p class="panel-note">{t('identity.type')}</p>
-      <pre class="panel-note">penstock-gateway enrol - --host ADDRESS --name {location.hostname} --dir DIR</pre>
+      <pre class="panel-note">
+        penstock-gateway enrol - --host ADDRESS [--port N] --name {location.hostname} --dir DIR
+      </pre>
     </>
   );
 }
@@ -163,13 +165,8 @@ export function IdentityPanel({ gateway, close }: PanelProps) {
   const { name } = gateway;
   const [what, setWhat] = useState<IdentityDo | null>(null);
   return (
-    <section class="panel" data-testid="identity-panel">
-      <h2>
-        {t('identity.title', { name })}{' '}
-        <button type="button" class="row-button" data-testid="identity-close" onClick={close}>
-          {t('identity.close')}
-        </button>
-      </h2>
+    <div data-testid="identity-panel">
+      <h3 class="panel-note">{t('identity.title', { name })}</h3>
       <Facts gateway={gateway} />
       <p class="panel-note">
         {CHOICES.map(([choice, role]) => (
@@ -191,6 +188,6 @@ export function IdentityPanel({ gateway, close }: PanelProps) {
       ) : (
         <WithReason key={what} name={name} what={what} then={close} />
       )}
-    </section>
+    </div>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { formatBytes, formatCount, formatShort, NONE, parseTime } from '../model/format.ts';
+import { formatBytes, formatCount, formatNumber, formatShort, NONE, parseTime } from '../model/format.ts';
 import type { Gateway } from '../model/types.ts';
 import { say, wordsOf } from '../state/action.ts';
 import { second } from '../state/clock.ts';
@@ -7,13 +7,14 @@ import { ask, get, isAbort } from '../state/http.ts';
 import { gatewayLinks } from '../state/plant.ts';
 import { t, tt } from '../state/prefs.ts';
 import { mayChange } from '../state/session.ts';
+import { devicesUp, HealthPanel } from './gateway-health.tsx';
 import { CertificateCell, IdentityPanel } from './gateway-identity.tsx';
 import { GatewayTabs } from './gateway-tabs.tsx';
 import { Go } from './go.tsx';
 
 const REFRESH_MS = 5_000;
 /** Beyond this the times of its samples are doubtful. */
-const CLOCK_WARN_MS = 2_000;
+const CLOCK_WARN_MS = 1_000;
 /** What is just on its way waits too. */
 const BACKLOG_USUAL = 64 * 1024;
 
@@ -58,21 +59,40 @@ function Kept({ gateway }: { readonly gateway: Gateway }) {
   );
 }
 
-interface RowProps {
-  readonly gateway: Gateway;
-  readonly openIdentity: () => void;
+/** How far it is off, and what it says of itself where that is no good news. */
+function ClockCell({ gateway }: { readonly gateway: Gateway }) {
+  const offset = gateway.clock_offset_ms;
+  const odd = gateway.clock_off || Math.abs(offset ?? 0) > CLOCK_WARN_MS;
+  const source = gateway.clock_source === null ? '' : t(`clockSource.${gateway.clock_source}`);
+  return (
+    <td
+      class={odd ? 'cell-number num cell-odd' : 'cell-number num'}
+      title={source === '' ? undefined : `${t('gateways.clockSource')}: ${source}`}
+      data-testid={`gateway-clock-${gateway.name}`}
+    >
+      {offset === null ? NONE : `${formatNumber(offset, 0)} ms`}
+      {gateway.clock_synchronised === false ? <div class="small">{t('gateways.unsynced')}</div> : null}
+    </td>
+  );
 }
 
-function GatewayRow({ gateway, openIdentity }: RowProps) {
+interface RowProps {
+  readonly gateway: Gateway;
+  readonly open: () => void;
+}
+
+function GatewayRow({ gateway, open }: RowProps) {
   // The state itself is live; the figures beside it are as old as the last answer.
   const up = gatewayLinks.value.get(gateway.name)?.up ?? gateway.up;
   const state = !gateway.enabled ? 'disabled' : up ? 'up' : 'down';
-  const offset = gateway.clock_offset_ms;
+  const devices = gateway.health?.devices ?? [];
   const odd = (n: number) => (n > 0 ? 'cell-number num cell-odd' : 'cell-number num');
   return (
     <tr data-testid={`gateway-row-${gateway.name}`} data-state={state} class={`gateway-${state}`}>
       <th scope="row" title={tt(gateway.title)}>
-        {gateway.name}
+        <button type="button" class="row-button" data-testid={`gateway-open-${gateway.name}`} onClick={open}>
+          {gateway.name}
+        </button>
       </th>
       <td>
         <Go to={{ page: 'site', site: gateway.site }}>{gateway.site}</Go>
@@ -81,7 +101,8 @@ function GatewayRow({ gateway, openIdentity }: RowProps) {
         <span class={`gateway-mark gateway-mark-${state}`} />
         {t(`gateways.${state}`)}
       </td>
-      <CertificateCell gateway={gateway} open={openIdentity} />
+      <CertificateCell gateway={gateway} open={open} />
+      <td class={devices.some((d) => !d.up) ? 'num cell-odd' : 'num'}>{devicesUp(devices)}</td>
       <td class="num">{time(gateway.since)}</td>
       <td class="num">{time(gateway.last_seen)}</td>
       <td class="num">{gateway.peer === '' ? NONE : gateway.peer}</td>
@@ -93,14 +114,28 @@ function GatewayRow({ gateway, openIdentity }: RowProps) {
       <td class={odd(gateway.dropped_total)}>{formatCount(gateway.dropped_total)}</td>
       <td class={odd(gateway.quarantined)}>{formatCount(gateway.quarantined)}</td>
       <td class={odd(gateway.unknown_tags)}>{formatCount(gateway.unknown_tags)}</td>
-      <td class={odd(Math.abs(offset ?? 0) > CLOCK_WARN_MS ? 1 : 0)}>
-        {offset === null ? NONE : `${offset.toFixed(0)} ms`}
-      </td>
+      <ClockCell gateway={gateway} />
       <td class={gateway.fault === '' ? '' : 'cell-odd cell-fault'}>
         <Kept gateway={gateway} />
         {gateway.fault === '' ? NONE : gateway.fault}
       </td>
     </tr>
+  );
+}
+
+/** One gateway: how it is, and its certificate. */
+function GatewayPanel({ gateway, close }: { readonly gateway: Gateway; readonly close: () => void }) {
+  return (
+    <section class="panel" data-testid="gateway-panel">
+      <h2>
+        {gateway.name}{' '}
+        <button type="button" class="row-button" data-testid="identity-close" onClick={close}>
+          {t('identity.close')}
+        </button>
+      </h2>
+      <HealthPanel gateway={gateway} />
+      <IdentityPanel gateway={gateway} close={close} />
+    </section>
   );
 }
 
@@ -141,7 +176,7 @@ export function GatewaysScreen() {
         {list === null ? null : <span class="page-fact num">{t('gateways.summary', { up, n: list.length })}</span>}
         {failed === '' ? null : <strong class="fault">{failed}</strong>}
       </header>
-      {shown === undefined ? null : <IdentityPanel key={shown.name} gateway={shown} close={() => setChosen('')} />}
+      {shown === undefined ? null : <GatewayPanel key={shown.name} gateway={shown} close={() => setChosen('')} />}
       {list === null ? (
         <p class="page-note">{t('app.loading')}</p>
       ) : list.length === 0 ? (
@@ -155,6 +190,7 @@ export function GatewaysScreen() {
                 <th scope="col">{t('col.site')}</th>
                 <th scope="col">{t('gateways.state')}</th>
                 <th scope="col">{t('identity.certificate')}</th>
+                <th scope="col">{t('gateways.devices')}</th>
                 {COLUMNS.map((c) => (
                   <th key={c} scope="col">
                     {t(`gateways.${c}`)}
@@ -176,7 +212,7 @@ export function GatewaysScreen() {
             </thead>
             <tbody>
               {list.map((gateway) => (
-                <GatewayRow key={gateway.name} gateway={gateway} openIdentity={() => setChosen(gateway.name)} />
+                <GatewayRow key={gateway.name} gateway={gateway} open={() => setChosen(gateway.name)} />
               ))}
             </tbody>
           </table>

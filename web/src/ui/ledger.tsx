@@ -1,5 +1,5 @@
 import { formatCount, formatDateTime, NONE, parseTime } from '../model/format.ts';
-import type { GatewayLedger, LedgerBalance, LedgerGap, LedgerRow } from '../model/types.ts';
+import type { GatewayLedger, LedgerBalance, LedgerClock, LedgerGap, LedgerRow } from '../model/types.ts';
 import { get } from '../state/http.ts';
 import { t } from '../state/prefs.ts';
 import { GatewayTabs } from './gateway-tabs.tsx';
@@ -120,6 +120,48 @@ function Gaps({ gaps, more }: { readonly gaps: readonly LedgerGap[]; readonly mo
   );
 }
 
+function Clocks({ clock }: { readonly clock: readonly LedgerClock[] }) {
+  if (clock.length === 0) return <p class="panel-note">{t('ledger.noClock')}</p>;
+  return (
+    <table class="table" data-testid="ledger-clock">
+      <thead>
+        <tr>
+          <th scope="col">{t('ledger.state')}</th>
+          <th scope="col">{t('history.from')}</th>
+          <th scope="col">{t('history.to')}</th>
+          <th scope="col">{t('ledger.epoch')}</th>
+          <th scope="col" class="cell-number">
+            {t('ledger.first')}
+          </th>
+          <th scope="col" class="cell-number">
+            {t('ledger.last')}
+          </th>
+          <th scope="col" class="cell-number">
+            {t('gateways.clock')}
+          </th>
+          <th scope="col">{t('gateways.clockSource')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {clock.map((c) => (
+          <tr key={`${c.kind} ${c.from} ${c.epoch} ${c.first}`} data-kind={c.kind}>
+            <td class={c.kind === 'session' && c.off !== true ? '' : 'cell-odd'} title={t(`ledgerClockText.${c.kind}`)}>
+              {t(`ledgerClock.${c.kind}`)}
+            </td>
+            <td class="num">{moment(c.from)}</td>
+            <td class="num">{moment(c.to)}</td>
+            <td class="num">{c.epoch ?? NONE}</td>
+            <td class="cell-number num">{c.first === null ? NONE : formatCount(c.first)}</td>
+            <td class="cell-number num">{c.last === null ? NONE : formatCount(c.last)}</td>
+            <td class="cell-number num">{c.offset_ms === null ? NONE : `${c.offset_ms.toFixed(0)} ms`}</td>
+            <td>{c.source === null ? NONE : t(`clockSource.${c.source}`)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
 function Days({ days }: { readonly days: GatewayLedger['days'] }) {
   if (days.length === 0) return <p class="panel-note">{t('ledger.noDays')}</p>;
   return (
@@ -156,6 +198,10 @@ function OneGateway({ name }: { readonly name: string }) {
       <section class="panel scroll">
         <h2>{t('ledger.gaps', { gateway: name })}</h2>
         <Gaps gaps={value.gaps} more={value.more} />
+      </section>
+      <section class="panel scroll">
+        <h2>{t('ledger.clock', { gateway: name })}</h2>
+        <Clocks clock={value.clock} />
       </section>
       <section class="panel scroll">
         <h2>{t('ledger.days', { gateway: name })}</h2>

@@ -111,8 +111,8 @@ struct penstock_hooks {
     enum penstock_status (*on_config)(void *ctx, uint64_t version, const void *p, size_t n,
                                       struct penstock_error *error);
     /* Go back to this version, which was in force before (0: what the gateway was installed with): the last
-     * one was not applied to its end, or let no session come up within 10 minutes. May come for a version
-     * that is in force already, and from within penstock_client_new. Required with on_config. */
+     * one was not applied to its end, or let no session come up within 10 minutes or 3 starts. May come for a
+     * version that is in force already, and from within penstock_client_new. Required with on_config. */
     void (*on_config_rollback)(void *ctx, uint64_t version);
 };
 
@@ -130,7 +130,8 @@ struct penstock_config {
     uint64_t journal_bytes;         /* capacity. 0: 64 MiB */
     uint32_t journal_segment_bytes; /* 0: chosen */
     uint32_t flush_ms;              /* samples are collected for so long. 0: 1000 */
-    uint32_t sync_ms; /* the journal is made durable at most so often; nothing is sent before. 0: 200 */
+    uint32_t sync_ms;   /* the journal is made durable at most so often; nothing is sent before. 0: 200 */
+    uint32_t gather_ms; /* while the line is down, samples make one record for so long at most. 0: 600000 */
     enum penstock_clock clock_source;
     uint64_t clock_error_us; /* estimated */
     struct penstock_hooks hooks;
@@ -171,7 +172,7 @@ enum penstock_quality {
 };
 
 struct penstock_tag {
-    const char *name; /* within the site: "pump1/running" */
+    const char *name; /* within the site: "pump1.running" */
     const char *unit; /* NULL: none, as for the description */
     const char *description;
     enum penstock_type type;

@@ -1,6 +1,6 @@
 import type { Site } from '../../model/types.ts';
 import { useView } from '../../state/live.ts';
-import { plantLoaded, sites } from '../../state/plant.ts';
+import { plantLoaded, stations } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { Needs } from './needs.tsx';
 import { Tile } from './tile.tsx';
@@ -24,11 +24,11 @@ const ROOMY_MAX = 24;
 export function Overview() {
   useView('overview');
   if (!plantLoaded.value) return <p class="page-note">{t('app.loading')}</p>;
-  if (sites.value.length === 0) return <p class="page-note">{t('overview.empty')}</p>;
-  const areas = byArea(sites.value);
+  if (stations.value.length === 0) return <p class="page-note">{t('overview.empty')}</p>;
+  const areas = byArea(stations.value);
   return (
     <div class="overview">
-      <div class={sites.value.length > ROOMY_MAX ? 'areas areas-dense' : 'areas'}>
+      <div class={stations.value.length > ROOMY_MAX ? 'areas areas-dense' : 'areas'}>
         <h1 class="hidden">{t('overview.title')}</h1>
         {areas.map(([area, list]) => (
           <section key={area}>
