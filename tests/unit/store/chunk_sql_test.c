@@ -1,4 +1,4 @@
-/* The chunks of server/history, as SQL reads them (migrations/0009): the same samples, however they were
+/* The chunks of server/history, as SQL reads them (migrations/0010): the same samples, however they were
  * packed. */
 #include "server/base/rand.h"
 #include "server/history/chunk.h"
