@@ -74,6 +74,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     viewer = await open({ colorScheme: 'light' });
     await logIn(viewer, 'viewer');
     await sleep(3000);
+    assert.equal(await operator.locator('.figures .unit').first().innerText(), '/ 5', 'the server is no station');
     await shot(operator, 'overview-light');
   });
 

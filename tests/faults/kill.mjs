@@ -97,7 +97,7 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
     let produced = 0;
     for (const [name, site] of Object.entries(SITES)) {
       const file = join(p.dir, 'gateways', `${name}.ledger`);
-      produced += readLedger(file).size;
+      produced += [...readLedger(file).values()].flat().length;
       breaches.push(...(await sampleBreaches(p, site, name, file)));
     }
     const [{ alarms }] = await p.sql('select count(*) as alarms from alarm_journal');

@@ -36,10 +36,10 @@ describe('certificates of gateways', { concurrency: false }, () => {
     done({ code: failure ? failure.code : 0, out, err })));
   const token = (name) => p.penstock('gateway', 'enrol', name).trim();
   const row = async (name) => (await engineer.get('/api/gateways')).json.gateways.find((g) => g.name === name);
-  const upWith = (name, fingerprint) => until(`${name} is up with ${fingerprint?.slice(0, 8) ?? 'any certificate'}`, async () => {
+  const upWith = (name, fingerprint, seconds = 60) => until(`${name} is up with ${fingerprint?.slice(0, 8) ?? 'any certificate'}`, async () => {
     const g = await row(name);
     return g.up && (!fingerprint || g.certificate.fingerprint === fingerprint) && g;
-  });
+  }, seconds);
   const fingerprint = (file) => createHash('sha256').update(new X509Certificate(readFileSync(file)).raw).digest('hex');
   const certificates = (name) => p.sql(
     `select encode(c.fingerprint, 'hex') as fingerprint, c.issued_why, c.issued_by, c.not_after, c.public_key, r.reason
@@ -153,7 +153,7 @@ describe('certificates of gateways', { concurrency: false }, () => {
     const renewing = await gateway('renew', join(p.dir, 'gw-s2.json'));
     assert.match(renewing.err, /was revoked: the gateway must be enrolled again/);
     for (const end of ['key', 'pem']) copyFileSync(join(keys('gw-s2b'), `gw-s2.${end}`), join(keys('gw-s2'), `gw-s2.${end}`));
-    await upWith('gw-s2', fingerprint(files('gw-s2').cert)); // it was not started anew
+    await upWith('gw-s2', fingerprint(files('gw-s2').cert), 180); // it was not started anew; a revoked one waits a minute
     assert.equal(child.exitCode, null);
     assert.equal((await audit('gw-s2', 'gateway.token')).at(-1).actor, 'engineer');
   });

@@ -262,7 +262,6 @@ export const en = {
   'gateways.disabled': 'disabled',
   'gateways.since': 'Since',
   'gateways.peer': 'Address',
-  'gateways.software': 'Software',
   'gateways.records': 'Records',
   'gateways.duplicates': 'Duplicates',
   'gateways.backlog': 'Backlog',

@@ -263,7 +263,6 @@ export const zh: Readonly<Record<Key, string>> = {
   'gateways.disabled': '已禁用',
   'gateways.since': '自',
   'gateways.peer': '地址',
-  'gateways.software': '软件',
   'gateways.records': '记录数',
   'gateways.duplicates': '重复',
   'gateways.backlog': '待补传',

@@ -105,8 +105,9 @@ function GatewayRow({ gateway, open }: RowProps) {
       <td class={devices.some((d) => !d.up) ? 'num cell-odd' : 'num'}>{devicesUp(devices)}</td>
       <td class="num">{time(gateway.since)}</td>
       <td class="num">{time(gateway.last_seen)}</td>
-      <td class="num">{gateway.peer === '' ? NONE : gateway.peer}</td>
-      <td>{gateway.software === '' ? NONE : gateway.software}</td>
+      <td class="num" title={gateway.software === '' ? undefined : gateway.software}>
+        {gateway.peer === '' ? NONE : gateway.peer}
+      </td>
       <td class="cell-number num">{formatCount(gateway.records)}</td>
       <td class="cell-number num">{formatCount(gateway.duplicates)}</td>
       <td class={odd(gateway.backlog_bytes > BACKLOG_USUAL ? 1 : 0)}>{formatBytes(gateway.backlog_bytes)}</td>
@@ -128,7 +129,7 @@ function GatewayPanel({ gateway, close }: { readonly gateway: Gateway; readonly 
   return (
     <section class="panel" data-testid="gateway-panel">
       <h2>
-        {gateway.name}{' '}
+        {gateway.name} {gateway.software === '' ? null : <span class="small">{gateway.software}</span>}{' '}
         <button type="button" class="row-button" data-testid="identity-close" onClick={close}>
           {t('identity.close')}
         </button>
@@ -139,7 +140,7 @@ function GatewayPanel({ gateway, close }: { readonly gateway: Gateway; readonly 
   );
 }
 
-const COLUMNS = ['since', 'seen', 'peer', 'software'] as const;
+const COLUMNS = ['since', 'seen', 'peer'] as const;
 const FIGURES = ['records', 'duplicates', 'backlog'] as const;
 const FAULTS = ['dropped', 'quarantined', 'unknown', 'clock'] as const;
 

@@ -3,7 +3,7 @@ import { formatNumber, formatShort, formatSince, parseTime } from '../../model/f
 import type { Site } from '../../model/types.ts';
 import { alarmsLoaded, listedAlarms } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';
-import { siteLink, sites, tags } from '../../state/plant.ts';
+import { siteLink, stations, tags } from '../../state/plant.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { totalOf } from '../../state/totals.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
@@ -17,7 +17,7 @@ function Figures() {
   const powers = all.filter((tag) => tag.role === 'power');
   const running = totalOf(runs);
   const power = totalOf(powers);
-  const live = sites.value.filter((site) => siteLink(site).state === 'up').length;
+  const live = stations.value.filter((site) => siteLink(site).state === 'up').length;
   const unsure = (whole: boolean) => (whole ? null : <span class="mark">?</span>);
   return (
     <dl class="figures">
@@ -25,7 +25,7 @@ function Figures() {
         <dt class="label">{t('overview.sites')}</dt>
         <dd class="num">
           {live}
-          <span class="unit">/ {sites.value.length}</span>
+          <span class="unit">/ {stations.value.length}</span>
         </dd>
       </div>
       {runs.length === 0 ? null : (
@@ -66,7 +66,7 @@ function CutSite({ site }: { readonly site: Site }) {
 
 /** Beside the tiles: what waits for a person, the most urgent on top; and the whole network in three figures. */
 export function Needs() {
-  const cut = sites.value.filter((site) => siteLink(site).state !== 'up' && siteLink(site).state !== 'none');
+  const cut = stations.value.filter((site) => siteLink(site).state !== 'up' && siteLink(site).state !== 'none');
   const standing = listedAlarms.value.filter((a) => isUnacked(a) || a.priority <= 2).sort(byUrgency);
   return (
     <aside class="needs">
