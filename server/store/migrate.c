@@ -210,7 +210,9 @@ static enum status execute(PGconn *conn, const char *sql, const char *where, str
 /* How many are applied; they must be the first of the list, unchanged. */
 static enum status check_applied(PGconn *conn, const struct migration *v, uint32_t n, uint32_t *ret_applied,
                                  struct error *err) {
-    PGresult *r = PQexec(conn, "select name, sha256, version::text from schema_migration order by version");
+    /* By the number itself: an output column of that name would be sorted as a text. */
+    PGresult *r =
+        PQexec(conn, "select m.name, m.sha256, m.version::text from schema_migration m order by m.version");
     enum status status = PQresultStatus(r) == PGRES_TUPLES_OK ? OK : failed(conn, "schema_migration", err);
     uint32_t applied = status == OK ? (uint32_t)PQntuples(r) : 0;
     if (status == OK && applied > n) {

@@ -74,6 +74,22 @@ static void what_is_missing_is_added_to_an_older_schema(void **state) {
     assert_int_equal(pgtest_number(&pg, "select i from b"), 7);
 }
 
+/* Ten comes behind nine, not behind one. */
+static void more_than_nine_migrations_stay_in_their_order(void **state) {
+    (void)state;
+    pgtest_fresh_database(&pg);
+    make_dir();
+    struct error err;
+    for (int i = 1; i <= 12; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "%04d_step.sql", i);
+        write_file(name, "select 1;");
+    }
+    assert_int_equal(migrate_run(pg.conninfo, dir, NULL, NULL, &err), OK);
+    assert_int_equal(migrate_run(pg.conninfo, dir, NULL, NULL, &err), OK);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from schema_migration"), 12);
+}
+
 static void a_file_that_was_changed_later_is_refused_by_name(void **state) {
     (void)state;
     pgtest_fresh_database(&pg);
@@ -181,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_empty_database_gets_the_whole_schema_once, remove_dir),
         cmocka_unit_test_teardown(what_is_missing_is_added_to_an_older_schema, remove_dir),
+        cmocka_unit_test_teardown(more_than_nine_migrations_stay_in_their_order, remove_dir),
         cmocka_unit_test_teardown(a_file_that_was_changed_later_is_refused_by_name, remove_dir),
         cmocka_unit_test_teardown(a_schema_newer_than_the_files_is_refused, remove_dir),
         cmocka_unit_test_teardown(a_migration_that_fails_leaves_nothing_behind, remove_dir),
