@@ -32,27 +32,6 @@ enum {
 #define SHELVE_S   (MODEL_SHELVE_MAX_US / TM_SECOND_US)
 
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
-static const char *const alarm_kinds[] = {
-    [ALARM_HIGH] = "high",
-    [ALARM_LOW] = "low",
-    [ALARM_STALE] = "stale",
-    [ALARM_COMM] = "comm",
-    [ALARM_DEV] = "dev",
-    [ALARM_ROC] = "roc",
-    [ALARM_STATE] = "state",
-    [ALARM_CHANGE] = "change",
-    [ALARM_QUALITY] = "quality",
-    [ALARM_DISC] = "disc",
-    [ALARM_EXPR] = "expr",
-    [ALARM_RUNTIME] = "runtime",
-    [ALARM_TOTAL] = "total",
-    [ALARM_CUSUM] = "cusum",
-    [ALARM_CUSUM_LOW] = "cusum_low",
-    [ALARM_CLOCK] = "clock",
-    [ALARM_CERTIFICATE] = "certificate",
-    [ALARM_DUPLICATE] = "duplicate",
-    [ALARM_KINDS] = NULL,
-};
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};
 static const char *const ack_modes[] = {
@@ -161,7 +140,7 @@ static const struct field policy_fields[] = {
 static const struct field alarm_fields[] = {
     COMMON(AT(alarm.common)),
     {"name", FIELD_SITE_NAME, REQUIRED, AT(name), 0, MODEL_NAME_MAX, NULL, NULL},
-    {"kind", FIELD_ENUM, REQUIRED, AT(alarm.kind), 0, 0, alarm_kinds, NULL},
+    {"kind", FIELD_ENUM, REQUIRED, AT(alarm.kind), 0, 0, alarm_kind_names, NULL},
     TAG_NAME("tag", AT(alarm.tag)),
     NAME("gateway", OPTIONAL, AT(alarm.gateway)),
     {"limit", FIELD_QUANTITY, OPTIONAL, AT(alarm.limit), -NUMBER_MAX, NUMBER_MAX, NULL, NULL},

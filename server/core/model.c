@@ -38,29 +38,31 @@ uint32_t model_find_alarm(const struct model *m, struct slice name) {
     return find(&m->alarm_by_name, name);
 }
 
+const char *const alarm_kind_names[ALARM_KINDS + 1] = {
+    [ALARM_HIGH] = "high",
+    [ALARM_LOW] = "low",
+    [ALARM_STALE] = "stale",
+    [ALARM_COMM] = "comm",
+    [ALARM_DEV] = "dev",
+    [ALARM_ROC] = "roc",
+    [ALARM_STATE] = "state",
+    [ALARM_CHANGE] = "change",
+    [ALARM_QUALITY] = "quality",
+    [ALARM_DISC] = "disc",
+    [ALARM_EXPR] = "expr",
+    [ALARM_RUNTIME] = "runtime",
+    [ALARM_TOTAL] = "total",
+    [ALARM_CUSUM] = "cusum",
+    [ALARM_CUSUM_LOW] = "cusum_low",
+    [ALARM_CLOCK] = "clock",
+    [ALARM_CERTIFICATE] = "certificate",
+    [ALARM_DUPLICATE] = "duplicate",
+    [ALARM_KINDS] = NULL,
+};
+
 const char *alarm_kind_name(enum alarm_kind kind) {
-    static const char *const names[ALARM_KINDS] = {
-        [ALARM_HIGH] = "high",
-        [ALARM_LOW] = "low",
-        [ALARM_STALE] = "stale",
-        [ALARM_COMM] = "comm",
-        [ALARM_DEV] = "dev",
-        [ALARM_ROC] = "roc",
-        [ALARM_STATE] = "state",
-        [ALARM_CHANGE] = "change",
-        [ALARM_QUALITY] = "quality",
-        [ALARM_DISC] = "disc",
-        [ALARM_EXPR] = "expr",
-        [ALARM_RUNTIME] = "runtime",
-        [ALARM_TOTAL] = "total",
-        [ALARM_CUSUM] = "cusum",
-        [ALARM_CUSUM_LOW] = "cusum_low",
-        [ALARM_CLOCK] = "clock",
-        [ALARM_CERTIFICATE] = "certificate",
-        [ALARM_DUPLICATE] = "duplicate",
-    };
     CHECK((unsigned)kind < ALARM_KINDS);
-    return names[kind];
+    return alarm_kind_names[kind];
 }
 
 bool alarm_kind_has_limit(enum alarm_kind kind) {

@@ -243,7 +243,8 @@ uint32_t model_find_site(const struct model *m, struct slice name);
 uint32_t model_find_gateway(const struct model *m, struct slice name);
 uint32_t model_find_tag(const struct model *m, struct slice name);
 uint32_t model_find_alarm(const struct model *m, struct slice name);
-/* "high", "low", "stale", … "clock", "certificate", "duplicate" */
+/* "high", "low", "stale", … "clock", "certificate", "duplicate", by kind; NULL behind the last one. */
+extern const char *const alarm_kind_names[ALARM_KINDS + 1];
 const char *alarm_kind_name(enum alarm_kind kind);
 /* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate). */
 bool alarm_kind_has_limit(enum alarm_kind kind);

@@ -40,7 +40,7 @@ describe('the operator\'s browser', { concurrency: false }, () => {
     const context = await browser.newContext({ ...SCREEN, ...options });
     const page = await context.newPage();
     page.on('console', (m) => {
-      if (['error', 'warning'].includes(m.type()) && !/status of (401|403|422|412|503)|ERR_CONNECTION_REFUSED|WebSocket connection to|ERR_EMPTY_RESPONSE|ERR_CONNECTION_(RESET|CLOSED)/.test(m.text())) complaints.push(m.text());
+      if (['error', 'warning'].includes(m.type()) && !/status of (401|403|422|412|503)|WebSocket connection to|ERR_(EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|CONNECTION_(REFUSED|RESET|CLOSED))/.test(m.text())) complaints.push(m.text());
     });
     page.on('pageerror', (e) => complaints.push(String(e)));
     page.on('request', (r) => {
