@@ -363,3 +363,219 @@ end
 $$;
 comment on function chunk_read(bytea) is
     'The samples of a chunk (server/history/chunk.h), in its order. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
+
+-- Where samples lie ---------------------------------------------------------------------------------------
+-- Of one tag and moment the newest counts: sample_hot before sample_chunk before sample_row; in sample_hot the higher id,
+-- in its data the later place.
+
+alter table sample rename to sample_row;
+alter table sample_row rename constraint sample_pk to sample_row_pk;
+alter table sample_row rename constraint sample_t_us_check to sample_row_t_us_check;
+alter table sample_row rename constraint sample_quality_check to sample_row_quality_check;
+comment on table sample_row is
+    'Samples that came one by one: out of the quarantine, and all from before there were chunks. The packer takes them; where '
+    'there is another sample of the same tag and moment, that one stands.';
+
+create table sample_hot (
+    id          bigint  generated always as identity,
+    gateway_key bigint  not null,
+    received_us bigint  not null,
+    n           integer not null,
+    tag_min     bigint  not null,
+    tag_max     bigint  not null,
+    from_us     bigint  not null,
+    to_us       bigint  not null,
+    data        bytea   not null,
+    constraint sample_hot_pk primary key (id),
+    constraint sample_hot_n_check check (n > 0)
+);
+comment on table sample_hot is
+    'Samples as they came, in the order in which they came, until the packer takes them: written in the transaction that stores their record.';
+comment on column sample_hot.tag_min is 'Lowest and highest tag_key in data.';
+comment on column sample_hot.from_us is 'Earliest and latest source time in data.';
+comment on column sample_hot.data is 'A chunk of several tags: chunk_read(data).';
+-- Lives for minutes and is scanned as a whole.
+alter table sample_hot set (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_insert_scale_factor = 0.5);
+
+create table retention_class (
+    class     smallint not null,
+    name      text     not null,
+    keep_days integer,
+    constraint retention_class_pk primary key (class),
+    constraint retention_class_name_unique unique (name),
+    constraint retention_class_keep_check check (keep_days between 1 and 36500)
+);
+comment on table retention_class is 'How long samples are kept: a tag has one class.';
+comment on column retention_class.keep_days is 'Null: for ever.';
+insert into retention_class (class, name) values (1, 'standard');
+
+create table tag_class (
+    tag_key bigint   not null,
+    class   smallint not null,
+    constraint tag_class_pk primary key (tag_key),
+    constraint tag_class_class_fk foreign key (class) references retention_class (class)
+);
+comment on table tag_class is 'Retention class of each tag whose class is not 1.';
+
+create table sample_chunk (
+    class   smallint not null,
+    tag_key bigint   not null,
+    from_us bigint   not null,
+    to_us   bigint   not null,
+    n       integer  not null,
+    usable  integer  not null,
+    bad     integer  not null,
+    first   double precision,
+    last    double precision,
+    min     double precision,
+    max     double precision,
+    min_us  bigint,
+    max_us  bigint,
+    worst   smallint not null,
+    data    bytea    not null,
+    constraint sample_chunk_pk primary key (tag_key, from_us, class)
+) partition by list (class);
+alter table sample_chunk alter column data set storage external;
+comment on table sample_chunk is
+    'History: the samples of one tag over some time. Chunks of a tag do not overlap, and do not cross the border of a period of 28 days '
+    '(counted from 1970-01-01): a class''s period is a table of its own, so that it can be dropped.';
+comment on column sample_chunk.from_us is 'Source time of the first and of the last sample in it.';
+comment on column sample_chunk.usable is 'How many of its n samples have a number and are not bad; how many are bad.';
+comment on column sample_chunk.first is 'Of the usable samples, as last, min, max and when those two first were.';
+comment on column sample_chunk.worst is 'The worst quality.';
+comment on column sample_chunk.data is 'chunk_read(data).';
+
+create function sample_period(p_t_us bigint) returns bigint
+    language sql immutable strict parallel safe as
+$$
+    select (p_t_us - (p_t_us % 2419200000000 + 2419200000000) % 2419200000000)
+$$;
+comment on function sample_period(bigint) is 'Start of the period of 28 days that a time lies in.';
+
+-- Whoever packs has no right to make tables; here it may make just these.
+create function sample_chunk_prepare(p_class smallint, p_t_us bigint) returns void
+    language plpgsql security definer as
+$$
+declare
+    v_from bigint := sample_period(p_t_us);
+    v_list text := format('sample_chunk_%s', p_class);
+    v_part text := format('sample_chunk_%s_%s', p_class, to_char(to_timestamp(v_from / 1e6) at time zone 'UTC', 'YYYYMMDD'));
+begin
+    if to_regclass(v_part) is not null then
+        return;
+    end if;
+    if not exists (select from retention_class c where c.class = p_class) then
+        raise exception 'there is no retention class %', p_class using errcode = 'foreign_key_violation';
+    end if;
+    perform pg_advisory_xact_lock(hashtext('sample_chunk_prepare'));
+    if to_regclass(v_list) is null then
+        execute format('create table %I partition of sample_chunk for values in (%s) partition by range (from_us)', v_list, p_class);
+    end if;
+    if to_regclass(v_part) is null then
+        execute format('create table %I partition of %I for values from (%s) to (%s)', v_part, v_list, v_from, v_from + 2419200000000);
+    end if;
+end
+$$;
+comment on function sample_chunk_prepare(smallint, bigint) is 'Makes the table of a class''s period, if it is missing.';
+do $$
+begin
+    execute format('alter function sample_chunk_prepare(smallint, bigint) set search_path = %I, pg_temp', current_schema());
+end
+$$;
+revoke execute on function sample_chunk_prepare(smallint, bigint) from public;
+
+-- For everybody who speaks SQL ----------------------------------------------------------------------------
+
+create view sample as
+select distinct on (s.tag_key, s.t_us) s.tag_key, s.t_us, s.value, s.quality, s.bytes
+  from (select r.tag_key, r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
+          from sample_hot h
+         cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+         union all
+        select c.tag_key, r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+          from sample_chunk c
+         cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
+         union all
+        select w.tag_key, w.t_us, w.value, w.quality, null, 0, 0, 0
+          from sample_row w) s
+ order by s.tag_key, s.t_us, s.tier desc, s.id desc, s.place desc;
+comment on view sample is
+    'All of history, one row for each tag and source time. It reads all of a tag: where a span of time is enough, ask the function sample(tag, from, to).';
+comment on column sample.value is 'In the tag''s unit; null if there is none, or a text.';
+comment on column sample.quality is 'One byte, 0 = good; 128 and more = bad (server/core/quality.h).';
+comment on column sample.bytes is 'A text in UTF-8, or other bytes; null if the value is a number or there is none.';
+
+create function sample_text(p_bytes bytea) returns text
+    language plpgsql immutable strict parallel safe as
+$$
+begin
+    return convert_from(p_bytes, 'UTF8');
+exception
+    when character_not_in_repertoire or untranslatable_character then
+        return null;
+end
+$$;
+comment on function sample_text(bytea) is 'Bytes as text; null if they are none.';
+
+create function sample(p_tag_key bigint, p_from_us bigint, p_to_us bigint)
+    returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
+    language sql stable parallel safe rows 10000 as
+$$
+    select distinct on (s.t_us) s.t_us, s.value, s.quality, s.bytes
+      from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
+              from sample_hot h
+             cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             where h.tag_min <= p_tag_key
+               and h.tag_max >= p_tag_key
+               and h.from_us < p_to_us
+               and h.to_us >= p_from_us
+               and r.tag_key = p_tag_key
+             union all
+            select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+              from sample_chunk c
+             cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
+             where c.tag_key = p_tag_key
+               and c.from_us >= sample_period(p_from_us)
+               and c.from_us < p_to_us
+               and c.to_us >= p_from_us
+             union all
+            select w.t_us, w.value, w.quality, null, 0, 0, 0
+              from sample_row w
+             where w.tag_key = p_tag_key
+               and w.t_us >= p_from_us
+               and w.t_us < p_to_us) s
+     where s.t_us >= p_from_us
+       and s.t_us < p_to_us
+     order by s.t_us, s.tier desc, s.id desc, s.place desc
+$$;
+comment on function sample(bigint, bigint, bigint) is 'History of a tag by its key, from p_from_us up to but not including p_to_us.';
+
+create function sample(p_tag text, p_from timestamptz, p_to timestamptz)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 10000 as
+$$
+    select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
+      from config_key k
+     cross join lateral sample(k.key, (extract(epoch from p_from) * 1000000)::bigint, (extract(epoch from p_to) * 1000000)::bigint) s
+     where k.kind = 'tag'
+       and k.name = p_tag
+     order by s.t_us
+$$;
+comment on function sample(text, timestamptz, timestamptz) is
+    'History of a tag by its name: select * from sample(''S1/L_T1'', now() - interval ''1 day'', now()). quality: 0 = good; 128 and more = bad.';
+
+-- Rights: as before; the packer moves samples from one table into the other.
+
+alter function penstock_grant() rename to penstock_grant_before_history;
+create function penstock_grant() returns void
+    language plpgsql as
+$$
+begin
+    perform penstock_grant_before_history();
+    if exists (select from pg_roles where rolname = 'penstock_app') then
+        grant update on sample_row to penstock_app;
+        grant delete on sample_hot, sample_row, sample_chunk to penstock_app;
+    end if;
+end
+$$;
+select penstock_grant();

@@ -66,13 +66,13 @@ static const char sql[] =
     " repeated = d.repeated + excluded.repeated, conflicts = d.conflicts + excluded.conflicts,"
     " samples = d.samples + excluded.samples),"
     " history as ("
-    " insert into sample (tag_key, t_us, value, quality)"
+    " insert into sample_row as h (tag_key, t_us, value, quality)"
     " select distinct on (tag_key, t_us) tag_key, t_us, value, quality"
     " from unnest($12::bigint[], $13::bigint[], $14::bigint[], $15::double precision[], $16::smallint[])"
     " with ordinality as s(record, tag_key, t_us, value, quality, place)"
     " join first on first.ord = s.record order by tag_key, t_us, place desc"
     " on conflict (tag_key, t_us) do update set value = excluded.value, quality = excluded.quality"
-    " where (sample.value, sample.quality) is distinct from (excluded.value, excluded.quality))"
+    " where (h.value, h.quality) is distinct from (excluded.value, excluded.quality))"
     " select ord from forked order by ord";
 
 const char *ingest_sql(void) {

@@ -37,7 +37,7 @@ static const char dicts_sql[] =
 static const char keep_sql[] =
     "with q as (select * from quarantine where quarantine_id = $1),"
     " history as ("
-    "  insert into sample (tag_key, t_us, value, quality)"
+    "  insert into sample_row (tag_key, t_us, value, quality)"
     "  select distinct on (tag_key, t_us) tag_key, t_us, value, quality"
     "    from unnest($6::bigint[], $7::bigint[], $8::double precision[], $9::smallint[])"
     "      with ordinality as s(tag_key, t_us, value, quality, place)"

@@ -76,7 +76,7 @@ static void a_replay_adds_samples_once_and_changes_none(void **state) {
         {.tag_key = 4, .t_us = 1800000000000000, .value = 1.5},
         {.tag_key = 4, .t_us = 1800000000000001, .quality = QUALITY_BAD | QUALITY_NO_VALUE},
         {.tag_key = 4, .t_us = 1800000000000002, .value = 3}};
-    pgtest_do(&pg, "insert into sample values (4, 1800000000000002, 77, 0)");
+    pgtest_do(&pg, "insert into sample_row values (4, 1800000000000002, 77, 0)");
     const struct rig_reply *reply = keep(r, 1, false, v, 3);
     assert_int_equal(reply->reply.status, OK);
     assert_false(reply->reply.replayed.usable);

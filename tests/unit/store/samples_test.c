@@ -40,7 +40,7 @@ static void store_facts(const struct fact *v) {
         if (!isnan(v[i].value)) {
             (void)snprintf(value, sizeof value, "%.17g", v[i].value);
         }
-        (void)snprintf(sql, sizeof sql, "insert into sample values (%d, %lld, %s, %u)", TAG,
+        (void)snprintf(sql, sizeof sql, "insert into sample_row values (%d, %lld, %s, %u)", TAG,
                        (long long)v[i].t_us, value, v[i].quality);
         PQclear(PQexec(conn, sql));
     }
@@ -167,7 +167,7 @@ static void the_edges_of_a_span_are_from_included_to_excluded(void **state) {
     (void)state;
     rig_migrate(&pg);
     pgtest_do(&pg,
-              "insert into sample select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
+              "insert into sample_row select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
     struct rig *r = rig_new(&pg);
     struct request ask = {
         .kind = REQ_SAMPLES,
