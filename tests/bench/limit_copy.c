@@ -1,4 +1,4 @@
-/* Limit program: the least that any historian on PostgreSQL must do: the same rows into the same table, by
+/* Limit program: the least that any historian on PostgreSQL must do: the same samples, one row each, by
  * binary COPY on one connection, one durable commit for each INGEST_BATCH_SAMPLES of them. No record as
  * received, no check of what is there already, no ranges. usage: bench_limit_copy CONNINFO POSTMASTER TAGS
  * ROWS (in a new, empty database) */
@@ -11,7 +11,7 @@
 #include <libpq-fe.h>
 #include <string.h>
 
-static const char copy_sql[] = "copy sample (tag_key, t_us, value, quality) from stdin (format binary)";
+static const char copy_sql[] = "copy sample_row (tag_key, t_us, value, quality) from stdin (format binary)";
 
 static void put_number(struct buf *out, uint64_t value, uint32_t size) {
     for (uint32_t i = size; i > 0; i--) {
