@@ -372,9 +372,12 @@ alter table sample rename to sample_row;
 alter table sample_row rename constraint sample_pk to sample_row_pk;
 alter table sample_row rename constraint sample_t_us_check to sample_row_t_us_check;
 alter table sample_row rename constraint sample_quality_check to sample_row_quality_check;
+alter table sample_row add column bytes bytea;
 comment on table sample_row is
     'Samples that came one by one: out of the quarantine, and all from before there were chunks. The packer takes them; where '
     'there is another sample of the same tag and moment, that one stands.';
+comment on column sample_row.value is 'In the tag''s unit; null if there is none, or a text.';
+comment on column sample_row.bytes is 'A text in UTF-8, or other bytes; null if the value is a number or there is none.';
 
 create table sample_hot (
     id          bigint  generated always as identity,
@@ -387,7 +390,8 @@ create table sample_hot (
     to_us       bigint  not null,
     data        bytea   not null,
     constraint sample_hot_pk primary key (id),
-    constraint sample_hot_n_check check (n > 0)
+    constraint sample_hot_n_check check (n > 0),
+    constraint sample_hot_t_us_check check (from_us >= 946684800000000)
 );
 comment on table sample_hot is
     'Samples as they came, in the order in which they came, until the packer takes them: written in the transaction that stores their record.';
@@ -496,7 +500,7 @@ select distinct on (s.tag_key, s.t_us) s.tag_key, s.t_us, s.value, s.quality, s.
           from sample_chunk c
          cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
          union all
-        select w.tag_key, w.t_us, w.value, w.quality, null, 0, 0, 0
+        select w.tag_key, w.t_us, w.value, w.quality, w.bytes, 0, 0, 0
           from sample_row w) s
  order by s.tag_key, s.t_us, s.tier desc, s.id desc, s.place desc;
 comment on view sample is
@@ -539,7 +543,7 @@ $$
                and c.from_us < p_to_us
                and c.to_us >= p_from_us
              union all
-            select w.t_us, w.value, w.quality, null, 0, 0, 0
+            select w.t_us, w.value, w.quality, w.bytes, 0, 0, 0
               from sample_row w
              where w.tag_key = p_tag_key
                and w.t_us >= p_from_us
