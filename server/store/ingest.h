@@ -11,7 +11,7 @@
 #include "server/store/store.h"
 
 enum {
-    INGEST_BATCH_SAMPLES = 5000, /* a batch is closed when it has as many */
+    INGEST_BATCH_SAMPLES = 50000, /* a batch is closed when it has as many */
     INGEST_BATCH_RECORDS = 2000,
     INGEST_BATCH_BYTES = 8 * 1024 * 1024,
     INGEST_IN_FLIGHT = 2,
