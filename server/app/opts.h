@@ -39,6 +39,8 @@ struct opts {
                                         nowhere */
     char spool[OPTS_TEXT_SIZE]; /* file that keeps operators' actions while the database is away (spool.h);
                                    "" for none: then they are refused meanwhile */
+    uint32_t pack_after_s;      /* so old become samples before they are packed */
+    uint32_t keep_raw_h;        /* … and records as received before they are deleted */
     enum log_level log_level;
     bool mutant_ack_before_commit; /* only in builds with PENSTOCK_MUTANTS: proves that the fault tests notice
                                     */

@@ -340,6 +340,16 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
     certificates_issued(ctx, v, n);
 }
 
+static void on_store_packed(void *ctx, const struct store_packing *s) {
+    static const struct actor server = {.name = "penstockd"};
+    struct app *a = ctx;
+    a->packing = *s;
+    a->packing.damage = NULL; /* lent for the call */
+    if (s->damage != NULL) {
+        store_audit(a->store, &server, "history.damaged", "history", s->damage);
+    }
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -359,6 +369,7 @@ struct store_host route_store_host(struct app *a) {
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
                                .certificates = on_store_certificates,
+                               .packed = on_store_packed,
                                .fatal = on_store_fatal};
 }
 
@@ -508,6 +519,14 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
+/* Likewise for the log. */
+static const char not_packed[] = "samples cannot be packed now; the server's log says more";
+
+int64_t app_packing_lag_us(struct app *a) {
+    int64_t now_us = app_now_us(a);
+    return a->packing.oldest_us != 0 && a->packing.oldest_us < now_us ? now_us - a->packing.oldest_us : 0;
+}
+
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
     bool crl_due = false;
@@ -516,6 +535,13 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .store_text = a->store_state == STORE_AWAY ? away : "",
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
+                               .packing = {.lag_us = app_packing_lag_us(a),
+                                           .rows = a->packing.rows,
+                                           .samples = a->packing.samples,
+                                           .chunks = a->packing.chunks,
+                                           .pruned = a->packing.pruned,
+                                           .damaged = a->packing.damaged,
+                                           .text = a->packing.error.code == OK ? "" : not_packed},
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),

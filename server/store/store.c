@@ -6,6 +6,7 @@
 #include "server/store/events.h"
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
+#include "server/store/packer.h"
 #include "server/store/query.h"
 #include "server/store/revoked.h"
 #include "server/store/write.h"
@@ -33,6 +34,7 @@ struct store {
     struct journal *journal;
     struct ingest *ingest;
     struct query *query;
+    struct packer *packer;
     struct revoked revoked;
     uv_timer_t timer;
     bool loaded;
@@ -72,6 +74,7 @@ static void report_state(struct store *s) {
     uint64_t oldest = earlier(earlier(events_oldest_ms(s->events), journal_oldest_ms(s->journal)),
                               ingest_oldest_ms(s->ingest));
     uint64_t lag_ms = oldest >= now ? 0 : now - oldest;
+    packer_lag(s->packer, lag_ms);
     const struct error *why = trouble(s);
     why = why == NULL && !s->open ? &starting : why;
     enum store_state state = why != NULL ? STORE_AWAY : lag_ms > SLOW_MS ? STORE_SLOW : STORE_OK;
@@ -116,6 +119,7 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     ingest_journaled(s->ingest, boot->journal_seq);
     ingest_start(s->ingest);
     query_start(s->query);
+    packer_start(s->packer);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -203,6 +207,13 @@ static void on_certificates(void *ctx, const struct store_certificate *v, size_t
     }
 }
 
+static void on_packed(void *ctx, const struct store_packing *packing) {
+    struct store *s = ctx;
+    if (s->host.packed != NULL) {
+        s->host.packed(s->host.ctx, packing);
+    }
+}
+
 static void on_issued(void *ctx) {
     struct store *s = ctx;
     revoked_notified(&s->revoked);
@@ -272,10 +283,21 @@ static enum status make_people(struct store *s, const char *conninfo, struct err
     return status == OK ? make_boot(s, err) : status;
 }
 
+static enum status make_packer(struct store *s, const struct store_config *cfg, struct error *err) {
+    struct packer_config packer = {.loop = s->loop,
+                                   .conninfo = cfg->conninfo,
+                                   .after_us = cfg->pack_after_us,
+                                   .keep_raw_us = cfg->keep_raw_us,
+                                   .ctx = s,
+                                   .packed = on_packed};
+    return packer_new(&packer, &s->packer, err);
+}
+
 static enum status make_parts(struct store *s, const struct store_config *cfg, struct error *err) {
     enum status status = make_people(s, cfg->conninfo, err);
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
+    status = status == OK ? make_packer(s, cfg, err) : status;
     return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
 }
 
@@ -396,12 +418,13 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 6;
+    s->parts = 7;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
+    packer_close(s->packer, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -424,6 +447,7 @@ void store_free(struct store **s) {
         return;
     }
     query_free(&(*s)->query);
+    packer_free(&(*s)->packer);
     ingest_free(&(*s)->ingest);
     journal_free(&(*s)->journal);
     boot_free(&(*s)->boot);

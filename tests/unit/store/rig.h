@@ -48,6 +48,7 @@ struct rig {
     enum store_state state;
     uint32_t away;
     struct error state_error;
+    struct store_packing packing; /* as last told, without its damage */
     bool fatal;
     struct error fatal_error;
     uint32_t n_replies;
@@ -309,6 +310,12 @@ static inline void rig_on_config_changed(void *ctx, int64_t revision, struct con
     r->config_changes++;
 }
 
+static inline void rig_on_packed(void *ctx, const struct store_packing *s) {
+    struct rig *r = ctx;
+    r->packing = *s;
+    r->packing.damage = NULL;
+}
+
 static inline void rig_on_fatal(void *ctx, const struct error *error) {
     struct rig *r = ctx;
     r->fatal = true;
@@ -369,6 +376,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
                               .certificates = rig_on_certificates,
+                              .packed = rig_on_packed,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {
