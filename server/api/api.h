@@ -45,7 +45,8 @@ struct api_gateway {
 
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
-    const char *store_text; /* why, when it is not ok */
+    const char *store_text; /* why, when it is away */
+    bool store_full;        /* it is away because the database's disk is full */
     int64_t store_lag_us;
     int64_t started_us;
     int64_t loop_lag_us; /* worst turn in the last 10 s */

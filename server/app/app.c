@@ -66,8 +66,11 @@ static void init_handles(struct app *a) {
 }
 
 static enum status init_store(struct app *a, struct error *err) {
-    struct store_config cfg = {
-        .loop = &a->loop, .conninfo = a->opts.db, .migrations_dir = a->opts.migrations};
+    struct store_config cfg = {.loop = &a->loop,
+                               .conninfo = a->opts.db,
+                               .migrations_dir = a->opts.migrations,
+                               .path = a->opts.store_path,
+                               .limit_bytes = (int64_t)a->opts.store_limit_gib << 30};
     struct store_host host = route_store_host(a);
     return store_new(&cfg, &host, &a->store, err);
 }

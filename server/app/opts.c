@@ -25,6 +25,8 @@ static const struct opt table[] = {
     OPT(NULL, "migrations", OPT_TEXT, migrations, true),
     OPT(NULL, "ports_file", OPT_TEXT, ports_file, false),
     OPT(NULL, "spool", OPT_TEXT, spool, false),
+    OPT(NULL, "store_path", OPT_TEXT, store_path, false),
+    OPT(NULL, "store_limit_gib", OPT_COUNT, store_limit_gib, false),
     OPT(NULL, "log", OPT_LEVEL, log_level, false),
 #ifdef PENSTOCK_MUTANTS
     OPT(NULL, "mutant_ack_before_commit", OPT_SWITCH, mutant_ack_before_commit, false),

@@ -63,6 +63,8 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    uint32_t disks; /* how often one was told, and the last */
+    struct store_disk disk;
     size_t n_certificates; /* as last told */
     struct store_certificate certificates[16];
 };
@@ -81,6 +83,12 @@ static inline void rig_on_certificates(void *ctx, const struct store_certificate
     if (n > 0) {
         memcpy(r->certificates, v, n * sizeof *v);
     }
+}
+
+static inline void rig_on_disk(void *ctx, const struct store_disk *disk) {
+    struct rig *r = ctx;
+    r->disks++;
+    r->disk = *disk;
 }
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
@@ -369,6 +377,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
                               .certificates = rig_on_certificates,
+                              .disk = rig_on_disk,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {
