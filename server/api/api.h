@@ -45,7 +45,8 @@ struct api_gateway {
 
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
-    const char *store_text; /* why, when it is not ok */
+    const char *store_text; /* why, when it is away */
+    bool store_full;        /* it is away because the database's disk is full */
     int64_t store_lag_us;
     struct {
         int64_t lag_us;   /* for how long the oldest samples have waited to be packed into chunks */

@@ -85,6 +85,8 @@ struct app {
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
+    struct store_disk disk;
+    uint8_t disk_levels[SERVER_ALARMS]; /* as the core was told */
     uint64_t journaled_seq;
     int64_t started_us;
     int64_t turn_mono_us; /* when the present turn began */
@@ -146,6 +148,16 @@ void certificates_tell(struct app *a, uint32_t gateway);
 void certificates_tell_all(struct app *a);
 /* What the database knows; copied. */
 void certificates_issued(struct app *a, const struct store_certificate *v, size_t n);
+
+/* disk.c: the disk of the database, as events for the core: it tells when there is little room, when it will
+ * be full, and when it is. */
+void disk_look(struct app *a, const struct store_disk *disk);
+/* The store is away, and this is why. */
+bool disk_is_full(const struct app *a);
+/* The store's state is new. */
+void disk_tell(struct app *a);
+/* The configuration is new. */
+void disk_tell_all(struct app *a);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

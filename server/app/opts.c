@@ -29,6 +29,8 @@ static const struct opt table[] = {
     OPT(NULL, "spool", OPT_TEXT, spool, false),
     OPT(NULL, "pack_after_s", OPT_COUNT, pack_after_s, false),
     OPT(NULL, "keep_raw_h", OPT_COUNT, keep_raw_h, false),
+    OPT(NULL, "store_path", OPT_TEXT, store_path, false),
+    OPT(NULL, "store_limit_gib", OPT_COUNT, store_limit_gib, false),
     OPT(NULL, "log", OPT_LEVEL, log_level, false),
 #ifdef PENSTOCK_MUTANTS
     OPT(NULL, "mutant_ack_before_commit", OPT_SWITCH, mutant_ack_before_commit, false),

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/store/boot.h"
 #include "server/store/checkpoint.h"
+#include "server/store/disk.h"
 #include "server/store/events.h"
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
@@ -36,6 +37,7 @@ struct store {
     struct query *query;
     struct packer *packer;
     struct revoked revoked;
+    struct disk disk;
     uv_timer_t timer;
     bool loaded;
     bool locked; /* this server has the database */
@@ -52,15 +54,17 @@ struct store {
 
 /* --- state --------------------------------------------------------------------------------------------- */
 
+/* A full disk is the reason of whatever else is wrong meanwhile, and somebody can do something about it. */
 static const struct error *trouble(const struct store *s) {
-    if (!pg_is_up(s->pg)) {
-        return pg_error(s->pg);
+    const struct error *v[] = {pg_is_up(s->pg) ? events_trouble(s->events) : pg_error(s->pg),
+                               s->locked ? journal_trouble(s->journal) : NULL,
+                               s->open ? ingest_trouble(s->ingest) : NULL};
+    const struct error *found = NULL;
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        bool full = v[i] != NULL && v[i]->code == ERR_NO_SPACE;
+        found = found == NULL || (full && found->code != ERR_NO_SPACE) ? v[i] : found;
     }
-    const struct error *err = events_trouble(s->events);
-    if (err == NULL && s->locked) {
-        err = journal_trouble(s->journal);
-    }
-    return err == NULL && s->open ? ingest_trouble(s->ingest) : err;
+    return found;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -130,6 +134,7 @@ static void on_open(void *ctx) {
     checkpoint_open(s->checkpoint);
     journal_confirm(s->journal);
     revoked_open(&s->revoked);
+    disk_open(&s->disk);
     report_state(s);
 }
 
@@ -180,6 +185,7 @@ static void on_down(void *ctx) {
     events_down(s->events);
     checkpoint_down(s->checkpoint);
     revoked_down(&s->revoked);
+    disk_down(&s->disk);
     report_state(s);
 }
 
@@ -211,6 +217,13 @@ static void on_packed(void *ctx, const struct store_packing *packing) {
     struct store *s = ctx;
     if (s->host.packed != NULL) {
         s->host.packed(s->host.ctx, packing);
+    }
+}
+
+static void on_disk(void *ctx, const struct store_disk *disk) {
+    struct store *s = ctx;
+    if (s->host.disk != NULL && !s->stopping) {
+        s->host.disk(s->host.ctx, disk);
     }
 }
 
@@ -274,8 +287,15 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
     return pg_new(&cfg, &s->pg, err);
 }
 
-static enum status make_people(struct store *s, const char *conninfo, struct error *err) {
-    enum status status = make_connection(s, conninfo, err);
+static enum status make_people(struct store *s, const struct store_config *cfg, struct error *err) {
+    enum status status = make_connection(s, cfg->conninfo, err);
+    struct disk_config disk = {.loop = s->loop,
+                               .pg = s->pg,
+                               .path = cfg->path == NULL ? "" : cfg->path,
+                               .limit_bytes = cfg->limit_bytes,
+                               .ctx = s,
+                               .on_disk = on_disk};
+    disk_init(&s->disk, &disk);
     s->revoked =
         (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked, .on_certificates = on_certificates};
     status = status == OK ? make_events(s, err) : status;
@@ -294,7 +314,7 @@ static enum status make_packer(struct store *s, const struct store_config *cfg, 
 }
 
 static enum status make_parts(struct store *s, const struct store_config *cfg, struct error *err) {
-    enum status status = make_people(s, cfg->conninfo, err);
+    enum status status = make_people(s, cfg, err);
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
     status = status == OK ? make_packer(s, cfg, err) : status;
@@ -382,6 +402,10 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     }
 }
 
+struct store_pending store_pending(const struct store *s) {
+    return ingest_pending(s->ingest);
+}
+
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name) {
     return keys_get(&s->keys, kind, name);
 }
@@ -393,6 +417,7 @@ void store_turn_end(struct store *s) {
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
     revoked_turn_end(&s->revoked);
+    disk_turn_end(&s->disk);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------- */

@@ -140,13 +140,33 @@ struct store_packing {
     struct error error; /* why it does not go on; code OK: it does */
 };
 
+enum { STORE_PATH_SIZE = 256 };
+
+/* The disk that the database is on (disk.h). */
+struct store_disk {
+    char path[STORE_PATH_SIZE]; /* what was looked at; "" unless seen */
+    int64_t bytes;
+    int64_t free;          /* of which the database may use so much */
+    double grow_bytes_day; /* NaN: not known yet */
+    int64_t full_at_us;    /* 0: not in sight, or not known */
+    bool known;            /* else all of this is 0 */
+    bool seen;             /* false: it is the configured limit that stands for the disk */
+};
+
+/* What waits for its commit. */
+struct store_pending {
+    uint64_t records;
+    uint64_t bytes;
+};
+
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
 
 struct store_host {
     void *ctx;
     /* Once, when the database is there, its schema is right and nobody else serves it. */
     void (*loaded)(void *ctx, struct store_boot *boot);
-    /* lag_us: age of the oldest thing that waits for its commit. error says why it is away. */
+    /* lag_us: age of the oldest thing that waits for its commit. error says why it is away; ERR_NO_SPACE: the
+     * database's disk is full, and what waits is stored as soon as there is room. */
     void (*state)(void *ctx, enum store_state state, int64_t lag_us, const struct error *error);
     void (*ingested)(void *ctx, const struct store_key *v, uint32_t n);
     /* Another content is stored under this number: the record is in quarantine. Told instead of ingested. */
@@ -168,6 +188,8 @@ struct store_host {
     void (*certificates)(void *ctx, const struct store_certificate *v, size_t n);
     /* After each look of the packer. May be NULL. */
     void (*packed)(void *ctx, const struct store_packing *s);
+    /* The disk of the database, every two seconds once it is known. May be NULL. */
+    void (*disk)(void *ctx, const struct store_disk *disk);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);
@@ -181,6 +203,8 @@ struct store_config {
     size_t pending_bytes_max;   /* of records; 0: the default, 256 MiB */
     int64_t pack_after_us;      /* so old become samples before they are packed; 0: the default, 60 s */
     int64_t keep_raw_us; /* … and records as received before they are deleted; 0: the default, 48 h */
+    const char *path;    /* folder of the database's files; NULL or "": what PostgreSQL says */
+    int64_t limit_bytes; /* of the database, where its disk cannot be seen; 0: none */
 };
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,
@@ -211,6 +235,7 @@ void store_settle(struct store *s, uint64_t token, struct slice gateway_name, co
 void store_request(struct store *s, uint64_t token, const struct request *r);
 /* Key of a stored item, known from the last boot or config change; 0 if none. */
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);
+struct store_pending store_pending(const struct store *s);
 /* Once per loop turn: submits what waits. */
 void store_turn_end(struct store *s);
 /* Commits what waits (at most timeout_ms), closes; then on_stopped, then store_free. */

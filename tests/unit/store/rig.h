@@ -64,6 +64,8 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    uint32_t disks; /* how often one was told, and the last */
+    struct store_disk disk;
     size_t n_certificates; /* as last told */
     struct store_certificate certificates[16];
 };
@@ -82,6 +84,12 @@ static inline void rig_on_certificates(void *ctx, const struct store_certificate
     if (n > 0) {
         memcpy(r->certificates, v, n * sizeof *v);
     }
+}
+
+static inline void rig_on_disk(void *ctx, const struct store_disk *disk) {
+    struct rig *r = ctx;
+    r->disks++;
+    r->disk = *disk;
 }
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
@@ -377,6 +385,7 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .revoked = rig_on_revoked,
                               .certificates = rig_on_certificates,
                               .packed = rig_on_packed,
+                              .disk = rig_on_disk,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {
