@@ -45,8 +45,18 @@ struct api_gateway {
 
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
-    const char *store_text; /* why, when it is not ok */
+    const char *store_text; /* why, when it is away */
+    bool store_full;        /* it is away because the database's disk is full */
     int64_t store_lag_us;
+    struct {
+        int64_t lag_us;   /* for how long the oldest samples have waited to be packed into chunks */
+        int64_t rows;     /* of records whose samples wait, about */
+        uint64_t samples; /* since the start, as all that follows */
+        uint64_t chunks;
+        uint64_t pruned;  /* records as received that were deleted */
+        uint64_t damaged; /* what was put aside */
+        const char *text; /* why it does not go on; "": it does */
+    } packing;
     int64_t started_us;
     int64_t loop_lag_us; /* worst turn in the last 10 s */
     uint64_t journal_seq;

@@ -19,7 +19,14 @@ void rest_health(struct api *a, struct http_request *r) {
     buf_printf(&r->out, ",\"loop_lag_ms\":%lld,\"journal\":{\"seq\":%llu,\"durable\":%llu}",
                (long long)(h.loop_lag_us / 1000), (unsigned long long)h.journal_seq,
                (unsigned long long)h.journaled_seq);
-    buf_text(&r->out, ",\"revocation_list\":{\"ends\":");
+    buf_printf(&r->out,
+               ",\"packing\":{\"lag_s\":%lld,\"rows\":%lld,\"samples\":%llu,\"chunks\":%llu,\"pruned\":%llu,"
+               "\"damaged\":%llu",
+               (long long)(h.packing.lag_us / 1000000), (long long)h.packing.rows,
+               (unsigned long long)h.packing.samples, (unsigned long long)h.packing.chunks,
+               (unsigned long long)h.packing.pruned, (unsigned long long)h.packing.damaged);
+    view_string(&r->out, "text", slice_str(h.packing.text));
+    buf_text(&r->out, "},\"revocation_list\":{\"ends\":");
     view_time(&r->out, h.crl_ends_us);
     buf_printf(&r->out, ",\"due\":%s}", h.crl_due ? "true" : "false");
     view_string(&r->out, "build", slice_str(a->build));

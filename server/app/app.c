@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/tm.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -67,7 +68,14 @@ static void init_handles(struct app *a) {
 
 static enum status init_store(struct app *a, struct error *err) {
     struct store_config cfg = {
-        .loop = &a->loop, .conninfo = a->opts.db, .migrations_dir = a->opts.migrations};
+        .loop = &a->loop,
+        .conninfo = a->opts.db,
+        .migrations_dir = a->opts.migrations,
+        .path = a->opts.store_path,
+        .limit_bytes = (int64_t)a->opts.store_limit_gib << 30,
+        /* 0 is the store's word for its default: as soon as can be is 1 */
+        .pack_after_us = a->opts.pack_after_s == 0 ? 1 : (int64_t)a->opts.pack_after_s * TM_SECOND_US,
+        .keep_raw_us = a->opts.keep_raw_h == 0 ? 1 : (int64_t)a->opts.keep_raw_h * 3600 * TM_SECOND_US};
     struct store_host host = route_store_host(a);
     return store_new(&cfg, &host, &a->store, err);
 }

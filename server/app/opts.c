@@ -1,5 +1,7 @@
 #include "server/app/opts.h"
 
+#include "server/store/packer.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +27,10 @@ static const struct opt table[] = {
     OPT(NULL, "migrations", OPT_TEXT, migrations, true),
     OPT(NULL, "ports_file", OPT_TEXT, ports_file, false),
     OPT(NULL, "spool", OPT_TEXT, spool, false),
+    OPT(NULL, "pack_after_s", OPT_COUNT, pack_after_s, false),
+    OPT(NULL, "keep_raw_h", OPT_COUNT, keep_raw_h, false),
+    OPT(NULL, "store_path", OPT_TEXT, store_path, false),
+    OPT(NULL, "store_limit_gib", OPT_COUNT, store_limit_gib, false),
     OPT(NULL, "log", OPT_LEVEL, log_level, false),
 #ifdef PENSTOCK_MUTANTS
     OPT(NULL, "mutant_ack_before_commit", OPT_SWITCH, mutant_ack_before_commit, false),
@@ -193,7 +199,7 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
         return error_set(err, fault.line > 0 ? ERR_INVALID : ERR_IO, file, "line %d, column %d: %s",
                          fault.line, fault.column, fault.text);
     }
-    struct opts opts = {.log_level = LOG_INFO};
+    struct opts opts = {.log_level = LOG_INFO, .pack_after_s = PACKER_AFTER_S, .keep_raw_h = PACKER_KEEP_H};
     opts.link.sessions_max = 2000;
     opts.link.limits = link_limits_usual();
     enum status status = read_object(root, &opts, err);

@@ -225,6 +225,10 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
     a->store_state = state;
     a->store_lag_us = lag_us;
     a->store_error = error != NULL ? *error : (struct error){0};
+    if (disk_is_full(a)) { /* PostgreSQL itself may be unable to say so */
+        a->store_error.code = ERR_NO_SPACE;
+    }
+    disk_tell(a);
     link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
     if (changed) {
         log_event(state == STORE_AWAY ? LOG_WARN : LOG_INFO, "store.state", "state=%s text=%s",
@@ -309,12 +313,15 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
 /* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
  * who asks. */
 static const char away[] = "the database does not answer; the server's log says more";
+static const char full[] = "the database's disk is full: nothing is stored until there is room";
 
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct app *a = ctx;
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    } else if (told.status == ERR_NO_SPACE) {
+        (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
     }
     if (r->kind == REQ_CERTIFICATE) {
         link_certified(a->link, token, told.status, told.error.text);
@@ -340,6 +347,20 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
     certificates_issued(ctx, v, n);
 }
 
+static void on_store_packed(void *ctx, const struct store_packing *s) {
+    static const struct actor server = {.name = "penstockd"};
+    struct app *a = ctx;
+    a->packing = *s;
+    a->packing.damage = NULL; /* lent for the call */
+    if (s->damage != NULL) {
+        store_audit(a->store, &server, "history.damaged", "history", s->damage);
+    }
+}
+
+static void on_store_disk(void *ctx, const struct store_disk *disk) {
+    disk_look(ctx, disk);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -359,6 +380,8 @@ struct store_host route_store_host(struct app *a) {
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
                                .certificates = on_store_certificates,
+                               .packed = on_store_packed,
+                               .disk = on_store_disk,
                                .fatal = on_store_fatal};
 }
 
@@ -508,14 +531,37 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
+/* Likewise for the log. */
+static const char not_packed[] = "samples cannot be packed now; the server's log says more";
+
+int64_t app_packing_lag_us(struct app *a) {
+    int64_t now_us = app_now_us(a);
+    return a->packing.oldest_us != 0 && a->packing.oldest_us < now_us ? now_us - a->packing.oldest_us : 0;
+}
+
+static const char *store_text(const struct app *a) {
+    if (a->store_state != STORE_AWAY) {
+        return "";
+    }
+    return a->store_error.code == ERR_NO_SPACE ? full : away;
+}
+
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
     bool crl_due = false;
     int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
-                               .store_text = a->store_state == STORE_AWAY ? away : "",
+                               .store_text = store_text(a),
+                               .store_full = a->store_error.code == ERR_NO_SPACE,
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
+                               .packing = {.lag_us = app_packing_lag_us(a),
+                                           .rows = a->packing.rows,
+                                           .samples = a->packing.samples,
+                                           .chunks = a->packing.chunks,
+                                           .pruned = a->packing.pruned,
+                                           .damaged = a->packing.damaged,
+                                           .text = a->packing.error.code == OK ? "" : not_packed},
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),

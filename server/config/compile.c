@@ -79,6 +79,9 @@ static enum status init_model(struct compile *c, const uint64_t seed[2], struct 
     for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
         m->server_alarms[i] = MODEL_NONE;
     }
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        m->server_own[i] = MODEL_NONE;
+    }
     m->n_sites = config_set_count(c->set, CONFIG_SITE);
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);

@@ -283,11 +283,14 @@ static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *f
 }
 
 static void retry_later(struct ingest *g, const struct error *why) {
-    g->trouble = *why;
-    g->trouble.code = ERR_UNAVAILABLE;
+    struct error trouble = pg_trouble(why);
+    bool news = pg_is_news(&g->trouble, &trouble);
+    g->trouble = trouble;
     g->retry_ms = uv_now(g->loop) + g->backoff_ms;
     g->backoff_ms = g->backoff_ms * 2 > INGEST_RETRY_MAX_MS ? INGEST_RETRY_MAX_MS : g->backoff_ms * 2;
-    log_event(LOG_WARN, "ingest.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    if (news) {
+        log_event(LOG_WARN, "ingest.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    }
 }
 
 static void give_up(struct ingest *g, const struct error *why) {
@@ -492,7 +495,7 @@ static void arm_timer(struct ingest *g) {
         queued = queued || !b->sent;
     }
     if (pg_has_room(g->pg)) {
-        due = earlier(due, g->hurry && notes_due_ms(g->notes) != UINT64_MAX ? 0 : notes_due_ms(g->notes));
+        due = earlier(due, notes_due_ms(g->notes));
     }
     if (can_send && queued) {
         due = earlier(due, g->retry_ms);
@@ -530,8 +533,8 @@ static void submit(struct ingest *g) {
         }
     }
     uint64_t notes_ms = notes_due_ms(g->notes);
-    if (pg_has_room(g->pg) && notes_ms != UINT64_MAX && (g->hurry || uv_now(g->loop) >= notes_ms)) {
-        notes_send(g->notes, g->pg, on_noted, g);
+    if (pg_has_room(g->pg) && uv_now(g->loop) >= notes_ms) {
+        notes_send(g->notes, g->pg, uv_now(g->loop), on_noted, g);
     }
     while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
         settle_send(take_settle(g), g->pg, on_settle_done);
@@ -551,6 +554,7 @@ void ingest_journaled(struct ingest *g, uint64_t seq) {
 
 void ingest_hurry(struct ingest *g) {
     g->hurry = true;
+    notes_hurry(g->notes);
     ingest_turn_end(g);
 }
 
@@ -558,6 +562,14 @@ bool ingest_is_empty(const struct ingest *g) {
     /* Without a database notes are no reason to wait: the records that they are about wait at the gateways.
      */
     return g->batches == NULL && g->waiting == NULL && (notes_is_empty(g->notes) || !pg_is_up(g->pg));
+}
+
+struct store_pending ingest_pending(const struct ingest *g) {
+    struct store_pending p = {.records = g->waiting_records, .bytes = g->pending_bytes};
+    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+        p.records += b->n_records;
+    }
+    return p;
 }
 
 uint64_t ingest_oldest_ms(const struct ingest *g) {

@@ -44,6 +44,7 @@ void ingest_turn_end(struct ingest *g);
 void ingest_hurry(struct ingest *g);
 bool ingest_is_empty(const struct ingest *g);
 /* Loop time at which the oldest waiting record came; UINT64_MAX if none waits. */
+struct store_pending ingest_pending(const struct ingest *g);
 uint64_t ingest_oldest_ms(const struct ingest *g);
 /* NULL, or why nothing is stored now. */
 const struct error *ingest_trouble(const struct ingest *g);

@@ -55,7 +55,8 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
   const log = [];
   try {
     await p.prepare({ gateways: Object.keys(SITES) });
-    const options = { ...settings, ...(mutant ? { mutant_ack_before_commit: true } : {}) };
+    // Samples are packed as soon as they are there, so that whoever dies is at that, too.
+    const options = { pack_after_s: 0, ...settings, ...(mutant ? { mutant_ack_before_commit: true } : {}) };
     await p.startServer(options);
     const gateways = new Map();
     for (const name of Object.keys(SITES)) gateways.set(name, startReplay(p, name));
@@ -101,7 +102,10 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
       breaches.push(...(await sampleBreaches(p, site, name, file)));
     }
     const [{ alarms }] = await p.sql('select count(*) as alarms from alarm_journal');
-    return { breaches, produced, alarms: Number(alarms), log };
+    const [{ packed, overlaps, aside }] = await p.sql(`select coalesce(sum(n), 0)::float8 as packed, (select count(*) from sample_damaged) as aside, count(*) filter (where from_us <= before) as overlaps
+      from (select n, from_us, lag(to_us) over (partition by tag_key order by from_us) as before from sample_chunk) c`);
+    if (overlaps || aside) breaches.push(`history: ${overlaps} chunks overlap, ${aside} were put aside`);
+    return { breaches, produced, packed, alarms: Number(alarms), log };
   } finally {
     await p.stop();
   }

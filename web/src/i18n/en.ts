@@ -475,6 +475,7 @@ export const en = {
   'error.denied': 'your role may not do this',
   'error.changed': 'somebody changed it meanwhile',
   'error.storeAway': 'the database is away',
+  'error.storeFull': 'the database\'s disk is full: nothing can be changed until there is room',
   'error.unknown': 'the answer could not be read',
 
   'status.label': 'Last action',
@@ -707,6 +708,7 @@ export const en = {
   'kind.clock': 'clock',
   'kind.certificate': 'certificate',
   'kind.duplicate': 'second client',
+  'kind.server': 'server',
   'kind.disc': 'discrepancy',
   'kind.expr': 'rule',
   'kind.runtime': 'running time',

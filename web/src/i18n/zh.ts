@@ -470,6 +470,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'error.denied': '您的角色无权执行此操作',
   'error.changed': '其他人已更改此项',
   'error.storeAway': '数据库不可用',
+  'error.storeFull': '数据库磁盘已满：腾出空间之前无法更改',
   'error.unknown': '无法读取服务器的回答',
 
   'status.label': '最近操作',
@@ -702,6 +703,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'kind.clock': '时钟',
   'kind.certificate': '证书',
   'kind.duplicate': '重复身份',
+  'kind.server': '服务器',
   'kind.disc': '不一致',
   'kind.expr': '规则',
   'kind.runtime': '运行时间',
