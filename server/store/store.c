@@ -7,6 +7,7 @@
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
 #include "server/store/query.h"
+#include "server/store/reader.h"
 #include "server/store/revoked.h"
 #include "server/store/write.h"
 
@@ -33,6 +34,7 @@ struct store {
     struct journal *journal;
     struct ingest *ingest;
     struct query *query;
+    struct reader *reader;
     struct revoked revoked;
     uv_timer_t timer;
     bool loaded;
@@ -116,6 +118,7 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     ingest_journaled(s->ingest, boot->journal_seq);
     ingest_start(s->ingest);
     query_start(s->query);
+    reader_start(s->reader);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -276,7 +279,8 @@ static enum status make_parts(struct store *s, const struct store_config *cfg, s
     enum status status = make_people(s, cfg->conninfo, err);
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
-    return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    status = status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    return status == OK ? reader_new(cfg, &s->host, s->ingest, &s->reader, err) : status;
 }
 
 enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
@@ -355,6 +359,8 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     CHECK(r->kind != REQ_SILENCE);
     if (write_knows(r->kind)) {
         events_request(s->events, token, r);
+    } else if (reader_knows(r->kind)) {
+        reader_request(s->reader, token, r);
     } else {
         query_request(s->query, token, r);
     }
@@ -370,6 +376,7 @@ void store_turn_end(struct store *s) {
     checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
+    reader_turn_end(s->reader);
     revoked_turn_end(&s->revoked);
 }
 
@@ -396,12 +403,13 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 6;
+    s->parts = 7;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
+    reader_close(s->reader, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -423,6 +431,7 @@ void store_free(struct store **s) {
     if (*s == NULL) {
         return;
     }
+    reader_free(&(*s)->reader); /* before the ingest that it reads */
     query_free(&(*s)->query);
     ingest_free(&(*s)->ingest);
     journal_free(&(*s)->journal);
