@@ -657,6 +657,19 @@ $$;
 comment on function sample(text, timestamptz, timestamptz) is
     'History of a tag by its name: select * from sample(''S1/L_T1'', now() - interval ''1 day'', now()). quality: 0 = good; 128 and more = bad.';
 
+-- For times that come as texts, or without a type, as many clients send them: else neither of the two above would fit.
+create function sample(p_tag text, p_from text, p_to text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 10000 as
+$$ select * from sample(p_tag, p_from::timestamptz, p_to::timestamptz) $$;
+comment on function sample(text, text, text) is 'The same with times as texts.';
+
+create function sample_before(p_tag text, p_t text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 1 as
+$$ select * from sample_before(p_tag, p_t::timestamptz) $$;
+comment on function sample_before(text, text) is 'The same with the moment as a text.';
+
 -- As in 0005, by the functions: the view reads all of a tag.
 create or replace function alarm_kpi_blind(p_from_us bigint, p_to_us bigint, p_position text default null)
     returns table (alarm_key bigint, name text, blind_us bigint, pct double precision)
