@@ -4,6 +4,7 @@
 #include "server/core/quality.h"
 #include "server/history/aggregate.h"
 #include "server/history/pack.h"
+#include "server/store/history.h"
 #include "tests/unit/store/rig.h"
 
 #include <math.h>
@@ -65,7 +66,7 @@ static struct chunk_sample random_sample(struct rand *r, int64_t t_us) {
 }
 
 /* Times that grow, with gaps of weeks, and now and then one that was there before. */
-static void make_facts(struct rand *r) {
+static void make_facts(struct rand *r, bool ram) {
     int64_t t_us = START_US;
     for (n_facts = 0; n_facts < FACTS; n_facts++) {
         t_us += (int64_t)rand_below(r, 2000000);
@@ -73,7 +74,7 @@ static void make_facts(struct rand *r) {
         struct fact *f = &facts[n_facts];
         *f = (struct fact){.s = random_sample(r, t_us), .order = n_facts};
         uint64_t where = rand_below(r, 100);
-        f->tier = where < 4 ? TIER_ROW : where < 80 ? TIER_CHUNK : where < 97 ? TIER_HOT : TIER_RAM;
+        f->tier = where < 4 ? TIER_ROW : where < 80 ? TIER_CHUNK : where < 97 || !ram ? TIER_HOT : TIER_RAM;
         if (n_facts > 0 && rand_below(r, 15) == 0) {
             f->s.t_us = facts[rand_below(r, n_facts)].s.t_us;
         }
@@ -266,9 +267,10 @@ static int by_time_and_order(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static struct rig *start(struct rand *r) {
+/* Stores what is to be read; ram: some of it is handed over and not committed. */
+static struct rig *start(struct rand *r, bool ram) {
     rig_migrate(&pg);
-    make_facts(r);
+    make_facts(r, ram);
     conn = PQconnectdb(pg.conninfo);
     PQclear(PQexec(conn, "begin"));
     store_hot();
@@ -572,7 +574,7 @@ static void every_answer_equals_a_naive_model_wherever_samples_lie(void **state)
     uint64_t seed = unit_seed();
     print_message("SEED=%llu\n", (unsigned long long)seed);
     rand_seed(&r, seed);
-    struct rig *rig = start(&r);
+    struct rig *rig = start(&r, true);
     memset(&seen, 0, sizeof seen);
     rig->on_history = on_history;
     rig->history_ctx = &seen;
@@ -584,6 +586,78 @@ static void every_answer_equals_a_naive_model_wherever_samples_lie(void **state)
     assert_true(seen.kinds[0] > 5 && seen.kinds[1] > 5 && seen.kinds[2] > 50);
     PQfinish(conn);
     rig_stop(&rig, 50); /* what waits for the alarm stays */
+}
+
+/* --- for backtests ------------------------------------------------------------------------------------- */
+
+static int by_tag_and_time(const void *a, const void *b) {
+    const struct fact *x = a;
+    const struct fact *y = b;
+    if (x->s.tag_key != y->s.tag_key) {
+        return x->s.tag_key < y->s.tag_key ? -1 : 1;
+    }
+    return x->s.t_us < y->s.t_us ? -1 : x->s.t_us > y->s.t_us;
+}
+
+static void is_a_fact(const struct stored_sample *s) {
+    const struct fact key = {.s = {.tag_key = s->tag_key, .t_us = s->t_us}};
+    const struct fact *f = bsearch(&key, facts, n_facts, sizeof facts[0], by_tag_and_time);
+    assert_non_null(f);
+    assert_true(same(s->value, value_of(&f->s)) && s->quality == f->s.quality);
+}
+
+static void read_for_backtest(const struct request *q) {
+    static const int64_t tags[] = {7, 11, 4000};
+    const struct history_config cfg = {.conninfo = pg.server,
+                                       .tags = tags,
+                                       .n_tags = TAGS,
+                                       .from_us = q->samples.from_us,
+                                       .to_us = q->samples.to_us};
+    struct history *h = NULL;
+    struct error err;
+    const struct stored_sample *v = NULL;
+    size_t n = 0;
+    uint32_t want = 0;
+    int64_t last_us = 0;
+    assert_int_equal(history_open(&cfg, &h, &err), OK);
+    assert_int_equal(history_before(h, &v, &n, &err), OK);
+    for (uint32_t i = 0; i < TAGS; i++) {
+        const struct chunk_sample *before = model_before(tags[i], q->samples.from_us);
+        if (before != NULL) {
+            assert_true(v->tag_key == tags[i] && v->t_us == before->t_us);
+            is_a_fact(v++);
+            n--;
+        }
+    }
+    assert_int_equal(n, 0);
+    for (uint32_t i = 0; i < n_facts; i++) {
+        want += facts[i].s.t_us >= q->samples.from_us && facts[i].s.t_us < q->samples.to_us;
+    }
+    do {
+        assert_int_equal(history_next(h, &v, &n, &err), OK);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(v[i].t_us >= last_us);
+            assert_true(i == 0 || v[i].t_us > last_us || v[i].tag_key > v[i - 1].tag_key);
+            last_us = v[i].t_us;
+            is_a_fact(&v[i]);
+        }
+        want -= (uint32_t)n;
+    } while (n > 0);
+    assert_int_equal(want, 0);
+    history_close(&h);
+}
+
+static void a_backtest_reads_the_same_by_time(void **state) {
+    (void)state;
+    struct rand r;
+    rand_seed(&r, unit_seed());
+    struct rig *rig = start(&r, false);
+    for (int round = 0; round < 30; round++) {
+        const struct request q = random_span(&r, REQ_SAMPLES);
+        read_for_backtest(&q);
+    }
+    PQfinish(conn);
+    rig_stop(&rig, 5000);
 }
 
 /* --- exports ------------------------------------------------------------------------------------------- */
@@ -741,6 +815,7 @@ static void exports_are_counted_and_can_be_called_off(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_equals_a_naive_model_wherever_samples_lie),
+        cmocka_unit_test(a_backtest_reads_the_same_by_time),
         cmocka_unit_test(loose_samples_are_read_in_parts),
         cmocka_unit_test(chunks_within_a_pixel_are_not_read),
         cmocka_unit_test(what_is_packed_meanwhile_is_read_once),
