@@ -7,7 +7,7 @@
 
 void csv_text(struct buf *out, struct slice text) {
     buf_byte(out, '"');
-    if (text.n > 0 && memchr("=+-@\t\r", text.p[0], 6) != NULL) {
+    if (text.n > 0 && text.p[0] != '\0' && strchr("=+-@\t\r", text.p[0]) != NULL) {
         buf_byte(out, '\'');
     }
     for (size_t i = 0; i < text.n; i++) {

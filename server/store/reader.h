@@ -25,7 +25,7 @@ MUSTCHECK enum status reader_new(const struct store_config *cfg, const struct st
 void reader_start(struct reader *r);
 /* True for the kinds of requests that are answered here. */
 bool reader_knows(enum request_kind kind);
-void reader_request(struct reader *r, uint64_t token, const struct request *q);
+void reader_request(struct reader *r, uint64_t token, const struct request *ask);
 void reader_turn_end(struct reader *r);
 void reader_close(struct reader *r, void (*on_closed)(void *ctx), void *ctx);
 void reader_free(struct reader **r);
