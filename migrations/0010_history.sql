@@ -622,6 +622,99 @@ $$
 $$;
 comment on function sample(bigint, bigint, bigint) is 'History of a tag by its key, from p_from_us up to but not including p_to_us.';
 
+-- The periods that are looked at grow, so that neither a tag that is asked for each second nor one that was silent for
+-- years costs much.
+create function sample_chunk_before(p_tag_key bigint, p_t_us bigint) returns bytea
+    language plpgsql stable parallel safe as
+$$
+declare
+    v_span  bigint := 2419200000000;
+    v_to    bigint := least(p_t_us, 8589934592000000);
+    v_from  bigint := sample_period(v_to);
+    v_data  bytea;
+begin
+    while v_to > 0 loop
+        select c.data into v_data
+          from sample_chunk c
+         where c.tag_key = p_tag_key and c.from_us >= v_from and c.from_us < v_to
+         order by c.from_us desc
+         limit 1;
+        exit when found;
+        v_to := v_from;
+        v_from := greatest(v_from - v_span, 0);
+        v_span := v_span * 4;
+    end loop;
+    return v_data;
+end
+$$;
+comment on function sample_chunk_before(bigint, bigint) is 'The chunk of a tag that begins last before a time; it has the newest packed sample before it.';
+
+create function sample_chunk_after(p_tag_key bigint, p_t_us bigint) returns bytea
+    language plpgsql stable parallel safe as
+$$
+declare
+    v_span  bigint := 2419200000000;
+    v_from  bigint := greatest(p_t_us, 0);
+    v_to    bigint;
+    v_data  bytea;
+begin
+    while v_from < 8589934592000000 loop
+        v_to := sample_period(v_from) + v_span;
+        select c.data into v_data
+          from sample_chunk c
+         where c.tag_key = p_tag_key and c.from_us >= v_from and c.from_us < v_to
+         order by c.from_us
+         limit 1;
+        exit when found;
+        v_from := v_to;
+        v_span := v_span * 4;
+    end loop;
+    return v_data;
+end
+$$;
+comment on function sample_chunk_after(bigint, bigint) is 'The chunk of a tag that begins first at or after a time.';
+
+create function sample_before(p_tag_key bigint, p_t_us bigint)
+    returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
+    language sql stable parallel safe rows 1 as
+$$
+    select s.t_us, s.value, s.quality, s.bytes
+      from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
+              from sample_hot h
+             cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             where h.tag_min <= p_tag_key
+               and h.tag_max >= p_tag_key
+               and h.from_us < p_t_us
+               and r.tag_key = p_tag_key
+             union all
+            select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+              from chunk_read(sample_chunk_before(p_tag_key, p_t_us)) as r(chunk_tag_key, t_us, value, bytes, quality)
+             union all
+            (select w.t_us, w.value, w.quality, null, 0, 0, 0
+               from sample_row w
+              where w.tag_key = p_tag_key
+                and w.t_us < p_t_us
+              order by w.t_us desc
+              limit 1)) s
+     where s.t_us < p_t_us
+     order by s.t_us desc, s.tier desc, s.id desc, s.place desc
+     limit 1
+$$;
+comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';
+
+create function sample_before(p_tag text, p_t timestamptz)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 1 as
+$$
+    select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
+      from config_key k
+     cross join lateral sample_before(k.key, (extract(epoch from p_t) * 1000000)::bigint) s
+     where k.kind = 'tag'
+       and k.name = p_tag
+$$;
+comment on function sample_before(text, timestamptz) is
+    'The newest sample of a tag before a moment: select * from sample_before(''S1/L_T1'', now()).';
+
 create function sample(p_tag text, p_from timestamptz, p_to timestamptz)
     returns table (t timestamptz, value double precision, text text, quality smallint)
     language sql stable parallel safe rows 10000 as
@@ -635,6 +728,65 @@ $$
 $$;
 comment on function sample(text, timestamptz, timestamptz) is
     'History of a tag by its name: select * from sample(''S1/L_T1'', now() - interval ''1 day'', now()). quality: 0 = good; 128 and more = bad.';
+
+-- For times that come as texts, or without a type, as many clients send them: else neither of the two above would fit.
+create function sample(p_tag text, p_from text, p_to text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 10000 as
+$$ select * from sample(p_tag, p_from::timestamptz, p_to::timestamptz) $$;
+comment on function sample(text, text, text) is 'The same with times as texts.';
+
+create function sample_before(p_tag text, p_t text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 1 as
+$$ select * from sample_before(p_tag, p_t::timestamptz) $$;
+comment on function sample_before(text, text) is 'The same with the moment as a text.';
+
+-- As in 0005, by the functions: the view reads all of a tag.
+create or replace function alarm_kpi_blind(p_from_us bigint, p_to_us bigint, p_position text default null)
+    returns table (alarm_key bigint, name text, blind_us bigint, pct double precision)
+    language sql stable as
+$$
+    with input as (
+        select distinct c.alarm_key, c.name, k.key as tag_key,
+               case when c.body ->> 'uncertain' = 'bad' then 64 else 128 end as bad_from
+          from alarm_configured c
+         cross join unnest(array['tag', 'limit_tag', 'setpoint', 'command', 'feedback']) as f(field)
+          join config_key k on k.kind = 'tag' and k.name = c.body ->> f.field
+         where p_position is null
+            or c.position = p_position
+    ), tag as (
+        select distinct i.tag_key from input i
+    ), within as materialized (
+        select t.tag_key, s.t_us, s.quality
+          from tag t
+         cross join lateral sample(t.tag_key, p_from_us, p_to_us) s
+    ), held as (
+        select w.tag_key, w.t_us, w.quality
+          from within w
+         union all
+        -- What is in force when the period begins; unknown if there is nothing yet.
+        select t.tag_key, p_from_us, coalesce(s.quality, 255)
+          from tag t
+          left join lateral sample_before(t.tag_key, p_from_us) s on true
+         where not exists (select from within w where w.tag_key = t.tag_key and w.t_us = p_from_us)
+    ), span as (
+        select h.tag_key, h.quality, h.t_us as from_us,
+               lead(h.t_us, 1, p_to_us) over (partition by h.tag_key order by h.t_us) as to_us
+          from held h
+    ), blind as (
+        select i.alarm_key, i.name,
+               range_agg(int8range(s.from_us, s.to_us)) filter (where s.quality >= i.bad_from) as spans
+          from input i
+          join span s using (tag_key)
+         group by i.alarm_key, i.name
+    )
+    select b.alarm_key, b.name, t.us, coalesce(100.0 * t.us / nullif(p_to_us - p_from_us, 0), 0)
+      from blind b
+     cross join lateral (select coalesce(sum(upper(r.r) - lower(r.r)), 0)::bigint as us
+                           from unnest(b.spans) as r(r)) t
+     order by t.us desc, b.name collate "C"
+$$;
 
 -- Rights: as before; the packer moves samples from one table into the other.
 

@@ -457,6 +457,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_AUDIT:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:

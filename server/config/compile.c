@@ -266,7 +266,11 @@ static void fill_tag(struct compile *c, struct model_tag *t, const struct config
         .program = MODEL_NONE,
         .decimals = (uint8_t)tag->decimals, /* 0 to 10 */
         .type = tag->type,
+        .counter = tag->counter,
+        .modulus = tag->modulus,
     };
+    t->stepped = tag->interpolate == INTERPOLATE_STEP ||
+                 (tag->interpolate == INTERPOLATE_BY_TYPE && (tag->type != TAG_FLOAT || tag->counter));
     t->local = item_local_of(t->name);
     t->states = tag_states(c, tag->states, &t->n_states);
     if (t->type == TAG_BOOL) {

@@ -84,6 +84,9 @@ struct model_tag {
     uint32_t gateway; /* MODEL_NONE: calculated */
     uint32_t program; /* of a calculated tag, in model.rules; else MODEL_NONE */
     uint8_t decimals;
+    bool stepped;   /* its value stays until the next sample; else it goes straight to it */
+    bool counter;   /* it counts up */
+    double modulus; /* … and begins at 0 again before this value; 0: it does not */
     enum tag_type type;
 };
 

@@ -579,6 +579,23 @@ uint64_t ingest_oldest_ms(const struct ingest *g) {
     return g->waiting != NULL ? g->waiting->came_ms : UINT64_MAX;
 }
 
+static void visit_record(const struct ingest_record *r, ingest_visit visit, void *ctx) {
+    for (uint32_t i = 0; !r->v.again && i < r->v.n_samples; i++) {
+        visit(ctx, &r->v.samples[i]);
+    }
+}
+
+void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx) {
+    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+        for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+            visit_record(r, visit, ctx);
+        }
+    }
+    for (const struct ingest_record *r = g->waiting; r != NULL; r = r->next) {
+        visit_record(r, visit, ctx);
+    }
+}
+
 const struct error *ingest_trouble(const struct ingest *g) {
     if (!pg_is_up(g->pg)) {
         return pg_error(g->pg);

@@ -46,6 +46,9 @@ bool ingest_is_empty(const struct ingest *g);
 /* Loop time at which the oldest waiting record came; UINT64_MAX if none waits. */
 struct store_pending ingest_pending(const struct ingest *g);
 uint64_t ingest_oldest_ms(const struct ingest *g);
+/* The samples of all records that are not known to be committed, in order of arrival. */
+typedef void (*ingest_visit)(void *ctx, const struct stored_sample *s);
+void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx);
 /* NULL, or why nothing is stored now. */
 const struct error *ingest_trouble(const struct ingest *g);
 /* Answers waiting settles with ERR_UNAVAILABLE, closes. */

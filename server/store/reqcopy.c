@@ -1,6 +1,7 @@
 #include "server/store/reqcopy.h"
 
 #include "server/base/check.h"
+#include "server/history/aggregate.h"
 
 #include <stdlib.h>
 
@@ -71,7 +72,32 @@ static struct request *copy_samples(const struct request *r) {
     return copy;
 }
 
+/* Edges, times, rules: one behind the other. */
+static struct request *copy_aggregates(const struct request *r) {
+    size_t n_tags = r->samples.n_tags;
+    size_t n_times = n_tags + r->samples.n_edges;
+    struct request *copy =
+        malloc(sizeof *copy + n_times * sizeof(int64_t) + n_tags * sizeof *r->samples.rules);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *r;
+    int64_t *edges = (int64_t *)(copy + 1);
+    int64_t *complete_us = edges + r->samples.n_edges;
+    struct aggregate_rule *rules = (struct aggregate_rule *)(complete_us + n_tags);
+    memcpy(edges, r->samples.edges, r->samples.n_edges * sizeof *edges);
+    memcpy(complete_us, r->samples.complete_us, n_tags * sizeof *complete_us);
+    memcpy(rules, r->samples.rules, n_tags * sizeof *rules);
+    copy->samples.edges = edges;
+    copy->samples.complete_us = complete_us;
+    copy->samples.rules = rules;
+    return copy;
+}
+
 struct request *request_copy(const struct request *r) {
+    if (r->kind == REQ_AGGREGATES) {
+        return copy_aggregates(r);
+    }
     if (r->kind == REQ_QUARANTINE_KEEP) {
         return copy_samples(r);
     }

@@ -9,6 +9,7 @@
 #include "server/store/journal.h"
 #include "server/store/packer.h"
 #include "server/store/query.h"
+#include "server/store/reader.h"
 #include "server/store/revoked.h"
 #include "server/store/write.h"
 
@@ -36,6 +37,7 @@ struct store {
     struct ingest *ingest;
     struct query *query;
     struct packer *packer;
+    struct reader *reader;
     struct revoked revoked;
     struct disk disk;
     uv_timer_t timer;
@@ -124,6 +126,7 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     ingest_start(s->ingest);
     query_start(s->query);
     packer_start(s->packer);
+    reader_start(s->reader);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -318,7 +321,8 @@ static enum status make_parts(struct store *s, const struct store_config *cfg, s
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
     status = status == OK ? make_packer(s, cfg, err) : status;
-    return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    status = status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    return status == OK ? reader_new(cfg, &s->host, s->ingest, &s->reader, err) : status;
 }
 
 enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
@@ -397,6 +401,8 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     CHECK(r->kind != REQ_SILENCE);
     if (write_knows(r->kind)) {
         events_request(s->events, token, r);
+    } else if (reader_knows(r->kind)) {
+        reader_request(s->reader, token, r);
     } else {
         query_request(s->query, token, r);
     }
@@ -416,6 +422,7 @@ void store_turn_end(struct store *s) {
     checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
+    reader_turn_end(s->reader);
     revoked_turn_end(&s->revoked);
     disk_turn_end(&s->disk);
 }
@@ -443,13 +450,14 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 7;
+    s->parts = 8;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
     packer_close(s->packer, on_part_closed, s);
+    reader_close(s->reader, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -471,6 +479,7 @@ void store_free(struct store **s) {
     if (*s == NULL) {
         return;
     }
+    reader_free(&(*s)->reader); /* before the ingest that it reads */
     query_free(&(*s)->query);
     packer_free(&(*s)->packer);
     ingest_free(&(*s)->ingest);

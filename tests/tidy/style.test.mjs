@@ -33,7 +33,7 @@ const mayInclude = {
   config: ['config', 'core', 'base'],
   link: ['link', 'config', 'core', 'wire', 'base'],
   store: ['store', 'config', 'history', 'core', 'wire', 'base'],
-  api: ['api', 'config', 'core', 'base'],
+  api: ['api', 'config', 'history', 'core', 'base'],
   client: ['client', 'wire', 'base'],
   gateway: ['gateway', 'client', 'wire', 'base'],
   app: ['app', 'api', 'store', 'link', 'config', 'core', 'wire', 'base'],
