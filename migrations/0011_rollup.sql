@@ -189,18 +189,39 @@ create table event_snapshot (
     seq       bigint  not null,
     alarm_key bigint  not null,
     occ       bigint  not null,
-    tag_key   bigint  not null,
+    src_us    bigint  not null,
     from_us   bigint  not null,
     to_us     bigint  not null,
-    n         integer not null,
-    data      bytea   not null,
-    constraint event_snapshot_pk primary key (seq, tag_key)
+    taken_us  bigint  not null,
+    constraint event_snapshot_pk primary key (seq)
 );
 comment on table event_snapshot is
-    'Samples at full rate from 60 s before to 60 s after a marked alarm was raised: kept when all others of that time are gone.';
-comment on column event_snapshot.seq is 'alarm_journal.seq of the raise.';
-comment on column event_snapshot.data is 'chunk_read(data).';
+    'Raises of marked alarms, whose samples from 60 s before to 60 s after are kept when all others of that time are gone.';
+comment on column event_snapshot.seq is 'alarm_journal.seq of the raise; alarm_key, occ and src_us are as there.';
+comment on column event_snapshot.taken_us is 'When it was taken last.';
 create index event_snapshot_alarm_idx on event_snapshot (alarm_key, seq);
+create index event_snapshot_from_idx on event_snapshot (from_us);
+
+create table event_snapshot_chunk (
+    seq     bigint  not null,
+    tag_key bigint  not null,
+    from_us bigint  not null,
+    to_us   bigint  not null,
+    n       integer not null,
+    data    bytea   not null,
+    constraint event_snapshot_chunk_pk primary key (seq, tag_key, from_us),
+    constraint event_snapshot_chunk_seq_fk foreign key (seq) references event_snapshot (seq)
+);
+comment on table event_snapshot_chunk is 'The samples of a snapshot.';
+comment on column event_snapshot_chunk.from_us is 'Source time of the first and of the last sample in it.';
+comment on column event_snapshot_chunk.data is 'chunk_read(data).';
+
+create view event_sample as
+select s.seq, s.alarm_key, s.occ, s.src_us, c.tag_key, r.t_us, r.value, r.quality, r.bytes
+  from event_snapshot s
+  join event_snapshot_chunk c on c.seq = s.seq
+ cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality);
+comment on view event_sample is 'The samples around marked alarms, one row each.';
 
 -- Rights --------------------------------------------------------------------------------------------------------
 
@@ -213,7 +234,7 @@ begin
     if exists (select from pg_roles where rolname = 'penstock_app') then
         grant update, delete on rollup_dirty, rollup, tag_class, snapshot_due to penstock_app;
         grant update on retention_class, snapshot_seen, sample_expired, event_snapshot to penstock_app;
-        grant delete on sample_hour, snapshot_alarm to penstock_app;
+        grant delete on sample_hour, snapshot_alarm, event_snapshot_chunk to penstock_app;
     end if;
 end
 $$;

@@ -1,6 +1,12 @@
 #include "server/store/blocking.h"
 
+#include "server/base/clock.h"
+
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+
+enum { SLICE_MS = 200, PATIENCE_MS = 10000 /* beyond PostgreSQL's own limit of a statement */ };
 
 #define QUERY_CANCELED        "57014"
 #define LOCK_NOT_AVAILABLE    "55P03"
@@ -35,11 +41,62 @@ static enum status failed(const struct blocking *b, const PGresult *r, struct er
                      "%s", text);
 }
 
+/* Waits until the socket is ready, in slices, so that an end of the whole is seen. */
+static enum status wait_for(const struct blocking *b, short events, int64_t deadline_ms, struct error *err) {
+    struct pollfd fd = {.fd = PQsocket(b->conn), .events = events};
+    for (;;) {
+        if (b->stop != NULL && atomic_load(b->stop)) {
+            return error_set(err, ERR_UNAVAILABLE, "database", "the work was ended");
+        }
+        if (clock_mono_us() / 1000 > deadline_ms) {
+            return error_set(err, ERR_UNAVAILABLE, "database", "it does not answer");
+        }
+        int ready = poll(&fd, 1, SLICE_MS);
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return OK; /* libpq will say what is wrong */
+        }
+    }
+}
+
+/* The one result of a statement that was sent. */
+static enum status receive(struct blocking *b, PGresult **ret, struct error *err) {
+    int64_t deadline_ms = clock_mono_us() / 1000 + b->statement_ms + PATIENCE_MS;
+    PGresult *result = NULL;
+    for (;;) {
+        while (PQisBusy(b->conn) != 0) {
+            enum status status = wait_for(b, POLLIN, deadline_ms, err);
+            if (status != OK || PQconsumeInput(b->conn) == 0) {
+                PQclear(result);
+                b->lost = true;
+                return status != OK ? status : failed(b, NULL, err);
+            }
+        }
+        PGresult *next = PQgetResult(b->conn);
+        if (next == NULL) {
+            break;
+        }
+        PQclear(result);
+        result = next;
+    }
+    ExecStatusType got = PQresultStatus(result);
+    if (got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK) {
+        enum status status = failed(b, result, err);
+        PQclear(result);
+        return status;
+    }
+    *ret = result;
+    return OK;
+}
+
 enum status blocking_do(struct blocking *b, const char *sql, struct error *err) {
-    PGresult *r = PQexec(b->conn, sql);
-    ExecStatusType got = PQresultStatus(r);
-    enum status status = got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK ? OK : failed(b, r, err);
-    PQclear(r);
+    PGresult *r = NULL;
+    if (PQsendQuery(b->conn, sql) == 0) {
+        return failed(b, NULL, err);
+    }
+    enum status status = receive(b, &r, err);
+    if (status == OK) {
+        PQclear(r);
+    }
     return status;
 }
 
@@ -59,15 +116,10 @@ enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, st
         values[i] = (const char *)a->data.p + a->offsets[i];
         formats[i] = 1;
     }
-    PGresult *r = PQexecParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1);
-    ExecStatusType got = PQresultStatus(r);
-    if (got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK) {
-        enum status status = failed(b, r, err);
-        PQclear(r);
-        return status;
+    if (PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1) == 0) {
+        return failed(b, NULL, err);
     }
-    *ret = r;
-    return OK;
+    return receive(b, ret, err);
 }
 
 enum status blocking_tell(struct blocking *b, const char *sql, struct error *err) {
@@ -80,8 +132,9 @@ enum status blocking_tell(struct blocking *b, const char *sql, struct error *err
 }
 
 void blocking_rollback(struct blocking *b) {
-    if (b->conn != NULL && PQtransactionStatus(b->conn) != PQTRANS_IDLE &&
-        blocking_do(b, "rollback", NULL) != OK) {
+    bool lost = b->conn != NULL && (b->lost || PQstatus(b->conn) != CONNECTION_OK);
+    if (lost || (b->conn != NULL && PQtransactionStatus(b->conn) != PQTRANS_IDLE &&
+                 blocking_do(b, "rollback", NULL) != OK)) {
         blocking_close(b);
     }
 }
@@ -90,20 +143,39 @@ bool blocking_is_open(const struct blocking *b) {
     return b->conn != NULL;
 }
 
+static enum status connect(struct blocking *b, struct error *err) {
+    int64_t deadline_ms = clock_mono_us() / 1000 + (int64_t)BLOCKING_CONNECT_S * 1000;
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    while (PQstatus(b->conn) != CONNECTION_BAD && next != PGRES_POLLING_OK) {
+        enum status status = wait_for(b, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err);
+        if (status != OK) {
+            return status;
+        }
+        next = PQconnectPoll(b->conn);
+        if (next == PGRES_POLLING_FAILED) {
+            break;
+        }
+    }
+    return PQstatus(b->conn) == CONNECTION_OK ? OK : failed(b, NULL, err);
+}
+
 enum status blocking_open(struct blocking *b, const char *conninfo, const char *name, int statement_ms,
                           struct error *err) {
-    char timeout[16];
     char set[80];
-    (void)snprintf(timeout, sizeof timeout, "%d", BLOCKING_CONNECT_S);
+    const atomic_bool *stop = b->stop;
     (void)snprintf(set, sizeof set, "set statement_timeout = %d", statement_ms);
-    const char *const keywords[] = {"connect_timeout", "dbname", "application_name", "client_encoding", NULL};
-    const char *const values[] = {timeout, conninfo, name, "UTF8", NULL};
-    *b = (struct blocking){.conn = PQconnectdbParams(keywords, values, 1)};
+    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
+    const char *const values[] = {conninfo, name, "UTF8", NULL};
+    *b = (struct blocking){
+        .conn = PQconnectStartParams(keywords, values, 1), .stop = stop, .statement_ms = statement_ms};
     pg_args_init(&b->args, BLOCKING_ARGS_BYTES);
     if (b->conn == NULL) {
         return error_set(err, ERR_NOMEM, "database", "no memory for a connection");
     }
-    enum status status = PQstatus(b->conn) == CONNECTION_OK ? blocking_do(b, set, err) : failed(b, NULL, err);
+    enum status status = connect(b, err);
+    if (status == OK) {
+        status = blocking_do(b, set, err);
+    }
     if (status != OK) {
         blocking_close(b);
     }
@@ -115,5 +187,5 @@ void blocking_close(struct blocking *b) {
     if (b->conn != NULL) {
         pg_args_done(&b->args);
     }
-    *b = (struct blocking){0};
+    *b = (struct blocking){.stop = b->stop};
 }

@@ -7,11 +7,17 @@
 
 #include "server/store/pgvalue.h"
 
+#include <stdatomic.h>
+
 enum { BLOCKING_CONNECT_S = 15, BLOCKING_ARGS_BYTES = 64 * 1024 * 1024 };
 
+/* Zeroed before it is opened for the first time. */
 struct blocking {
     PGconn *conn;
     struct pg_args args;
+    const atomic_bool *stop; /* may be NULL; once it is true, whatever waits ends with ERR_UNAVAILABLE */
+    int statement_ms;
+    bool lost; /* an answer is still under way, or the connection broke */
 };
 
 /* statement_ms: limit of one statement, kept by PostgreSQL. */

@@ -45,7 +45,7 @@ enum status roller_new(struct roller **ret, struct error *err) {
     if (r == NULL) {
         return error_set(err, ERR_NOMEM, "rollups", "no memory");
     }
-    buf_init(&r->bytes, ROLLUP_LEVELS * ROLLUP_BYTES_MAX);
+    buf_init(&r->bytes, ROLLUP_BYTES_MAX);
     *ret = r;
     return OK;
 }
@@ -356,18 +356,18 @@ static void take_marks(struct tag_roll *t, const PGresult *rows, int *row) {
     }
 }
 
-enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_tag *tags, size_t n_tags,
-                        int64_t now_us, uint32_t most, uint32_t *ret_done, struct error *err) {
+enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_task *task,
+                        uint32_t *ret_done, struct error *err) {
     PGresult *rows = NULL;
-    enum status status = rollup_ask_marks(b, now_us, GRACE_MIN * TM_MINUTE_US, MARKS_MAX, &rows, err);
+    enum status status = rollup_ask_marks(b, task->now_us, GRACE_MIN * TM_MINUTE_US, MARKS_MAX, &rows, err);
     *ret_done = 0;
     if (status != OK) {
         return status;
     }
-    for (int row = 0; row < PQntuples(rows) && *ret_done < most && status == OK; (*ret_done)++) {
-        struct tag_roll t = {.r = r, .b = b, .now_us = now_us};
+    for (int row = 0; row < PQntuples(rows) && *ret_done < task->most && status == OK; (*ret_done)++) {
+        struct tag_roll t = {.r = r, .b = b, .now_us = task->now_us};
         take_marks(&t, rows, &row);
-        t.tag.rule = rule_of(tags, n_tags, t.tag.tag_key);
+        t.tag.rule = rule_of(task->tags, task->n_tags, t.tag.tag_key);
         status = roll_tag(&t, err);
         if (status != OK) {
             blocking_rollback(b);

@@ -15,6 +15,7 @@
 struct roller_tag {
     int64_t tag_key;
     struct aggregate_rule rule;
+    uint8_t class; /* the keeper's: index in its classes */
 };
 
 struct roller;
@@ -22,11 +23,16 @@ struct roller;
 MUSTCHECK enum status roller_new(struct roller **ret, struct error *err);
 void roller_free(struct roller **roller);
 
-/* Rolls up what is due at now_us, at most `most` tags; *ret_done is how many there were: `most` if there may
- * be more. tags: ascending by key. */
-MUSTCHECK enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_tag *tags,
-                                  size_t n_tags, int64_t now_us, uint32_t most, uint32_t *ret_done,
-                                  struct error *err);
+struct roller_task {
+    const struct roller_tag *tags; /* ascending by key */
+    size_t n_tags;
+    int64_t now_us;
+    uint32_t most; /* tags in one turn */
+};
+
+/* Rolls up what is due; *ret_done is how many tags there were: `most` if there may be more. */
+MUSTCHECK enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_task *task,
+                                  uint32_t *ret_done, struct error *err);
 /* Marks the days of tags whose rollups were made by another rule than they have now. */
 MUSTCHECK enum status roller_mark_rules(struct blocking *b, const struct roller_tag *tags, size_t n_tags,
                                         struct error *err);

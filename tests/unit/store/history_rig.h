@@ -100,7 +100,7 @@ static inline void history_write(struct blocking *b, const struct history_tag *t
 
 static inline void history_add(struct pgtest *pg, struct history_tag *t, const struct aggregate_sample *v,
                                uint32_t n) {
-    struct blocking b;
+    struct blocking b = {0};
     struct error err;
     PGresult *r = NULL;
     int64_t from_us = v[0].t_us;

@@ -19,9 +19,10 @@ static struct roller *roller;
 static struct blocking conn;
 
 /* A stepless tag, one whose values get stale, and a counter. */
-static const struct roller_tag rules[TAGS] = {{1, {0}},
-                                              {2, {.stale_us = 3 * 3600 * INT64_C(1000000)}},
-                                              {3, {.stepped = true, .counter = true, .n_states = 4}}};
+static const struct roller_tag rules[TAGS] = {
+    {.tag_key = 1},
+    {.tag_key = 2, .rule = {.stale_us = 3 * 3600 * INT64_C(1000000)}},
+    {.tag_key = 3, .rule = {.stepped = true, .counter = true, .n_states = 4}}};
 
 static void open_conn(void) {
     struct error err;
@@ -34,7 +35,7 @@ static void roll_all(int64_t now_us) {
     struct error err;
     uint32_t done = 1;
     while (done > 0) {
-        if (roller_turn(roller, &conn, rules, TAGS, now_us, 1000, &done, &err) != OK) {
+        if (roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, now_us, 1000}, &done, &err) != OK) {
             fail_msg("%s", err.text);
         }
         if (now_us < NOW) {
@@ -287,7 +288,7 @@ static void a_roller_that_is_killed_leaves_nothing_half(void **state) {
             uint32_t done = 0;
             open_conn();
             for (;;) {
-                (void)!roller_turn(roller, &conn, rules, TAGS, NOW, 1000, &done, NULL);
+                (void)!roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, NOW, 1000}, &done, NULL);
             }
         }
         (void)usleep((useconds_t)rand_below(&rnd, 60000));
@@ -357,7 +358,8 @@ static void a_mark_that_came_meanwhile_stays(void **state) {
     pgtest_do(&pg, "create function late() returns trigger language plpgsql as $$ begin"
                    " update rollup_dirty set changes = changes + 1; return null; end $$");
     pgtest_do(&pg, "create trigger late after insert on rollup for each statement execute function late()");
-    assert_int_equal(roller_turn(roller, &conn, rules, TAGS, NOW, 10, &done, &err), OK);
+    assert_int_equal(roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, NOW, 10}, &done, &err),
+                     OK);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty where changes > 0"), 1);
     stop();
 }
