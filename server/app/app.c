@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADAPTERS = 4, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
+enum { ADAPTERS = 5, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
 
 static void on_prepare(uv_prepare_t *handle) {
     turn_end(handle->data);
@@ -170,6 +170,7 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
         certificates_read(a);
     }
     status = status == OK ? init_backtests(a, err) : status;
+    status = status == OK ? keeping_new(&a->loop, a->opts.db, &a->keeping, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
 
@@ -222,6 +223,7 @@ void app_stop(struct app *a, int exit_code) {
     link_stop(a->link, on_adapter_stopped, a);
     api_stop(a->api, on_adapter_stopped, a);
     backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
+    keeping_stop(a->keeping, on_adapter_stopped, a);
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
@@ -240,6 +242,7 @@ void app_done(struct app *a) {
     link_free(&a->link);
     api_free(&a->api);
     backtest_jobs_free(&a->backtests);
+    keeping_free(&a->keeping);
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);

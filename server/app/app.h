@@ -8,6 +8,7 @@
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
+#include "server/app/keeping.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
 #include "server/app/spool.h"
@@ -61,6 +62,7 @@ struct app {
     struct api *api;
     struct backtest_history past;
     struct backtest_jobs *backtests;
+    struct keeping *keeping;
     struct config_set *config;
     struct model *model;
     struct core *core;

@@ -31,6 +31,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
     sample_normalise(a->model, a->samples, r->n_samples);
     sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
                       a->stored);
+    uint32_t n_kept = keeping_sort_out(a->model, a->samples, a->stored, r->n_samples, r->received_us);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,
@@ -44,7 +45,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault_text = r->fault_text,
                                   .again = r->again,
                                   .samples = a->stored,
-                                  .n_samples = r->n_samples,
+                                  .n_samples = n_kept,
                                   .has_dropped = r->lost != NULL,
                                   .unsynced = r->unsynced,
                                   .unsynced_first = r->unsynced_first,
@@ -74,7 +75,11 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
             link_refresh(a->link, r->gateway); /* its clock may have been set back */
         }
     }
-    return store_ingest(a->store, &record);
+    enum status status = store_ingest(a->store, &record);
+    if (status == OK && !r->again && r->fault == 0) {
+        keeping_count(a->keeping, r->gateway_key, a->stored + n_kept, r->n_samples - n_kept, r->received_us);
+    }
+    return status;
 }
 
 static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n,
