@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADAPTERS = 4, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
+enum { ADAPTERS = 5, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
 
 static void on_prepare(uv_prepare_t *handle) {
     turn_end(handle->data);
@@ -114,6 +114,19 @@ static enum status init_backtests(struct app *a, struct error *err) {
     return backtest_jobs_new(&cfg, &a->backtests, err);
 }
 
+static enum status init_auditor(struct app *a, struct error *err) {
+    const struct auditor_config cfg = {.loop = &a->loop,
+                                       .conninfo = a->opts.db,
+                                       .key_file = a->opts.audit_key,
+                                       .file = a->opts.audit_file,
+                                       .host = a->opts.syslog.host,
+                                       .port = a->opts.syslog.port,
+                                       .ca_file = a->opts.syslog.ca,
+                                       .cert_file = a->opts.syslog.cert,
+                                       .cert_key_file = a->opts.syslog.key};
+    return auditor_new(&cfg, &a->auditor, err);
+}
+
 /* Scripts and tests that asked for port 0 learn here what they got. Written whole or not at all. */
 static enum status write_ports(const struct app *a, struct error *err) {
     if (a->opts.ports_file[0] == '\0') {
@@ -162,6 +175,7 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
         certificates_read(a);
     }
     status = status == OK ? init_backtests(a, err) : status;
+    status = status == OK ? init_auditor(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
 
@@ -214,6 +228,7 @@ void app_stop(struct app *a, int exit_code) {
     link_stop(a->link, on_adapter_stopped, a);
     api_stop(a->api, on_adapter_stopped, a);
     backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
+    auditor_stop(a->auditor, on_adapter_stopped, a);
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
@@ -232,6 +247,7 @@ void app_done(struct app *a) {
     link_free(&a->link);
     api_free(&a->api);
     backtest_jobs_free(&a->backtests);
+    auditor_free(&a->auditor);
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);

@@ -246,16 +246,16 @@ static void json_value(struct buf *out, enum chain_type type, const struct chain
 
 void chain_json(struct buf *out, const struct chain_seal *seal, const struct chain_row *row) {
     const struct chain_table *t = chain_table(seal->source);
-    CHECK(t != NULL);
-    CHECK(row->n == t->n);
+    CHECK(row == NULL || (t != NULL && row->n == t->n));
     buf_printf(out, "{\"pos\":%lld,\"sealed\":", (long long)seal->pos);
     json_time(out, seal->sealed_us);
-    buf_printf(out, ",\"source\":\"%s\",\"id\":%lld,\"hash\":\"", t->name, (long long)seal->row_id);
+    buf_printf(out, ",\"source\":\"%s\",\"id\":%lld,\"hash\":\"", t == NULL ? "unknown" : t->name,
+               (long long)seal->row_id);
     chain_hex(out, seal->hash, CHAIN_HASH_SIZE);
-    buf_text(out, "\",\"row\":{");
-    for (uint32_t i = 0; i < t->n; i++) {
+    buf_text(out, row == NULL ? "\",\"row\":null}" : "\",\"row\":{");
+    for (uint32_t i = 0; row != NULL && i < t->n; i++) {
         buf_printf(out, "%s\"%s\":", i == 0 ? "" : ",", t->columns[i].name);
         json_value(out, t->columns[i].type, &row->fields[i]);
     }
-    buf_text(out, "}}");
+    buf_text(out, row == NULL ? "" : "}}");
 }

@@ -84,7 +84,8 @@ void chain_hex(struct buf *out, const uint8_t *p, size_t n);
 bool chain_unhex(const char *text, uint8_t *ret, size_t n);
 
 /* Appends the place and its row as a JSON object on one line, without a line feed: {"pos": …, "sealed": time,
- * "source": table, "id": …, "hash": hex, "row": {column: value, …}}. A double that is no number is null. */
+ * "source": table, "id": …, "hash": hex, "row": {column: value, …}}. A double that is no number is null; so
+ * is the row when row is NULL, because its table does not have it any more. */
 void chain_json(struct buf *out, const struct chain_seal *seal, const struct chain_row *row);
 
 #endif

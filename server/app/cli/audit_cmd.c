@@ -91,10 +91,6 @@ static enum status print_row(void *ctx, const struct chain_seal *seal, const str
     struct printing *printing = ctx;
     struct buf *line = &printing->line;
     printing->pos = seal->pos;
-    if (row == NULL) {
-        return error_set(err, ERR_INVALID, "chain",
-                         "the row at position %lld is gone; see penstock audit verify", (long long)seal->pos);
-    }
     buf_clear(line);
     chain_json(line, seal, row);
     buf_byte(line, '\n');

@@ -111,6 +111,12 @@ static void a_row_as_json_names_its_place_and_its_columns(void **state) {
         "\"at\":\"2000-01-01T00:00:01Z\",\"actor\":\"a\\\"nn\",\"peer\":\"1.2.3.4\",\"action\":\"x\","
         "\"object\":\"\","
         "\"detail\":null,\"op\":\"8f582347-e60b-4c8d-8b22-710679cd7539\"}}");
+    buf_clear(&out);
+    seal.source = 9;
+    chain_json(&out, &seal, NULL);
+    buf_byte(&out, 0);
+    assert_non_null(strstr((const char *)out.p, "\"source\":\"unknown\",\"id\":7,"));
+    assert_non_null(strstr((const char *)out.p, "\"row\":null}"));
     buf_done(&out);
 }
 
