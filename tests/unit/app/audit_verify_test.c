@@ -1,4 +1,4 @@
-/* Covers: audit_key.c */
+/* Covers: app/audit_key.c */
 #include "server/app/audit_key.h"
 #include "server/app/audit_verify.h"
 #include "server/store/chain_db.h"
