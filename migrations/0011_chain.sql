@@ -145,7 +145,7 @@ begin
                 union all
                 (select 2::smallint, a.audit_id, chain_canonical(a)
                    from audit a
-                  where a.audit_id > coalesce((select max(c.row_id) from chain c where c.source = 2) - p_window, 0)
+                  where a.audit_id > coalesce((select max(c.row_id) from chain c where c.source = 2) - greatest(p_window, 0), 0)
                     and (select c.pos from chain c where c.source = 2 and c.row_id = a.audit_id) is null
                   order by a.audit_id
                   limit p_max)

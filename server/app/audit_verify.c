@@ -17,20 +17,24 @@ struct walk {
     struct point points[POINTS_AT_ONCE]; /* of the database */
     uint32_t n_points;
     uint32_t next_point;
+    int64_t points_upto; /* those behind it were not asked for yet */
+    bool points_ended;
     size_t next_anchor;
     struct audit_verified done;
 };
 
 /* The next checkpoint of the database, or NULL behind the last one. */
 static enum status borrow_point(struct walk *w, const struct point **ret, struct error *err) {
-    if (w->next_point == w->n_points && (w->n_points == 0 || w->n_points == POINTS_AT_ONCE)) {
-        int64_t after = w->n_points == 0 ? w->cfg->from - 1 : w->points[w->n_points - 1].pos;
+    if (w->next_point == w->n_points && !w->points_ended) {
         w->next_point = 0;
         w->n_points = 0;
-        enum status status = chain_db_points(w->db, after, w->points, POINTS_AT_ONCE, &w->n_points, err);
+        enum status status =
+            chain_db_points(w->db, w->points_upto, w->points, POINTS_AT_ONCE, &w->n_points, err);
         if (status != OK) {
             return status;
         }
+        w->points_ended = w->n_points < POINTS_AT_ONCE;
+        w->points_upto = w->n_points > 0 ? w->points[w->n_points - 1].pos : w->points_upto;
     }
     *ret = w->next_point < w->n_points ? &w->points[w->next_point] : NULL;
     return OK;
@@ -92,6 +96,7 @@ enum status audit_verify(const struct audit_verify *cfg, struct audit_verified *
         return error_set(err, ERR_NOMEM, "verify", "no memory");
     }
     w->cfg = cfg;
+    w->points_upto = cfg->from - 1;
     verify_init(&w->verify, cfg->from);
     enum status status = chain_db_open(cfg->conninfo, "penstock audit verify", NULL, &w->db, err);
     status = status == OK ? walk_to_end(w, err) : status;

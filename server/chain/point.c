@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXT_MAX = POINT_KEYS_MAX * POINT_PEM_MAX };
+
 struct one {
     EVP_PKEY *key;
     uint8_t id[CHAIN_HASH_SIZE];
@@ -43,7 +45,7 @@ static bool take_key(EVP_PKEY *key, struct one *ret) {
 }
 
 static BIO *open_text(struct slice pem) {
-    return pem.n > 0 && pem.n <= POINT_KEYS_MAX * POINT_PEM_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+    return pem.n > 0 && pem.n <= TEXT_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
 }
 
 static void copy_text(BIO *from, struct buf *to) {
@@ -71,19 +73,11 @@ enum status point_key_make(struct buf *ret_private, struct buf *ret_public, stru
     return done ? OK : error_set(err, ERR_NOMEM, "key", "no key could be made");
 }
 
-/* An encrypted key is refused: nobody is there to be asked. */
-static int no_password(char *buf, int size, int writing, void *ctx) {
-    (void)buf;
-    (void)size;
-    (void)writing;
-    (void)ctx;
-    return 0;
-}
-
 enum status point_key_read(struct slice pem, struct point_key **ret, struct error *err) {
     struct point_key *k = calloc(1, sizeof *k);
     BIO *in = open_text(pem);
-    EVP_PKEY *key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, no_password, NULL);
+    char none[] = ""; /* the password of an encrypted key: nobody is there to be asked */
+    EVP_PKEY *key = in == NULL ? NULL : PEM_read_bio_PrivateKey(in, NULL, NULL, none);
     BIO_free(in);
     if (k == NULL || !take_key(key, &k->one)) {
         free(k);

@@ -38,7 +38,8 @@ static enum status verify_link(const struct verify *v, const struct chain_seal *
                            (long long)s->pos, s->form, s->source);
 }
 
-/* When the audit first had a higher number than this one; INT64_MIN: longer ago than is remembered. */
+/* When the audit first had a higher number than this one; INT64_MIN: longer ago than is remembered, or never.
+ */
 static int64_t passed_us(const struct verify *v, int64_t row_id) {
     uint64_t low = v->n_moments > VERIFY_MOMENTS ? v->n_moments - VERIFY_MOMENTS : 0;
     uint64_t high = v->n_moments;
@@ -51,8 +52,7 @@ static int64_t passed_us(const struct verify *v, int64_t row_id) {
             low = middle + 1;
         }
     }
-    CHECK(low < v->n_moments); /* it was passed */
-    return forgotten ? INT64_MIN : v->moments[low % VERIFY_MOMENTS].sealed_us;
+    return forgotten || low == v->n_moments ? INT64_MIN : v->moments[low % VERIFY_MOMENTS].sealed_us;
 }
 
 static void remember_moment(struct verify *v, const struct chain_seal *s) {
@@ -66,8 +66,9 @@ static void remember_moment(struct verify *v, const struct chain_seal *s) {
 static enum status verify_order(const struct verify *v, const struct chain_seal *s, struct error *err) {
     int64_t newest = v->newest[s->source];
     if (s->source == CHAIN_JOURNAL && newest != 0 && s->row_id > newest + 1) {
+        long long missing = newest + 1;
         char where[64];
-        (void)snprintf(where, sizeof where, "alarm_journal %lld", (long long)(newest + 1));
+        (void)snprintf(where, sizeof where, "alarm_journal %lld", missing);
         return error_set(err, ERR_INVALID, where,
                          "was deleted before it was sealed: the journal has no gaps");
     }

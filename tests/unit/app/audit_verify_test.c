@@ -256,6 +256,23 @@ static void a_cut_tail_is_found_by_the_checkpoints_and_by_their_export(void **st
     free_signer(&s);
 }
 
+static void however_many_checkpoints_there_are_each_is_compared(void **state) {
+    (void)state;
+    struct error err = {0};
+    fresh_chain();
+    pgtest_do(&pg, "insert into audit (actor, action) select 'ann', 'x' from generate_series(1, 225)");
+    seal();
+    pgtest_do(&pg, "insert into chain_checkpoint (pos, hash, at_us, key_id, signature)"
+                   " select pos, hash, sealed_us, hash, hash || hash from chain");
+    const struct audit_verify cfg = {.conninfo = pg.conninfo, .from = 3};
+    struct audit_verified done;
+    assert_int_equal(audit_verify(&cfg, &done, &err), OK);
+    assert_int_equal(done.pos, 250);
+    assert_int_equal(done.n_points, 248);
+    tamper("update chain_checkpoint set hash = sha256(hash) where pos = 205");
+    expect_fault("checkpoint at position 205", "another hash");
+}
+
 static void a_checkpoint_of_another_key_is_named(void **state) {
     (void)state;
     struct signer s;
@@ -342,6 +359,7 @@ int main(void) {
         cmocka_unit_test(an_audit_row_put_in_and_sealed_later_is_named),
         cmocka_unit_test(a_chain_written_anew_does_not_fit_its_signed_checkpoint),
         cmocka_unit_test(a_cut_tail_is_found_by_the_checkpoints_and_by_their_export),
+        cmocka_unit_test(however_many_checkpoints_there_are_each_is_compared),
         cmocka_unit_test(a_checkpoint_of_another_key_is_named),
         cmocka_unit_test(anchors_are_found_among_other_lines),
         cmocka_unit_test(a_key_is_never_written_over_and_is_for_its_owner_alone),

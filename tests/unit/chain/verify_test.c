@@ -138,6 +138,24 @@ static void a_row_put_in_behind_thousands_is_named(void **state) {
     assert_non_null(strstr(err.text, "put in afterwards"));
 }
 
+/* Numbers that no row of the audit can have, and one that has a place already. */
+static void numbers_that_cannot_be_are_named(void **state) {
+    (void)state;
+    struct world w;
+    static struct verify v;
+    struct error err;
+    make_world(&w, CHAIN_AUDIT);
+    w.seals[0].row_id = -3;
+    seal_all(&w);
+    assert_int_equal(walk(&w, &v, &err), ERR_INVALID);
+    assert_string_equal(err.where, "audit -3 (position 1)");
+    make_world(&w, CHAIN_AUDIT);
+    w.seals[4].row_id = 4;
+    seal_all(&w);
+    assert_int_equal(walk(&w, &v, &err), ERR_INVALID);
+    assert_string_equal(err.where, "audit 4 (position 5)");
+}
+
 static void a_gap_in_the_journal_is_named(void **state) {
     (void)state;
     struct world w;
@@ -215,6 +233,7 @@ int main(void) {
         cmocka_unit_test(what_is_broken_is_named),
         cmocka_unit_test(an_audit_row_may_come_a_little_late_and_not_much),
         cmocka_unit_test(a_row_put_in_behind_thousands_is_named),
+        cmocka_unit_test(numbers_that_cannot_be_are_named),
         cmocka_unit_test(a_gap_in_the_journal_is_named),
         cmocka_unit_test(checkpoints_show_a_new_chain_and_a_cut_one),
         cmocka_unit_test(signatures_are_to_reach_near_the_end),
