@@ -43,6 +43,25 @@ struct api_gateway {
     const struct gateway_health *health; /* NULL: nothing is known of this gateway */
 };
 
+enum { API_EXPORTS_MAX = 2 };
+
+/* The chain over the operations journal. */
+struct api_audit {
+    bool sealing;   /* new rows get their places */
+    int64_t sealed; /* last position; 0: none yet */
+    int64_t sealed_us;
+    bool signs;         /* there is a key */
+    int64_t checkpoint; /* position of the last signed checkpoint; 0: none */
+    int64_t checkpoint_us;
+    uint32_t n_exports;
+    struct {
+        const char *name;   /* "file", "syslog" */
+        const char *state;  /* "ok", "behind" (more than five minutes), "failing" */
+        int64_t pos;        /* all up to here arrived */
+        int64_t waiting_us; /* how long ago what waits longest was sealed; 0: nothing waits */
+    } exports[API_EXPORTS_MAX];
+};
+
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
     const char *store_text; /* why, when it is away */
@@ -63,6 +82,7 @@ struct api_health {
     uint64_t journaled_seq; /* durable */
     int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
     bool crl_due;           /* that is soon, or was: a newer one should be there */
+    struct api_audit audit;
 };
 
 struct api_host {

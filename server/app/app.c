@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADAPTERS = 5, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
+enum { ADAPTERS = 6, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
 
 static void on_prepare(uv_prepare_t *handle) {
     turn_end(handle->data);
@@ -122,6 +122,19 @@ static enum status init_backtests(struct app *a, struct error *err) {
     return backtest_jobs_new(&cfg, &a->backtests, err);
 }
 
+static enum status init_auditor(struct app *a, struct error *err) {
+    const struct auditor_config cfg = {.loop = &a->loop,
+                                       .conninfo = a->opts.db,
+                                       .key_file = a->opts.audit_key,
+                                       .file = a->opts.audit_file,
+                                       .host = a->opts.syslog.host,
+                                       .port = a->opts.syslog.port,
+                                       .ca_file = a->opts.syslog.ca,
+                                       .cert_file = a->opts.syslog.cert,
+                                       .cert_key_file = a->opts.syslog.key};
+    return auditor_new(&cfg, &a->auditor, err);
+}
+
 /* Scripts and tests that asked for port 0 learn here what they got. Written whole or not at all. */
 static enum status write_ports(const struct app *a, struct error *err) {
     if (a->opts.ports_file[0] == '\0') {
@@ -171,6 +184,7 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
     }
     status = status == OK ? init_backtests(a, err) : status;
     status = status == OK ? keeping_new(&a->loop, a->opts.db, &a->keeping, err) : status;
+    status = status == OK ? init_auditor(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
 
@@ -224,6 +238,7 @@ void app_stop(struct app *a, int exit_code) {
     api_stop(a->api, on_adapter_stopped, a);
     backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
     keeping_stop(a->keeping, on_adapter_stopped, a);
+    auditor_stop(a->auditor, on_adapter_stopped, a);
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
@@ -243,6 +258,7 @@ void app_done(struct app *a) {
     api_free(&a->api);
     backtest_jobs_free(&a->backtests);
     keeping_free(&a->keeping);
+    auditor_free(&a->auditor);
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);

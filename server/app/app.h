@@ -5,6 +5,7 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/auditor.h"
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
@@ -63,6 +64,7 @@ struct app {
     struct backtest_history past;
     struct backtest_jobs *backtests;
     struct keeping *keeping;
+    struct auditor *auditor;
     struct config_set *config;
     struct model *model;
     struct core *core;

@@ -217,7 +217,9 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
         app_stop(a, 1);
+        return;
     }
+    auditor_start(a->auditor);
 }
 
 static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
@@ -555,6 +557,32 @@ static const char *store_text(const struct app *a) {
     return a->store_error.code == ERR_NO_SPACE ? full : away;
 }
 
+_Static_assert((int)API_EXPORTS_MAX == (int)AUDITOR_EXPORTS_MAX, "every export is shown");
+
+static struct api_audit audit_health(const struct app *a) {
+    struct auditor_status s;
+    auditor_status(a->auditor, &s);
+    struct api_audit ret = {.sealing = s.seal.err.code == OK,
+                            .sealed = s.seal.pos,
+                            .sealed_us = s.seal.sealed_us,
+                            .signs = s.signs,
+                            .checkpoint = s.seal.point_pos,
+                            .checkpoint_us = s.seal.point_us,
+                            .n_exports = s.n_exports};
+    int64_t now_us = clock_wall_us();
+    for (uint32_t i = 0; i < s.n_exports; i++) {
+        const struct audit_report *r = &s.exports[i].report;
+        int64_t waiting_us = r->waiting_since_us == 0 ? 0 : now_us - r->waiting_since_us;
+        ret.exports[i].name = s.exports[i].name;
+        ret.exports[i].state = r->err.code != OK                ? "failing"
+                               : waiting_us > AUDITOR_BEHIND_US ? "behind"
+                                                                : "ok";
+        ret.exports[i].pos = r->pos;
+        ret.exports[i].waiting_us = waiting_us > 0 ? waiting_us : 0;
+    }
+    return ret;
+}
+
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
     bool crl_due = false;
@@ -576,7 +604,8 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
-                               .crl_due = crl_due};
+                               .crl_due = crl_due,
+                               .audit = audit_health(a)};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

@@ -2,7 +2,7 @@
 // anything was lost, doubled or invented.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, ledgerBreaches, readLedger, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, ledgerBreaches, readLedger, sampleBreaches } from '../lib/invariants.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 
 /** splitmix32: the schedule is the seed's */
@@ -89,7 +89,7 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
       if (end.code !== 0) log.push(`${name} ended with ${end.code ?? end.signal}: ${p.log(name).slice(-500)}`);
     }
     await p.kill(p.server, 'SIGTERM');
-    const breaches = [...(await alarmJournalBreaches(p)), ...(await ledgerBreaches(p))];
+    const breaches = [...(await alarmJournalBreaches(p)), ...(await ledgerBreaches(p)), ...chainBreaches(p)];
     if (!mutant) {
       for (const a of await p.sql(`select gateway, produced, stored, balanced from ledger_now() where gateway = any($1)`, [Object.keys(SITES)])) {
         if (!a.balanced || a.produced !== a.stored) breaches.push(`ledger: ${a.gateway} produced ${a.produced}, stored ${a.stored}`);
