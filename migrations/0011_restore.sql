@@ -50,7 +50,7 @@ comment on function store_restored(timestamptz, text, text) is
     'ends logins, one-time codes and tokens.';
 revoke execute on function store_restored(timestamptz, text, text) from public;
 
--- A gap has times: those of the records beside it, by the server's clock. A restore is a gap of every gateway that was configured: of starts
+-- What is lost has times: those of the records beside it, by the server's clock. A restore is a gap of every gateway that was configured: of starts
 -- that began and ended within it nobody can say any more which numbers they had.
 create or replace function ledger_gap(p_gateway text default null)
     returns table (gateway text, epoch bigint, state text, first_seq bigint, end_seq bigint, samples bigint, from_us bigint, to_us bigint)
@@ -59,16 +59,20 @@ $$
 with g as materialized (
   select k.key, k.name from config_key k where k.kind = 'gateway' and (p_gateway is null or k.name = p_gateway))
 select g.name, x.epoch, x.state, x.first_seq, x.end_seq, x.samples, x.from_us, x.to_us
-  from (select l.gateway_key, l.epoch, n.state, lower(n.r) as first_seq, upper(n.r) as end_seq, null::bigint as samples,
+  from (select l.gateway_key, l.epoch, 'waiting' as state, lower(n.r) as first_seq, upper(n.r) as end_seq, null::bigint as samples,
+               null::bigint as from_us, null::bigint as to_us
+          from ledger_epoch l
+         cross join lateral unnest(l.waiting) n(r)
+         where p_gateway is null or l.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
+        union all
+        select l.gateway_key, l.epoch, 'lost', lower(n.r), upper(n.r), null,
                (select b.received_us from ingest_batch b
-                 where (b.gateway_key, b.epoch) = (l.gateway_key, l.epoch) and b.seq = lower(n.r) - 1) as from_us,
+                 where (b.gateway_key, b.epoch) = (l.gateway_key, l.epoch) and b.seq = lower(n.r) - 1),
                coalesce((select b.received_us from ingest_batch b
                           where (b.gateway_key, b.epoch) = (l.gateway_key, l.epoch) and b.seq = upper(n.r)),
-                        (select s.said_us from gateway_said s
-                          where (s.gateway_key, s.epoch) = (l.gateway_key, l.epoch) and s.next >= upper(n.r))) as to_us
+                        (select max(s.said_us) from gateway_said s where s.gateway_key = l.gateway_key))
           from ledger_epoch l
-         cross join lateral (select 'lost' as state, r from unnest(l.lost) r
-                             union all select 'waiting', r from unnest(l.waiting) r) n
+         cross join lateral unnest(l.lost) n(r)
          where p_gateway is null or l.gateway_key = (select k.key from config_key k where k.kind = 'gateway' and k.name = p_gateway)
         union all
         select d.gateway_key, d.epoch, 'dropped', d.first_seq, d.end_seq, d.samples, d.from_us, d.to_us
@@ -80,8 +84,8 @@ select g.name, x.epoch, x.state, x.first_seq, x.end_seq, x.samples, x.from_us, x
   join g on g.key = x.gateway_key
 $$;
 comment on function ledger_gap(text) is
-    'Numbers [first_seq, end_seq) that are not stored, of all gateways or one: waiting at the site, lost (both with the times at which the server '
-    'received what lies beside them, as far as it is kept), or dropped there as the gateway told (then with samples and their span of time; some of '
+    'Numbers [first_seq, end_seq) that are not stored, of all gateways or one: waiting at the site, lost (with the times at which the server received '
+    'what lies before and behind, as far as that is there), or dropped there as the gateway told (then with samples and their span of time; some of '
     'them may be stored all the same, if they were on their way). restored, without numbers: the database was set back from to_us to from_us, and of '
     'what it stored between the two it has again what the gateway still had.';
 
