@@ -207,7 +207,7 @@ export class Penstock {
         .replaceAll('@DATA@', join(root, 'deploy/demo-data'));
       const whole = JSON.parse(filled);
       const { source, ...rest } = patch;
-      writeFileSync(file, JSON.stringify({ ...whole, ...rest, sources: [{ ...whole.sources[0], ...source }] }));
+      writeFileSync(file, JSON.stringify({ ...whole, ...rest, journal: { ...whole.journal, ...rest.journal }, sources: [{ ...whole.sources[0], ...source }] }));
     }
     return this.spawn(name, join(this.bin, 'penstock-gateway'), [file], { env });
   }

@@ -31,6 +31,11 @@ struct cli {
 };
 
 enum cli_exit cli_migrate(struct cli *cli);
+enum cli_exit cli_backup_check(struct cli *cli);
+enum cli_exit cli_backup_follow(struct cli *cli);
+enum cli_exit cli_backup_list(struct cli *cli);
+enum cli_exit cli_backup(struct cli *cli);
+enum cli_exit cli_restore(struct cli *cli);
 enum cli_exit cli_config_apply(struct cli *cli);
 enum cli_exit cli_config_export(struct cli *cli);
 enum cli_exit cli_config_check(struct cli *cli);
@@ -53,6 +58,8 @@ enum cli_exit cli_audit_export(struct cli *cli);
 
 /* Order of the values of options. */
 enum { MIGRATE_DIR };
+enum { BACKUP_KEEP, BACKUP_WITHOUT_WAL };
+enum { RESTORE_TO, RESTORE_BACKUP, RESTORE_NO_AMCHECK };
 enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN, APPLY_SECOND };
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };

@@ -315,6 +315,7 @@ export const en = {
   'ledger.waiting': 'Waiting at site',
   'ledger.lost': 'Lost',
   'ledger.replayed': 'Replayed',
+  'ledger.restored': 'Forgotten',
   'ledger.duplicates': 'Duplicates refused',
   'ledger.conflicts': 'Number conflicts',
   'ledger.dropped_samples': 'Samples dropped',
@@ -340,6 +341,8 @@ export const en = {
   'ledgerText.waiting': 'Not stored yet; the gateway still has it',
   'ledgerText.lost': 'Not stored, and the gateway has it no more',
   'ledgerText.replayed': 'Of the quarantined: used after all',
+  'ledgerText.restored':
+    'The database was restored from a backup: what was stored in this time is there again only as far as the gateway still had it',
   'ledgerText.duplicates': 'Came again and were refused; they are stored once',
   'ledgerText.conflicts': 'Came under a number that was stored with another content; in quarantine',
   'ledgerText.dropped_samples': 'Samples in what was dropped at the site',
