@@ -237,11 +237,12 @@ export function samples(t, fromUs, toUs, points, nowMs) {
 
 const GIB = 1024 ** 3;
 
-export function storeHealth(nowMs, state) {
+export function storeHealth(nowMs, { state, text }) {
   const us = (ms) => ms * 1000;
   const day = 86_400_000;
   return {
     state,
+    text,
     lag_us: state === 'ok' ? 31_000 : 8_200_000,
     pending: state === 'ok' ? { records: 12, bytes: 4_120 } : { records: 41_208, bytes: 14_120_000 },
     packer: { lag_us: 95_000_000, hot_rows: 5_120, hot_samples: 204_300, last_us: us(nowMs - 95_000), error: null },
@@ -250,7 +251,7 @@ export function storeHealth(nowMs, state) {
       bytes: 240 * GIB,
       free: 151 * GIB,
       grow_bytes_day: 0.31 * GIB,
-      full_at: us(nowMs + 487 * day),
+      full_at_us: us(nowMs + 487 * day),
     },
     tables: [
       { name: 'sample_chunk', bytes: 61.4 * GIB, rows: 3_204_118 },

@@ -368,7 +368,7 @@ export class FakeServer {
       case '/samples':
         return this.samplesOfMany(url.searchParams);
       case '/store':
-        return plant.storeHealth(Date.now(), this.store.state);
+        return plant.storeHealth(Date.now(), this.store);
       case '/alarm-settings':
         return { settings: this.settings };
       case '/alarms':

@@ -8,10 +8,11 @@ const GIB = 1024 ** 3;
 
 const WELL: StoreHealth = {
   state: 'ok',
+  text: '',
   lag_us: 30_000,
   pending: { records: 0, bytes: 0 },
   packer: { lag_us: 60e6, hot_rows: 10, hot_samples: 400, last_us: NOW - 60e6, error: null },
-  disk: { path: '/db', bytes: 100 * GIB, free: 60 * GIB, grow_bytes_day: GIB / 10, full_at: NOW + 600 * DAY },
+  disk: { path: '/db', bytes: 100 * GIB, free: 60 * GIB, grow_bytes_day: GIB / 10, full_at_us: NOW + 600 * DAY },
   tables: [],
   history: { from_us: NOW - 10 * DAY, chunks: 7, samples: 1000, bytes: 2500 },
   retention: null,
@@ -39,8 +40,8 @@ test('what is not well is named', () => {
   assert.equal(words({ packer: { ...packer(), error: 'no space' } })['packer'], 'bad packerError');
   assert.equal(words({ disk: { ...disk(), free: 10 * GIB } })['disk'], 'watch diskLow');
   assert.equal(words({ disk: { ...disk(), free: 4 * GIB } })['disk'], 'bad diskLow');
-  assert.equal(words({ disk: { ...disk(), full_at: NOW + 60 * DAY } })['forecast'], 'watch forecastSoon');
-  assert.equal(words({ disk: { ...disk(), full_at: NOW + 10 * DAY } })['forecast'], 'bad forecastSoon');
+  assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 60 * DAY } })['forecast'], 'watch forecastSoon');
+  assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 10 * DAY } })['forecast'], 'bad forecastSoon');
   assert.equal(words({ audit: { sealed: 1, behind: 5000, checkpoint_us: NOW } })['audit'], 'watch auditBehind');
   assert.equal(words({ audit: { sealed: 1, behind: 0, checkpoint_us: null } })['audit'], 'watch auditOld');
 });
@@ -54,15 +55,16 @@ test('what is not known is not well', () => {
     audit: 'unknown auditUnknown',
   });
   assert.equal(
-    words({ disk: { ...disk(), grow_bytes_day: null, full_at: null } })['forecast'],
+    words({ disk: { ...disk(), grow_bytes_day: null, full_at_us: null } })['forecast'],
     'unknown forecastUnknown',
   );
-  assert.equal(words({ disk: { ...disk(), full_at: null } })['forecast'], 'well forecastOk', 'it does not grow');
+  assert.equal(words({ disk: { ...disk(), full_at_us: null } })['forecast'], 'well forecastOk', 'it does not grow');
 });
 
 test('a sample takes its part of all that history takes; of nothing there is no part', () => {
   assert.equal(bytesPerSample(WELL), 2.5);
-  assert.equal(bytesPerSample({ ...WELL, history: { ...WELL.history, samples: 0 } }), null);
+  assert.equal(bytesPerSample({ ...WELL, history: null }), null);
+  assert.equal(bytesPerSample({ ...WELL, history: { from_us: null, chunks: 0, samples: 0, bytes: 0 } }), null);
 });
 
 test('the largest table is first', () => {

@@ -20,6 +20,8 @@ test('usual spans have their names, others their seconds; both are read again', 
   for (const span of SPANS) assert.equal(parseSpan(formatSpan(spanMs(span))), spanMs(span));
   assert.equal(formatSpan(5_400_000), '5400s');
   assert.equal(parseSpan('5400s'), 5_400_000);
+  assert.equal(parseSpan('2h'), 2 * HOUR);
+  assert.equal(parseSpan('90m'), 1.5 * HOUR);
   assert.equal(parseSpan('1s'), SPAN_MIN_MS);
   assert.equal(parseSpan('999999999s'), SPAN_MAX_MS);
   for (const wrong of ['', '9y', '-5s', '5.5s', null]) assert.equal(parseSpan(wrong), null);

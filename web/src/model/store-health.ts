@@ -3,20 +3,25 @@
 /** Times in microseconds; null where it is not known. */
 export interface StoreHealth {
   readonly state: 'ok' | 'slow' | 'away';
-  /** How long what arrives waits until it is durable. */
+  /** Why it is away. */
+  readonly text: string;
+  /** Age of the oldest thing that waits for its commit. */
   readonly lag_us: number;
   readonly pending: { readonly records: number; readonly bytes: number };
   readonly packer: PackerHealth | null;
   readonly disk: DiskHealth | null;
   readonly tables: readonly TableSize[];
-  readonly history: {
-    readonly from_us: number | null;
-    readonly chunks: number;
-    readonly samples: number;
-    readonly bytes: number;
-  };
+  readonly history: HistorySize | null;
   readonly retention: readonly Retention[] | null;
   readonly audit: AuditHealth | null;
+}
+
+/** What is packed. */
+export interface HistorySize {
+  readonly from_us: number | null;
+  readonly chunks: number;
+  readonly samples: number;
+  readonly bytes: number;
 }
 
 export interface PackerHealth {
@@ -28,11 +33,13 @@ export interface PackerHealth {
 }
 
 export interface DiskHealth {
+  /** Empty: a limit that is configured stands for the disk. */
   readonly path: string;
   readonly bytes: number;
   readonly free: number;
   readonly grow_bytes_day: number | null;
-  readonly full_at: number | null;
+  /** null: not in sight. */
+  readonly full_at_us: number | null;
 }
 
 export interface TableSize {
@@ -122,9 +129,9 @@ function diskVerdicts(disk: DiskHealth | null, nowUs: number): readonly Verdict[
   return [share < FREE_WATCH ? low : { about: 'disk', level: 'well', words: 'diskOk' }, forecastVerdict(disk, nowUs)];
 }
 
-function forecastVerdict({ grow_bytes_day, full_at }: DiskHealth, nowUs: number): Verdict {
+function forecastVerdict({ grow_bytes_day, full_at_us }: DiskHealth, nowUs: number): Verdict {
   if (grow_bytes_day === null) return { about: 'forecast', level: 'unknown', words: 'forecastUnknown' };
-  const left = full_at === null ? Number.POSITIVE_INFINITY : full_at - nowUs;
+  const left = full_at_us === null ? Number.POSITIVE_INFINITY : full_at_us - nowUs;
   if (left > FULL_WATCH_US) return { about: 'forecast', level: 'well', words: 'forecastOk' };
   return { about: 'forecast', level: left < FULL_BAD_US ? 'bad' : 'watch', words: 'forecastSoon' };
 }
@@ -149,7 +156,7 @@ export function verdictsOf(health: StoreHealth, nowUs: number): readonly Verdict
 
 /** All that samples take, with their indexes; null as long as there are none. */
 export function bytesPerSample({ history }: StoreHealth): number | null {
-  return history.samples > 0 ? history.bytes / history.samples : null;
+  return history !== null && history.samples > 0 ? history.bytes / history.samples : null;
 }
 
 /** The largest first. */

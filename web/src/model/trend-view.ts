@@ -20,6 +20,9 @@ const SPAN_MS: Readonly<Record<Span, number>> = {
   '1y': 365 * DAY,
 };
 
+/** Of spans that somebody writes into an address. */
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE, h: HOUR, d: DAY };
+
 export const spanMs = (span: Span): number => SPAN_MS[span];
 
 export const SPAN_MIN_MS = 10_000;
@@ -45,8 +48,8 @@ export function formatSpan(ms: number): string {
 export function parseSpan(text: string | null): number | null {
   const usual = SPANS.find((span) => span === text);
   if (usual !== undefined) return SPAN_MS[usual];
-  const free = /^(\d{1,9})s$/.exec(text ?? '');
-  return free === null ? null : boundSpan(Number(free[1]) * 1000);
+  const free = /^(\d{1,9})([smhd])$/.exec(text ?? '');
+  return free === null ? null : boundSpan(Number(free[1]) * (UNIT_MS[free[2] ?? ''] ?? 0));
 }
 
 /** What lies ahead of the present is nothing yet: there a view follows the present instead. */

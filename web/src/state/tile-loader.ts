@@ -46,10 +46,6 @@ export class TileLoader {
     this.check = setInterval(() => this.run(), CHECK_MS);
   }
 
-  get busy(): boolean {
-    return this.flights.size > 0 || this.plan !== undefined;
-  }
-
   want(need: Need): void {
     this.need = need;
     if (this.plan !== undefined) return;

@@ -37,17 +37,24 @@ function paramsOf(health: StoreHealth, { about }: Verdict): Params {
   const { pending, packer, disk, audit } = health;
   switch (about) {
     case 'store':
-      return { lag: age(health.lag_us), records: formatCount(pending.records), bytes: formatBytes(pending.bytes) };
+      return {
+        lag: age(health.lag_us),
+        why: health.text === '' ? t('error.storeAway') : health.text,
+        records: formatCount(pending.records),
+        bytes: formatBytes(pending.bytes),
+      };
     case 'packer':
       return packer === null
         ? {}
         : { lag: age(packer.lag_us), rows: formatCount(packer.hot_rows), error: packer.error ?? '' };
     case 'disk':
-      return disk === null ? {} : { free: formatBytes(disk.free), bytes: formatBytes(disk.bytes), path: disk.path };
+      return disk === null
+        ? {}
+        : { free: formatBytes(disk.free), bytes: formatBytes(disk.bytes), path: disk.path || w('limit') };
     case 'forecast':
       return disk === null
         ? {}
-        : { grow: formatBytes(Math.round(disk.grow_bytes_day ?? 0)), when: fullWords(disk.full_at) };
+        : { grow: formatBytes(Math.round(disk.grow_bytes_day ?? 0)), when: fullWords(disk.full_at_us) };
     case 'audit':
       return audit === null
         ? {}
@@ -80,11 +87,11 @@ function Facts({ health }: { readonly health: StoreHealth }) {
   const { history, packer, pending } = health;
   const each = bytesPerSample(health);
   const facts: readonly (readonly [StoreKey, string])[] = [
-    ['from', moment(history.from_us)],
-    ['samples', formatCount(history.samples)],
-    ['size', formatBytes(history.bytes)],
+    ['from', moment(history?.from_us ?? null)],
+    ['samples', history === null ? NONE : formatCount(history.samples)],
+    ['size', history === null ? NONE : formatBytes(history.bytes)],
     ['perSample', each === null ? NONE : w('perSampleUnit', { n: each.toFixed(each < 100 ? 2 : 0) })],
-    ['chunks', formatCount(history.chunks)],
+    ['chunks', history === null ? NONE : formatCount(history.chunks)],
     [
       'hot',
       packer === null
@@ -199,10 +206,14 @@ export function StoreScreen() {
         ) : null
       ) : (
         <div class="store-parts">
-          <Verdicts health={value} />
-          <Facts health={value} />
-          <Kept retention={value.retention} />
-          <Tables tables={value.tables} />
+          <div>
+            <Verdicts health={value} />
+            <Kept retention={value.retention} />
+          </div>
+          <div>
+            <Facts health={value} />
+            <Tables tables={value.tables} />
+          </div>
         </div>
       )}
     </div>

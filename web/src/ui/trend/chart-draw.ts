@@ -172,6 +172,8 @@ export function drawBands(u: uPlot, limits: readonly Limit[], scale: string, pal
 const colorOf = (palette: Palette, priority: Priority | undefined): string =>
   (priority === undefined ? undefined : palette.priorities[priority - 1]) ?? palette.text;
 
+const LABEL_PX = 16;
+
 /** Limits of a pen: a line, and at its end what it means. */
 export function drawLimits(
   u: uPlot,
@@ -197,10 +199,16 @@ export function drawLimits(
     ctx.lineTo(left + width, y);
     ctx.stroke();
     ctx.setLineDash([]);
-    ctx.fillStyle = palette.text;
     const label = `${limit.priority ?? ''} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
-    ctx.textBaseline = limit.kind === 'low' ? 'top' : 'bottom';
-    ctx.fillText(label, left + width - 8 * px, limit.kind === 'low' ? y + 4 * px : y - 2 * px);
+    // Beyond the limit, or within it where there is no room.
+    const above = limit.kind === 'high' ? y - LABEL_PX * px > top : y + LABEL_PX * px > top + height;
+    ctx.textBaseline = above ? 'bottom' : 'top';
+    const at = above ? y - 2 * px : y + 4 * px;
+    ctx.strokeStyle = palette.paper;
+    ctx.lineWidth = 3 * px;
+    ctx.strokeText(label, left + width - 8 * px, at);
+    ctx.fillStyle = palette.text;
+    ctx.fillText(label, left + width - 8 * px, at);
     ctx.fillStyle = colorOf(palette, limit.priority);
     ctx.fillRect(left + width - 4 * px, y - 3 * px, 4 * px, 6 * px);
   }

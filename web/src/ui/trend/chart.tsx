@@ -54,7 +54,8 @@ interface Props {
 }
 
 export const AXES_MAX = 4;
-const AXIS_PX = 58;
+const AXIS_PX = 52;
+const LABEL_PX = 16;
 const TIMES_PX = 44;
 const FOOT_PX = 10;
 const SPARE_PX = 10;
@@ -93,9 +94,10 @@ function valueAxis(props: Props, palette: Palette, axis: string, i: number, alon
     stroke: color ?? palette.text,
     font: palette.font,
     size: AXIS_PX,
-    label: units.size === 1 ? (only?.tag.unit ?? '') : '',
+    // An axis without a unit is as wide as one with: the plots stand above each other.
+    label: units.size === 1 ? only?.tag.unit || ' ' : ' ',
     labelFont: palette.font,
-    labelSize: 16,
+    labelSize: LABEL_PX,
     labelGap: 0,
     space: 24,
     grid: { ...line, show: i === 0 },
@@ -120,7 +122,12 @@ function axesFor(props: Props, palette: Palette): uPlot.Axis[] {
 /** Right of the plot: axes that others have, or a little air. */
 function paddingOf({ pens, oneAxis, slots, alarms }: Props): [number, number, number, number] {
   const missing = slots - slotsOf(pens, oneAxis);
-  return [alarms === null ? SPARE_PX : MARKS_PX, missing * AXIS_PX + (slots === 1 ? SPARE_PX * 2 : SPARE_PX), 0, 0];
+  return [
+    alarms === null ? SPARE_PX : MARKS_PX,
+    missing * (AXIS_PX + LABEL_PX) + (slots === 1 ? SPARE_PX * 2 : SPARE_PX),
+    0,
+    0,
+  ];
 }
 
 function limitsOn(props: Props, axis: string): readonly number[] {

@@ -143,11 +143,11 @@ function CursorTime({ cursor }: { readonly cursor: ReadonlySignal<number | null>
 function Key() {
   return (
     <>
-      <span class="key">
-        <span class="key-hatch" /> {`${w('bad')}, ${w('silent')}`}
+      <span class="trend-key">
+        <span class="trend-hatch" /> {`${w('bad')}, ${w('silent')}`}
       </span>
-      <span class="key">
-        <span class="key-hatch key-hatch-wide" /> {w('uncertain')}
+      <span class="trend-key">
+        <span class="trend-hatch trend-hatch-wide" /> {w('uncertain')}
       </span>
     </>
   );

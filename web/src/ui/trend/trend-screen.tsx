@@ -28,7 +28,6 @@ import './trend.css';
 const NO_LIMITS: readonly Limit[] = [];
 /** Widths that differ by less are asked for alike. */
 const PIXEL_STEP = 128;
-const PIXELS_FIRST = 1280;
 
 /** Where the next pen goes: the pane that was chosen last, while it has room. */
 function PaneChoice({ at, pane, onPane }: { at: TrendRoute; pane: number; onPane: (pane: number) => void }) {
@@ -52,9 +51,9 @@ function PaneChoice({ at, pane, onPane }: { at: TrendRoute; pane: number; onPane
   );
 }
 
-/** The width of an element in steps. */
+/** The width of an element in steps; 0 before it is known. */
 function usePixels(element: { readonly current: HTMLElement | null }): number {
-  const [pixels, setPixels] = useState(PIXELS_FIRST);
+  const [pixels, setPixels] = useState(0);
   useEffect(() => {
     if (element.current === null) return undefined;
     const watcher = new ResizeObserver(([entry]) => {

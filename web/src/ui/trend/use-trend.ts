@@ -74,6 +74,12 @@ function bestRuns(name: string, fromUs: number, toUs: number, length: number): r
   return best;
 }
 
+const isMissing = (names: readonly string[], length: number, { first, end }: Range): boolean =>
+  names.some((name) => {
+    for (let i = first; i < end; i++) if (tileAt(name, length, i) === undefined) return true;
+    return false;
+  });
+
 interface Cached {
   readonly key: string;
   readonly pen: Pen;
@@ -95,7 +101,7 @@ class PenCache {
 
 /**
  * What some tags said within a view, and the present behind it while the view follows it. Parts that are not loaded stay empty until
- * they are; a coarser or finer picture stands in where there is one.
+ * they are; a coarser or finer picture stands in where there is one. `pixels`: how wide it is drawn; 0: not known yet, nothing is asked.
  */
 export function useTrend(wishes: readonly PenWish[], view: View, overlay: Overlay | '', pixels: number): TrendData {
   const names = useMemo(() => [...new Set(wishes.map((wish) => wish.tag.name))], [wishes]);
@@ -134,8 +140,9 @@ export function useTrend(wishes: readonly PenWish[], view: View, overlay: Overla
     tilesOf(fromUs, toUs, length),
     ...(overlay === '' ? [] : [tilesOf(fromUs - shiftUs, toUs - shiftUs, length)]),
   ];
-  const wantedKey = `${names.join()} ${length} ${JSON.stringify(ranges)} ${live} ${version === 0}`;
+  const wantedKey = `${pixels === 0} ${names.join()} ${length} ${JSON.stringify(ranges)} ${live} ${version === 0}`;
   useEffect(() => {
+    if (pixels === 0) return;
     loader.current?.want({ tags: names, length, ranges, untilUs: toUs, live, liveSinceMs: liveSince.current });
   }, [wantedKey]);
 
@@ -163,7 +170,7 @@ export function useTrend(wishes: readonly PenWish[], view: View, overlay: Overla
     overlayOf: ({ tag, step }) => made.overlays.get(`${tag.name} ${step}`) ?? null,
     from: fromUs / 1e6,
     to: toUs / 1e6,
-    loading: loader.current?.busy ?? true,
+    loading: pixels === 0 || ranges.some((range) => isMissing(names, length, range)),
     failed: loader.current?.failed ?? '',
     retry: () => loader.current?.retry(),
   };
