@@ -73,6 +73,9 @@ test('the largest table is first', () => {
     bySize([table('a', 1), table('c', 9), table('b', 9)]).map((t) => t.name),
     ['b', 'c', 'a'],
   );
+  const many = bySize(Array.from({ length: 20 }, (_, i) => table(`t${i}`, i)));
+  assert.equal(many.length, 12);
+  assert.deepEqual(many.at(-1), { name: '', bytes: (8 * 9) / 2, rows: 0 }, 'the small ones together');
 });
 
 function packer() {

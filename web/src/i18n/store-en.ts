@@ -45,6 +45,7 @@ export const en = {
   noRetention: 'What is kept is not known while the database does not answer.',
   tables: 'Tables',
   table: 'Table',
+  others: 'All others',
   rows: 'Rows',
   beside: 'What became of each record that gateways numbered is in the ledger; what could not be used, in quarantine.',
   toLedger: 'Ledger',

@@ -46,6 +46,7 @@ export const zh: Readonly<Record<StoreKey, string>> = {
   noRetention: '数据库无应答时无法得知保存期限。',
   tables: '数据表',
   table: '表',
+  others: '其余各表',
   rows: '行数',
   beside: '网关编号的每条记录的去向见数据账；无法使用的记录见隔离。',
   toLedger: '数据账',

@@ -159,7 +159,13 @@ export function bytesPerSample({ history }: StoreHealth): number | null {
   return history !== null && history.samples > 0 ? history.bytes / history.samples : null;
 }
 
-/** The largest first. */
+const TABLES_MAX = 12;
+
+/** The largest first; many small ones as one without a name. */
 export function bySize(tables: readonly TableSize[]): readonly TableSize[] {
-  return [...tables].sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name, 'en'));
+  const sorted = [...tables].sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name, 'en'));
+  if (sorted.length <= TABLES_MAX) return sorted;
+  const rest = sorted.slice(TABLES_MAX - 1);
+  const sum = (of: (table: TableSize) => number): number => rest.reduce((all, table) => all + of(table), 0);
+  return [...sorted.slice(0, TABLES_MAX - 1), { name: '', bytes: sum((t) => t.bytes), rows: sum((t) => t.rows) }];
 }

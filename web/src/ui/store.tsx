@@ -173,7 +173,7 @@ function Tables({ tables }: { readonly tables: StoreHealth['tables'] }) {
         <tbody>
           {bySize(tables).map((row) => (
             <tr key={row.name}>
-              <th scope="row">{row.name}</th>
+              <th scope="row">{row.name === '' ? w('others') : row.name}</th>
               <td class="cell-number num">{formatBytes(row.bytes)}</td>
               <td class="cell-number num">{formatCount(Math.round(row.rows))}</td>
             </tr>

@@ -136,19 +136,22 @@ export function drawPen(u: uPlot, pen: Pen, style: LineStyle): void {
   });
 }
 
+const DOT_PX = 2;
+
+/** What is too short to be seen as a line is a dot. */
 function drawStroke(u: uPlot, { xs, ys, uncertain }: Stroke, { scale, place }: LineStyle): void {
   const { ctx } = u;
-  const x = (i: number): number => u.valToPos(xs[i] ?? 0, 'x', true);
-  const y = (i: number): number => u.valToPos(ys[i] ?? 0, scale, true);
+  const px = devicePixelRatio;
+  const points = xs.map((x, i) => [u.valToPos(x, 'x', true), u.valToPos(ys[i] ?? 0, scale, true)] as const);
+  const [first, last] = [points[0] ?? [0, 0], points.at(-1) ?? [0, 0]];
   ctx.beginPath();
-  if (xs.length === 1) {
-    ctx.arc(x(0), y(0), 2 * devicePixelRatio, 0, 2 * Math.PI);
+  if (last[0] - first[0] < DOT_PX * px && points.every(([, y]) => Math.abs(y - first[1]) < DOT_PX * px)) {
+    ctx.arc(first[0], first[1], DOT_PX * px, 0, 2 * Math.PI);
     ctx.fill();
     return;
   }
-  ctx.setLineDash((uncertain ? UNCERTAIN_DASH : (DASHES[place] ?? [])).map((n) => n * devicePixelRatio));
-  ctx.moveTo(x(0), y(0));
-  for (let i = 1; i < xs.length; i++) ctx.lineTo(x(i), y(i));
+  ctx.setLineDash((uncertain ? UNCERTAIN_DASH : (DASHES[place] ?? [])).map((n) => n * px));
+  for (const [x, y] of points) ctx.lineTo(x, y);
   ctx.stroke();
 }
 
@@ -223,6 +226,8 @@ function fontOf(palette: Palette, size_px: number, weight = ''): string {
 export const MARKS_PX = 22;
 const MARK_PX = 14;
 const BAR_PX = 4;
+/** Room for the number of marks that stand for one another. */
+const COUNT_PX = 24;
 
 /** Square, triangle up, triangle down, circle, as everywhere. */
 function shapeOf(ctx: CanvasRenderingContext2D, priority: Priority, x: number, y: number, r: number): void {
@@ -279,9 +284,10 @@ function drawMark(u: uPlot, { kind, priority }: Mark, n: number, at: number, pal
   }
   if (n === 1) return;
   ctx.font = fontOf(palette, 10);
-  ctx.textAlign = 'left';
+  const right = x + r + COUNT_PX * px < ctx.canvas.width;
+  ctx.textAlign = right ? 'left' : 'right';
   ctx.fillStyle = palette.text;
-  ctx.fillText(`×${n}`, x + r + 2 * px, y);
+  ctx.fillText(`×${n}`, right ? x + r + 2 * px : x - r - 2 * px, y);
 }
 
 const APART_PX = 30;

@@ -111,6 +111,9 @@ function axesFor(props: Props, palette: Palette): uPlot.Axis[] {
     scale: 'none',
     side: 3,
     size: AXIS_PX,
+    label: ' ',
+    labelSize: LABEL_PX,
+    labelGap: 0,
     values: () => [],
     grid: { show: false },
     ticks: { show: false },
@@ -170,30 +173,30 @@ function dataOf(props: Props, axes: readonly string[]): uPlot.AlignedData {
   return [[props.from, props.to], ...axes.map(() => [null, null])];
 }
 
-function makeChart(element: HTMLElement, now: { readonly current: Props }): uPlot {
+function makeChart(element: HTMLElement, drawn: { readonly current: Props }): uPlot {
   const palette = readPalette();
-  const axes = axesOf(now.current.pens, now.current.oneAxis);
-  const scales = axes.map((axis) => [axis, { range: (): [number, number] => rangeOf(now.current, axis) }] as const);
+  const axes = axesOf(drawn.current.pens, drawn.current.oneAxis);
+  const scales = axes.map((axis) => [axis, { range: (): [number, number] => rangeOf(drawn.current, axis) }] as const);
   return new uPlot(
     {
       width: Math.max(element.clientWidth, 100),
       height: Math.max(element.clientHeight, 80),
-      padding: paddingOf(now.current),
+      padding: paddingOf(drawn.current),
       legend: { show: false },
       cursor: { show: false },
       scales: {
-        x: { time: true, range: () => [now.current.from, now.current.to] },
+        x: { time: true, range: () => [drawn.current.from, drawn.current.to] },
         none: { range: () => [0, 1] },
         ...Object.fromEntries(scales),
       },
-      axes: axesFor(now.current, palette),
+      axes: axesFor(drawn.current, palette),
       series: [{}, ...axes.map((axis): uPlot.Series => ({ scale: axis, paths: () => null, points: { show: false } }))],
       hooks: {
-        drawAxes: [(u) => drawGround(u, now.current, palette)],
-        draw: [(u) => drawLines(u, now.current, palette)],
+        drawAxes: [(u) => drawGround(u, drawn.current, palette)],
+        draw: [(u) => drawLines(u, drawn.current, palette)],
       },
     },
-    dataOf(now.current, axes),
+    dataOf(drawn.current, axes),
     element,
   );
 }
@@ -210,6 +213,8 @@ export function Chart(props: Props) {
   const chart = useRef<uPlot | null>(null);
   const now = useRef(props);
   now.current = props;
+  // What the chart draws: it may draw at any time, and must not meet pens that it was not yet built for.
+  const drawn = useRef(props);
   const { pens, oneAxis, cursor } = props;
   const axes = axesOf(pens, oneAxis);
   const shape = JSON.stringify([
@@ -224,7 +229,8 @@ export function Chart(props: Props) {
   useEffect(() => {
     const element = root.current;
     if (element === null) return undefined;
-    const u = makeChart(element, now);
+    drawn.current = now.current;
+    const u = makeChart(element, drawn);
     chart.current = u;
     line.current = addTo(u.over, 'chart-cursor');
     const watcher = new ResizeObserver(() => {
@@ -244,6 +250,7 @@ export function Chart(props: Props) {
   }, [shape]);
 
   useEffect(() => {
+    drawn.current = now.current;
     chart.current?.setData(dataOf(now.current, axes));
   }, [pens, props.from, props.to, props.limits, props.alarms, props.focus]);
 

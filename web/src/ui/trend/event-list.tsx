@@ -1,5 +1,6 @@
 import { formatDateTime, formatNumber } from '../../model/format.ts';
 import type { Mark } from '../../model/marks.ts';
+import type { AlarmLetter } from '../../model/types.ts';
 import { openDetail } from '../../state/dock.ts';
 import { settings, tags } from '../../state/plant.ts';
 import { AlarmSymbol } from '../alarm-symbol.tsx';
@@ -8,6 +9,9 @@ import { w } from './words.ts';
 
 /** More is the alarm history's. */
 const SHOWN_MAX = 200;
+
+/** As the state that began then looks elsewhere. */
+const LETTERS: Readonly<Record<Mark['kind'], AlarmLetter>> = { raise: 'B', ack: 'C', rtn: 'D' };
 
 interface Props {
   readonly alarms: AlarmMarks;
@@ -37,7 +41,9 @@ export function EventList({ alarms, from, to, onPick }: Props) {
       <ul>
         {shown.map((mark) => (
           <li key={`${mark.record.seq} ${mark.record.n}`} data-kind={mark.kind}>
-            <AlarmSymbol priority={mark.priority} letter={mark.kind === 'rtn' ? 'F' : 'C'} size={16} />
+            <span class="still">
+              <AlarmSymbol priority={mark.priority} letter={LETTERS[mark.kind]} size={16} />
+            </span>
             <button type="button" class="link num" onClick={() => onPick(mark.at)}>
               {formatDateTime(mark.at * 1000)}
             </button>

@@ -104,11 +104,11 @@ function PaneCell({ row, panes, change }: { readonly row: PenRow } & Pick<Props,
       <select
         aria-label={`${w('pane')}: ${row.tag.name}`}
         data-testid={`pen-pane-${row.tag.name}`}
-        value={row.pane}
-        onChange={(event) => change(movePen(panes, row.pane, row.tag.name, Number(event.currentTarget.value)))}
+        value={row.pane + 1}
+        onChange={(event) => change(movePen(panes, row.pane, row.tag.name, Number(event.currentTarget.value) - 1))}
       >
         {choices.map((pane) => (
-          <option key={pane} value={pane} disabled={pane !== row.pane && !hasRoom(panes, pane)}>
+          <option key={pane} value={pane + 1} disabled={pane !== row.pane && !hasRoom(panes, pane)}>
             {pane === panes.length ? w('newPane') : pane + 1}
           </option>
         ))}

@@ -2,9 +2,10 @@ import type { ReadonlySignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { formatDateTime, parseLocal } from '../../model/format.ts';
 import { TREND_LAYERS, type TrendRoute } from '../../model/route.ts';
-import { tagsOf } from '../../model/trend-set.ts';
+import { changeAxes, tagsOf } from '../../model/trend-set.ts';
 import { OVERLAYS, pan, SPANS, spanMs, type View, viewOf, zoom } from '../../model/trend-view.ts';
 import { serverNow } from '../../state/clock.ts';
+import { tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { csvAddress } from '../../state/samples.ts';
 import { Icon } from '../icons.tsx';
@@ -153,6 +154,33 @@ function Key() {
   );
 }
 
+/** For each pane with several pens of its own: whether they share one axis. */
+function OneAxis({ at, change }: Pick<ToolsProps, 'at' | 'change'>) {
+  const measured = (tag: string) => tags.value.get(tag)?.type !== 'bool';
+  const several = at.panes.map((pane) => pane.pens.filter((pen) => measured(pen.tag)).length > 1);
+  if (!several.includes(true)) return null;
+  return (
+    <fieldset class="segments trend-one" title={w('oneAxisTitle')}>
+      <legend class="hidden">{w('oneAxis')}</legend>
+      <span aria-hidden="true">{w('oneAxis')}</span>
+      {at.panes.map((pane, i) =>
+        several[i] === true ? (
+          <button
+            key={i}
+            type="button"
+            aria-label={`${w('oneAxis')}: ${w('paneN', { n: i + 1 })}`}
+            aria-pressed={pane.oneAxis}
+            data-testid={`pane-one-${i + 1}`}
+            onClick={() => change({ panes: changeAxes(at.panes, i, !pane.oneAxis) })}
+          >
+            {i + 1}
+          </button>
+        ) : null,
+      )}
+    </fieldset>
+  );
+}
+
 /** What is drawn beside the pens, and what can be taken away. */
 export function Tools({ at, from, to, cursor, change, go, onPicture }: ToolsProps) {
   const edge = (a: number, b: number) => go(viewOf(a, b, serverNow()));
@@ -180,6 +208,7 @@ export function Tools({ at, from, to, cursor, change, go, onPicture }: ToolsProp
           ))}
         </select>
       </label>
+      <OneAxis at={at} change={change} />
       {TREND_LAYERS.map((layer) => (
         <label key={layer} class="inline">
           <input

@@ -5,7 +5,7 @@ import { formatDateTime } from '../../model/format.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
 import { tileLength, tilesOf } from '../../model/tiles.ts';
-import { addPen, changeAxes, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
+import { addPen, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
 import type { View } from '../../model/trend-view.ts';
 import type { Tag } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
@@ -99,31 +99,14 @@ interface PaneProps {
   readonly alarms: ChartAlarms | null;
   readonly cursor: Signal<number | null>;
   readonly hands: ReturnType<typeof useMoves>['hands'];
-  readonly onAxes: (oneAxis: boolean) => void;
 }
 
 function Pane({ pens, pane, n, panes, at, ...props }: PaneProps) {
   const its = at.hide.includes('limits') ? null : limitsOf(pens, at.focus);
-  const lines = pens.filter((pen) => pen.tag.type !== 'bool').length;
   const empty = !props.loading && pens.every((pen) => pen.pen.xs.length === 0);
   return (
     <section class="trend-pane" aria-label={w('paneN', { n: n + 1 })} data-testid={`pane-${n + 1}`}>
-      {panes > 1 || lines > 1 ? (
-        <div class="trend-pane-head">
-          {panes > 1 ? <b>{w('paneN', { n: n + 1 })}</b> : null}
-          {lines > 1 ? (
-            <label class="inline" title={w('oneAxisTitle')}>
-              <input
-                type="checkbox"
-                data-testid={`pane-one-${n + 1}`}
-                checked={pane.oneAxis}
-                onChange={() => props.onAxes(!pane.oneAxis)}
-              />
-              {w('oneAxis')}
-            </label>
-          ) : null}
-        </div>
-      ) : null}
+      {panes > 1 ? <b class="trend-pane-name">{w('paneN', { n: n + 1 })}</b> : null}
       <div class="trend-plot">
         <Chart
           pens={pens}
@@ -251,7 +234,6 @@ function Bench({ at, change, moves, cursor, go }: BenchProps) {
             alarms={alarms === null ? null : alarmsOf(alarms, pens)}
             cursor={cursor}
             hands={moves.hands}
-            onAxes={(oneAxis) => setPanes(changeAxes(at.panes, i, oneAxis))}
           />
         ))}
       </div>
