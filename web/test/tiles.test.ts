@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
+  POINTS_MAX,
   partTiles,
   runsLoaded,
   TAGS_MAX,
@@ -49,13 +50,15 @@ test('tags that miss the same go together, and what is missing on both sides is 
   ]);
 });
 
-test('no request has more tags than the server takes', () => {
+test('no request has more tags, or more points, than the server takes', () => {
   const tags = Array.from({ length: TAGS_MAX + 3 }, (_, i) => `t${i}`);
   const wanted = wantedOf(tags, { first: 0, end: 1 }, () => true);
   assert.deepEqual(
     wanted.map((one) => one.tags.length),
     [TAGS_MAX, 3],
   );
+  for (const { tags: some } of wantedOf(tags, { first: 0, end: 5 }, () => true))
+    assert.ok(some.length * 5 * TILE_POINTS <= POINTS_MAX, `${some.length} tags`);
 });
 
 const answer = (points: readonly SamplePoint[], before: SamplePoint | null = null) => ({

@@ -7,8 +7,9 @@ import type { SamplePoint, Samples } from './types.ts';
 export const TILE_POINTS = 512;
 const TILE_MIN_US = 8_000_000;
 const TILE_MAX_LEVEL = 24;
-/** In one request. */
+/** In one request, and points of all its tags together: more is refused. */
 export const TAGS_MAX = 32;
+export const POINTS_MAX = 64_000;
 
 const lengthOf = (level: number): number => TILE_MIN_US * 2 ** level;
 
@@ -86,7 +87,9 @@ export function wantedOf(
 
 function parted(tags: readonly string[], range: Range): readonly Wanted[] {
   const parts: Wanted[] = [];
-  for (let i = 0; i < tags.length; i += TAGS_MAX) parts.push({ tags: tags.slice(i, i + TAGS_MAX), range });
+  const fit = Math.floor(POINTS_MAX / ((range.end - range.first) * TILE_POINTS));
+  const most = Math.max(1, Math.min(TAGS_MAX, fit));
+  for (let i = 0; i < tags.length; i += most) parts.push({ tags: tags.slice(i, i + most), range });
   return parts;
 }
 
