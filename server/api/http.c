@@ -247,6 +247,8 @@ static struct failure failure_of(enum status status) {
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
         return (struct failure){503, "store_away"};
+    case ERR_NO_SPACE:
+        return (struct failure){507, "store_full"};
     case OK:
     case ERR_NOMEM:
     case ERR_IO:
@@ -433,7 +435,8 @@ const char *http_status_text(int status) {
                  {429, "Too Many Requests"},
                  {500, "Internal Server Error"},
                  {501, "Not Implemented"},
-                 {503, "Service Unavailable"}};
+                 {503, "Service Unavailable"},
+                 {507, "Insufficient Storage"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status) {
             return texts[i].text;

@@ -10,7 +10,8 @@
 #include "server/config/faults.h"
 #include "server/config/policy.h"
 
-#define CONFIG_POLICY_NAME "alarms"
+#define CONFIG_POLICY_NAME    "alarms"
+#define CONFIG_POLICY_HISTORY "history"
 
 /* A number as it was written, perhaps with a unit ("4.2 m": 4.2 and "m"). */
 struct quantity {
@@ -23,6 +24,8 @@ struct parsed_site {
     struct slice kind;
     struct slice tz;
     struct slice position;
+    struct slice shifts; /* lists, see site_calendar.h */
+    struct slice tariffs;
 };
 
 struct parsed_gateway {
@@ -47,6 +50,7 @@ struct parsed_tag {
     struct slice role;
     struct slice states; /* list */
     struct slice expr;
+    struct slice keep; /* class of its history */
     double low;
     double high;
     double scale;
@@ -126,6 +130,7 @@ struct parsed_alarm {
     double trip_point;
     struct slice reviewed_on; /* "2026-11-24" */
     struct slice next_review;
+    bool snapshot;
 };
 
 struct config_parsed {
@@ -159,7 +164,7 @@ void item_release(struct item **item);
 /* All fields; texts are the item's. */
 void item_unpack(const struct item *item, struct config_parsed *ret);
 
-/* The policy of the set, or the default one. */
+/* The policy of the set, or the default one: what both of its items say. */
 struct config_policy config_policy_of(const struct config_set *set);
 
 /* The part of "SITE/LOCAL" before and behind the '/'; all of it and nothing if there is none. */

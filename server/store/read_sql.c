@@ -198,7 +198,7 @@ static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
     if (strcmp(answer->sqlstate, QUERY_CANCELED) == 0) {
         (void)error_set(&ret->error, ERR_TIMEOUT, "database",
                         "this takes too long; ask for a shorter span of time");
-    } else {
+    } else if (answer->error.code != ERR_NO_SPACE) {
         ret->error.code = answer->outcome == PG_REFUSED ? ERR_INTERNAL : ERR_UNAVAILABLE;
     }
     ret->status = ret->error.code;

@@ -47,15 +47,26 @@ static struct request *copy_filtered(const struct request *r) {
 }
 
 static struct request *copy_samples(const struct request *r) {
-    size_t bytes = r->quarantine_keep.n * sizeof *r->quarantine_keep.v;
-    struct request *copy = malloc(sizeof *copy + bytes);
+    const struct stored_sample *from = r->quarantine_keep.v;
+    uint32_t n = r->quarantine_keep.n;
+    size_t texts = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        texts += from[i].text.n;
+    }
+    struct request *copy = malloc(sizeof *copy + n * sizeof *from + texts);
     if (copy == NULL) {
         return NULL;
     }
     *copy = *r;
     struct stored_sample *v = (struct stored_sample *)(copy + 1);
-    if (bytes > 0) {
-        memcpy(v, r->quarantine_keep.v, bytes);
+    char *at = (char *)(v + n);
+    for (uint32_t i = 0; i < n; i++) {
+        v[i] = from[i];
+        if (from[i].text.n > 0) {
+            memcpy(at, from[i].text.p, from[i].text.n);
+        }
+        v[i].text.p = from[i].text.p == NULL ? NULL : at;
+        at += from[i].text.n;
     }
     copy->quarantine_keep.v = v;
     return copy;

@@ -389,6 +389,10 @@ void write_reply(const struct request *r, const struct pg_answer *answer, struct
         return;
     }
     ret->error = answer->error;
+    if (answer->error.code == ERR_NO_SPACE) {
+        ret->status = ERR_NO_SPACE;
+        return;
+    }
     ret->error.code = strcmp(answer->sqlstate, CONFIG_CONFLICT) == 0 ? ERR_CONFLICT : ERR_INVALID;
     ret->status = ret->error.code;
 }

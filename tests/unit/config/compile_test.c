@@ -168,7 +168,7 @@ static void assert_well_formed(const struct model *m) {
     }
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm *a = &m->alarms[i];
-        bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)a->kind);
+        bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)a->kind) || a->kind == ALARM_SERVER;
         bool of_server = of_gateway && a->gateway == MODEL_NONE;
         assert_int_equal(model_find_alarm(m, m->alarm_texts[i].name), i);
         assert_true(i == 0 || above(m->alarm_texts[i].name, m->alarm_texts[i - 1].name));
@@ -192,6 +192,10 @@ static void assert_well_formed(const struct model *m) {
         const struct model_alarm *a = &m->alarms[m->server_alarms[i]];
         assert_true(a->kind == ALARM_CERTIFICATE && a->gateway == MODEL_NONE);
     }
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        const struct model_alarm *a = &m->alarms[m->server_own[i]];
+        assert_true(a->kind == ALARM_SERVER && a->gateway == MODEL_NONE && a->tag == MODEL_NONE);
+    }
 }
 
 static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void **state) {
@@ -213,7 +217,7 @@ static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void
     put(set, CONFIG_ALARM, "S1-a/s", ",\"kind\":\"stale\",\"tag\":\"S1-a/x\",\"priority\":1", 1, 1);
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
-    assert_int_equal(m->n_alarms, 23);
+    assert_int_equal(m->n_alarms, 26);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);
@@ -374,7 +378,7 @@ static void a_big_configuration_is_well_formed(void **state) {
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
     assert_int_equal(m->n_tags, n_tags);
-    assert_int_equal(m->n_alarms, 2 * n_tags + 4 * SITES + SERVER_CERTIFICATES);
+    assert_int_equal(m->n_alarms, 2 * n_tags + 4 * SITES + SERVER_CERTIFICATES + SERVER_ALARMS);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);

@@ -49,6 +49,7 @@ struct rig {
     enum store_state state;
     uint32_t away;
     struct error state_error;
+    struct store_packing packing; /* as last told, without its damage */
     bool fatal;
     struct error fatal_error;
     uint32_t n_replies;
@@ -64,6 +65,8 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    uint32_t disks; /* how often one was told, and the last */
+    struct store_disk disk;
     size_t n_certificates; /* as last told */
     struct store_certificate certificates[16];
     void (*on_history)(void *ctx, const struct reply *reply); /* of history; may be NULL */
@@ -84,6 +87,12 @@ static inline void rig_on_certificates(void *ctx, const struct store_certificate
     if (n > 0) {
         memcpy(r->certificates, v, n * sizeof *v);
     }
+}
+
+static inline void rig_on_disk(void *ctx, const struct store_disk *disk) {
+    struct rig *r = ctx;
+    r->disks++;
+    r->disk = *disk;
 }
 
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
@@ -316,6 +325,12 @@ static inline void rig_on_config_changed(void *ctx, int64_t revision, struct con
     r->config_changes++;
 }
 
+static inline void rig_on_packed(void *ctx, const struct store_packing *s) {
+    struct rig *r = ctx;
+    r->packing = *s;
+    r->packing.damage = NULL;
+}
+
 static inline void rig_on_fatal(void *ctx, const struct error *error) {
     struct rig *r = ctx;
     r->fatal = true;
@@ -376,6 +391,8 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
                               .certificates = rig_on_certificates,
+                              .packed = rig_on_packed,
+                              .disk = rig_on_disk,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {
