@@ -21,7 +21,8 @@ void rest_health(struct api *a, struct http_request *r) {
                (unsigned long long)h.journaled_seq);
     buf_text(&r->out, ",\"revocation_list\":{\"ends\":");
     view_time(&r->out, h.crl_ends_us);
-    buf_printf(&r->out, ",\"due\":%s}", h.crl_due ? "true" : "false");
+    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu", h.crl_due ? "true" : "false",
+               (unsigned long long)h.expired);
     view_string(&r->out, "build", slice_str(a->build));
     buf_byte(&r->out, '}');
     http_json(r, starting ? 503 : 200);

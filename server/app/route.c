@@ -526,7 +526,8 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
-                               .crl_due = crl_due};
+                               .crl_due = crl_due,
+                               .expired = keeping_expired(a->keeping)};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
