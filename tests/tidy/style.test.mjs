@@ -30,13 +30,13 @@ const mayInclude = {
   wire: ['wire', 'base'],
   history: ['history', 'core', 'wire', 'base'],
   core: ['core', 'base'],
-  config: ['config', 'core', 'base'],
+  config: ['config', 'history', 'core', 'base'],
   link: ['link', 'config', 'core', 'wire', 'base'],
   store: ['store', 'config', 'history', 'core', 'wire', 'base'],
   api: ['api', 'config', 'core', 'base'],
   client: ['client', 'wire', 'base'],
   gateway: ['gateway', 'client', 'wire', 'base'],
-  app: ['app', 'api', 'store', 'link', 'config', 'core', 'wire', 'base'],
+  app: ['app', 'api', 'store', 'link', 'config', 'history', 'core', 'wire', 'base'],
 };
 const libraries = {
   base: [], wire: [], history: [], core: [], config: ['jansson'], link: ['uv', 'openssl'], store: ['uv', 'libpq-fe', 'openssl', 'jansson', 'catalog'],
