@@ -605,6 +605,7 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
                                .crl_due = crl_due,
+                               .expired = keeping_expired(a->keeping),
                                .audit = audit_health(a)};
 }
 
