@@ -126,7 +126,7 @@ explain_recovery() {
     fail "PostgreSQL could not recover from $from and $dir/wal" "$(grep -E 'FATAL|PANIC|ERROR' "$private/log" | tail -n 5)"
 }
 
-# What must not be as it was at the moment (migrations/0011_restore.sql).
+# What must not be as it was at the moment (migrations/0014_restore.sql).
 set_right() {
     local knows
     knows=$(PENSTOCK_DB=$db ask <<<"select to_regprocedure('store_restored(timestamptz,text,text)') is not null") ||

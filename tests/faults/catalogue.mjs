@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
 import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 import { random } from './kill.mjs';
@@ -85,7 +85,7 @@ export class Bench {
     let now;
     await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
     assert.deepEqual(now, this.accepted);
-    const breaches = await alarmJournalBreaches(this.p);
+    const breaches = [...(await alarmJournalBreaches(this.p)), ...chainBreaches(this.p)];
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
       `select k.name, e.epoch, e.ranges::text from gateway_epoch e join config_key k on k.key = e.gateway_key

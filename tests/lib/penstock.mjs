@@ -212,6 +212,11 @@ export class Penstock {
     return this.spawn(name, join(this.bin, 'penstock-gateway'), [file], { env });
   }
 
+  /** All samples, wherever they lie. What is counted of them stays. */
+  forgetHistory() {
+    return this.sql('truncate sample_hot, sample_chunk, sample_row');
+  }
+
   /** One statement on a connection of the test's own. */
   async sql(text, values) {
     if (!this.db) {

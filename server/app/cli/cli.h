@@ -52,6 +52,9 @@ enum cli_exit cli_gateway_window(struct cli *cli);
 enum cli_exit cli_gateway_certificates(struct cli *cli);
 enum cli_exit cli_alarms(struct cli *cli);
 enum cli_exit cli_backtest(struct cli *cli);
+enum cli_exit cli_audit_key(struct cli *cli);
+enum cli_exit cli_audit_verify(struct cli *cli);
+enum cli_exit cli_audit_export(struct cli *cli);
 
 /* Order of the values of options. */
 enum { MIGRATE_DIR };
@@ -62,6 +65,8 @@ enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
 enum { GATEWAY_REASON };
 enum { ALARMS_ALL, ALARMS_AT };
+enum { VERIFY_KEY, VERIFY_CHECKPOINTS, VERIFY_FROM };
+enum { EXPORT_FROM, EXPORT_CHECKPOINTS };
 enum { BACKTEST_FROM, BACKTEST_TO, BACKTEST_CHANGE, BACKTEST_SUGGEST, BACKTEST_ALL, BACKTEST_JSON };
 
 /* "penstock: where: text" on stderr. Returns CLI_FAILED. */

@@ -143,6 +143,28 @@ static const struct command commands[] = {
      WANTS_DB,
      cli_alarms,
      "alarms that are not normal, from the journal, now or as of TIME; --all: every one that ever rang"},
+    {"audit key",
+     {"FILE"},
+     {{NULL, NULL, false}},
+     NO_DB,
+     cli_audit_key,
+     "make a key with which penstockd signs checkpoints of the audit's chain (\"audit_key\"); FILE.pub is "
+     "for verify"},
+    {"audit verify",
+     {NULL},
+     {{"--key", "PUB", false}, {"--checkpoints", "FILE", false}, {"--from", "POSITION", false}},
+     WANTS_CONNINFO,
+     cli_audit_verify,
+     "walk the chain over audit, alarm journal and configuration and name the first row that was changed, "
+     "removed or put "
+     "in; --key: check the signatures; --checkpoints: compare with an exported file, which shows a cut tail "
+     "too"},
+    {"audit export",
+     {NULL},
+     {{"--from", "POSITION", false}, {"--checkpoints-only", NULL, false}},
+     WANTS_CONNINFO,
+     cli_audit_export,
+     "print the chain with its rows, then its checkpoints, as JSON lines"},
     {"backtest",
      {NULL},
      {{"--from", "TIME", true},

@@ -219,6 +219,7 @@ export const ALARM_KINDS = [
   'clock',
   'certificate',
   'duplicate',
+  'server',
   'disc',
   'expr',
   'runtime',
