@@ -320,6 +320,9 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await addressed('tags', 'S1/LEVEL~0..250,S1/FLOW~step');
     await id('pane-one-1').click();
     await addressed('one', '1');
+    await addressed('tags', 'S1/LEVEL~0..250,S1/FLOW~step');
+    await id('pen-scale-S1/FLOW').selectOption('range');
+    await addressed('tags', 'S1/LEVEL~range,S1/FLOW~range~step');
     await accessible('trend-scales');
   });
 
