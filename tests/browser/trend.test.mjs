@@ -292,6 +292,8 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     assert.match(await id('trend-events').innerText(), /S1\/LEVEL\.high\s+raised 95\.0 m/);
     await id('trend-events').locator('[data-kind=rtn]').waitFor();
     await accessible('trend-alarms');
+    await id('trend-events').locator('[data-kind=raise] button').first().click();
+    await until('what happened at the cursor', async () => /S1\/LEVEL\.high raised/.test(await text('trend-time')), 10);
     await id('trend-show-alarms').uncheck();
     await addressed('hide', 'alarms');
     assert.equal(await id('trend-events').count(), 0);
@@ -367,6 +369,18 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     assert.match(await text('trend-unknown'), /S1\/GONE/);
     await id('trend-unknown').getByRole('button').click();
     await addressed('tags', 'S1/LEVEL');
+  });
+
+  test('what was asked for a view that is left is let go of', async () => {
+    const held = [];
+    const gone = new Promise((done) => page.once('requestfailed', (r) => done(`${r.failure().errorText} ${new URL(r.url()).pathname}`)));
+    await page.route('**/api/samples?**', (route) => held.push(route));
+    await page.goto(url('/trend?tags=S1/FLOW&span=24h'));
+    await until('asked', () => held.length > 0, 10);
+    await page.unroute('**/api/samples?**');
+    await id('span-90d').click();
+    assert.equal(await gone, 'net::ERR_ABORTED /api/samples');
+    await loaded();
   });
 
   test('what cannot be loaded is said, and tried again', async () => {
