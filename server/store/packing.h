@@ -48,8 +48,8 @@ struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic
 void packing_free(struct packing **packing);
 MUSTCHECK enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err);
 MUSTCHECK enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err);
-/* Deletes up to PACKING_PRUNE records as received that came before, if all their samples are packed, and that
- * are not in quarantine. */
+/* Deletes up to PACKING_PRUNE records as received that came before that (and more than an hour ago), if all
+ * their samples are packed and they are not in quarantine. */
 MUSTCHECK enum status packing_prune(struct packing *p, int64_t before_us, int64_t *ret_n, struct error *err);
 
 #endif

@@ -63,20 +63,7 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
                   " case $1 when 1 then $5::integer end, case $1 when 1 then $6::bigint end,"
                   " case $1 when 1 then $7::bigint end, case $1 when 1 then $8::bigint end,"
                   " $9::integer, $10::bytea)"},
-    /* By ingest_batch_received_idx and quarantine_pk. The range tells of the oldest row that is not packed.
-     */
-    [PACKING_PRUNED] =
-        {"pruned",
-         "with old as materialized (select b.ctid from ingest_batch b where b.received_us < least($1::bigint,"
-         " (select min(received_us) from sample_hot)) and not exists (select from quarantine q where"
-         " (q.gateway_key, q.epoch, q.seq, q.crc) = (b.gateway_key, b.epoch, b.seq, b.crc)) limit "
-         "$2::bigint),"
-         " gone as (delete from ingest_batch where ctid = any(array(select ctid from old)) returning "
-         "gateway_key, epoch),"
-         " kept as (insert into ingest_pruned as p (gateway_key, epoch, records)"
-         " select gateway_key, epoch, count(*) from gone group by 1, 2 order by 1, 2"
-         " on conflict (gateway_key, epoch) do update set records = p.records + excluded.records)"
-         " select count(*) from gone"},
+    [PACKING_PRUNED] = {"pruned", "select ingest_prune($1::bigint, $2::bigint)"},
 };
 
 /* --- COPY's binary form -------------------------------------------------------------------------------- */
