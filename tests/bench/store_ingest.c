@@ -1,9 +1,10 @@
 /* The store's own way of a sample into history, to its end: the record as received, once only, with ranges
  * and its samples, durable before it is reported; then into the chunks of its tags. Records are handed over
- * as gateways do it: each has a window of them on its way. The packer comes around after each minute of the
- * samples' time, as it does when they come in at their own pace: so most chunks are written anew several
+ * as gateways do it: each has a window of them on its way. The packer comes around after PACKER_AFTER_S of
+ * the samples' time, as it does when they come in at their own pace: so most chunks are written anew several
  * times. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a new, empty database) */
 #include "server/store/migrate.h"
+#include "server/store/packer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/pg_cpu.h"
 #include "tests/bench/records.h"
@@ -17,7 +18,7 @@ struct bench {
     uint32_t ahead; /* most on their way */
     uint32_t given;
     uint32_t ingested;
-    uint32_t end;    /* of the minute's records */
+    uint32_t end;    /* of the records of this round */
     uint64_t packed; /* samples */
     bool loaded;
     bool ready;
@@ -28,7 +29,7 @@ struct bench {
     double wall_end;
 };
 
-#define MINUTE_US INT64_C(60000000)
+#define ROUND_US (PACKER_AFTER_S * INT64_C(1000000))
 
 static void on_loaded(void *ctx, struct store_boot *boot) {
     struct bench *b = ctx;
@@ -68,9 +69,9 @@ static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
     b->ingested += n;
 }
 
-static void next_minute(struct bench *b) {
+static void next_round(struct bench *b) {
     const struct store_record *v = b->records.v;
-    int64_t until_us = v[b->end].received_us + MINUTE_US;
+    int64_t until_us = v[b->end].received_us + ROUND_US;
     while (b->end < b->records.n && v[b->end].received_us < until_us) {
         b->end++;
     }
@@ -86,7 +87,7 @@ static void on_packed(void *ctx, const struct store_packing *s) {
         return;
     }
     if (b->end < b->records.n) {
-        next_minute(b);
+        next_round(b);
     } else if (b->cpu_end == 0) {
         b->cpu_end = bench_cpu_s() + pg_cpu_s(b->postmaster);
         b->wall_end = bench_wall_s();
@@ -146,7 +147,7 @@ int main(int argc, char **argv) {
     records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000), (uint32_t)bench_arg(argc, argv, 5, 28));
     bench_need(uv_loop_init(&b.loop) == 0 && uv_prepare_init(&b.loop, &b.prepare) == 0, "loop");
     b.prepare.data = &b;
-    next_minute(&b);
+    next_round(&b);
     struct store_config cfg = {
         .loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations", .pack_after_us = 1};
     struct store_host host = {.ctx = &b,
