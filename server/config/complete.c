@@ -100,6 +100,17 @@ static const struct {
          "Values and alarms are live, but nothing is stored: gateways keep their samples for as long as they "
          "have room, history has no end, and settings cannot be changed.",
          "Make room on the disk. The server goes on by itself, and the gateways bring what they have kept."},
+    [SERVER_AUDIT_BEHIND] = {"The audit is not sealed, or not exported", "审计记录未封存或未导出",
+                             "\"on_delay_s\":60,\"priority\":3",
+                             "For more than five minutes the syslog collector or the file to which the audit "
+                             "is exported has taken "
+                             "nothing, or the database refuses to seal new rows into its chain.",
+                             "Nothing is lost: what waits follows by itself. Until then there is no copy of "
+                             "it outside the database, "
+                             "and what is not sealed could be changed without a trace.",
+                             "The log says why (audit.not_exported, audit.not_sealed), /api/health says "
+                             "which. Bring the collector "
+                             "back, make room for the file, or look at who changed rights in the database."},
 };
 
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {

@@ -139,8 +139,9 @@ enum server_alarm {
     SERVER_DISK_FORECAST, /* the database's disk is full soon, as it grows now */
     SERVER_DISK_FREE,     /* … has little room left */
     SERVER_DISK_FULL,     /* … is full: nothing is stored */
+    SERVER_AUDIT_BEHIND,  /* the audit is not sealed, or does not arrive where it is exported to */
 };
-enum { SERVER_ALARMS = SERVER_DISK_FULL + 1 };
+enum { SERVER_ALARMS = SERVER_AUDIT_BEHIND + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,
