@@ -108,7 +108,7 @@ static void each_gateway_gets_the_comm_alarm_that_it_lacks(void **state) {
     assert_true(slice_is(m->sites[a->site].name, "_server"));
     model_free(&m);
     assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
-    assert_int_equal(told.n, 14);
+    assert_int_equal(told.n, 7 + 1 + SERVER_CERTIFICATES + SERVER_ALARMS);
     config_set_free(&set);
 }
 
