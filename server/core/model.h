@@ -90,7 +90,7 @@ struct model_tag {
     bool stepped;   /* its value stays until the next sample; else it goes straight to it */
     bool counter;   /* it counts up */
     double modulus; /* … and begins at 0 again before this value; 0: it does not */
-    uint8_t keep; /* how long its history is kept: index in model.keeps */
+    uint8_t keep;   /* how long its history is kept: index in model.keeps */
     enum tag_type type;
 };
 
@@ -139,6 +139,7 @@ enum server_alarm {
     SERVER_DISK_FORECAST, /* the database's disk is full soon, as it grows now */
     SERVER_DISK_FREE,     /* … has little room left */
     SERVER_DISK_FULL,     /* … is full: nothing is stored */
+    SERVER_HISTORY,       /* samples wait for too long to be packed */
     SERVER_AUDIT_BEHIND,  /* the audit is not sealed, or does not arrive where it is exported to */
 };
 enum { SERVER_ALARMS = SERVER_AUDIT_BEHIND + 1 };
@@ -282,7 +283,7 @@ const char *alarm_kind_name(enum alarm_kind kind);
 bool alarm_kind_has_limit(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);
-/* Unit of the number that it tells: "d", "%", "". */
+/* Unit of the number that it tells: "d", "%", "min", "". */
 const char *server_alarm_unit(enum server_alarm which);
 /* Its samples around each raise are kept: said so, or of priority 1. */
 bool model_alarm_snapshot(const struct model *m, uint32_t alarm);

@@ -25,7 +25,7 @@ static struct config_set *two_gateways(void) {
 #define SERVER                                                                                               \
     "+site _server\n+alarm _server/link.certificate\n+alarm _server/web.certificate\n"                       \
     "+alarm _server/authority.certificate\n+alarm _server/disk.forecast\n+alarm _server/disk.free\n"         \
-    "+alarm _server/disk.full\n+alarm _server/audit.behind\n"
+    "+alarm _server/disk.full\n+alarm _server/history.late\n+alarm _server/audit.behind\n"
 
 static void what_stands_alone_has_no_alarms_of_the_server(void **state) {
     (void)state;
