@@ -2,6 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/core/quality.h"
+#include "server/store/reader_rolled.h"
 #include "server/store/reader_sql.h"
 
 #include <math.h>
@@ -70,7 +71,7 @@ static bool allocate(struct reader_job *job) {
     if (r->kind == REQ_AGGREGATES) {
         job->aggregates =
             calloc((size_t)r->samples.n_tags * (r->samples.n_edges - 1), sizeof *job->aggregates);
-        return job->aggregates != NULL;
+        return job->aggregates != NULL && rolled_init(job);
     }
     return true;
 }
@@ -91,7 +92,9 @@ struct reader_job *job_new(struct request *ask, int64_t asked_us) {
     ask->samples.to_us = within(ask->samples.to_us, ask->samples.from_us + 1, READER_SQL_LATEST_US);
     job->asked_us = asked_us;
     buf_init(&job->ram, RAM_BYTES_MAX);
-    gather_init(&job->late, ask->samples.tags, ask->samples.n_tags, ask->samples.from_us, ask->samples.to_us);
+    /* Aggregates look for the newest usable sample before: all of them are needed. */
+    int64_t low_us = ask->kind == REQ_AGGREGATES ? 0 : ask->samples.from_us;
+    gather_init(&job->late, ask->samples.tags, ask->samples.n_tags, low_us, ask->samples.to_us);
     return job;
 }
 
@@ -107,6 +110,7 @@ void job_free(struct reader_job **job) {
     free(j->pixels);
     free(j->raws);
     free(j->aggregates);
+    rolled_done(j);
     free(j->raw);
     gather_done(&j->late);
     buf_done(&j->ram);
@@ -154,7 +158,7 @@ static void send_window(const struct reader_job *job, struct pg *pg, struct pg_a
     bool trend = job->ask->kind == REQ_SAMPLES;
     const struct reader_window w = {.tag_key = present_tag(job),
                                     .from_us = job->at_us,
-                                    .to_us = job->ask->samples.to_us,
+                                    .to_us = job->to_us,
                                     .chunks_max = trend && !job->few ? READER_SQL_HEADS : READER_SQL_CHUNKS,
                                     .all = !trend || job->few,
                                     .pixels_from_us = job->ask->samples.from_us,
@@ -165,13 +169,12 @@ static void send_window(const struct reader_job *job, struct pg *pg, struct pg_a
 }
 
 static void send_edges(const struct reader_job *job, struct pg *pg, struct pg_args *args) {
-    int64_t from_us = job->ask->samples.from_us;
-    int64_t to_us = job->ask->samples.to_us;
-    reader_sql_before(pg, args, present_tag(job), from_us);
+    reader_sql_before(pg, args, present_tag(job), job->from_us);
     if (job->ask->kind == REQ_SAMPLES) {
-        reader_sql_count(pg, args, present_tag(job), from_us, to_us);
+        reader_sql_count(pg, args, present_tag(job), job->from_us, job->to_us);
     } else {
-        reader_sql_after(pg, args, present_tag(job), to_us);
+        reader_sql_after(pg, args, present_tag(job), job->to_us);
+        reader_sql_usable(pg, args, present_tag(job), job->from_us);
     }
 }
 
@@ -183,6 +186,8 @@ void job_send(const struct reader_job *job, struct pg *pg, pg_on_done on_done, v
         /* What lies behind the span matters to aggregates alone. */
         int64_t to_us = job->ask->kind == REQ_AGGREGATES ? INT64_MAX : job->ask->samples.to_us;
         reader_sql_hot(pg, &args, job->ask->samples.tags, job->ask->samples.n_tags, job->last_id, to_us);
+    } else if (job->step == JOB_ROLLUPS) {
+        rolled_send(job, pg, &args);
     } else if (job->step == JOB_EDGES) {
         send_edges(job, pg, &args);
     } else {
@@ -204,23 +209,32 @@ static uint32_t intervals(const struct reader_job *job) {
     return job->ask->samples.n_edges - 1;
 }
 
-/* The present interval is done; the next one begins. */
-static void keep_interval(struct reader_job *job) {
-    job->aggregates[(size_t)job->tag * intervals(job) + job->interval] = job->aggregator.sum;
-    job->interval++;
-    if (job->interval < intervals(job)) {
-        aggregate_next(&job->aggregator, job->ask->samples.edges[job->interval + 1]);
+/* Where the aggregate that is being made ends: with its interval, or with the part that is read. */
+static int64_t aggregate_end_us(const struct reader_job *job) {
+    int64_t end_us = rollup_grid_end_us(&job->grid);
+    return end_us < job->to_us ? end_us : job->to_us;
+}
+
+static bool part_is_done(const struct reader_job *job) {
+    return job->grid.at_us >= job->to_us;
+}
+
+/* It is done; the next one of the part begins. */
+static void keep_aggregate(struct reader_job *job) {
+    rollup_grid_add(&job->grid, &job->aggregator.sum);
+    if (!part_is_done(job)) {
+        aggregate_next(&job->aggregator, aggregate_end_us(job));
     }
 }
 
 static void feed(struct reader_job *job, const struct chunk_sample *s) {
     const struct aggregate_sample a = for_aggregate(s);
-    while (job->interval < intervals(job)) {
+    while (!part_is_done(job)) {
         aggregate_add(&job->aggregator, &a);
         if (!job->aggregator.closed) {
             return;
         }
-        keep_interval(job);
+        keep_aggregate(job);
     }
 }
 
@@ -274,21 +288,52 @@ static void give(struct reader_job *job, const struct chunk_sample *s) {
     }
 }
 
+/* Samples of [from_us, to_us) are to be read. */
+static void begin_part(struct reader_job *job, int64_t from_us, int64_t to_us) {
+    job->from_us = job->at_us = from_us;
+    job->to_us = to_us;
+    job->before_tier = job->after_tier = job->usable_tier = TIER_NONE;
+    job->step = job->ask->kind == REQ_RAW_OPEN ? JOB_WINDOW : JOB_EDGES;
+    if (job->ask->kind == REQ_AGGREGATES) {
+        aggregate_begin(&job->aggregator, &job->ask->samples.rules[job->tag], from_us, aggregate_end_us(job));
+    }
+}
+
+static void next_tag(struct reader_job *job);
+
+/* Rollups where there are true ones, samples between them. */
+static void next_part(struct reader_job *job) {
+    int64_t until_us = 0;
+    switch (rolled_next(job, &until_us)) {
+    case ROLLED_GAP:
+        begin_part(job, job->grid.at_us, until_us);
+        return;
+    case ROLLED_MORE:
+        job->step = JOB_ROLLUPS;
+        return;
+    case ROLLED_DONE:
+        next_tag(job);
+        return;
+    }
+}
+
 static void begin_tag(struct reader_job *job) {
     const struct request *r = job->ask;
-    job->at_us = r->samples.from_us;
-    job->before_tier = job->after_tier = TIER_NONE;
     job->n_raws = 0;
-    job->interval = 0;
-    job->step = JOB_EDGES;
+    if (r->kind == REQ_AGGREGATES) {
+        rollup_grid_begin(&job->grid, r->samples.edges, intervals(job),
+                          job->aggregates + (size_t)job->tag * intervals(job));
+        if (!rolled_begin(job)) {
+            fail(job, ERR_NOMEM, "no memory for days");
+            return;
+        }
+        next_part(job);
+        return;
+    }
     if (r->kind == REQ_SAMPLES) {
         trend_begin(&job->trend, r->samples.from_us, r->samples.to_us, r->samples.points, job->pixels);
-    } else if (r->kind == REQ_AGGREGATES) {
-        aggregate_begin(&job->aggregator, &r->samples.rules[job->tag], r->samples.from_us,
-                        r->samples.edges[1]);
-    } else {
-        job->step = JOB_WINDOW;
     }
+    begin_part(job, r->samples.from_us, r->samples.to_us);
 }
 
 static void end_trend(struct reader_job *job) {
@@ -314,26 +359,33 @@ static void end_aggregates(struct reader_job *job) {
     if (job->after_tier != TIER_NONE) {
         feed(job, &job->after);
     }
-    while (job->interval < intervals(job)) {
+    while (!part_is_done(job)) {
         aggregate_end(&job->aggregator, job->ask->samples.complete_us[job->tag]);
-        keep_interval(job);
+        keep_aggregate(job);
     }
 }
 
-static void end_tag(struct reader_job *job) {
-    if (job->ask->kind == REQ_SAMPLES) {
-        end_trend(job);
-    } else if (job->ask->kind == REQ_AGGREGATES) {
-        end_aggregates(job);
-    }
-    if (job->step == JOB_FAILED) {
-        return;
-    }
+static void next_tag(struct reader_job *job) {
     job->tag++;
     if (job->tag < job->ask->samples.n_tags) {
         begin_tag(job);
     } else {
         job->step = JOB_DONE;
+    }
+}
+
+/* All samples of the part were given. */
+static void end_part(struct reader_job *job) {
+    if (job->ask->kind == REQ_AGGREGATES) {
+        end_aggregates(job);
+        next_part(job);
+        return;
+    }
+    if (job->ask->kind == REQ_SAMPLES) {
+        end_trend(job);
+    }
+    if (job->step != JOB_FAILED) {
+        next_tag(job);
     }
 }
 
@@ -395,7 +447,7 @@ static void take_hot(struct reader_job *job, const PGresult *r) {
 static void offer_before(struct reader_job *job, const struct chunk_sample *s, int tier) {
     bool nearer = job->before_tier == TIER_NONE || s->t_us > job->before.t_us ||
                   (s->t_us == job->before.t_us && tier > job->before_tier);
-    if (nearer && s->t_us < job->ask->samples.from_us) {
+    if (nearer && s->t_us < job->from_us) {
         job->before = *s;
         job->before_tier = tier;
     }
@@ -404,10 +456,43 @@ static void offer_before(struct reader_job *job, const struct chunk_sample *s, i
 static void offer_after(struct reader_job *job, const struct chunk_sample *s, int tier) {
     bool nearer = job->after_tier == TIER_NONE || s->t_us < job->after.t_us ||
                   (s->t_us == job->after.t_us && tier > job->after_tier);
-    if (nearer && s->t_us >= job->ask->samples.to_us) {
+    if (nearer && s->t_us >= job->to_us) {
         job->after = *s;
         job->after_tier = tier;
     }
+}
+
+/* Did a sample that is not packed yet take its place? */
+static bool is_late(const struct reader_job *job, int64_t t_us) {
+    uint32_t n = 0;
+    const struct gathered *late = gather_of(&job->late, present_tag(job), &n);
+    uint32_t low = 0;
+    uint32_t high = n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (late[middle].s.t_us < t_us) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < n && late[low].s.t_us == t_us;
+}
+
+static void offer_usable(struct reader_job *job, const struct chunk_sample *s, int tier) {
+    bool usable = s->kind == CHUNK_NUMBER && !isnan(s->number) && !quality_is_bad(s->quality);
+    bool nearer = job->usable_tier == TIER_NONE || s->t_us > job->usable.t_us ||
+                  (s->t_us == job->usable.t_us && tier > job->usable_tier);
+    if (usable && nearer && s->t_us < job->from_us && (tier == TIER_LATE || !is_late(job, s->t_us))) {
+        job->usable = *s;
+        job->usable_tier = tier;
+    }
+}
+
+/* What was before the part, of aggregates: its newest sample, and the newest one with a usable value. */
+static void offer_past(struct reader_job *job, const struct chunk_sample *s, int tier) {
+    offer_before(job, s, tier);
+    offer_usable(job, s, tier);
 }
 
 typedef void (*offer)(struct reader_job *job, const struct chunk_sample *s, int tier);
@@ -429,23 +514,54 @@ static void take_edge(struct reader_job *job, const PGresult *chunk, const PGres
     }
 }
 
+/* The newest sample that is not packed yet before the part, and the first one behind it. */
+static void late_edges(const struct reader_job *job, const struct chunk_sample **ret_before,
+                       const struct chunk_sample **ret_after) {
+    uint32_t n = 0;
+    const struct gathered *late = gather_of(&job->late, present_tag(job), &n);
+    *ret_before = gather_before(&job->late, present_tag(job));
+    *ret_after = gather_after(&job->late, present_tag(job));
+    for (uint32_t i = 0; i < n && late[i].s.t_us < job->from_us; i++) {
+        *ret_before = &late[i].s;
+    }
+    for (uint32_t i = n; i > 0 && late[i - 1].s.t_us >= job->to_us; i--) {
+        *ret_after = &late[i - 1].s;
+    }
+}
+
+/* Before the first sample of the part. */
+static void feed_past(struct reader_job *job) {
+    uint32_t n = 0;
+    const struct gathered *late = gather_of(&job->late, present_tag(job), &n);
+    for (uint32_t i = 0; i < n && late[i].s.t_us < job->from_us; i++) {
+        offer_usable(job, &late[i].s, TIER_LATE);
+    }
+    if (job->usable_tier != TIER_NONE && job->usable.t_us < job->before.t_us) {
+        feed(job, &job->usable);
+    }
+    if (job->before_tier != TIER_NONE) {
+        feed(job, &job->before);
+    }
+}
+
 static void take_edges(struct reader_job *job, PGresult *const *results) {
-    const struct chunk_sample *late_before = gather_before(&job->late, present_tag(job));
-    const struct chunk_sample *late_after = gather_after(&job->late, present_tag(job));
-    take_edge(job, results[0], results[1], offer_before);
+    const struct chunk_sample *late_before = NULL;
+    const struct chunk_sample *late_after = NULL;
+    late_edges(job, &late_before, &late_after);
+    bool trend = job->ask->kind == REQ_SAMPLES;
+    take_edge(job, results[0], results[1], trend ? offer_before : offer_past);
     if (late_before != NULL) {
         offer_before(job, late_before, TIER_LATE);
     }
-    if (job->ask->kind == REQ_SAMPLES) {
+    if (trend) {
         job->few = pg_get_i64(results[2], 0, 0) <= job->ask->samples.points;
     } else if (job->step != JOB_FAILED) {
         take_edge(job, results[2], results[3], offer_after);
+        take_edge(job, results[4], results[5], offer_usable);
         if (late_after != NULL) {
             offer_after(job, late_after, TIER_LATE);
         }
-        if (job->before_tier != TIER_NONE) {
-            feed(job, &job->before);
-        }
+        feed_past(job);
     }
     if (job->step != JOB_FAILED) {
         job->step = JOB_WINDOW;
@@ -520,7 +636,7 @@ static void take_chunk(struct reader_job *job, struct beside *b, const struct pa
 /* Where the window ends: full answers end it early. The last one of a full answer is left to the next
  * window. */
 static int64_t window_end(const struct reader_job *job, const PGresult *chunks, const PGresult *rows) {
-    int64_t end_us = job->ask->samples.to_us;
+    int64_t end_us = job->to_us;
     int n = PQntuples(chunks);
     int most = job->ask->kind == REQ_SAMPLES && !job->few ? READER_SQL_HEADS : READER_SQL_CHUNKS;
     if (n == most) {
@@ -551,14 +667,20 @@ static void take_window(struct reader_job *job, const PGresult *chunks, const PG
     }
     if (job->n_raw > 0) {
         job->step = JOB_PIECE;
-    } else if (end_us >= job->ask->samples.to_us) {
-        end_tag(job);
+    } else if (end_us >= job->to_us) {
+        end_part(job);
     }
 }
 
 void job_take(struct reader_job *job, PGresult *const *results) {
     if (job->step == JOB_HOT) {
         take_hot(job, results[0]);
+    } else if (job->step == JOB_ROLLUPS) {
+        if (rolled_take(job, results, &job->error) == OK) {
+            next_part(job);
+        } else {
+            job->step = JOB_FAILED;
+        }
     } else if (job->step == JOB_EDGES) {
         take_edges(job, results);
     } else {
@@ -582,8 +704,8 @@ void job_piece(struct reader_job *job, struct reply *ret) {
         return;
     }
     job->step = JOB_WINDOW;
-    if (job->at_us >= job->ask->samples.to_us) {
-        end_tag(job);
+    if (job->at_us >= job->to_us) {
+        end_part(job);
     }
     ret->raw.last = job->step == JOB_DONE;
 }
