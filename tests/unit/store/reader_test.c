@@ -1,4 +1,4 @@
-/* Covers: reader_job.c reader_sql.c
+/* Covers: reader_job.c, reader_part.c, reader_take.c, reader_rolled.c, reader_sql.c
  * Random histories, spread over RAM, records, chunks and loose samples, against a naive model in memory. */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
