@@ -102,37 +102,51 @@ static void begin_part(struct reader_job *job, int64_t from_us, int64_t to_us) {
     }
 }
 
-static void next_tag(struct reader_job *job);
+static bool begin_aggregates(struct reader_job *job) {
+    rollup_grid_begin(&job->grid, job->ask->samples.edges, job_intervals(job),
+                      job->aggregates + (size_t)job->tag * job_intervals(job));
+    if (!rolled_begin(job)) {
+        job_fail(job, ERR_NOMEM, "no memory for days");
+        return false;
+    }
+    return true;
+}
 
-/* Rollups where there are true ones, samples between them. */
+/* The next tag is the present one; false: that was the last. */
+static bool step_tag(struct reader_job *job) {
+    job->tag++;
+    if (job->tag < job->ask->samples.n_tags) {
+        return true;
+    }
+    job->step = JOB_DONE;
+    return false;
+}
+
 void job_next_part(struct reader_job *job) {
     int64_t until_us = 0;
-    switch (rolled_next(job, &until_us)) {
-    case ROLLED_GAP:
-        begin_part(job, job->grid.at_us, until_us);
-        return;
-    case ROLLED_MORE:
+    enum rolled next = rolled_next(job, &until_us);
+    while (next == ROLLED_DONE) {
+        if (!step_tag(job) || !begin_aggregates(job)) {
+            return;
+        }
+        next = rolled_next(job, &until_us);
+    }
+    if (next == ROLLED_MORE) {
         job->step = JOB_ROLLUPS;
-        return;
-    case ROLLED_DONE:
-        next_tag(job);
-        return;
+    } else {
+        begin_part(job, job->grid.at_us, until_us);
     }
 }
 
 void job_begin_tag(struct reader_job *job) {
     const struct request *r = job->ask;
-    job->n_raws = 0;
     if (r->kind == REQ_AGGREGATES) {
-        rollup_grid_begin(&job->grid, r->samples.edges, job_intervals(job),
-                          job->aggregates + (size_t)job->tag * job_intervals(job));
-        if (!rolled_begin(job)) {
-            job_fail(job, ERR_NOMEM, "no memory for days");
-            return;
+        if (begin_aggregates(job)) {
+            job_next_part(job);
         }
-        job_next_part(job);
         return;
     }
+    job->n_raws = 0;
     if (r->kind == REQ_SAMPLES) {
         trend_begin(&job->trend, r->samples.from_us, r->samples.to_us, r->samples.points, job->pixels);
     }
@@ -168,15 +182,6 @@ static void end_aggregates(struct reader_job *job) {
     }
 }
 
-static void next_tag(struct reader_job *job) {
-    job->tag++;
-    if (job->tag < job->ask->samples.n_tags) {
-        job_begin_tag(job);
-    } else {
-        job->step = JOB_DONE;
-    }
-}
-
 /* All samples of the part were given. */
 void job_end_part(struct reader_job *job) {
     if (job->ask->kind == REQ_AGGREGATES) {
@@ -187,7 +192,7 @@ void job_end_part(struct reader_job *job) {
     if (job->ask->kind == REQ_SAMPLES) {
         end_trend(job);
     }
-    if (job->step != JOB_FAILED) {
-        next_tag(job);
+    if (job->step != JOB_FAILED && step_tag(job)) {
+        job_begin_tag(job);
     }
 }
