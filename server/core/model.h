@@ -90,7 +90,7 @@ struct model_tag {
     bool stepped;   /* its value stays until the next sample; else it goes straight to it */
     bool counter;   /* it counts up */
     double modulus; /* … and begins at 0 again before this value; 0: it does not */
-    uint8_t keep; /* how long its history is kept: index in model.keeps */
+    uint8_t keep;   /* how long its history is kept: index in model.keeps */
     enum tag_type type;
 };
 
