@@ -5,6 +5,7 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/auditor.h"
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
@@ -63,6 +64,7 @@ struct app {
     struct backtest_history past;
     struct backtest_jobs *backtests;
     struct keeping *keeping;
+    struct auditor *auditor;
     struct config_set *config;
     struct model *model;
     struct core *core;
@@ -83,9 +85,12 @@ struct app {
     struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
+    struct store_packing packing; /* as last told; its damage is not kept */
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
+    struct store_disk disk;
+    uint8_t disk_levels[SERVER_ALARMS]; /* as the core was told */
     uint64_t journaled_seq;
     int64_t started_us;
     int64_t turn_mono_us; /* when the present turn began */
@@ -108,6 +113,8 @@ void app_stop(struct app *a, int exit_code);
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
+/* For how long the oldest samples have waited to be packed. */
+int64_t app_packing_lag_us(struct app *a);
 /* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
 int64_t app_future_us(const struct app *a, int64_t clock_error_us);
 void turn_end(struct app *a);
@@ -145,6 +152,16 @@ void certificates_tell(struct app *a, uint32_t gateway);
 void certificates_tell_all(struct app *a);
 /* What the database knows; copied. */
 void certificates_issued(struct app *a, const struct store_certificate *v, size_t n);
+
+/* disk.c: the disk of the database, as events for the core: it tells when there is little room, when it will
+ * be full, and when it is. */
+void disk_look(struct app *a, const struct store_disk *disk);
+/* The store is away, and this is why. */
+bool disk_is_full(const struct app *a);
+/* The store's state is new. */
+void disk_tell(struct app *a);
+/* The configuration is new. */
+void disk_tell_all(struct app *a);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

@@ -15,6 +15,8 @@ static const char usage[] =
     "  {\"db\": \"host=/run/postgresql dbname=penstock\", \"migrations\": "
     "\"/usr/share/penstock/migrations\",\n"
     "   \"log\": \"info\", \"ports_file\": \"…\", \"spool\": \"…\",\n"
+    "   \"audit_key\": \"audit.key\", \"audit_file\": \"…\",\n"
+    "   \"syslog\": {\"host\": \"…\", \"port\": 6514, \"ca\": \"…\", \"cert\": \"…\", \"key\": \"…\"},\n"
     "   \"link\": {\"address\": \"0.0.0.0\", \"port\": 7411, \"ca\": \"ca.pem\", \"cert\": \"link.pem\",\n"
     "            \"key\": \"link.key\", \"crl\": \"…\", \"ca_key\": \"…\", \"sessions_max\": 2000,\n"
     "            \"backlog_rate\": 65536, \"limits\": {\"samples_per_s\": 5000, …}},\n"

@@ -211,6 +211,7 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
+    disk_tell_all(a);
     keeping_plan(a->keeping, a->model);
     complete(a);
     return OK;
@@ -244,6 +245,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
+    disk_tell_all(a);
     keeping_plan(a->keeping, a->model);
     core_free(&old_core);
     model_free(&old_model);

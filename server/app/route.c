@@ -217,7 +217,9 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
         app_stop(a, 1);
+        return;
     }
+    auditor_start(a->auditor);
 }
 
 static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
@@ -230,6 +232,10 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
     a->store_state = state;
     a->store_lag_us = lag_us;
     a->store_error = error != NULL ? *error : (struct error){0};
+    if (disk_is_full(a)) { /* PostgreSQL itself may be unable to say so */
+        a->store_error.code = ERR_NO_SPACE;
+    }
+    disk_tell(a);
     link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
     if (changed) {
         log_event(state == STORE_AWAY ? LOG_WARN : LOG_INFO, "store.state", "state=%s text=%s",
@@ -314,12 +320,15 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
 /* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
  * who asks. */
 static const char away[] = "the database does not answer; the server's log says more";
+static const char full[] = "the database's disk is full: nothing is stored until there is room";
 
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct app *a = ctx;
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    } else if (told.status == ERR_NO_SPACE) {
+        (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
     }
     if (r->kind == REQ_CERTIFICATE) {
         link_certified(a->link, token, told.status, told.error.text);
@@ -345,6 +354,20 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
     certificates_issued(ctx, v, n);
 }
 
+static void on_store_packed(void *ctx, const struct store_packing *s) {
+    static const struct actor server = {.name = "penstockd"};
+    struct app *a = ctx;
+    a->packing = *s;
+    a->packing.damage = NULL; /* lent for the call */
+    if (s->damage != NULL) {
+        store_audit(a->store, &server, "history.damaged", "history", s->damage);
+    }
+}
+
+static void on_store_disk(void *ctx, const struct store_disk *disk) {
+    disk_look(ctx, disk);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -364,6 +387,8 @@ struct store_host route_store_host(struct app *a) {
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
                                .certificates = on_store_certificates,
+                               .packed = on_store_packed,
+                               .disk = on_store_disk,
                                .fatal = on_store_fatal};
 }
 
@@ -439,6 +464,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_AUDIT:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:
@@ -513,21 +542,71 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
+/* Likewise for the log. */
+static const char not_packed[] = "samples cannot be packed now; the server's log says more";
+
+int64_t app_packing_lag_us(struct app *a) {
+    int64_t now_us = app_now_us(a);
+    return a->packing.oldest_us != 0 && a->packing.oldest_us < now_us ? now_us - a->packing.oldest_us : 0;
+}
+
+static const char *store_text(const struct app *a) {
+    if (a->store_state != STORE_AWAY) {
+        return "";
+    }
+    return a->store_error.code == ERR_NO_SPACE ? full : away;
+}
+
+_Static_assert((int)API_EXPORTS_MAX == (int)AUDITOR_EXPORTS_MAX, "every export is shown");
+
+static struct api_audit audit_health(const struct app *a) {
+    struct auditor_status s;
+    auditor_status(a->auditor, &s);
+    struct api_audit ret = {.sealing = s.seal.err.code == OK,
+                            .sealed = s.seal.pos,
+                            .sealed_us = s.seal.sealed_us,
+                            .signs = s.signs,
+                            .checkpoint = s.seal.point_pos,
+                            .checkpoint_us = s.seal.point_us,
+                            .n_exports = s.n_exports};
+    int64_t now_us = clock_wall_us();
+    for (uint32_t i = 0; i < s.n_exports; i++) {
+        const struct audit_report *r = &s.exports[i].report;
+        int64_t waiting_us = r->waiting_since_us == 0 ? 0 : now_us - r->waiting_since_us;
+        ret.exports[i].name = s.exports[i].name;
+        ret.exports[i].state = r->err.code != OK                ? "failing"
+                               : waiting_us > AUDITOR_BEHIND_US ? "behind"
+                                                                : "ok";
+        ret.exports[i].pos = r->pos;
+        ret.exports[i].waiting_us = waiting_us > 0 ? waiting_us : 0;
+    }
+    return ret;
+}
+
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
     bool crl_due = false;
     int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
-                               .store_text = a->store_state == STORE_AWAY ? away : "",
+                               .store_text = store_text(a),
+                               .store_full = a->store_error.code == ERR_NO_SPACE,
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
+                               .packing = {.lag_us = app_packing_lag_us(a),
+                                           .rows = a->packing.rows,
+                                           .samples = a->packing.samples,
+                                           .chunks = a->packing.chunks,
+                                           .pruned = a->packing.pruned,
+                                           .damaged = a->packing.damaged,
+                                           .text = a->packing.error.code == OK ? "" : not_packed},
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
                                .crl_due = crl_due,
-                               .expired = keeping_expired(a->keeping)};
+                               .expired = keeping_expired(a->keeping),
+                               .audit = audit_health(a)};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

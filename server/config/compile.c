@@ -80,6 +80,9 @@ static enum status init_model(struct compile *c, const uint64_t seed[2], struct 
     for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
         m->server_alarms[i] = MODEL_NONE;
     }
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        m->server_own[i] = MODEL_NONE;
+    }
     m->n_sites = config_set_count(c->set, CONFIG_SITE);
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);
@@ -270,7 +273,11 @@ static void fill_tag(struct compile *c, struct model_tag *t, const struct config
         .program = MODEL_NONE,
         .decimals = (uint8_t)tag->decimals, /* 0 to 10 */
         .type = tag->type,
+        .counter = tag->counter,
+        .modulus = tag->modulus,
     };
+    t->stepped = tag->interpolate == INTERPOLATE_STEP ||
+                 (tag->interpolate == INTERPOLATE_BY_TYPE && (tag->type != TAG_FLOAT || tag->counter));
     t->local = item_local_of(t->name);
     t->states = tag_states(c, tag->states, &t->n_states);
     if (t->type == TAG_BOOL) {

@@ -94,6 +94,15 @@ static void resolve_certificate(struct making *k) {
     }
 }
 
+/* Its name tells which one it is. */
+static void resolve_own(struct making *k) {
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        if (slice_is(k->item->name, alarm_item_own((enum server_alarm)i))) {
+            k->c->m->server_own[i] = k->index;
+        }
+    }
+}
+
 /* The value of the other tag in the unit of the alarm's own. */
 static uint32_t other_tag(struct making *k, const char *field, struct slice name, double *ret_scale,
                           double *ret_offset) {
@@ -140,6 +149,7 @@ static bool fits_type(enum alarm_kind kind, enum tag_type type) {
     case ALARM_CLOCK:
     case ALARM_CERTIFICATE:
     case ALARM_DUPLICATE:
+    case ALARM_SERVER:
     case ALARM_EXPR:
         break;
     }
@@ -269,6 +279,9 @@ static void resolve(struct making *k) {
         return;
     case ALARM_CERTIFICATE:
         resolve_certificate(k);
+        return;
+    case ALARM_SERVER:
+        resolve_own(k);
         return;
     case ALARM_HIGH:
     case ALARM_LOW:

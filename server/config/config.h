@@ -49,7 +49,8 @@
  * {"en":"…","zh":"…"} (zh optional) or a plain string (both). Names: 1 to 200 bytes of A-Z a-z 0-9 . _ -; tag
  * and alarm names have exactly one '/', after the site. Each gateway has exactly one comm alarm, named
  * "SITE/GATEWAY.comm", and one each of kinds clock, certificate and duplicate, named likewise; the site
- * "_server" has an alarm for each certificate of the server. config_set_complete adds what is missing.
+ * "_server" has an alarm for each certificate of the server, and those of kind server. config_set_complete
+ * adds what is missing.
  */
 #ifndef PENSTOCK_CONFIG_CONFIG_H
 #define PENSTOCK_CONFIG_CONFIG_H
@@ -116,8 +117,8 @@ MUSTCHECK enum status config_set_stored(struct config_set *set, enum config_kind
 
 /* Adds the alarms of each gateway's own that it lacks: comm (priority 2, after 30 s), clock (3, off-delay 60
  * s), certificate (4, on-delay 1 h) and duplicate (2, off-delay 10 min); and, where there is any gateway,
- * those of the server's certificates (4). Removes those of gateways that are gone. on_change is told of each,
- * so that the caller can store it too. */
+ * those of the server's certificates (4) and of its disk (kind server). Removes those of gateways that are
+ * gone. on_change is told of each, so that the caller can store it too. */
 typedef void (*config_on_change)(void *ctx, enum config_kind kind, struct slice name,
                                  struct slice body_or_empty);
 MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_change on_change, void *ctx,

@@ -32,6 +32,8 @@ enum {
 #define SHORTEST_S 0.001
 #define SHELVE_S   (MODEL_SHELVE_MAX_US / TM_SECOND_US)
 
+static const char *const interpolations[] = {
+    [INTERPOLATE_BY_TYPE] = "type", [INTERPOLATE_STEP] = "step", [INTERPOLATE_LINEAR] = "linear", NULL};
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};
@@ -113,6 +115,9 @@ static const struct field tag_fields[] = {
     {"role", FIELD_WORD, OPTIONAL, AT(tag.role), 0, 0, roles, NULL},
     LIST("states", FIELD_STATE_NAMES, AT(tag.states), TAG_STATES_MAX),
     RULE("expr", AT(tag.expr)),
+    ENUM("interpolate", AT(tag.interpolate), interpolations),
+    BOOL("counter", AT(tag.counter)),
+    NUMBER("modulus", AT(tag.modulus), 0, NUMBER_MAX),
     NAME("keep", OPTIONAL, AT(tag.keep)),
 };
 

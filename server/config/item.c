@@ -174,6 +174,22 @@ static void check_tag_source(const struct config_parsed *parsed, struct faults *
     }
 }
 
+static void check_tag_history(const struct parsed_tag *t, struct faults *faults) {
+    bool states = t->type == TAG_BOOL || t->states.n > 0;
+    if (t->interpolate == INTERPOLATE_LINEAR && (states || t->counter)) {
+        faults_add(
+            faults, "E_TYPE", "/interpolate",
+            "is linear; there is nothing between two states, or two readings of a counter: leave it out");
+    }
+    if (t->counter && states) {
+        faults_add(faults, "E_TYPE", "/counter", "is true; a tag with states counts nothing");
+    }
+    if (t->modulus > 0 && !t->counter) {
+        faults_add(faults, "E_FIELD", "/modulus",
+                   "is of counters alone: give \"counter\": true, or leave it out");
+    }
+}
+
 static void check_tag(const struct config_parsed *parsed, struct faults *faults) {
     const struct parsed_tag *t = &parsed->tag;
     if (t->type == TAG_BOOL) {
@@ -187,6 +203,7 @@ static void check_tag(const struct config_parsed *parsed, struct faults *faults)
         check_tag_range(parsed, faults);
     }
     check_tag_source(parsed, faults);
+    check_tag_history(t, faults);
     if (t->scale == 0) {
         faults_add(faults, "E_RANGE", "/scale",
                    "is 0, so that every value would be the offset; leave it out for 1");

@@ -35,6 +35,13 @@ struct parsed_gateway {
     bool enabled;
 };
 
+/* How a tag's value goes on between two samples. */
+enum tag_interpolation {
+    INTERPOLATE_BY_TYPE, /* float: straight from one to the other; else, and counters, as a step */
+    INTERPOLATE_STEP,
+    INTERPOLATE_LINEAR,
+};
+
 /* A list is its parts, each ended by a line feed, which none of them contains. */
 struct parsed_tag {
     struct slice gateway;
@@ -51,7 +58,10 @@ struct parsed_tag {
     double deadband;
     double stale_s;
     double decimals;
+    double modulus; /* 0: none */
     enum tag_type type;
+    enum tag_interpolation interpolate;
+    bool counter;
 };
 
 /* What a class says for its alarms, and each alarm for itself. Priorities: 0 is none. */

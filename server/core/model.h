@@ -87,6 +87,9 @@ struct model_tag {
     uint32_t gateway; /* MODEL_NONE: calculated */
     uint32_t program; /* of a calculated tag, in model.rules; else MODEL_NONE */
     uint8_t decimals;
+    bool stepped;   /* its value stays until the next sample; else it goes straight to it */
+    bool counter;   /* it counts up */
+    double modulus; /* … and begins at 0 again before this value; 0: it does not */
     uint8_t keep; /* how long its history is kept: index in model.keeps */
     enum tag_type type;
 };
@@ -119,8 +122,9 @@ enum alarm_kind {
     ALARM_CLOCK,       /* the gateway's samples come from the future, or its clock is off */
     ALARM_CERTIFICATE, /* a gateway's certificate, or one of the server's, ends soon */
     ALARM_DUPLICATE,   /* a second client shows the gateway's identity while the first one is there */
+    ALARM_SERVER,      /* something of the server itself, which it watches and tells of by levels */
 };
-enum { ALARM_KINDS = ALARM_DUPLICATE + 1 };
+enum { ALARM_KINDS = ALARM_SERVER + 1 };
 
 /* Certificates of the server itself; each has an alarm of kind certificate that is of no gateway. */
 enum server_certificate {
@@ -129,6 +133,14 @@ enum server_certificate {
     SERVER_CERTIFICATE_AUTHORITY, /* signs gateways */
 };
 enum { SERVER_CERTIFICATES = SERVER_CERTIFICATE_AUTHORITY + 1 };
+
+/* What else the server watches of itself; each has an alarm of kind server. */
+enum server_alarm {
+    SERVER_DISK_FORECAST, /* the database's disk is full soon, as it grows now */
+    SERVER_DISK_FREE,     /* … has little room left */
+    SERVER_DISK_FULL,     /* … is full: nothing is stored */
+};
+enum { SERVER_ALARMS = SERVER_DISK_FULL + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,
@@ -161,7 +173,7 @@ struct model_alarm {
     int64_t on_delay_us;
     int64_t off_delay_us;
     uint32_t tag;     /* MODEL_NONE for expr alarms and those of gateways */
-    uint32_t gateway; /* of the tag, or that it watches; MODEL_NONE for rules and the server's certificates */
+    uint32_t gateway; /* of the tag, or that it watches; MODEL_NONE for rules and the server's own alarms */
     uint32_t site;
     uint32_t more;    /* index in model.more, MODEL_NONE if it has nothing rare */
     uint8_t kind;     /* enum alarm_kind */
@@ -247,6 +259,7 @@ struct model {
     uint32_t n_keeps;
     uint32_t n_calculated;
     uint32_t server_alarms[SERVER_CERTIFICATES]; /* alarm of each; MODEL_NONE if none */
+    uint32_t server_own[SERVER_ALARMS];          /* likewise */
     struct map site_by_name;
     struct map gateway_by_name;
     struct map tag_by_name;
@@ -260,13 +273,16 @@ uint32_t model_find_site(const struct model *m, struct slice name);
 uint32_t model_find_gateway(const struct model *m, struct slice name);
 uint32_t model_find_tag(const struct model *m, struct slice name);
 uint32_t model_find_alarm(const struct model *m, struct slice name);
-/* "high", "low", "stale", … "clock", "certificate", "duplicate", by kind; NULL behind the last one. */
+/* "high", "low", "stale", … "clock", "certificate", "duplicate", "server", by kind; NULL behind the last one.
+ */
 extern const char *const alarm_kind_names[ALARM_KINDS + 1];
 const char *alarm_kind_name(enum alarm_kind kind);
-/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate). */
+/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate, server). */
 bool alarm_kind_has_limit(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);
+/* Unit of the number that it tells: "d", "%", "". */
+const char *server_alarm_unit(enum server_alarm which);
 /* Its samples around each raise are kept: said so, or of priority 1. */
 bool model_alarm_snapshot(const struct model *m, uint32_t alarm);
 /* The rare settings of an alarm, or the empty ones. */

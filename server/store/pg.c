@@ -9,6 +9,7 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 
 enum { WATCHDOG_MS = 5000 };
 #define READ_ONLY "25006"
+#define DISK_FULL "53100"
 
 struct job {
     enum pg_mode mode;
@@ -107,7 +108,8 @@ static void set_failure(struct job *job, const PGresult *r) {
     (void)snprintf(job->answer.sqlstate, sizeof job->answer.sqlstate, "%s", sqlstate == NULL ? "" : sqlstate);
     char text[480];
     one_line(primary != NULL ? primary : PQresultErrorMessage(r), text, sizeof text);
-    (void)error_set(&job->answer.error, ERR_INTERNAL, "postgresql", "%s%s%s%s", text,
+    enum status status = strcmp(job->answer.sqlstate, DISK_FULL) == 0 ? ERR_NO_SPACE : ERR_INTERNAL;
+    (void)error_set(&job->answer.error, status, "postgresql", "%s%s%s%s", text,
                     sqlstate == NULL ? "" : " (SQLSTATE ", sqlstate == NULL ? "" : sqlstate,
                     sqlstate == NULL ? "" : ")");
 }
@@ -260,7 +262,7 @@ static void lose(struct pg *pg) {
         if (job->answer.error.code == OK) {
             job->answer.error = pg->error;
         }
-        job->answer.error.code = ERR_UNAVAILABLE;
+        job->answer.error = pg_trouble(&job->answer.error);
         finish_first(pg, PG_UNKNOWN);
     }
     if (pg->closing) {
@@ -280,12 +282,12 @@ static void lose_with_libpq_text(struct pg *pg, const char *what) {
     char text[400];
     one_line(pg->conn == NULL ? "" : PQerrorMessage(pg->conn), text, sizeof text);
     const struct job *job = job_at(pg, 0);
-    if (pg->n_jobs > 0 && job->answer.error.code != OK) {
-        (void)snprintf(text, sizeof text, "%s",
-                       job->answer.error.text); /* PostgreSQL's last word says more */
+    enum status status = ERR_UNAVAILABLE;
+    if (pg->n_jobs > 0 && job->answer.error.code != OK) { /* PostgreSQL's last word says more */
+        (void)snprintf(text, sizeof text, "%s", job->answer.error.text);
+        status = pg_trouble(&job->answer.error).code;
     }
-    (void)error_set(&pg->error, ERR_UNAVAILABLE, "postgresql", "%s%s%s", what, text[0] == '\0' ? "" : ": ",
-                    text);
+    (void)error_set(&pg->error, status, "postgresql", "%s%s%s", what, text[0] == '\0' ? "" : ": ", text);
     lose(pg);
 }
 
@@ -496,6 +498,16 @@ enum pg_refusal pg_refusal(const struct pg_answer *answer) {
         }
     }
     return PG_REFUSAL_LATER;
+}
+
+struct error pg_trouble(const struct error *error) {
+    struct error trouble = *error;
+    trouble.code = error->code == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_UNAVAILABLE;
+    return trouble;
+}
+
+bool pg_is_news(const struct error *before, const struct error *now) {
+    return before->code != now->code || (now->code != ERR_NO_SPACE && strcmp(before->text, now->text) != 0);
 }
 
 /* --- for the owner ------------------------------------------------------------------------------------- */

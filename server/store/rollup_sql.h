@@ -1,4 +1,4 @@
-/* The statements about rollups (migrations/0011_rollup.sql): those of the roller, and what a reader asks. All
+/* The statements about rollups (migrations/0013_rollup.sql): those of the roller, and what a reader asks. All
  * on a blocking connection. */
 #ifndef PENSTOCK_STORE_ROLLUP_SQL_H
 #define PENSTOCK_STORE_ROLLUP_SQL_H
