@@ -309,9 +309,14 @@ static void each_rule_has_its_number(void **state) {
     struct model_tag tag = {.type = TAG_FLOAT};
     struct aggregate_rule a = rollup_rule(&tag);
     assert_false(a.stepped);
-    tag.type = TAG_BOOL;
+    tag.counter = true;
+    tag.modulus = 10;
+    struct aggregate_rule counter = rollup_rule(&tag);
+    assert_true(counter.counter && counter.modulus == 10);
+    assert_true(rollup_rule_id(&a) != rollup_rule_id(&counter));
+    tag = (struct model_tag){.type = TAG_BOOL, .stepped = true};
     struct aggregate_rule b = rollup_rule(&tag);
-    assert_true(b.stepped && b.n_states == 2);
+    assert_true(b.stepped && b.n_states == 2 && !b.counter);
     tag.stale_us = 5;
     struct aggregate_rule c = rollup_rule(&tag);
     assert_true(rollup_rule_id(&a) != rollup_rule_id(&b) && rollup_rule_id(&b) != rollup_rule_id(&c));
