@@ -1,5 +1,5 @@
 /* Rollups of random histories that come late and in pieces, against aggregates of all samples.
- * Covers: roller.c, rollup_sql.c, rollup_reader.c, blocking.c */
+ * Covers: roller.c, rollup_sql.c, rollup_reader.c */
 #include "server/base/rand.h"
 #include "server/store/roller.h"
 #include "server/store/rollup_reader.h"
