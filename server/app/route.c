@@ -453,6 +453,7 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
@@ -544,6 +545,22 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .crl_due = crl_due};
 }
 
+static void on_api_store(void *ctx, struct api_store *ret) {
+    const struct app *a = ctx;
+    struct store_pending pending = store_pending(a->store);
+    *ret = (struct api_store){.state = store_names[a->store_state],
+                              .text = store_text(a),
+                              .lag_us = a->store_lag_us,
+                              .pending_records = pending.records,
+                              .pending_bytes = pending.bytes,
+                              .disk_known = a->disk.known,
+                              .disk_path = a->disk.path,
+                              .disk_bytes = a->disk.bytes,
+                              .disk_free = a->disk.free,
+                              .grow_bytes_day = a->disk.grow_bytes_day,
+                              .full_at_us = a->disk.full_at_us};
+}
+
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
 _Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
 
@@ -573,6 +590,7 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
+                             .store = on_api_store,
                              .token = on_api_token,
                              .explain = on_api_explain};
 }
