@@ -320,6 +320,10 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    }
+    if (told.status == ERR_UNAVAILABLE && disk_is_full(a)) {
+        told.status = told.error.code = ERR_NO_SPACE;
+        (void)error_wrap(&told.error, "the database's disk is full");
     } else if (told.status == ERR_NO_SPACE) {
         (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
     }

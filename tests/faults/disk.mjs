@@ -117,6 +117,11 @@ export class Disk extends Mounted {
     tried('umount', '-l', this.fuse);
   }
 
+  /** What was installed long ago is on the disk. */
+  sync() {
+    run('sync', '-f', this.path);
+  }
+
   /** All that was not flushed is gone, at this instant. Who has files open on it is to be ended before `again`. */
   async cut() {
     const ended = new Promise((done) => this.nbdkit.on('exit', done));

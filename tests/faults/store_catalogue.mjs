@@ -265,6 +265,7 @@ async function loseDisk(disk, seed, how) {
   const next = random(seed);
   const cuts = Number(process.env.CUTS ?? 3);
   await withBench({ folder: join(disk.path, 'pg') }, async (b) => {
+    disk.sync();
     for (let i = 0; i < cuts; i++) {
       await b.during(async () => {
         const good = await b.good();
