@@ -1,5 +1,6 @@
 /* What the store holds (migrations/0010_history.sql, 0011_store.sql): the statements of REQ_STORE and their
- * answers. Rows of tables are PostgreSQL's own estimates; those of the tables that have none yet count as 0. */
+ * answers. Rows of tables are PostgreSQL's own estimates; those of the tables that have none yet count as 0.
+ */
 #ifndef PENSTOCK_STORE_STORE_SQL_H
 #define PENSTOCK_STORE_STORE_SQL_H
 

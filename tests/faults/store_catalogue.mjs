@@ -11,6 +11,7 @@ import { Bench } from './catalogue.mjs';
 import { Disk, SmallDisk, whyNoDisk, whyNoMount } from './disk.mjs';
 import { random } from './kill.mjs';
 
+const mutant = process.env.MUTANT ?? ''; // fsync_off, ack_before_commit: by hand, to see that the tests notice
 const DISK_FULL = '_server/disk.full';
 
 /** A bench whose cluster lies in `folder` of another disk, while `body` runs. */
@@ -20,9 +21,15 @@ async function withBench({ folder, spool = false, configure }, body) {
     await b.start({
       before: (p) => {
         if (folder) symlinkSync(folder, join(p.dir, 'pg'));
-        if (spool) p.settings = { spool: join(p.dir, 'spool') };
+        p.settings = { ...(spool && { spool: join(p.dir, 'spool') }), ...(mutant === 'ack_before_commit' && { mutant_ack_before_commit: true }) };
       },
-      between: configure,
+      between: async (p) => {
+        if (mutant === 'fsync_off') {
+          await p.sql('alter system set fsync = off');
+          await p.sql('select pg_reload_conf()');
+        }
+        await configure?.(p);
+      },
     });
     await body(b);
   } finally {
@@ -40,7 +47,13 @@ const backends = (p, condition) => p.sql(
 async function killCluster(p) {
   await p.closeSql();
   const pid = postmaster(p);
-  const all = [pid, ...execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' }).trim().split(/\s+/).filter(Boolean).map(Number)];
+  let children = '';
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  } catch {
+    // the postmaster has ended already, and its children with it
+  }
+  const all = [pid, ...children.split(' ').filter(Boolean).map(Number)];
   for (const one of all) {
     try {
       process.kill(one, 'SIGKILL');

@@ -49,12 +49,12 @@ static size_t read_all(struct history *h, double *ret_sum) {
 static void samples_come_in_order_of_time_and_tag(void **state) {
     (void)state;
     rig_migrate(&pg);
-    pgtest_do(
-        &pg,
-        "insert into sample_row (tag_key, t_us, value, quality) values (1, %lld, 1.5, 0), (2, %lld, null, 130),"
-        " (1, %lld, 2, 0), (2, %lld, 4, 67), (9, %lld, 5, 0), (1, %lld, 99, 0), (1, %lld, 77, 0)",
-        (long long)START, (long long)START, (long long)START + 5, (long long)START + 4, (long long)START + 4,
-        (long long)START + 10, (long long)START - 1);
+    pgtest_do(&pg,
+              "insert into sample_row (tag_key, t_us, value, quality) values (1, %lld, 1.5, 0), (2, %lld, "
+              "null, 130),"
+              " (1, %lld, 2, 0), (2, %lld, 4, 67), (9, %lld, 5, 0), (1, %lld, 99, 0), (1, %lld, 77, 0)",
+              (long long)START, (long long)START, (long long)START + 5, (long long)START + 4,
+              (long long)START + 4, (long long)START + 10, (long long)START - 1);
     static const int64_t tags[] = {1, 2};
     struct history *h = open_history(tags, 2, 0, 10);
     const struct stored_sample *v = NULL;

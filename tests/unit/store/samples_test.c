@@ -166,8 +166,8 @@ static void a_trend_equals_a_naive_model_for_any_span_and_number_of_points(void 
 static void the_edges_of_a_span_are_from_included_to_excluded(void **state) {
     (void)state;
     rig_migrate(&pg);
-    pgtest_do(&pg,
-              "insert into sample_row select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
+    pgtest_do(
+        &pg, "insert into sample_row select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
     struct rig *r = rig_new(&pg);
     struct request ask = {
         .kind = REQ_SAMPLES,
