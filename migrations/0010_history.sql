@@ -372,9 +372,12 @@ alter table sample rename to sample_row;
 alter table sample_row rename constraint sample_pk to sample_row_pk;
 alter table sample_row rename constraint sample_t_us_check to sample_row_t_us_check;
 alter table sample_row rename constraint sample_quality_check to sample_row_quality_check;
+alter table sample_row add column bytes bytea;
 comment on table sample_row is
     'Samples that came one by one: out of the quarantine, and all from before there were chunks. The packer takes them; where '
     'there is another sample of the same tag and moment, that one stands.';
+comment on column sample_row.value is 'In the tag''s unit; null if there is none, or a text.';
+comment on column sample_row.bytes is 'A text in UTF-8, or other bytes; null if the value is a number or there is none.';
 
 create table sample_hot (
     id          bigint  generated always as identity,
@@ -387,7 +390,8 @@ create table sample_hot (
     to_us       bigint  not null,
     data        bytea   not null,
     constraint sample_hot_pk primary key (id),
-    constraint sample_hot_n_check check (n > 0)
+    constraint sample_hot_n_check check (n > 0),
+    constraint sample_hot_t_us_check check (from_us >= 946684800000000)
 );
 comment on table sample_hot is
     'Samples as they came, in the order in which they came, until the packer takes them: written in the transaction that stores their record.';
@@ -452,7 +456,8 @@ $$
 $$;
 comment on function sample_period(bigint) is 'Start of the period of 28 days that a time lies in.';
 
--- Whoever packs has no right to make tables; here it may make just these.
+-- Whoever packs has no right to make tables; here it may make just these. A table is attached when it is there: that, unlike
+-- "create table … partition of", lets others read and write meanwhile.
 create function sample_chunk_prepare(p_class smallint, p_t_us bigint) returns void
     language plpgsql security definer as
 $$
@@ -469,10 +474,12 @@ begin
     end if;
     perform pg_advisory_xact_lock(hashtext('sample_chunk_prepare'));
     if to_regclass(v_list) is null then
-        execute format('create table %I partition of sample_chunk for values in (%s) partition by range (from_us)', v_list, p_class);
+        execute format('create table %I (like sample_chunk including all) partition by range (from_us)', v_list);
+        execute format('alter table sample_chunk attach partition %I for values in (%s)', v_list, p_class);
     end if;
     if to_regclass(v_part) is null then
-        execute format('create table %I partition of %I for values from (%s) to (%s)', v_part, v_list, v_from, v_from + 2419200000000);
+        execute format('create table %I (like sample_chunk including all)', v_part);
+        execute format('alter table %I attach partition %I for values from (%s) to (%s)', v_list, v_part, v_from, v_from + 2419200000000);
     end if;
 end
 $$;
@@ -483,6 +490,71 @@ begin
 end
 $$;
 revoke execute on function sample_chunk_prepare(smallint, bigint) from public;
+
+-- What the packer leaves -----------------------------------------------------------------------------------
+
+create table sample_damaged (
+    id          bigint      generated always as identity,
+    at          timestamptz not null default now(),
+    source      text        not null,
+    reason      text        not null,
+    gateway_key bigint,
+    received_us bigint,
+    class       smallint,
+    tag_key     bigint,
+    from_us     bigint,
+    to_us       bigint,
+    n           integer     not null,
+    data        bytea       not null,
+    constraint sample_damaged_pk primary key (id),
+    constraint sample_damaged_source_check check (source in ('hot', 'chunk'))
+);
+comment on table sample_damaged is
+    'Rows of sample_hot and sample_chunk whose data cannot be read (its checksum is wrong), as they were: put aside, so that all others go on.';
+
+create table ingest_pruned (
+    gateway_key bigint not null,
+    epoch       bigint not null,
+    records     bigint not null,
+    constraint ingest_pruned_pk primary key (gateway_key, epoch)
+);
+comment on table ingest_pruned is
+    'How many records of ingest_batch were deleted when their samples had been packed for long. Their numbers stay in gateway_epoch: sent again, they '
+    'are known as duplicates; but what they contained cannot be compared any more.';
+
+-- As in 0007, with those that were deleted.
+create or replace function ledger_check(p_deep boolean default false)
+    returns table (gateway_key bigint, epoch bigint, what text, counted bigint, found bigint)
+    language sql stable as
+$$
+select l.gateway_key, l.epoch, 'counted records against committed ranges', l.stored + l.quarantined, ledger_count(e.ranges)
+  from ledger_epoch l left join gateway_epoch e using (gateway_key, epoch)
+ where l.stored + l.quarantined <> ledger_count(e.ranges)
+union all
+select l.gateway_key, l.epoch, 'produced against the sum of what became of it', l.produced,
+       l.stored + l.quarantined + ledger_count(l.dropped) + ledger_count(l.waiting) + ledger_count(l.lost)
+  from ledger_epoch l
+ where l.produced <> l.stored + l.quarantined + ledger_count(l.dropped) + ledger_count(l.waiting) + ledger_count(l.lost)
+union all
+select e.gateway_key, e.epoch, 'committed ranges of an epoch that was never counted', 0, ledger_count(e.ranges)
+  from gateway_epoch e
+ where not exists (select from gateway_day y where (y.gateway_key, y.epoch) = (e.gateway_key, e.epoch))
+union all
+select l.gateway_key, l.epoch, 'counted in quarantine against the rows there', l.quarantined, count(b.seq)
+  from ledger_epoch l
+  left join quarantine q using (gateway_key, epoch)
+  left join ingest_batch b on (b.gateway_key, b.epoch, b.seq, b.crc) = (q.gateway_key, q.epoch, q.seq, q.crc)
+ where p_deep
+ group by l.gateway_key, l.epoch, l.quarantined
+having l.quarantined <> count(b.seq)
+union all
+select l.gateway_key, l.epoch, 'counted records against the rows of ingest_batch', l.stored + l.quarantined,
+       count(b.seq) + coalesce(min(g.records), 0)
+  from ledger_epoch l left join ingest_batch b using (gateway_key, epoch) left join ingest_pruned g using (gateway_key, epoch)
+ where p_deep
+ group by l.gateway_key, l.epoch, l.stored, l.quarantined
+having l.stored + l.quarantined <> count(b.seq) + coalesce(min(g.records), 0)
+$$;
 
 -- For everybody who speaks SQL ----------------------------------------------------------------------------
 
@@ -496,7 +568,7 @@ select distinct on (s.tag_key, s.t_us) s.tag_key, s.t_us, s.value, s.quality, s.
           from sample_chunk c
          cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
          union all
-        select w.tag_key, w.t_us, w.value, w.quality, null, 0, 0, 0
+        select w.tag_key, w.t_us, w.value, w.quality, w.bytes, 0, 0, 0
           from sample_row w) s
  order by s.tag_key, s.t_us, s.tier desc, s.id desc, s.place desc;
 comment on view sample is
@@ -539,7 +611,7 @@ $$
                and c.from_us < p_to_us
                and c.to_us >= p_from_us
              union all
-            select w.t_us, w.value, w.quality, null, 0, 0, 0
+            select w.t_us, w.value, w.quality, w.bytes, 0, 0, 0
               from sample_row w
              where w.tag_key = p_tag_key
                and w.t_us >= p_from_us
@@ -549,6 +621,99 @@ $$
      order by s.t_us, s.tier desc, s.id desc, s.place desc
 $$;
 comment on function sample(bigint, bigint, bigint) is 'History of a tag by its key, from p_from_us up to but not including p_to_us.';
+
+-- The periods that are looked at grow, so that neither a tag that is asked for each second nor one that was silent for
+-- years costs much.
+create function sample_chunk_before(p_tag_key bigint, p_t_us bigint) returns bytea
+    language plpgsql stable parallel safe as
+$$
+declare
+    v_span  bigint := 2419200000000;
+    v_to    bigint := least(p_t_us, 8589934592000000);
+    v_from  bigint := sample_period(v_to);
+    v_data  bytea;
+begin
+    while v_to > 0 loop
+        select c.data into v_data
+          from sample_chunk c
+         where c.tag_key = p_tag_key and c.from_us >= v_from and c.from_us < v_to
+         order by c.from_us desc
+         limit 1;
+        exit when found;
+        v_to := v_from;
+        v_from := greatest(v_from - v_span, 0);
+        v_span := v_span * 4;
+    end loop;
+    return v_data;
+end
+$$;
+comment on function sample_chunk_before(bigint, bigint) is 'The chunk of a tag that begins last before a time; it has the newest packed sample before it.';
+
+create function sample_chunk_after(p_tag_key bigint, p_t_us bigint) returns bytea
+    language plpgsql stable parallel safe as
+$$
+declare
+    v_span  bigint := 2419200000000;
+    v_from  bigint := greatest(p_t_us, 0);
+    v_to    bigint;
+    v_data  bytea;
+begin
+    while v_from < 8589934592000000 loop
+        v_to := sample_period(v_from) + v_span;
+        select c.data into v_data
+          from sample_chunk c
+         where c.tag_key = p_tag_key and c.from_us >= v_from and c.from_us < v_to
+         order by c.from_us
+         limit 1;
+        exit when found;
+        v_from := v_to;
+        v_span := v_span * 4;
+    end loop;
+    return v_data;
+end
+$$;
+comment on function sample_chunk_after(bigint, bigint) is 'The chunk of a tag that begins first at or after a time.';
+
+create function sample_before(p_tag_key bigint, p_t_us bigint)
+    returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
+    language sql stable parallel safe rows 1 as
+$$
+    select s.t_us, s.value, s.quality, s.bytes
+      from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
+              from sample_hot h
+             cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             where h.tag_min <= p_tag_key
+               and h.tag_max >= p_tag_key
+               and h.from_us < p_t_us
+               and r.tag_key = p_tag_key
+             union all
+            select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+              from chunk_read(sample_chunk_before(p_tag_key, p_t_us)) as r(chunk_tag_key, t_us, value, bytes, quality)
+             union all
+            (select w.t_us, w.value, w.quality, null, 0, 0, 0
+               from sample_row w
+              where w.tag_key = p_tag_key
+                and w.t_us < p_t_us
+              order by w.t_us desc
+              limit 1)) s
+     where s.t_us < p_t_us
+     order by s.t_us desc, s.tier desc, s.id desc, s.place desc
+     limit 1
+$$;
+comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';
+
+create function sample_before(p_tag text, p_t timestamptz)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 1 as
+$$
+    select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
+      from config_key k
+     cross join lateral sample_before(k.key, (extract(epoch from p_t) * 1000000)::bigint) s
+     where k.kind = 'tag'
+       and k.name = p_tag
+$$;
+comment on function sample_before(text, timestamptz) is
+    'The newest sample of a tag before a moment: select * from sample_before(''S1/L_T1'', now()).';
 
 create function sample(p_tag text, p_from timestamptz, p_to timestamptz)
     returns table (t timestamptz, value double precision, text text, quality smallint)
@@ -564,6 +729,65 @@ $$;
 comment on function sample(text, timestamptz, timestamptz) is
     'History of a tag by its name: select * from sample(''S1/L_T1'', now() - interval ''1 day'', now()). quality: 0 = good; 128 and more = bad.';
 
+-- For times that come as texts, or without a type, as many clients send them: else neither of the two above would fit.
+create function sample(p_tag text, p_from text, p_to text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 10000 as
+$$ select * from sample(p_tag, p_from::timestamptz, p_to::timestamptz) $$;
+comment on function sample(text, text, text) is 'The same with times as texts.';
+
+create function sample_before(p_tag text, p_t text)
+    returns table (t timestamptz, value double precision, text text, quality smallint)
+    language sql stable parallel safe rows 1 as
+$$ select * from sample_before(p_tag, p_t::timestamptz) $$;
+comment on function sample_before(text, text) is 'The same with the moment as a text.';
+
+-- As in 0005, by the functions: the view reads all of a tag.
+create or replace function alarm_kpi_blind(p_from_us bigint, p_to_us bigint, p_position text default null)
+    returns table (alarm_key bigint, name text, blind_us bigint, pct double precision)
+    language sql stable as
+$$
+    with input as (
+        select distinct c.alarm_key, c.name, k.key as tag_key,
+               case when c.body ->> 'uncertain' = 'bad' then 64 else 128 end as bad_from
+          from alarm_configured c
+         cross join unnest(array['tag', 'limit_tag', 'setpoint', 'command', 'feedback']) as f(field)
+          join config_key k on k.kind = 'tag' and k.name = c.body ->> f.field
+         where p_position is null
+            or c.position = p_position
+    ), tag as (
+        select distinct i.tag_key from input i
+    ), within as materialized (
+        select t.tag_key, s.t_us, s.quality
+          from tag t
+         cross join lateral sample(t.tag_key, p_from_us, p_to_us) s
+    ), held as (
+        select w.tag_key, w.t_us, w.quality
+          from within w
+         union all
+        -- What is in force when the period begins; unknown if there is nothing yet.
+        select t.tag_key, p_from_us, coalesce(s.quality, 255)
+          from tag t
+          left join lateral sample_before(t.tag_key, p_from_us) s on true
+         where not exists (select from within w where w.tag_key = t.tag_key and w.t_us = p_from_us)
+    ), span as (
+        select h.tag_key, h.quality, h.t_us as from_us,
+               lead(h.t_us, 1, p_to_us) over (partition by h.tag_key order by h.t_us) as to_us
+          from held h
+    ), blind as (
+        select i.alarm_key, i.name,
+               range_agg(int8range(s.from_us, s.to_us)) filter (where s.quality >= i.bad_from) as spans
+          from input i
+          join span s using (tag_key)
+         group by i.alarm_key, i.name
+    )
+    select b.alarm_key, b.name, t.us, coalesce(100.0 * t.us / nullif(p_to_us - p_from_us, 0), 0)
+      from blind b
+     cross join lateral (select coalesce(sum(upper(r.r) - lower(r.r)), 0)::bigint as us
+                           from unnest(b.spans) as r(r)) t
+     order by t.us desc, b.name collate "C"
+$$;
+
 -- Rights: as before; the packer moves samples from one table into the other.
 
 alter function penstock_grant() rename to penstock_grant_before_history;
@@ -573,8 +797,8 @@ $$
 begin
     perform penstock_grant_before_history();
     if exists (select from pg_roles where rolname = 'penstock_app') then
-        grant update on sample_row to penstock_app;
-        grant delete on sample_hot, sample_row, sample_chunk to penstock_app;
+        grant update on sample_row, ingest_pruned to penstock_app;
+        grant delete on sample_hot, sample_row, sample_chunk, ingest_batch to penstock_app;
     end if;
 end
 $$;

@@ -43,17 +43,46 @@ struct api_gateway {
     const struct gateway_health *health; /* NULL: nothing is known of this gateway */
 };
 
+enum { API_EXPORTS_MAX = 2 };
+
+/* The chain over the operations journal. */
+struct api_audit {
+    bool sealing;   /* new rows get their places */
+    int64_t sealed; /* last position; 0: none yet */
+    int64_t sealed_us;
+    bool signs;         /* there is a key */
+    int64_t checkpoint; /* position of the last signed checkpoint; 0: none */
+    int64_t checkpoint_us;
+    uint32_t n_exports;
+    struct {
+        const char *name;   /* "file", "syslog" */
+        const char *state;  /* "ok", "behind" (more than five minutes), "failing" */
+        int64_t pos;        /* all up to here arrived */
+        int64_t waiting_us; /* how long ago what waits longest was sealed; 0: nothing waits */
+    } exports[API_EXPORTS_MAX];
+};
+
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
     const char *store_text; /* why, when it is away */
     bool store_full;        /* it is away because the database's disk is full */
     int64_t store_lag_us;
+    struct {
+        int64_t lag_us;   /* for how long the oldest samples have waited to be packed into chunks */
+        int64_t rows;     /* of records whose samples wait, about */
+        uint64_t samples; /* since the start, as all that follows */
+        uint64_t chunks;
+        uint64_t pruned;  /* records as received that were deleted */
+        uint64_t damaged; /* what was put aside */
+        const char *text; /* why it does not go on; "": it does */
+    } packing;
     int64_t started_us;
     int64_t loop_lag_us; /* worst turn in the last 10 s */
     uint64_t journal_seq;
     uint64_t journaled_seq; /* durable */
     int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
     bool crl_due;           /* that is soon, or was: a newer one should be there */
+    struct api_audit audit;
 };
 
 /* The store as this process knows it; the rest is asked by REQ_STORE. */

@@ -5,9 +5,11 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/auditor.h"
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
+#include "server/app/keeping.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
 #include "server/app/spool.h"
@@ -61,6 +63,8 @@ struct app {
     struct api *api;
     struct backtest_history past;
     struct backtest_jobs *backtests;
+    struct keeping *keeping;
+    struct auditor *auditor;
     struct config_set *config;
     struct model *model;
     struct core *core;
@@ -81,6 +85,7 @@ struct app {
     struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
+    struct store_packing packing; /* as last told; its damage is not kept */
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
@@ -108,6 +113,8 @@ void app_stop(struct app *a, int exit_code);
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
+/* For how long the oldest samples have waited to be packed. */
+int64_t app_packing_lag_us(struct app *a);
 /* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
 int64_t app_future_us(const struct app *a, int64_t clock_error_us);
 void turn_end(struct app *a);

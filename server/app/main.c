@@ -14,6 +14,8 @@ static const char usage[] =
     "FILE is JSON:\n"
     "  {\"db\": \"host=/run/postgresql dbname=penstock\", \"migrations\": "
     "\"/usr/share/penstock/migrations\",\n"
+    "   \"audit_key\": \"audit.key\", \"audit_file\": \"…\",\n"
+    "   \"syslog\": {\"host\": \"…\", \"port\": 6514, \"ca\": \"…\", \"cert\": \"…\", \"key\": \"…\"},\n"
     "   \"log\": \"info\", \"ports_file\": \"…\", \"spool\": \"…\", \"store_path\": \"…\",\n"
     "   \"store_limit_gib\": 0,\n"
     "   \"link\": {\"address\": \"0.0.0.0\", \"port\": 7411, \"ca\": \"ca.pem\", \"cert\": \"link.pem\",\n"

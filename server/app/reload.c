@@ -212,6 +212,7 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
     disk_tell_all(a);
+    keeping_plan(a->keeping, a->model);
     complete(a);
     return OK;
 }
@@ -245,6 +246,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
     disk_tell_all(a);
+    keeping_plan(a->keeping, a->model);
     core_free(&old_core);
     model_free(&old_model);
     config_set_free(&old_config);

@@ -31,6 +31,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
     sample_normalise(a->model, a->samples, r->n_samples);
     sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
                       a->stored);
+    uint32_t n_kept = keeping_sort_out(a->model, a->samples, a->stored, r->n_samples, r->received_us);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,
@@ -44,7 +45,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault_text = r->fault_text,
                                   .again = r->again,
                                   .samples = a->stored,
-                                  .n_samples = r->n_samples,
+                                  .n_samples = n_kept,
                                   .has_dropped = r->lost != NULL,
                                   .unsynced = r->unsynced,
                                   .unsynced_first = r->unsynced_first,
@@ -74,7 +75,11 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
             link_refresh(a->link, r->gateway); /* its clock may have been set back */
         }
     }
-    return store_ingest(a->store, &record);
+    enum status status = store_ingest(a->store, &record);
+    if (status == OK && !r->again && r->fault == 0) {
+        keeping_count(a->keeping, r->gateway_key, a->stored + n_kept, r->n_samples - n_kept, r->received_us);
+    }
+    return status;
 }
 
 static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n,
@@ -212,7 +217,9 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
         app_stop(a, 1);
+        return;
     }
+    auditor_start(a->auditor);
 }
 
 static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
@@ -351,6 +358,16 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
     certificates_issued(ctx, v, n);
 }
 
+static void on_store_packed(void *ctx, const struct store_packing *s) {
+    static const struct actor server = {.name = "penstockd"};
+    struct app *a = ctx;
+    a->packing = *s;
+    a->packing.damage = NULL; /* lent for the call */
+    if (s->damage != NULL) {
+        store_audit(a->store, &server, "history.damaged", "history", s->damage);
+    }
+}
+
 static void on_store_disk(void *ctx, const struct store_disk *disk) {
     disk_look(ctx, disk);
 }
@@ -374,6 +391,7 @@ struct store_host route_store_host(struct app *a) {
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
                                .certificates = on_store_certificates,
+                               .packed = on_store_packed,
                                .disk = on_store_disk,
                                .fatal = on_store_fatal};
 }
@@ -450,6 +468,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_AUDIT:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:
@@ -525,11 +547,45 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
+/* Likewise for the log. */
+static const char not_packed[] = "samples cannot be packed now; the server's log says more";
+
+int64_t app_packing_lag_us(struct app *a) {
+    int64_t now_us = app_now_us(a);
+    return a->packing.oldest_us != 0 && a->packing.oldest_us < now_us ? now_us - a->packing.oldest_us : 0;
+}
+
 static const char *store_text(const struct app *a) {
     if (a->store_state != STORE_AWAY) {
         return "";
     }
     return a->store_error.code == ERR_NO_SPACE ? full : away;
+}
+
+_Static_assert((int)API_EXPORTS_MAX == (int)AUDITOR_EXPORTS_MAX, "every export is shown");
+
+static struct api_audit audit_health(const struct app *a) {
+    struct auditor_status s;
+    auditor_status(a->auditor, &s);
+    struct api_audit ret = {.sealing = s.seal.err.code == OK,
+                            .sealed = s.seal.pos,
+                            .sealed_us = s.seal.sealed_us,
+                            .signs = s.signs,
+                            .checkpoint = s.seal.point_pos,
+                            .checkpoint_us = s.seal.point_us,
+                            .n_exports = s.n_exports};
+    int64_t now_us = clock_wall_us();
+    for (uint32_t i = 0; i < s.n_exports; i++) {
+        const struct audit_report *r = &s.exports[i].report;
+        int64_t waiting_us = r->waiting_since_us == 0 ? 0 : now_us - r->waiting_since_us;
+        ret.exports[i].name = s.exports[i].name;
+        ret.exports[i].state = r->err.code != OK                ? "failing"
+                               : waiting_us > AUDITOR_BEHIND_US ? "behind"
+                                                                : "ok";
+        ret.exports[i].pos = r->pos;
+        ret.exports[i].waiting_us = waiting_us > 0 ? waiting_us : 0;
+    }
+    return ret;
 }
 
 static void on_api_health(void *ctx, struct api_health *ret) {
@@ -541,12 +597,20 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .store_full = a->store_error.code == ERR_NO_SPACE,
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
+                               .packing = {.lag_us = app_packing_lag_us(a),
+                                           .rows = a->packing.rows,
+                                           .samples = a->packing.samples,
+                                           .chunks = a->packing.chunks,
+                                           .pruned = a->packing.pruned,
+                                           .damaged = a->packing.damaged,
+                                           .text = a->packing.error.code == OK ? "" : not_packed},
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
-                               .crl_due = crl_due};
+                               .crl_due = crl_due,
+                               .audit = audit_health(a)};
 }
 
 static void on_api_store(void *ctx, struct api_store *ret) {

@@ -421,6 +421,9 @@ static void set_suppression(struct making *k) {
                                                 RULE_WANT_BOOL, (struct slice){0});
     }
     k->more.level = (uint8_t)p->level; /* 0 to 4 */
+    if (given_itself(k, "snapshot")) {
+        k->more.snapshot = p->snapshot ? SNAPSHOT_YES : SNAPSHOT_NO;
+    }
     if (p->hidden_by.n > 0) {
         k->more.hidden_by = model_find_alarm(k->c->m, p->hidden_by);
         if (k->more.hidden_by == MODEL_NONE) {
@@ -463,7 +466,8 @@ static bool is_rare(const struct model_alarm_more *m) {
                  m->max_shelve_us != none.max_shelve_us;
     bool references = m->n_states > 0 || m->n_groups > 0 || m->limit_tag != MODEL_NONE ||
                       m->second_tag != MODEL_NONE || m->program != MODEL_NONE ||
-                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE || m->level > 0;
+                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE || m->level > 0 ||
+                      m->snapshot != none.snapshot;
     return numbers || times || references;
 }
 

@@ -5,17 +5,19 @@
  *
  * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
  * missing fields are faults.
- *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator)
+ *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator), shifts?,
+ *           tariffs? (site_calendar.h)
  *   gateway name, site, title?, enabled?=true, certificate_of? (a gateway), tags_max?
  *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
  *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool);
+ *           keep?=standard (class of the policy "history");
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
  *           gateway, scale, offset, stale_s, and low and high may be left out
  *   class   name, title?, and what alarms of it have if they do not say otherwise (the fields of an alarm
  *           that are marked *), highly_managed?=false (not shelvable, a comment is
  *           required, and changes are made by two people: two_people.h)
  *   group   name, title?, first_out?=true, suppress_when? (a rule), unsuppress_delay_s?=0
- *   policy  name ("alarms": the only one), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
+ *   policy  name ("history": keep?, rollup_keep_days?, see site_calendar.h; or "alarms"), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
  *           distribution? ([n, n, n, n] percent of the alarms of priority 1 to 4 that are right),
  *           distribution_tolerance?, distribution_min_alarms?, review_after_days?, silent_days?
  *   alarm   name, kind, then by kind
@@ -35,6 +37,7 @@
  *           policy's matrix), latch*?, confirm*?, comment*?, ack*?=manual|auto|none,
  * on_bad*?=hold|alarm|normal, uncertain*?=use|bad, realarm_s*?, escalate_after_s*?, escalate_priority*?,
  * shelvable*?=true, max_shelve_s*?=28800, suppress_when?, unsuppress_delay_s?, hidden_by? (an alarm),
+ * snapshot? (samples around each raise are kept; else of priority 1),
  * level?=ll|l|h|hh (of a limit alarm: their order is checked),
  * groups?, class?, position?, test?=false, enabled?=true, message? and for people: cause?, consequence?,
  * action?, severity?=minor|moderate|major|severe, time_to_act_s?, priority_reason?, basis?,

@@ -50,7 +50,9 @@ struct sample {
     uint32_t tag;
     uint8_t quality;
     int64_t t_us;
-    double value; /* ignored with QUALITY_NO_VALUE */
+    double value;      /* ignored with QUALITY_NO_VALUE */
+    struct slice text; /* p is NULL but where a text, or other bytes, came instead of a number: for history
+                          alone, which is told so by QUALITY_NO_VALUE */
 };
 
 enum lane {

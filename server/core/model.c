@@ -128,6 +128,11 @@ const struct model_alarm_more *model_alarm_more(const struct model *m, uint32_t 
     return more == MODEL_NONE ? &none : &m->more[more];
 }
 
+bool model_alarm_snapshot(const struct model *m, uint32_t alarm) {
+    uint8_t said = model_alarm_more(m, alarm)->snapshot;
+    return said == SNAPSHOT_BY_PRIORITY ? m->alarms[alarm].priority == 1 : said == SNAPSHOT_YES;
+}
+
 const char *tag_type_name(enum tag_type type) {
     switch (type) {
     case TAG_FLOAT:

@@ -23,6 +23,7 @@ struct boot {
     bool fenced;  /* no other server can write the journal */
     bool waiting; /* for that: then everything is loaded */
     int64_t revision; /* newest that the host knows */
+    int64_t restored; /* the newest restore of the database that this server started on */
     struct store_boot found;
     struct restore restore;
     PGresult *items; /* of the configuration, while the journal is read */
@@ -338,6 +339,39 @@ static enum status compare_schema(const struct boot *b, const PGresult *r, struc
     return OK;
 }
 
+/* --- restores ------------------------------------------------------------------------------------------ */
+
+/* By store_restore_pk. */
+static const char restored_sql[] = "select coalesce(max(restore_id), 0) from store_restore";
+
+/* What this server holds of alarms, gateways and accounts is of the database that it started on. One that was
+ * set back has another past, in which the same numbers may come to mean something else. */
+static void on_restore_known(void *ctx, struct pg_answer *answer) {
+    struct boot *b = ctx;
+    if (!usable(b, answer)) {
+        return;
+    }
+    int64_t restored = pg_get_i64(answer->results[0], 0, 0);
+    if (b->loaded && restored != b->restored) {
+        struct error err;
+        (void)error_set(&err, ERR_CONFLICT, "store_restore",
+                        "the database was restored from a backup while this server ran; start it again");
+        die(b, &err);
+        return;
+    }
+    b->restored = restored;
+    lock_begin(b->lock);
+}
+
+static void look_for_restore(struct boot *b) {
+    if (pg_has_room(b->cfg.pg)) {
+        pg_begin(b->cfg.pg, PG_READ, on_restore_known, b);
+        pg_send(b->cfg.pg, restored_sql, NULL);
+        pg_end(b->cfg.pg);
+        pg_flush(b->cfg.pg);
+    }
+}
+
 static void on_schema(void *ctx, struct pg_answer *answer) {
     struct boot *b = ctx;
     struct error err;
@@ -354,7 +388,7 @@ static void on_schema(void *ctx, struct pg_answer *answer) {
         die(b, &err);
         return;
     }
-    lock_begin(b->lock);
+    look_for_restore(b);
 }
 
 /* --- for the owner ------------------------------------------------------------------------------------- */

@@ -5,7 +5,6 @@
 #include "server/store/figures_sql.h"
 #include "server/store/ledger_sql.h"
 #include "server/store/quarantine_sql.h"
-#include "server/store/samples_sql.h"
 #include "server/store/store_sql.h"
 #include "server/store/user_sql.h"
 
@@ -70,8 +69,6 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
-    case REQ_SAMPLES:
-        return samples_check(r, err);
     case REQ_LOGIN_CODE:
     case REQ_SESSION_OPEN:
     case REQ_SESSION_CLOSE:
@@ -86,6 +83,11 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_QUARANTINE_REPLAY:
     case REQ_GATEWAY_RELEASE:
     case REQ_QUARANTINE_KEEP:
+    case REQ_SAMPLES: /* the reader's, as the following */
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
@@ -120,8 +122,6 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         alarm_sql_send(pg, &args, r);
     } else if (is_figures(r->kind)) {
         figures_send(pg, &args, r);
-    } else if (r->kind == REQ_SAMPLES) {
-        samples_send(pg, &args, r);
     } else if (r->kind == REQ_LEDGER) {
         ledger_send(pg, &args, r);
     } else if (r->kind == REQ_STORE) {
@@ -182,7 +182,7 @@ static size_t row_size(enum request_kind kind) {
     if (kind == REQ_CONFIG_HISTORY) {
         return sizeof(struct revision_row);
     }
-    return kind == REQ_AUDIT_LIST ? sizeof(struct audit_row) : sizeof(struct sample_point);
+    return sizeof(struct audit_row);
 }
 
 static size_t memory_size(enum request_kind kind, const struct pg_answer *answer) {
@@ -239,10 +239,8 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         quarantine_sql_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
-    } else if (r->kind == REQ_AUDIT_LIST) {
-        reply_audit(rows, memory->rows, ret);
     } else {
-        samples_reply(answer, memory->rows, ret);
+        reply_audit(rows, memory->rows, ret);
     }
 }
 

@@ -7,7 +7,9 @@
 #include "server/store/events.h"
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
+#include "server/store/packer.h"
 #include "server/store/query.h"
+#include "server/store/reader.h"
 #include "server/store/revoked.h"
 #include "server/store/write.h"
 
@@ -34,6 +36,8 @@ struct store {
     struct journal *journal;
     struct ingest *ingest;
     struct query *query;
+    struct packer *packer;
+    struct reader *reader;
     struct revoked revoked;
     struct disk disk;
     uv_timer_t timer;
@@ -76,6 +80,7 @@ static void report_state(struct store *s) {
     uint64_t oldest = earlier(earlier(events_oldest_ms(s->events), journal_oldest_ms(s->journal)),
                               ingest_oldest_ms(s->ingest));
     uint64_t lag_ms = oldest >= now ? 0 : now - oldest;
+    packer_lag(s->packer, lag_ms);
     const struct error *why = trouble(s);
     why = why == NULL && !s->open ? &starting : why;
     enum store_state state = why != NULL ? STORE_AWAY : lag_ms > SLOW_MS ? STORE_SLOW : STORE_OK;
@@ -120,6 +125,8 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     ingest_journaled(s->ingest, boot->journal_seq);
     ingest_start(s->ingest);
     query_start(s->query);
+    packer_start(s->packer);
+    reader_start(s->reader);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -209,6 +216,13 @@ static void on_certificates(void *ctx, const struct store_certificate *v, size_t
     }
 }
 
+static void on_packed(void *ctx, const struct store_packing *packing) {
+    struct store *s = ctx;
+    if (s->host.packed != NULL) {
+        s->host.packed(s->host.ctx, packing);
+    }
+}
+
 static void on_disk(void *ctx, const struct store_disk *disk) {
     struct store *s = ctx;
     if (s->host.disk != NULL && !s->stopping) {
@@ -292,11 +306,23 @@ static enum status make_people(struct store *s, const struct store_config *cfg, 
     return status == OK ? make_boot(s, err) : status;
 }
 
+static enum status make_packer(struct store *s, const struct store_config *cfg, struct error *err) {
+    struct packer_config packer = {.loop = s->loop,
+                                   .conninfo = cfg->conninfo,
+                                   .after_us = cfg->pack_after_us,
+                                   .keep_raw_us = cfg->keep_raw_us,
+                                   .ctx = s,
+                                   .packed = on_packed};
+    return packer_new(&packer, &s->packer, err);
+}
+
 static enum status make_parts(struct store *s, const struct store_config *cfg, struct error *err) {
     enum status status = make_people(s, cfg, err);
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
-    return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    status = status == OK ? make_packer(s, cfg, err) : status;
+    status = status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    return status == OK ? reader_new(cfg, &s->host, s->ingest, &s->reader, err) : status;
 }
 
 enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
@@ -375,6 +401,8 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     CHECK(r->kind != REQ_SILENCE);
     if (write_knows(r->kind)) {
         events_request(s->events, token, r);
+    } else if (reader_knows(r->kind)) {
+        reader_request(s->reader, token, r);
     } else {
         query_request(s->query, token, r);
     }
@@ -394,6 +422,7 @@ void store_turn_end(struct store *s) {
     checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
+    reader_turn_end(s->reader);
     revoked_turn_end(&s->revoked);
     disk_turn_end(&s->disk);
 }
@@ -421,12 +450,14 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 6;
+    s->parts = 8;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
+    packer_close(s->packer, on_part_closed, s);
+    reader_close(s->reader, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -448,7 +479,9 @@ void store_free(struct store **s) {
     if (*s == NULL) {
         return;
     }
+    reader_free(&(*s)->reader); /* before the ingest that it reads */
     query_free(&(*s)->query);
+    packer_free(&(*s)->packer);
     ingest_free(&(*s)->ingest);
     journal_free(&(*s)->journal);
     boot_free(&(*s)->boot);

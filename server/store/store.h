@@ -1,10 +1,10 @@
-/* The store: PostgreSQL, asynchronously, on the loop. Six connections: one for the alarm journal (nothing
- * delays alarms), one for the gateways' records (ingest), one for events (audit, sessions, configuration,
- * accumulators), three for queries (who somebody is; reports over the alarm
- * journal; everything else). Each is re-established by itself; what
- * was handed over is kept until it is committed, and submitted again after an unknown outcome: every
- * statement is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls
- * back from inside a call of its own. */
+/* The store: PostgreSQL, asynchronously, on the loop. Nine connections: one for the alarm journal
+ * (nothing delays alarms), one for the gateways' records (ingest), one for events (audit, sessions,
+ * configuration, accumulators), one for the packer, two for history (screens; exports), three for queries
+ * (who somebody is; reports over the alarm journal; everything else). Each is re-established by itself; what
+ * was handed over is kept until it is committed, and submitted again after an unknown outcome: every statement
+ * is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls back from
+ * inside a call of its own. */
 #ifndef PENSTOCK_STORE_STORE_H
 #define PENSTOCK_STORE_STORE_H
 
@@ -127,6 +127,19 @@ struct store_certificate {
     int64_t ends_us; /* of the last one to end that is not revoked; 0: there is none any more */
 };
 
+/* How far samples are on their way into chunks (packer.h). */
+struct store_packing {
+    int64_t at_us;      /* when that was so; 0: nobody has looked yet */
+    int64_t oldest_us;  /* receipt of the oldest samples that wait; 0: none do */
+    int64_t rows;       /* rows of sample_hot that wait, about */
+    uint64_t samples;   /* packed since the start, … */
+    uint64_t chunks;    /* … in so many chunks */
+    uint64_t pruned;    /* records as received that were deleted since the start */
+    uint64_t damaged;   /* rows and chunks that were put aside since the start */
+    const char *damage; /* what, if that was just now; else NULL */
+    struct error error; /* why it does not go on; code OK: it does */
+};
+
 enum { STORE_PATH_SIZE = 256 };
 
 /* The disk that the database is on (disk.h). */
@@ -173,6 +186,8 @@ struct store_host {
     /* Of each gateway that was ever issued a certificate, or had one revoked, ascending by key: soon after
      * the start, and whenever it may have changed, behind the call of revoked. May be NULL. */
     void (*certificates)(void *ctx, const struct store_certificate *v, size_t n);
+    /* After each look of the packer. May be NULL. */
+    void (*packed)(void *ctx, const struct store_packing *s);
     /* The disk of the database, every two seconds once it is known. May be NULL. */
     void (*disk)(void *ctx, const struct store_disk *disk);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
@@ -186,8 +201,10 @@ struct store_config {
     const char *migrations_dir; /* to know which schema this program needs */
     uint32_t commit_every_ms;   /* longest wait of a record for company; 0: the default, 20 ms */
     size_t pending_bytes_max;   /* of records; 0: the default, 256 MiB */
-    const char *path;           /* folder of the database's files; NULL or "": what PostgreSQL says */
-    int64_t limit_bytes;        /* of the database, where its disk cannot be seen; 0: none */
+    int64_t pack_after_us;      /* so old become samples before they are packed; 0: the default, 60 s */
+    int64_t keep_raw_us; /* … and records as received before they are deleted; 0: the default, 48 h */
+    const char *path;    /* folder of the database's files; NULL or "": what PostgreSQL says */
+    int64_t limit_bytes; /* of the database, where its disk cannot be seen; 0: none */
 };
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,

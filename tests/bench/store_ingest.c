@@ -1,6 +1,6 @@
 /* The store's own way of a record into history: as received, once only, with ranges and one row for each
  * sample, durable before it is reported. Records are handed over as gateways do it: each has a window of
- * them on its way. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS (in a new, empty database) */
+ * them on its way. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a new, empty database) */
 #include "server/store/migrate.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/pg_cpu.h"
@@ -61,7 +61,7 @@ static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
     if (b->ingested == b->records.n) {
         double wall = bench_wall_s() - b->wall;
         double cpu = bench_cpu_s() + pg_cpu_s(b->postmaster) - b->cpu;
-        bench_report("store_ingest", (uint64_t)b->ingested * RECORDS_SAMPLES, cpu, wall, "");
+        bench_report("store_ingest", (uint64_t)b->ingested * b->records.each, cpu, wall, "");
     }
 }
 
@@ -115,7 +115,7 @@ int main(int argc, char **argv) {
     if (migrate_run(conninfo, "migrations", NULL, NULL, &err) != OK) {
         bench_die(err.where, err.text);
     }
-    records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000));
+    records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000), (uint32_t)bench_arg(argc, argv, 5, 28));
     bench_need(uv_loop_init(&b.loop) == 0 && uv_prepare_init(&b.loop, &b.prepare) == 0, "loop");
     b.prepare.data = &b;
     struct store_config cfg = {.loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations"};

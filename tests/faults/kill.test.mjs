@@ -8,9 +8,10 @@ const seeds = process.env.SEED ? [Number(process.env.SEED)] : [1, 2];
 for (const seed of seeds) {
   test(`every sample and every alarm transition is stored exactly once, SEED=${seed}`, async () => {
     const result = await killScenario({ seed, rounds: 10 });
-    console.log(`SEED=${seed} killed: ${result.log.join(' ')}; ${result.produced} samples produced, ${result.alarms} alarm transitions`);
+    console.log(`SEED=${seed} killed: ${result.log.join(' ')}; ${result.produced} samples produced, ${result.packed} in chunks, ${result.alarms} alarm transitions`);
     assert.deepEqual(result.breaches, []);
     assert.ok(result.produced > 50, 'the gateways produced something');
+    assert.ok(result.packed > result.produced / 4, 'much of it was packed meanwhile');
     assert.ok(result.alarms > 5, 'alarms came and went');
   });
 }

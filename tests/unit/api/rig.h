@@ -376,12 +376,14 @@ static inline void rig_read(struct rig *rig, const struct request *q, struct rep
     static const struct figure_row figures[] = {
         {.name = {"rate.mean", 9}, .value = 1.5, .text = {"{\"n\":3}", 7}, .definition = {"what counts", 11}},
         {.name = {"peak", 4}, .value = (double)NAN, .text = {"null", 4}}};
+    static struct tag_samples trends[2];
     rig->last_history = *q;
     if (q->kind == REQ_SAMPLES) {
-        r->samples.v = points;
-        r->samples.n = 1;
-        r->samples.has_before = true;
-        r->samples.before = points[0];
+        trends[0] = (struct tag_samples){.v = points, .n = 1, .has_before = true, .before = points[0]};
+        trends[1] = (struct tag_samples){.v = points, .n = 0, .raw = true};
+        r->samples.v = trends;
+        r->samples.n = q->samples.n_tags;
+        r->samples.asked_us = 1764000001000000;
     } else if (q->kind == REQ_ALARM_HISTORY) {
         rows[0].record = (struct alarm_record){.seq = 5,
                                                .n = 1,
@@ -461,6 +463,10 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
         return;
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:
