@@ -37,6 +37,12 @@ comment on function rollup_mark() is 'Marks the days of new chunks.';
 create trigger sample_chunk_rollup after insert on sample_chunk
     referencing new table as fresh for each statement execute function rollup_mark();
 
+-- What is there already.
+insert into rollup_dirty (tag_key, day_us)
+select distinct c.tag_key, d.day_us
+  from sample_chunk c
+ cross join lateral generate_series(c.from_us - c.from_us % 86400000000, c.to_us, 86400000000) as d(day_us);
+
 -- Rollups --------------------------------------------------------------------------------------------------
 
 create table rollup (

@@ -249,6 +249,15 @@ static bool mark_committed(struct journal *j, uint64_t epoch, uint64_t first, ui
     return emptied;
 }
 
+/* They are committed under other numbers only. */
+static void mark_moved(struct journal *j, uint64_t epoch, uint64_t first) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        if (j->segments[i]->epoch == epoch) {
+            j->segments[i]->given_up += segment_commit(j->segments[i], first, UINT64_MAX);
+        }
+    }
+}
+
 static bool is_copied(const struct segment *s, uint32_t k, enum copy_what what, uint64_t from_seq) {
     const struct segment_record *r = &s->records[k];
     switch (what) {
@@ -349,7 +358,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     }
     /* Moved is as good as committed for the old epoch; files that cannot be removed now go later. */
     seal_epoch(j, old);
-    mark_committed(j, old, from_seq, UINT64_MAX);
+    mark_moved(j, old, from_seq);
     (void)collect_garbage(j, old, REMOVE_NEWEST_FIRST, NULL);
     st = limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
     return st == OK && moved.first < moved.end ? note_loss(j, &moved, err) : st;

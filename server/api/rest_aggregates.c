@@ -6,7 +6,7 @@
 #include "server/api/span.h"
 #include "server/base/check.h"
 #include "server/base/clock.h"
-#include "server/history/aggregate.h"
+#include "server/history/rollup.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -151,7 +151,9 @@ struct asked {
     int64_t complete_us;
     struct span span;
     struct aggregate_rule rules[SAMPLES_TAGS_MAX];
-    struct buf names; /* as they are written, NUL-terminated */
+    struct every every;
+    struct buf names;  /* as they are written, NUL-terminated */
+    struct buf labels; /* of the calendar's shifts or bands: the same */
 };
 
 static void write_csv_value(struct buf *out, const struct figure_value *v) {
@@ -162,9 +164,22 @@ static void write_csv_value(struct buf *out, const struct figure_value *v) {
     }
 }
 
+/* What the calendar calls an interval; NULL: nothing. */
+static const char *label_of(const struct asked *q, uint32_t interval) {
+    const char *label = (const char *)q->labels.p;
+    uint32_t skip = q->every.names[interval];
+    if (!q->every.named || skip == CALENDAR_NONE) {
+        return NULL;
+    }
+    for (; skip > 0; skip--) {
+        label += strlen(label) + 1;
+    }
+    return label;
+}
+
 static void write_csv_head(struct asked *q) {
     struct buf *out = &q->r->out;
-    buf_text(out, "tag,from,to,partial");
+    buf_text(out, q->every.named ? "tag,from,to,name,partial" : "tag,from,to,partial");
     for (uint32_t f = 0; f < FIGURES; f++) {
         for (uint32_t c = 0; (q->figures >> f & 1) != 0 && c < COLUMNS_MAX && figures[f].columns[c] != NULL;
              c++) {
@@ -177,12 +192,17 @@ static void write_csv_head(struct asked *q) {
     buf_text(out, "\r\n");
 }
 
-static void write_csv_row(struct asked *q, const char *name, const struct aggregate *a, uint32_t n_states) {
+static void write_csv_row(struct asked *q, const char *name, const struct aggregate *a, uint32_t interval,
+                          uint32_t n_states) {
     struct buf *out = &q->r->out;
     buf_printf(out, "%s,", name);
     csv_time(out, a->from_us);
     buf_byte(out, ',');
     csv_time(out, a->to_us);
+    if (q->every.named) {
+        const char *label = label_of(q, interval);
+        buf_printf(out, ",%s", label == NULL ? "" : label);
+    }
     buf_text(out, a->partial ? ",true" : ",false");
     for (uint32_t f = 0; f < FIGURES; f++) {
         struct figure_value v[COLUMNS_MAX] = {{.is_time = false}};
@@ -202,10 +222,14 @@ static void write_csv_row(struct asked *q, const char *name, const struct aggreg
     buf_text(out, "\r\n");
 }
 
-static void write_json_row(struct asked *q, const struct aggregate *a, uint32_t n_states) {
+static void write_json_row(struct asked *q, const struct aggregate *a, uint32_t interval, uint32_t n_states) {
     struct buf *out = &q->r->out;
     buf_printf(out, "{\"from\":%" PRId64 ",\"to\":%" PRId64 ",\"partial\":%s", a->from_us, a->to_us,
                a->partial ? "true" : "false");
+    if (q->every.named) {
+        const char *label = label_of(q, interval);
+        buf_printf(out, ",\"name\":%s", label == NULL ? "null" : label);
+    }
     for (uint32_t f = 0; f < FIGURES; f++) {
         struct figure_value v[COLUMNS_MAX] = {{.is_time = false}};
         values_of(a, (enum figure)f, v);
@@ -240,10 +264,10 @@ static void write_tag(struct asked *q, const char *name, const struct aggregate 
     }
     for (uint32_t i = 0; i < n; i++) {
         if (q->csv) {
-            write_csv_row(q, name, &v[i], n_states);
+            write_csv_row(q, name, &v[i], i, n_states);
         } else {
             buf_text(out, i > 0 ? "," : "");
-            write_json_row(q, &v[i], n_states);
+            write_json_row(q, &v[i], i, n_states);
         }
     }
     buf_text(out, q->csv ? "" : "]}");
@@ -270,6 +294,8 @@ static void write_answer(struct asked *q, const struct reply *reply) {
 }
 
 static void asked_free(struct asked *q) {
+    every_done(&q->every);
+    buf_done(&q->labels);
     buf_done(&q->names);
     free(q);
 }
@@ -335,42 +361,58 @@ static bool read_word(struct http_request *r, const char *name, const char *firs
     return false;
 }
 
-static struct aggregate_rule rule_of(const struct model_tag *t, bool uncertain_is_bad) {
-    uint32_t states = t->type == TAG_BOOL ? 2 : t->n_states;
-    return (struct aggregate_rule){.stepped = t->stepped,
-                                   .uncertain_is_bad = uncertain_is_bad,
-                                   .counter = t->counter,
-                                   .modulus = t->modulus,
-                                   .stale_us = t->stale_us,
-                                   .n_states = states < AGGREGATE_STATES_MAX ? states : AGGREGATE_STATES_MAX};
+static void write_name(const struct asked *q, struct buf *to, struct slice name) {
+    if (q->csv) {
+        csv_text(to, name);
+    } else {
+        buf_json_string(to, name);
+    }
+    buf_byte(to, 0);
 }
 
-static bool ask(struct api *a, struct asked *q, bool uncertain_is_bad, const int64_t *edges,
-                uint32_t n_edges) {
+/* Of the one site that all tags are of; NULL if there are several. */
+static const struct calendar *calendar_of(const struct model *m, const struct span *s) {
+    uint32_t site = m->tags[s->tags[0]].site;
+    for (uint32_t i = 1; i < s->n_tags; i++) {
+        if (m->tags[s->tags[i]].site != site) {
+            return NULL;
+        }
+    }
+    return m->sites[site].calendar;
+}
+
+/* They are kept: the configuration may be another one when the answer is there. */
+static void keep_labels(struct asked *q, const struct calendar *c) {
+    struct slice unit = {0};
+    (void)http_param(q->r, "every", &unit);
+    bool shifts = slice_is(unit, "shift");
+    uint32_t n = !q->every.named ? 0 : shifts ? c->n_shifts : c->n_bands;
+    for (uint32_t i = 0; i < n; i++) {
+        write_name(q, &q->labels, shifts ? c->shifts[i].name : c->bands[i].name);
+    }
+}
+
+static bool ask(struct api *a, struct asked *q, bool uncertain_is_bad) {
     const struct model *m = core_model(a->core);
     int64_t complete_us[SAMPLES_TAGS_MAX];
     struct request ask = {.kind = REQ_AGGREGATES, .actor = api_actor(q->r)};
     for (uint32_t i = 0; i < q->span.n_tags; i++) {
         const struct model_tag *t = &m->tags[q->span.tags[i]];
-        q->rules[i] = rule_of(t, uncertain_is_bad);
+        q->rules[i] = rollup_rule(t);
+        q->rules[i].uncertain_is_bad = uncertain_is_bad;
         q->states = q->rules[i].n_states > q->states ? q->rules[i].n_states : q->states;
         complete_us[i] = span_complete_us(a, q->span.tags[i], clock_wall_us());
         ask.samples.tags[ask.samples.n_tags++] = t->key;
-        if (q->csv) {
-            csv_text(&q->names, t->name);
-        } else {
-            buf_json_string(&q->names, t->name);
-        }
-        buf_byte(&q->names, 0);
+        write_name(q, &q->names, t->name);
     }
     q->complete_us = span_all_complete_us(a, &q->span, INT64_MAX);
     ask.samples.from_us = q->span.from_us;
     ask.samples.to_us = q->span.to_us;
     ask.samples.rules = q->rules;
     ask.samples.complete_us = complete_us;
-    ask.samples.edges = edges;
-    ask.samples.n_edges = n_edges;
-    return !q->names.failed && api_ask(a, &ask, on_aggregates, q);
+    ask.samples.edges = q->every.edges;
+    ask.samples.n_edges = q->every.n;
+    return !q->names.failed && !q->labels.failed && api_ask(a, &ask, on_aggregates, q);
 }
 
 static bool read_span(struct api *a, struct http_request *r, struct span *s) {
@@ -384,9 +426,23 @@ static bool read_span(struct api *a, struct http_request *r, struct span *s) {
     return true;
 }
 
+static bool read_question(struct api *a, struct asked *q, bool *ret_uncertain_is_bad) {
+    struct http_request *r = q->r;
+    if (!read_span(a, r, &q->span) || !read_figures(r, &q->figures) ||
+        !read_word(r, "format", "json", "csv", &q->csv) ||
+        !read_word(r, "uncertain", "use", "bad", ret_uncertain_is_bad)) {
+        return false;
+    }
+    const struct calendar *calendar = calendar_of(core_model(a->core), &q->span);
+    if (!every_read(r, calendar, q->span.from_us, q->span.to_us, AGGREGATES_MAX / q->span.n_tags,
+                    &q->every)) {
+        return false;
+    }
+    keep_labels(q, calendar);
+    return true;
+}
+
 void rest_aggregates(struct api *a, struct http_request *r) {
-    int64_t *edges = NULL;
-    uint32_t n_edges = 0;
     bool uncertain_is_bad = false;
     struct asked *q = calloc(1, sizeof *q);
     if (q == NULL) {
@@ -395,19 +451,15 @@ void rest_aggregates(struct api *a, struct http_request *r) {
     }
     q->r = r;
     buf_init(&q->names, (size_t)SAMPLES_TAGS_MAX * (6 * MODEL_NAME_MAX + 3));
-    bool read =
-        read_span(a, r, &q->span) && read_figures(r, &q->figures) &&
-        read_word(r, "format", "json", "csv", &q->csv) &&
-        read_word(r, "uncertain", "use", "bad", &uncertain_is_bad) &&
-        every_read(r, q->span.from_us, q->span.to_us, AGGREGATES_MAX / q->span.n_tags + 1, &edges, &n_edges);
-    if (read && !ask(a, q, uncertain_is_bad, edges, n_edges)) {
+    buf_init(&q->labels, (size_t)(CALENDAR_SHIFTS_MAX + CALENDAR_BANDS_MAX) * (6 * MODEL_NAME_MAX + 3));
+    bool read = read_question(a, q, &uncertain_is_bad);
+    if (read && ask(a, q, uncertain_is_bad)) {
+        return;
+    }
+    if (read) {
         struct error err;
         (void)error_set(&err, ERR_FULL, "api", "too many requests wait for an answer; try again");
         http_failed(r, ERR_FULL, &err);
-        read = false;
     }
-    free(edges);
-    if (!read) {
-        asked_free(q);
-    }
+    asked_free(q);
 }

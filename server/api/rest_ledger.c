@@ -48,7 +48,8 @@ static void write_gap_time(struct buf *out, const char *key, int64_t us, bool al
     }
 }
 
-/* Of a restore nobody can say which numbers it has cost; what was dropped has the times that the site told. */
+/* Of a restore nobody can say which numbers it has cost; what was dropped has the times that the site told.
+ */
 static void write_gap(struct buf *out, const struct ledger_gap *g) {
     bool dropped = slice_is(g->state, "dropped");
     buf_text(out, "{\"state\":");

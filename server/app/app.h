@@ -86,6 +86,8 @@ struct app {
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
     struct store_packing packing; /* as last told; its damage is not kept */
+    bool packing_known;           /* the core was told … */
+    bool packing_late;            /* … this */
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
@@ -113,8 +115,6 @@ void app_stop(struct app *a, int exit_code);
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
 int64_t app_now_us(struct app *a);
-/* For how long the oldest samples have waited to be packed. */
-int64_t app_packing_lag_us(struct app *a);
 /* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
 int64_t app_future_us(const struct app *a, int64_t clock_error_us);
 void turn_end(struct app *a);
@@ -162,6 +162,13 @@ bool disk_is_full(const struct app *a);
 void disk_tell(struct app *a);
 /* The configuration is new. */
 void disk_tell_all(struct app *a);
+
+/* packing.c: samples on their way into chunks: an event for the core when they wait for too long. */
+void packing_take(struct app *a, const struct store_packing *s);
+/* The configuration is new. */
+void packing_tell_all(struct app *a);
+/* For how long the oldest samples have waited. */
+int64_t packing_lag_us(struct app *a);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

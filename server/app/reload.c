@@ -213,6 +213,7 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     certificates_tell_all(a);
     disk_tell_all(a);
     keeping_plan(a->keeping, a->model);
+    packing_tell_all(a);
     complete(a);
     return OK;
 }
@@ -247,6 +248,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     certificates_tell_all(a);
     disk_tell_all(a);
     keeping_plan(a->keeping, a->model);
+    packing_tell_all(a);
     core_free(&old_core);
     model_free(&old_model);
     config_set_free(&old_config);

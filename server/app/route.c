@@ -359,13 +359,7 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
 }
 
 static void on_store_packed(void *ctx, const struct store_packing *s) {
-    static const struct actor server = {.name = "penstockd"};
-    struct app *a = ctx;
-    a->packing = *s;
-    a->packing.damage = NULL; /* lent for the call */
-    if (s->damage != NULL) {
-        store_audit(a->store, &server, "history.damaged", "history", s->damage);
-    }
+    packing_take(ctx, s);
 }
 
 static void on_store_disk(void *ctx, const struct store_disk *disk) {
@@ -550,11 +544,6 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
 /* Likewise for the log. */
 static const char not_packed[] = "samples cannot be packed now; the server's log says more";
 
-int64_t app_packing_lag_us(struct app *a) {
-    int64_t now_us = app_now_us(a);
-    return a->packing.oldest_us != 0 && a->packing.oldest_us < now_us ? now_us - a->packing.oldest_us : 0;
-}
-
 static const char *store_text(const struct app *a) {
     if (a->store_state != STORE_AWAY) {
         return "";
@@ -597,7 +586,7 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .store_full = a->store_error.code == ERR_NO_SPACE,
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
-                               .packing = {.lag_us = app_packing_lag_us(a),
+                               .packing = {.lag_us = packing_lag_us(a),
                                            .rows = a->packing.rows,
                                            .samples = a->packing.samples,
                                            .chunks = a->packing.chunks,
@@ -610,6 +599,7 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
                                .crl_due = crl_due,
+                               .expired = keeping_expired(a->keeping),
                                .audit = audit_health(a)};
 }
 

@@ -5,11 +5,11 @@
  *
  * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
  * missing fields are faults.
- *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator), shifts?,
- *           tariffs? (site_calendar.h)
+ *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator),
+ *           shifts?, tariffs? (site_calendar.h)
  *   gateway name, site, title?, enabled?=true, certificate_of? (a gateway), tags_max?
  *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
- *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool);
+ *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool),
  *           keep?=standard (class of the policy "history");
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
  *           gateway, scale, offset, stale_s, and low and high may be left out
@@ -17,7 +17,8 @@
  *           that are marked *), highly_managed?=false (not shelvable, a comment is
  *           required, and changes are made by two people: two_people.h)
  *   group   name, title?, first_out?=true, suppress_when? (a rule), unsuppress_delay_s?=0
- *   policy  name ("history": keep?, rollup_keep_days?, see site_calendar.h; or "alarms"), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
+ *   policy  name; of "history": keep?, rollup_keep_days? (site_calendar.h); of "alarms":
+ *           matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
  *           distribution? ([n, n, n, n] percent of the alarms of priority 1 to 4 that are right),
  *           distribution_tolerance?, distribution_min_alarms?, review_after_days?, silent_days?
  *   alarm   name, kind, then by kind
@@ -116,7 +117,7 @@ MUSTCHECK enum status config_set_stored(struct config_set *set, enum config_kind
 
 /* Adds the alarms of each gateway's own that it lacks: comm (priority 2, after 30 s), clock (3, off-delay 60
  * s), certificate (4, on-delay 1 h) and duplicate (2, off-delay 10 min); and, where there is any gateway,
- * those of the server's certificates (4) and of its disk (kind server). Removes those of gateways that are
+ * those of the server's certificates (4) and of its disk and history (kind server). Removes those of gateways that are
  * gone. on_change is told of each, so that the caller can store it too. */
 typedef void (*config_on_change)(void *ctx, enum config_kind kind, struct slice name,
                                  struct slice body_or_empty);

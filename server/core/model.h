@@ -139,8 +139,9 @@ enum server_alarm {
     SERVER_DISK_FORECAST, /* the database's disk is full soon, as it grows now */
     SERVER_DISK_FREE,     /* … has little room left */
     SERVER_DISK_FULL,     /* … is full: nothing is stored */
+    SERVER_HISTORY,       /* samples wait for too long to be packed */
 };
-enum { SERVER_ALARMS = SERVER_DISK_FULL + 1 };
+enum { SERVER_ALARMS = SERVER_HISTORY + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,
@@ -281,7 +282,7 @@ const char *alarm_kind_name(enum alarm_kind kind);
 bool alarm_kind_has_limit(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);
-/* Unit of the number that it tells: "d", "%", "". */
+/* Unit of the number that it tells: "d", "%", "min", "". */
 const char *server_alarm_unit(enum server_alarm which);
 /* Its samples around each raise are kept: said so, or of priority 1. */
 bool model_alarm_snapshot(const struct model *m, uint32_t alarm);

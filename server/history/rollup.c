@@ -30,7 +30,9 @@ int64_t rollup_day_us(int64_t t_us) {
 
 struct aggregate_rule rollup_rule(const struct model_tag *tag) {
     uint32_t states = tag->type == TAG_BOOL ? 2 : tag->n_states;
-    return (struct aggregate_rule){.stepped = tag->type != TAG_FLOAT,
+    return (struct aggregate_rule){.stepped = tag->stepped,
+                                   .counter = tag->counter,
+                                   .modulus = tag->modulus,
                                    .stale_us = tag->stale_us,
                                    .n_states = states < AGGREGATE_STATES_MAX ? states : AGGREGATE_STATES_MAX};
 }

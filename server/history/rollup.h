@@ -31,7 +31,7 @@ bool rollup_wanted(enum rollup_level level, int64_t samples);
 /* Start of the day (UTC) that a time lies in. */
 int64_t rollup_day_us(int64_t t_us);
 
-/* How a tag's values go on between samples: whole numbers and states are steps. */
+/* How a tag's values go on between samples, and what it counts: as it is configured. */
 struct aggregate_rule rollup_rule(const struct model_tag *tag);
 /* A number for each rule: aggregates made by another one are of no use. */
 int64_t rollup_rule_id(const struct aggregate_rule *rule);

@@ -20,6 +20,23 @@ static struct sample_point *pixel_of(struct trend *t, int64_t t_us) {
     return &t->v[(t_us - t->from_us) / t->width_us];
 }
 
+/* The same for who asks again and again in order of time: without a division. */
+static struct sample_point *next_pixel(struct trend *t, int64_t t_us) {
+    if (t_us < t->at_from_us || t_us >= t->at_to_us) {
+        t->at = pixel_of(t, t_us);
+        t->at_from_us = t->from_us + (t->at - t->v) * t->width_us;
+        /* The last one may reach beyond what a time can be. */
+        t->at_to_us = t->to_us - t->at_from_us < t->width_us ? t->to_us : t->at_from_us + t->width_us;
+    }
+    return t->at;
+}
+
+static void worsen(struct sample_point *p, uint8_t quality) {
+    if ((quality & QUALITY_CLASS_MASK) > (p->quality & QUALITY_CLASS_MASK)) {
+        p->quality = quality;
+    }
+}
+
 /* b, which comes behind all of p's, to p. */
 static void join(struct sample_point *p, const struct sample_point *b) {
     if (p->count == 0) {
@@ -43,31 +60,41 @@ static void join(struct sample_point *p, const struct sample_point *b) {
     p->last_us = b->last_us;
     p->count += b->count;
     p->bad += b->bad;
-    if ((b->quality & QUALITY_CLASS_MASK) > (p->quality & QUALITY_CLASS_MASK)) {
-        p->quality = b->quality;
+    worsen(p, b->quality);
+}
+
+static void add_value(struct sample_point *p, double value, int64_t t_us) {
+    if (isnan(p->first)) {
+        p->first = p->min = p->max = value;
+        p->min_us = p->max_us = t_us;
     }
+    if (value < p->min) {
+        p->min = value;
+        p->min_us = t_us;
+    }
+    if (value > p->max) {
+        p->max = value;
+        p->max_us = t_us;
+    }
+    p->last = value;
 }
 
 void trend_add(struct trend *t, const struct chunk_sample *s) {
     if (s->t_us < t->from_us || s->t_us >= t->to_us) {
         return;
     }
+    struct sample_point *p = next_pixel(t, s->t_us);
     bool bad = quality_is_bad(s->quality);
-    bool usable = !bad && s->kind == CHUNK_NUMBER && !isnan(s->number);
-    double value = usable ? s->number : NAN;
-    int64_t value_us = usable ? s->t_us : 0;
-    const struct sample_point b = {.first_us = s->t_us,
-                                   .last_us = s->t_us,
-                                   .first = value,
-                                   .min = value,
-                                   .max = value,
-                                   .last = value,
-                                   .min_us = value_us,
-                                   .max_us = value_us,
-                                   .count = 1,
-                                   .bad = bad,
-                                   .quality = s->quality};
-    join(pixel_of(t, s->t_us), &b);
+    if (p->count++ == 0) {
+        p->first_us = s->t_us;
+        p->quality = s->quality;
+    }
+    p->last_us = s->t_us;
+    p->bad += bad;
+    worsen(p, s->quality);
+    if (!bad && s->kind == CHUNK_NUMBER && !isnan(s->number)) {
+        add_value(p, s->number, s->t_us);
+    }
 }
 
 bool trend_add_chunk(struct trend *t, const struct pack_chunk *c) {

@@ -15,7 +15,10 @@ struct trend {
     int64_t to_us;
     int64_t width_us; /* of a pixel */
     uint32_t n;
-    struct sample_point *v; /* the caller's, n of them; count is 0 where there is nothing */
+    struct sample_point *v;  /* the caller's, n of them; count is 0 where there is nothing */
+    struct sample_point *at; /* of the last sample, which is of [at_from_us, at_to_us) */
+    int64_t at_from_us;
+    int64_t at_to_us;
 };
 
 /* from_us < to_us; points at least 1. v has room for points. */

@@ -1,13 +1,13 @@
 #include "server/store/ingest_sql.h"
 
-/* r: the records. old: those that are there already, by ingest_batch_pk. fresh: those that were inserted now;
- * only they have an effect. first: of equal ones within this batch, the first counts. A record that came
- * before with another content (a forked journal) goes to quarantine: the stored one stands; the answer names
- * its place. again: known to be stored, so never inserted, whatever became of its row. The ranges take
- * all, fresh or not: so a repeated batch writes something too, and its COMMIT waits for standbys as the first
- * one should have. counted: the ledger's counts, of the same records in the same transaction. gone has the
- * columns of gateway_dropped, in their order. hot: rows of samples in their order of arrival.
- * Everything is found by primary keys. */
+/* r: the records. fresh: those that were inserted now; only they have an effect. old: the others, usually
+ * none, as far as they were there before, by ingest_batch_pk. first: of equal ones within this batch, the
+ * first counts. A record that came before with another content (a forked journal) goes to quarantine: the
+ * stored one stands; the answer names its place. again: known to be stored, so never inserted, whatever
+ * became of its row. The ranges take all, fresh or not: so a repeated batch writes something too, and its
+ * COMMIT waits for standbys as the first one should have. counted: the ledger's counts, of the same records
+ * in the same transaction. gone has the columns of gateway_dropped, in their order. hot: rows of samples in
+ * their order of arrival. Everything is found by primary keys. */
 static const char sql[] =
     "with r as materialized ("
     " select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], "
@@ -15,13 +15,14 @@ static const char sql[] =
     "$30::integer[])"
     " with ordinality as u(gateway_key, epoch, seq, dict, type, flags, crc, received_us, body, code, reason, "
     "samples, again, ord)),"
-    " old as materialized ("
-    " select r.ord, b.crc from r join ingest_batch b using (gateway_key, epoch, seq)),"
     " fresh as ("
     " insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body)"
     " select gateway_key, epoch, seq, dict, type, flags, crc, received_us, body from r where again = 0 order "
     "by ord"
     " on conflict (gateway_key, epoch, seq) do nothing returning gateway_key, epoch, seq),"
+    " old as materialized ("
+    " select r.ord, b.crc from r join ingest_batch b using (gateway_key, epoch, seq)"
+    " where (gateway_key, epoch, seq) not in (select * from fresh)),"
     " first as materialized ("
     " select min(r.ord) as ord from r join fresh using (gateway_key, epoch, seq)"
     " group by r.gateway_key, r.epoch, r.seq),"

@@ -57,7 +57,7 @@ static const char drop_sql[] = "select sample_drop($1::integer::smallint, $2::bi
 /* All of the table, at most once an hour: days are in no order. */
 #define OLD(table, column)                                                                                   \
     "delete from " table " where ctid = any(array(select ctid from " table " where " column " < $1 limit "   \
-                                                                                            "$2))"
+    "$2))"
 static const char old_rollups_sql[] = OLD("rollup", "day_us");
 static const char old_hours_sql[] = OLD("sample_hour", "hour_us");
 

@@ -26,7 +26,7 @@ struct keeper_pair {
     int64_t tag_key;
 };
 
-/* What the configuration says; independent of the model that it was made of. */
+/* What the configuration says; independent of the model that it was made of (keeper_plan.c). */
 struct keeper_plan {
     int64_t revision;
     char classes[MODEL_KEEPS_MAX][MODEL_NAME_MAX + 1];

@@ -16,6 +16,7 @@ struct pass {
     bool prune;
     enum status status;
     struct error err;
+    bool looked; /* waiting is known */
     struct packing_waiting waiting;
     struct packing_done done;
     int64_t pruned;
@@ -52,6 +53,7 @@ static bool is_due(const struct packer *p, const struct pass *x) {
 
 static enum status do_pass(const struct packer *p, struct pass *x) {
     enum status status = packing_look(p->packing, &x->waiting, &x->err);
+    x->looked = status == OK;
     if (status == OK && is_due(p, x)) {
         status = packing_step(p->packing, &x->done, &x->err);
         status = status == OK ? packing_look(p->packing, &x->waiting, &x->err) : status;
@@ -120,11 +122,15 @@ static void tell(struct packer *p, const struct pass *x) {
     t->damage = x->done.damaged > 0 ? x->done.damage : NULL;
     t->pruned += (uint64_t)x->pruned;
     t->error = x->status == OK ? (struct error){0} : x->err;
-    if (x->status == OK) {
-        t->at_us = x->now_us;
+    if (x->looked) {
         t->oldest_us = x->waiting.oldest_us;
         t->rows = x->waiting.rows;
+    }
+    if (x->status == OK) {
+        t->at_us = x->now_us;
+        t->failing_us = 0;
     } else {
+        t->failing_us = t->failing_us == 0 ? x->now_us : t->failing_us;
         log_event(LOG_WARN, "packer.retry", "where=%s text=%s", LOG_Q(slice_str(x->err.where)),
                   LOG_Q(slice_str(x->err.text)));
     }

@@ -23,7 +23,9 @@ static enum status fail(struct packing_db *db, const PGresult *r, const char *te
     const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
     (void)snprintf(line, sizeof line, "%s", text != NULL ? text : PQerrorMessage(db->conn));
     for (char *p = line; *p != '\0'; p++) {
-        *p = *p == '\n' ? ' ' : *p;
+        if (*p == '\n') {
+            *p = ' ';
+        }
     }
     enum status status = is_about_data(state) ? ERR_INVALID : ERR_UNAVAILABLE;
     packing_db_close(db);

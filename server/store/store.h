@@ -129,7 +129,8 @@ struct store_certificate {
 
 /* How far samples are on their way into chunks (packer.h). */
 struct store_packing {
-    int64_t at_us;      /* when that was so; 0: nobody has looked yet */
+    int64_t at_us;      /* when all was well last; 0: never yet */
+    int64_t failing_us; /* since when it does not go on; 0: it does */
     int64_t oldest_us;  /* receipt of the oldest samples that wait; 0: none do */
     int64_t rows;       /* rows of sample_hot that wait, about */
     uint64_t samples;   /* packed since the start, … */
@@ -137,7 +138,7 @@ struct store_packing {
     uint64_t pruned;    /* records as received that were deleted since the start */
     uint64_t damaged;   /* rows and chunks that were put aside since the start */
     const char *damage; /* what, if that was just now; else NULL */
-    struct error error; /* why it does not go on; code OK: it does */
+    struct error error; /* why it does not go on */
 };
 
 enum { STORE_PATH_SIZE = 256 };

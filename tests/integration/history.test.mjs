@@ -12,7 +12,7 @@ import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 const many = 1_200_000;
 const start = 1_760_000_000_000_000; // 2025-10-09T08:53:20Z
 const config = {
-  sites: [{ name: 'S1' }], gateways: [{ name: 'gw-s1', site: 'S1' }],
+  sites: [{ name: 'S1', tz: 'Europe/Berlin', shifts: [{ name: 'early', from: '06:00' }, { name: 'late', from: '14:00' }, { name: 'night', from: '22:00' }] }, { name: 'S2' }], gateways: [{ name: 'gw-s1', site: 'S1' }, { name: 'gw-s2', site: 'S2' }],
   tags: [
     { name: 'S1/L_T1', gateway: 'gw-s1', low: 0, high: 1e9, unit: 'm', stale_s: 60 },
     { name: 'S1/PUMP', gateway: 'gw-s1', type: 'int', low: 0, high: 10, states: ['off', 'on', 'fault'] },
@@ -20,6 +20,7 @@ const config = {
     { name: 'S1/TEXT', gateway: 'gw-s1', low: 0, high: 1 },
     { name: 'S1/BIG', gateway: 'gw-s1', low: 0, high: 1e9 },
     { name: 'S1/FLOW', gateway: 'gw-s1', low: 0, high: 100, interpolate: 'step' },
+    { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 },
     ...Array.from({ length: 40 }, (_, i) => ({ name: `S1/X${i}`, gateway: 'gw-s1', low: 0, high: 1 })),
   ],
   alarms: [{ name: 'S1/L_T1.high', kind: 'high', tag: 'S1/L_T1', limit: 1e6, priority: 2 }],
@@ -108,6 +109,18 @@ describe('history', { concurrency: false }, () => {
     assert.equal(lines[0], 'tag,from,to,partial,min,min_time,count,state_0_s,state_1_s,state_2_s');
     assert.match(lines[1], /^"S1\/PUMP",2025-10-09T08:53:20.000000Z,2025-10-09T08:54:00.000000Z,(true|false),0,2025-10-09T08:53:20.000000Z,2,15,25,0$/);
     assert.equal(lines.length, 1 + 4 + 1);
+  });
+
+  test('days and shifts are those of the site, also where the clock changes', async () => {
+    const days = (await viewer.get('/api/aggregates?tag=S1/L_T1&from=2025-10-25T00:00:00Z&to=2025-10-28T00:00:00Z&every=1d&fn=count')).json.tags[0].intervals;
+    assert.deepEqual(days.map((d) => (d.to - d.from) / 3.6e9), [22, 25, 24, 1], 'from 02:00 on; a day of 25 hours');
+    const shifts = (await viewer.get('/api/aggregates?tag=S1/L_T1&from=2025-10-25T20:00:00Z&to=2025-10-26T21:00:00Z&every=shift&fn=count')).json.tags[0].intervals;
+    assert.deepEqual(shifts.map((d) => [d.name, (d.to - d.from) / 3.6e9]), [['night', 9], ['early', 8], ['late', 8]]);
+    const csv = (await viewer.get('/api/aggregates?tag=S1/L_T1&from=2025-10-26T05:00:00Z&to=2025-10-26T13:00:00Z&every=shift&fn=count&format=csv')).text.split('\r\n');
+    assert.equal(csv[0], 'tag,from,to,name,partial,count');
+    assert.match(csv[1], /,"early",(true|false),0$/);
+    await refused('/api/aggregates?tag=S1/L_T1&tag=S2/L&every=1d', 400, /several sites/);
+    await refused('/api/aggregates?tag=S1/L_T1&every=tariff', 400, /no tariffs/);
   });
 
   test('what makes no sense is said, with what would be right', async () => {

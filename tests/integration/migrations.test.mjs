@@ -39,6 +39,10 @@ const intact = [
   [8, 'revoked certificates', `select revoked_by, reason from gateway_revocation where fingerprint = sha256('one')`, [['ann', 'stolen']]],
   [8, 'a used token', `select count(*)::int from gateway_token_use`, [[1]]],
   [9, 'clocks', `select kind, from_us::text from gateway_clock where gateway = 'gw-s1' order by kind`, [['session', '1764000000000000'], ['unsynced', '1764000000000000']]],
+  [11, 'figures of the disk', `select disk_free::text from store_figure where at_us = 1764000000000000`, [['10000000']]],
+  [12, 'the chain', `select (select count(*) > 5 from chain), (select bool_and(c.prev = b.hash) from chain c join chain b on b.pos = c.pos - 1)`, [[true, true]]],
+  [13, 'hours', `select n, average from sample_hour where hour_us = 1764000000000000`, [[3, 3.25]]],
+  [13, 'what came too late', `select n::int from sample_expired`, [[4]]],
   [10, 'classes', `select c.name, c.keep_days from tag_class t join retention_class c using (class)`, [['long', 3650]]],
 ];
 

@@ -30,7 +30,7 @@ const mayInclude = {
   wire: ['wire', 'base'],
   history: ['history', 'core', 'wire', 'base'],
   core: ['core', 'base'],
-  config: ['config', 'core', 'base'],
+  config: ['config', 'history', 'core', 'base'],
   chain: ['chain', 'base'],
   export: ['export', 'chain', 'base'],
   link: ['link', 'config', 'core', 'wire', 'base'],
@@ -38,7 +38,7 @@ const mayInclude = {
   api: ['api', 'config', 'history', 'core', 'base'],
   client: ['client', 'wire', 'base'],
   gateway: ['gateway', 'client', 'wire', 'base'],
-  app: ['app', 'export', 'chain', 'api', 'store', 'link', 'config', 'core', 'wire', 'base'],
+  app: ['app', 'export', 'chain', 'api', 'store', 'link', 'config', 'history', 'core', 'wire', 'base'],
 };
 const libraries = {
   base: [], wire: [], history: [], core: [], config: ['jansson'], chain: ['openssl', 'jansson'], export: ['openssl'], link: ['uv', 'openssl'], store: ['uv', 'libpq-fe', 'openssl', 'jansson', 'catalog'],

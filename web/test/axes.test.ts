@@ -34,9 +34,14 @@ test('pens of one kind and unit share an axis; a scale of its own parts them', (
   assert.equal(axesOf([pen('S/a', level), pen('S/b', level, { scale: { low: 0, high: 1 } })], false).length, 2);
 });
 
-test('with one axis to a pane the unit does not part them', () => {
-  const pens = [pen('S/a', { unit: 'm' }), pen('S/b', { unit: 'kW' }), pen('S/run', { type: 'bool' })];
-  assert.deepEqual(axesOf(pens, true), ['y auto ', 'lane S/run']);
+test('with one axis to a pane neither unit nor scale parts them; the scale that one of them has is that of all', () => {
+  const pens = [
+    pen('S/a', { unit: 'm' }),
+    pen('S/b', { unit: 'kW' }, { scale: { low: 0, high: 250 } }),
+    pen('S/run', { type: 'bool' }),
+  ];
+  assert.deepEqual(axesOf(pens, true), ['y one', 'lane S/run']);
+  assert.deepEqual(endsOf(pens, 'y one', { ...SHOWN, oneAxis: true }), [0, 250]);
 });
 
 test('an axis shows all that is seen of its pens, and what is laid over them', () => {

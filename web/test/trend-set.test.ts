@@ -4,6 +4,7 @@ import {
   addPen,
   changeAxes,
   changePen,
+  changeScale,
   fixedScale,
   formatPanes,
   hasRoom,
@@ -86,6 +87,12 @@ test('ends of a scale are two numbers, the lower one first', () => {
     [0, Number.POSITIVE_INFINITY],
   ] as const)
     assert.equal(fixedScale(low, high), null);
+});
+
+test('the scale of one pen is that of all where they share one axis', () => {
+  const panes = changeAxes(panesOf(['a', 'b'], ['c']), 0, true);
+  assert.equal(names(changeScale(panes, 0, 'b', 'range')), 'a~range,b~range;c');
+  assert.equal(names(changeScale(panes, 1, 'c', { low: 0, high: 2 })), 'a,b;c~0..2');
 });
 
 test('one axis belongs to a pane, and each tag is asked for once', () => {

@@ -9,6 +9,7 @@ import {
   penOf,
   penOfRuns,
   readAt,
+  saidBetween,
   shifted,
   strokesOf,
   withEnd,
@@ -182,6 +183,14 @@ test('least and greatest count only what is in sight, where the line enters and 
   assert.deepEqual(extentOf(p, 2.25, 2.75), { min: 2.75, max: 4.25 }, 'no sample, but a line');
   assert.deepEqual(extentOf(p, 2.25, 2.75, true), { min: 2, max: 2 });
   assert.equal(extentOf(p, 10, 20), null);
+});
+
+test('least and greatest of a table are what was said, not what lies between', () => {
+  const p = pen([1, 2, 3, 4], [100, 2, 5, null]);
+  assert.deepEqual(saidBetween(p, 1.5, 9, false), { min: 2, max: 5 });
+  assert.deepEqual(saidBetween(p, 1.5, 9, true), { min: 2, max: 100 }, 'a step still says what it said before');
+  assert.deepEqual(saidBetween(p, 2.25, 2.75, false), { min: 2.75, max: 4.25 }, 'there is nothing else');
+  assert.equal(saidBetween(p, 10, 20, false), null);
 });
 
 test('the mean is weighted by time, over the time in which there is a line', () => {

@@ -79,19 +79,43 @@ static bool near(double a, double b, double size) {
 }
 
 #define SAME(member)                                                                                         \
-    if (memcmp(&a->member, &b->member, sizeof a->member) != 0) {                                             \
-        fail_msg("%s: " #member " differs %.17g %.17g", what, (double)a->last, (double)b->last);             \
-    }
+    do {                                                                                                     \
+        if (memcmp(&a->member, &b->member, sizeof a->member) != 0) {                                         \
+            fail_msg("%s: " #member " differs", what);                                                       \
+        }                                                                                                    \
+    } while (0)
 
 static void same(const char *what, const struct aggregate *a, const struct aggregate *b, double spread) {
-    SAME(from_us)
-    SAME(to_us)
-    SAME(count)
-    SAME(bad) SAME(uncertain) SAME(usable) SAME(first) SAME(last) SAME(min) SAME(max) SAME(first_us)
-        SAME(last_us) SAME(min_us) SAME(max_us) SAME(good_us) SAME(uncertain_us) SAME(bad_us) SAME(gap_us)
-            SAME(nonzero_us) SAME(state_us) SAME(transitions) SAME(rollovers) SAME(resets) SAME(start)
-                SAME(end) SAME(start_quality) SAME(end_quality) SAME(worst) SAME(partial) double seconds =
-                    (double)(a->good_us + a->uncertain_us) / 1e6;
+    SAME(from_us);
+    SAME(to_us);
+    SAME(count);
+    SAME(bad);
+    SAME(uncertain);
+    SAME(usable);
+    SAME(first);
+    SAME(last);
+    SAME(min);
+    SAME(max);
+    SAME(first_us);
+    SAME(last_us);
+    SAME(min_us);
+    SAME(max_us);
+    SAME(good_us);
+    SAME(uncertain_us);
+    SAME(bad_us);
+    SAME(gap_us);
+    SAME(nonzero_us);
+    SAME(state_us);
+    SAME(transitions);
+    SAME(rollovers);
+    SAME(resets);
+    SAME(start);
+    SAME(end);
+    SAME(start_quality);
+    SAME(end_quality);
+    SAME(worst);
+    SAME(partial);
+    double seconds = (double)(a->good_us + a->uncertain_us) / 1e6;
     if (!near(a->delta, b->delta, 1e-6) || !near(a->mean, b->mean, spread * 1e-6) ||
         !near(a->integral, b->integral, (spread * 1e-6 + 1e-9) * (seconds + 1)) ||
         !near(aggregate_deviation(a), aggregate_deviation(b), spread * 1e-5)) {
@@ -285,9 +309,14 @@ static void each_rule_has_its_number(void **state) {
     struct model_tag tag = {.type = TAG_FLOAT};
     struct aggregate_rule a = rollup_rule(&tag);
     assert_false(a.stepped);
-    tag.type = TAG_BOOL;
+    tag.counter = true;
+    tag.modulus = 10;
+    struct aggregate_rule counter = rollup_rule(&tag);
+    assert_true(counter.counter && counter.modulus == 10);
+    assert_true(rollup_rule_id(&a) != rollup_rule_id(&counter));
+    tag = (struct model_tag){.type = TAG_BOOL, .stepped = true};
     struct aggregate_rule b = rollup_rule(&tag);
-    assert_true(b.stepped && b.n_states == 2);
+    assert_true(b.stepped && b.n_states == 2 && !b.counter);
     tag.stale_us = 5;
     struct aggregate_rule c = rollup_rule(&tag);
     assert_true(rollup_rule_id(&a) != rollup_rule_id(&b) && rollup_rule_id(&b) != rollup_rule_id(&c));

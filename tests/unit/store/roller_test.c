@@ -1,5 +1,5 @@
-/* Rollups of random histories that come late and in pieces, against aggregates of all samples. Covers:
- * roller.c, rollup_sql.c, rollup_reader.c, blocking.c */
+/* Rollups of random histories that come late and in pieces, against aggregates of all samples.
+ * Covers: roller.c, rollup_sql.c, rollup_reader.c, blocking.c */
 #include "server/base/rand.h"
 #include "server/store/roller.h"
 #include "server/store/rollup_reader.h"
@@ -364,6 +364,54 @@ static void a_mark_that_came_meanwhile_stays(void **state) {
     stop();
 }
 
+static enum status on_day_of_year(void *ctx, const struct aggregate *v, uint32_t n) {
+    uint32_t i = 0;
+    int64_t until_us = 0;
+    bool gap = rollup_grid_add_day(ctx, v, n, &i, &until_us);
+    return gap ? ERR_INVALID : OK;
+}
+
+/* The limit is for a machine that does other things, too; it is a few milliseconds. */
+static void a_year_of_a_tag_is_read_in_a_blink(void **state) {
+    (void)state;
+    enum { YEAR = 365, CELLS = YEAR * 4, EVERY_S = 1800, BATCH = 48 };
+    static int64_t borders[CELLS + 1];
+    static struct aggregate cells[CELLS];
+    start();
+    for (int day = 0; day < YEAR; day++) {
+        struct aggregate_sample v[BATCH];
+        for (int i = 0; i < BATCH; i++) {
+            v[i] = (struct aggregate_sample){.t_us = HISTORY_DAY0 + day * ROLLUP_DAY_US +
+                                                     i * EVERY_S * TM_SECOND_US,
+                                             .value = 20 + (double)rand_below(&rnd, 10000) / 7};
+        }
+        history_add(&pg, &tags[0], v, BATCH);
+    }
+    roll_all(HISTORY_DAY0 + (YEAR + 1) * ROLLUP_DAY_US);
+    for (int i = 0; i <= CELLS; i++) {
+        borders[i] = HISTORY_DAY0 + i * (ROLLUP_DAY_US / 4);
+    }
+    struct rollup_grid g;
+    struct rollup_reader *reader = NULL;
+    struct error err;
+    struct rollup_question q = {
+        .tag_key = 1, .level = ROLLUP_HOUR, .from_us = borders[0], .to_us = borders[CELLS]};
+    assert_int_equal(rollup_reader_new(&reader, &err), OK);
+    uint64_t best_us = UINT64_MAX;
+    for (int again = 0; again < 5; again++) {
+        uint64_t begin_us = (uint64_t)uv_hrtime() / 1000;
+        rollup_grid_begin(&g, borders, CELLS, cells);
+        assert_int_equal(rollup_reader_ask(reader, &conn, &q, on_day_of_year, &g, &err), OK);
+        uint64_t took_us = (uint64_t)uv_hrtime() / 1000 - begin_us;
+        best_us = took_us < best_us ? took_us : best_us;
+    }
+    assert_int_equal(g.cell, CELLS);
+    print_message("a year of hours in %llu us\n", (unsigned long long)best_us);
+    assert_true(best_us < 500000);
+    rollup_reader_free(&reader);
+    stop();
+}
+
 int main(void) {
     uint64_t seed = unit_seed();
     printf("SEED=%llu\n", (unsigned long long)seed);
@@ -374,6 +422,7 @@ int main(void) {
         cmocka_unit_test(the_present_day_is_rolled_up_by_the_hour),
         cmocka_unit_test(another_rule_makes_rollups_anew),
         cmocka_unit_test(a_mark_that_came_meanwhile_stays),
+        cmocka_unit_test(a_year_of_a_tag_is_read_in_a_blink),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -505,6 +505,12 @@ export const en = {
   'keys.reset': 'reset a latched alarm',
   'keys.trend': 'trend a quarter of an hour around it',
   'keys.site': 'its site',
+  'keys.charts': 'Charts of a trend',
+  'keys.cursor': 'move the cursor',
+  'keys.pan': 'move the time; so does dragging',
+  'keys.zoom': 'zoom; so does the wheel',
+  'keys.live': 'follow the present',
+  'keys.stretch': 'show a stretch',
 
   'marks.times': 'It rose {n} times since it was last acknowledged',
   'marks.first': 'first',

@@ -499,6 +499,12 @@ export const zh: Readonly<Record<Key, string>> = {
   'keys.reset': '复位锁存报警',
   'keys.trend': '报警前后 15 分钟趋势',
   'keys.site': '转到站点',
+  'keys.charts': '趋势图',
+  'keys.cursor': '移动光标',
+  'keys.pan': '移动时间，也可拖动',
+  'keys.zoom': '缩放，也可用滚轮',
+  'keys.live': '跟随当前时间',
+  'keys.stretch': '放大选取的时段',
 
   'marks.times': '自上次确认以来发生 {n} 次',
   'marks.first': '首发',

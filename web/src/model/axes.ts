@@ -19,11 +19,15 @@ export function drawsSteps(tag: Pick<Tag, 'type'>, set: Pick<SetPen, 'draw'>): b
   return set.draw === 'tag' ? tag.type !== 'float' : set.draw === 'step';
 }
 
-/** Tags of one kind and unit share an axis while they have the same scale; a state has a lane of its own at the foot. */
+/**
+ * Tags of one kind and unit share an axis while they have the same scale; with one axis for all, they all do. A state has a lane of its
+ * own at the foot.
+ */
 export function axisOf({ tag, set }: Pick<AxisPen, 'tag' | 'set'>, oneAxis: boolean): string {
   if (isLane(tag)) return `lane ${tag.name}`;
+  if (oneAxis) return 'y one';
   if (set.scale === 'own') return `y own ${tag.name}`;
-  const kind = oneAxis ? '' : tag.unit === '' ? tag.name : `${tag.role} ${tag.unit}`;
+  const kind = tag.unit === '' ? tag.name : `${tag.role} ${tag.unit}`;
   if (set.scale === 'range') return `y range ${kind}`;
   if (set.scale === 'auto') return `y auto ${kind}`;
   return `y ${set.scale.low}..${set.scale.high} ${kind}`;
@@ -95,7 +99,7 @@ export function endsOf(pens: readonly AxisPen[], axis: string, shown: Shown): En
     const lanes = axesOf(pens, shown.oneAxis).filter((other) => other.startsWith('lane '));
     return laneEnds(lanes.indexOf(axis), pens.length === 1);
   }
-  const { scale } = first.set;
+  const scale = mine.map((pen) => pen.set.scale).find((s) => s === 'range' || typeof s === 'object');
   if (typeof scale === 'object') return [scale.low, scale.high];
   if (scale === 'range')
     return spared(Math.min(...mine.map((p) => p.tag.low)), Math.max(...mine.map((p) => p.tag.high)));

@@ -86,7 +86,7 @@ export function clustersOf(marks: readonly Mark[], apart: number): readonly Clus
   return clusters;
 }
 
-/** The newest first: those near a time, or all. */
+/** Those near a time. */
 export function marksNear(marks: readonly Mark[], at: number, within: number): readonly Mark[] {
   return marks.filter((mark) => Math.abs(mark.at - at) <= within);
 }

@@ -141,6 +141,13 @@ export function changePen(
   );
 }
 
+/** Of the pen; of all pens where they share one axis. */
+export function changeScale(panes: readonly SetPane[], at: number, tag: string, scale: PenScale): readonly SetPane[] {
+  const pane = panes[at];
+  if (pane === undefined || !pane.oneAxis) return changePen(panes, at, tag, { scale });
+  return pane.pens.reduce((all, pen) => changePen(all, at, pen.tag, { scale }), panes);
+}
+
 export function changeAxes(panes: readonly SetPane[], at: number, oneAxis: boolean): readonly SetPane[] {
   return panes.map((pane, i) => (i === at ? { ...pane, oneAxis } : pane));
 }

@@ -182,19 +182,42 @@ export interface Extent {
   readonly max: number;
 }
 
-/** Lowest and highest of the line within times, its edges included; null if there is none. */
-export function extentOf(pen: Pen, from: number, to: number, step = false): Extent | null {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  const take = (y: number | null): void => {
+/** Grows by what is taken. */
+class Span {
+  private min = Number.POSITIVE_INFINITY;
+  private max = Number.NEGATIVE_INFINITY;
+
+  take(y: number | null): void {
     if (y === null) return;
-    min = Math.min(min, y);
-    max = Math.max(max, y);
-  };
-  take(lineAt(pen, from, step));
-  take(lineAt(pen, to, step));
-  for (let i = lastAt(pen.xs, from) + 1; i < pen.xs.length && (pen.xs[i] ?? to) <= to; i++) take(pen.ys[i] ?? null);
-  return min <= max ? { min, max } : null;
+    this.min = Math.min(this.min, y);
+    this.max = Math.max(this.max, y);
+  }
+
+  takeWithin(pen: Pen, from: number, to: number): void {
+    for (let i = lastAt(pen.xs, from); i < pen.xs.length && (pen.xs[i] ?? to) <= to; i++)
+      if ((pen.xs[i] ?? from) >= from) this.take(pen.ys[i] ?? null);
+  }
+
+  get extent(): Extent | null {
+    return this.min <= this.max ? { min: this.min, max: this.max } : null;
+  }
+}
+
+/** Lowest and highest of the line within times, where it enters and leaves included; null if there is none. */
+export function extentOf(pen: Pen, from: number, to: number, step = false): Extent | null {
+  const span = new Span();
+  span.take(lineAt(pen, from, step));
+  span.take(lineAt(pen, to, step));
+  span.takeWithin(pen, from, to);
+  return span.extent;
+}
+
+/** Least and greatest that was said within times: no value that lies between two samples, unless there is nothing else. */
+export function saidBetween(pen: Pen, from: number, to: number, step: boolean): Extent | null {
+  const span = new Span();
+  if (step) span.take(lineAt(pen, from, step));
+  span.takeWithin(pen, from, to);
+  return span.extent ?? extentOf(pen, from, to, step);
 }
 
 /** Mean of the line over the time in which there is one; null if there is none. */

@@ -1,8 +1,17 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { formatNumber, NONE } from '../../model/format.ts';
 import { reasonOf, stateOf } from '../../model/quality.ts';
-import { averageOf, extentOf, type Pen, readAt } from '../../model/trend.ts';
-import { changePen, hasRoom, movePen, PANES_MAX, removePen, type SetPane, type SetPen } from '../../model/trend-set.ts';
+import { averageOf, type Pen, readAt, saidBetween } from '../../model/trend.ts';
+import {
+  changePen,
+  changeScale,
+  hasRoom,
+  movePen,
+  PANES_MAX,
+  removePen,
+  type SetPane,
+  type SetPen,
+} from '../../model/trend-set.ts';
 import type { Tag } from '../../model/types.ts';
 import { t, tt } from '../../state/prefs.ts';
 import { Go } from '../go.tsx';
@@ -75,7 +84,7 @@ function CursorCells({ row: { tag, pen, overlay }, cursor, overlaid }: CursorPro
 
 function SpanCells({ row, from, to }: { readonly row: PenRow; readonly from: number; readonly to: number }) {
   const { tag, pen, step } = row;
-  const extent = extentOf(pen, from, to, step);
+  const extent = saidBetween(pen, from, to, step);
   const mean = averageOf(pen, from, to, step);
   // The mean of a state is the part of the time in which it was on.
   const meanText = tag.type === 'bool' ? `${formatNumber((mean ?? 0) * 100, 1)} %` : formatNumber(mean, tag.decimals);
@@ -148,7 +157,7 @@ function Row({ row, ...props }: { readonly row: PenRow } & Omit<Props, 'rows'>) 
       <td class="unit">{tag.unit}</td>
       <td class="pen-scale">
         {tag.type === 'bool' ? null : (
-          <ScaleCell tag={tag} set={set} onChange={(scale) => change(changePen(panes, pane, tag.name, { scale }))} />
+          <ScaleCell tag={tag} set={set} onChange={(scale) => change(changeScale(panes, pane, tag.name, scale))} />
         )}
       </td>
       <td>

@@ -57,6 +57,7 @@ export function TagSearch({ taken, full, onPick }: Props) {
         role="combobox"
         list={undefined}
         data-testid="trend-search"
+        data-key="/"
         placeholder={w(full ? 'full' : 'search')}
         aria-label={w('add')}
         aria-expanded={found.length > 0}

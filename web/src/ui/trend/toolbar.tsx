@@ -1,6 +1,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import { formatDateTime, parseLocal } from '../../model/format.ts';
+import { type Mark, marksNear } from '../../model/marks.ts';
 import { TREND_LAYERS, type TrendRoute } from '../../model/route.ts';
 import { changeAxes, tagsOf } from '../../model/trend-set.ts';
 import { OVERLAYS, pan, SPANS, spanMs, type View, viewOf, zoom } from '../../model/trend-view.ts';
@@ -126,17 +127,24 @@ interface ToolsProps {
   readonly from: number;
   readonly to: number;
   readonly cursor: ReadonlySignal<number | null>;
+  readonly marks: readonly Mark[];
   readonly change: (part: Partial<TrendRoute>) => void;
   readonly go: (view: View) => void;
   readonly onPicture: () => void;
 }
 
-/** Where the cursor stands. */
-function CursorTime({ cursor }: { readonly cursor: ReadonlySignal<number | null> }) {
+/** Of the span, to either side of the cursor. */
+const NEAR = 0.005;
+const NEAR_MAX = 2;
+
+/** Where the cursor stands, and what alarms did there. */
+function CursorTime({ cursor, marks, from, to }: Pick<ToolsProps, 'cursor' | 'marks' | 'from' | 'to'>) {
   const at = cursor.value;
+  const near = at === null ? [] : marksNear(marks, at, (to - from) * NEAR).slice(-NEAR_MAX);
+  const words = near.map((mark) => `${mark.record.alarm ?? ''} ${w(`mark.${mark.kind}`)}`);
   return (
     <span class="num trend-time" data-testid="trend-time" aria-live="polite">
-      {at === null ? '' : `${w('atCursor')} ${formatDateTime(at * 1000)}`}
+      {at === null ? '' : [`${w('atCursor')} ${formatDateTime(at * 1000)}`, ...words].join(' · ')}
     </span>
   );
 }
@@ -182,13 +190,13 @@ function OneAxis({ at, change }: Pick<ToolsProps, 'at' | 'change'>) {
 }
 
 /** What is drawn beside the pens, and what can be taken away. */
-export function Tools({ at, from, to, cursor, change, go, onPicture }: ToolsProps) {
+export function Tools({ at, from, to, cursor, marks, change, go, onPicture }: ToolsProps) {
   const edge = (a: number, b: number) => go(viewOf(a, b, serverNow()));
   return (
     <div class="toolbar">
       <EdgeField name="from" ms={from * 1000} onTime={(ms) => edge(ms, to * 1000)} />
       <EdgeField name="to" ms={to * 1000} onTime={(ms) => edge(from * 1000, ms)} />
-      <CursorTime cursor={cursor} />
+      <CursorTime cursor={cursor} marks={marks} from={from} to={to} />
       <span class="spread" />
       <Key />
       <label class="inline">

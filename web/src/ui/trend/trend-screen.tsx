@@ -198,7 +198,16 @@ function Bench({ at, change, moves, cursor, go }: BenchProps) {
   const onPicture = () => void takePicture(charts.current, panes, from, to);
   return (
     <section class="panel trend" aria-busy={data.loading}>
-      <Tools at={at} from={from} to={to} cursor={cursor} change={change} go={go} onPicture={onPicture} />
+      <Tools
+        at={at}
+        from={from}
+        to={to}
+        cursor={cursor}
+        marks={names.length === 0 ? [] : marks.marks}
+        change={change}
+        go={go}
+        onPicture={onPicture}
+      />
       <Unknown at={at} change={setPanes} />
       {data.failed === '' ? null : (
         <p class="trend-fault" role="alert" data-testid="trend-failed">
