@@ -83,7 +83,7 @@ struct api_health {
     int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
     bool crl_due;           /* that is soon, or was: a newer one should be there */
     struct api_audit audit;
-    uint64_t expired;       /* samples that were not stored since the start: older than they would be kept */
+    uint64_t expired; /* samples that were not stored since the start: older than they would be kept */
 };
 
 /* The store as this process knows it; the rest is asked by REQ_STORE. */
@@ -97,8 +97,10 @@ struct api_store {
     const char *disk_path; /* "": a configured limit stands for the disk */
     int64_t disk_bytes;
     int64_t disk_free;
-    double grow_bytes_day; /* NaN: not known */
-    int64_t full_at_us;    /* 0: not in sight */
+    double grow_bytes_day;     /* NaN: not known */
+    int64_t full_at_us;        /* 0: not in sight */
+    int64_t packed_us;         /* when all was packed last; 0: never yet */
+    const char *packing_error; /* "": it goes on */
 };
 
 struct api_host {

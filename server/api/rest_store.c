@@ -84,14 +84,22 @@ static void write_classes(struct buf *out, const struct reply *reply) {
     buf_byte(out, ']');
 }
 
-static void write_packed(struct buf *out, const struct reply *reply) {
+static void write_packed(struct buf *out, const struct api_store *s, const struct reply *reply) {
     buf_text(out, ",\"packer\":{");
     key_number(out, "lag_us", reply->store.hot_lag_us);
     buf_byte(out, ',');
     key_number(out, "hot_rows", reply->store.hot_rows);
     buf_byte(out, ',');
     key_number(out, "hot_samples", reply->store.hot_samples);
-    buf_text(out, ",\"last_us\":null,\"error\":null},\"history\":{");
+    buf_byte(out, ',');
+    key_some(out, "last_us", s->packed_us);
+    buf_text(out, ",\"error\":");
+    if (s->packing_error[0] == '\0') {
+        buf_text(out, "null");
+    } else {
+        buf_json_string(out, slice_str(s->packing_error));
+    }
+    buf_text(out, "},\"history\":{");
     key_some(out, "from_us", reply->store.from_us);
     buf_byte(out, ',');
     key_number(out, "chunks", reply->store.chunks);
@@ -99,6 +107,16 @@ static void write_packed(struct buf *out, const struct reply *reply) {
     key_number(out, "samples", reply->store.samples);
     buf_byte(out, ',');
     key_number(out, "bytes", reply->store.bytes);
+    buf_byte(out, '}');
+}
+
+static void write_chain(struct buf *out, const struct reply *reply) {
+    buf_text(out, ",\"audit\":{");
+    key_number(out, "sealed", reply->store.sealed);
+    buf_byte(out, ',');
+    key_number(out, "behind", reply->store.unsealed);
+    buf_byte(out, ',');
+    key_some(out, "checkpoint_us", reply->store.checkpoint_us);
     buf_byte(out, '}');
 }
 
@@ -110,11 +128,13 @@ static void on_store(struct api *a, void *ctx, const struct reply *reply) {
     if (reply->status == OK) {
         write_tables(&r->out, reply);
         write_classes(&r->out, reply);
-        write_packed(&r->out, reply);
+        write_packed(&r->out, &s, reply);
+        write_chain(&r->out, reply);
     } else {
-        buf_text(&r->out, ",\"tables\":[],\"retention\":null,\"packer\":null,\"history\":null");
+        buf_text(&r->out,
+                 ",\"tables\":[],\"retention\":null,\"packer\":null,\"history\":null,\"audit\":null");
     }
-    buf_text(&r->out, ",\"audit\":null}");
+    buf_byte(&r->out, '}');
     http_json(r, 200);
 }
 

@@ -616,7 +616,9 @@ static void on_api_store(void *ctx, struct api_store *ret) {
                               .disk_bytes = a->disk.bytes,
                               .disk_free = a->disk.free,
                               .grow_bytes_day = a->disk.grow_bytes_day,
-                              .full_at_us = a->disk.full_at_us};
+                              .full_at_us = a->disk.full_at_us,
+                              .packed_us = a->packing.at_us,
+                              .packing_error = a->packing.error.code == OK ? "" : not_packed};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

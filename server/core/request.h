@@ -579,6 +579,9 @@ struct reply {
             int64_t chunks;
             int64_t samples;
             int64_t bytes;
+            int64_t sealed;        /* last place in the chain over the operations journal; 0: none */
+            int64_t unsealed;      /* rows behind it that have no place yet */
+            int64_t checkpoint_us; /* when the chain was signed last; 0: never */
         } store;
         struct {
             const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */

@@ -29,13 +29,26 @@ static const char hot_sql[] =
 
 static const char history_sql[] = "select coalesce(from_us, 0), chunks, samples, bytes from store_history()";
 
-enum { TABLES, CLASSES, HOT, HISTORY };
+/* By chain_row_unique, the primary keys and chain_pk. Rows that the chain has not come to stand at the ends
+ * of the tables; more than so many of each are not counted. */
+static const char chain_sql[] =
+    "select coalesce((select max(pos) from chain), 0),"
+    "       (select count(*) from (select from config_revision where revision >"
+    "          coalesce((select max(row_id) from chain where source = 1), 0) limit 100000) r)"
+    "     + (select count(*) from (select from audit where audit_id >"
+    "          coalesce((select max(row_id) from chain where source = 2), 0) limit 100000) a)"
+    "     + (select count(*) from (select from alarm_journal where seq >"
+    "          coalesce((select max(row_id) from chain where source = 3), 0) limit 100000) j),"
+    "       coalesce((select at_us from chain_checkpoint order by pos desc limit 1), 0)";
+
+enum { TABLES, CLASSES, HOT, HISTORY, CHAIN };
 
 void store_sql_send(struct pg *pg) {
     pg_send(pg, tables_sql, NULL);
     pg_send(pg, classes_sql, NULL);
     pg_send(pg, hot_sql, NULL);
     pg_send(pg, history_sql, NULL);
+    pg_send(pg, chain_sql, NULL);
 }
 
 size_t store_sql_reply_size(const struct pg_answer *answer) {
@@ -73,4 +86,8 @@ void store_sql_reply(const struct pg_answer *answer, void *memory, struct reply 
     ret->store.chunks = pg_get_i64(rows, 0, 1);
     ret->store.samples = pg_get_i64(rows, 0, 2);
     ret->store.bytes = pg_get_i64(rows, 0, 3);
+    rows = answer->results[CHAIN];
+    ret->store.sealed = pg_get_i64(rows, 0, 0);
+    ret->store.unsealed = pg_get_i64(rows, 0, 1);
+    ret->store.checkpoint_us = pg_get_i64(rows, 0, 2);
 }

@@ -50,6 +50,11 @@ describe('the store tells how it is', { concurrency: false }, () => {
     assert.deepEqual(s.retention[0], { class: 1, name: 'standard', keep_days: null, from_us: s.retention[0].from_us, bytes: s.retention[0].bytes });
     assert.ok(s.packer.hot_rows >= 0 && s.packer.lag_us >= 0);
     assert.ok(s.history.chunks >= 0 && s.history.samples >= 0);
+    const sealed = await until('the chain has come to the end of the journal', async () => {
+      const { audit } = await store();
+      return audit.sealed > 0 && audit.behind === 0 && audit;
+    });
+    assert.ok(sealed.checkpoint_us === null || sealed.checkpoint_us > 0);
   });
 
   test('chunks are counted, and a class tells since when it has some', async () => {
@@ -78,7 +83,7 @@ describe('the store tells how it is', { concurrency: false }, () => {
     });
     assert.match(s.text, /does not answer/);
     assert.ok(s.disk.free > 0);
-    assert.deepEqual([s.tables, s.retention, s.packer], [[], null, null]);
+    assert.deepEqual([s.tables, s.retention, s.packer, s.audit], [[], null, null, null]);
     await p.startDatabase();
     await until('it is there again', async () => (await store()).history !== null);
   });

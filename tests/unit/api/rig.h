@@ -516,7 +516,8 @@ static inline void rig_on_gateway(void *ctx, uint32_t gateway, struct api_gatewa
 
 static inline void rig_on_store(void *ctx, struct api_store *ret) {
     const struct rig *rig = ctx;
-    *ret = (struct api_store){.state = rig->store_away ? "away" : "ok", .text = "", .disk_path = ""};
+    *ret = (struct api_store){
+        .state = rig->store_away ? "away" : "ok", .text = "", .disk_path = "", .packing_error = ""};
 }
 
 static inline void rig_on_health(void *ctx, struct api_health *ret) {
