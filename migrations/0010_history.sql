@@ -522,6 +522,37 @@ comment on table ingest_pruned is
     'How many records of ingest_batch were deleted when their samples had been packed for long. Their numbers stay in gateway_epoch: sent again, they '
     'are known as duplicates; but what they contained cannot be compared any more.';
 
+-- By ingest_batch_received_idx and quarantine_pk. The server has no right to delete records; here it may delete just these.
+create function ingest_prune(p_before_us bigint, p_most bigint) returns bigint
+    language sql security definer as
+$$
+with old as materialized (
+    select b.ctid
+      from ingest_batch b
+     where b.received_us < least(p_before_us, (select min(received_us) from sample_hot),
+                                 (extract(epoch from now() - interval '1 hour') * 1000000)::bigint)
+       and not exists (select from quarantine q
+                        where (q.gateway_key, q.epoch, q.seq, q.crc) = (b.gateway_key, b.epoch, b.seq, b.crc))
+     limit p_most
+), gone as (
+    delete from ingest_batch where ctid = any(array(select ctid from old)) returning gateway_key, epoch
+), kept as (
+    insert into ingest_pruned as p (gateway_key, epoch, records)
+    select gateway_key, epoch, count(*) from gone group by 1, 2 order by 1, 2
+    on conflict (gateway_key, epoch) do update set records = p.records + excluded.records
+)
+select count(*) from gone
+$$;
+comment on function ingest_prune(bigint, bigint) is
+    'Deletes some records that were received before p_before_us and more than an hour ago, if all their samples are packed and they are not in '
+    'quarantine; how many.';
+do $$
+begin
+    execute format('alter function ingest_prune(bigint, bigint) set search_path = %I, pg_temp', current_schema());
+end
+$$;
+revoke execute on function ingest_prune(bigint, bigint) from public;
+
 -- As in 0007, with those that were deleted.
 create or replace function ledger_check(p_deep boolean default false)
     returns table (gateway_key bigint, epoch bigint, what text, counted bigint, found bigint)
@@ -797,8 +828,9 @@ $$
 begin
     perform penstock_grant_before_history();
     if exists (select from pg_roles where rolname = 'penstock_app') then
-        grant update on sample_row, ingest_pruned to penstock_app;
-        grant delete on sample_hot, sample_row, sample_chunk, ingest_batch to penstock_app;
+        grant update on sample_row to penstock_app;
+        grant delete on sample_hot, sample_row, sample_chunk to penstock_app;
+        revoke insert on ingest_pruned from penstock_app;
     end if;
 end
 $$;

@@ -20,7 +20,7 @@ create table chain (
 );
 comment on table chain is 'The chain of hashes over config_revision, audit and alarm_journal. Append-only, written by chain_seal() alone.';
 comment on column chain.pos is 'Place in the chain, from 1, gapless.';
-comment on column chain.form is 'Which canonical form of the row was hashed: 1 is chain_canonical(), all columns that the tables have with migration 0011.';
+comment on column chain.form is 'Which canonical form of the row was hashed: 1 is chain_canonical(), all columns that the tables have with this migration.';
 comment on column chain.source is '1: config_revision, 2: audit, 3: alarm_journal.';
 comment on column chain.row_id is 'The row''s revision, audit_id or seq.';
 comment on column chain.sealed_us is 'When it was sealed, microseconds since 1970, UTC.';

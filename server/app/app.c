@@ -124,6 +124,8 @@ static enum status init_backtests(struct app *a, struct error *err) {
 
 static enum status init_auditor(struct app *a, struct error *err) {
     const struct auditor_config cfg = {.loop = &a->loop,
+                                       .ctx = a,
+                                       .reported = audit_watch_on_report,
                                        .conninfo = a->opts.db,
                                        .key_file = a->opts.audit_key,
                                        .file = a->opts.audit_file,

@@ -92,7 +92,7 @@ struct app {
     struct error store_error;
     int64_t store_lag_us;
     struct store_disk disk;
-    uint8_t disk_levels[SERVER_ALARMS]; /* as the core was told */
+    uint8_t own_levels[SERVER_ALARMS]; /* as the core was told */
     uint64_t journaled_seq;
     int64_t started_us;
     int64_t turn_mono_us; /* when the present turn began */
@@ -162,6 +162,11 @@ bool disk_is_full(const struct app *a);
 void disk_tell(struct app *a);
 /* The configuration is new. */
 void disk_tell_all(struct app *a);
+
+/* audit_watch.c: the alarm of an audit that is not sealed or not exported, as the auditor reports; and of a
+ * core that does not know yet. */
+void audit_watch_on_report(void *ctx);
+void audit_watch_tell(struct app *a);
 
 /* packing.c: samples on their way into chunks: an event for the core when they wait for too long. */
 void packing_take(struct app *a, const struct store_packing *s);

@@ -25,9 +25,13 @@ struct worker {
     _Atomic(struct audit_report *) box; /* from the thread to the loop, who takes it frees it */
     atomic_bool ended;
     struct audit_report seen; /* the loop's */
+    bool has_told;
+    int64_t bad_since_us; /* 0: it does its work */
 };
 
 struct auditor {
+    void *ctx;
+    void (*reported)(void *ctx);
     uv_async_t async;
     atomic_bool stop;
     int stop_fd; /* readable when the threads are to end */
@@ -117,16 +121,29 @@ static void close_when_ended(struct auditor *a) {
     uv_close((uv_handle_t *)&a->async, on_closed);
 }
 
+static void take_report(struct worker *w) {
+    struct audit_report *report = atomic_exchange(&w->box, NULL);
+    if (report == NULL) {
+        return;
+    }
+    log_change(w, report);
+    if (report->err.code == OK) {
+        w->bad_since_us = 0;
+    } else if (w->bad_since_us == 0) {
+        w->bad_since_us = clock_wall_us();
+    }
+    w->seen = *report;
+    w->has_told = true;
+    free(report);
+}
+
 static void on_async(uv_async_t *async) {
     struct auditor *a = async->data;
     for (uint32_t i = 0; i < a->n_running; i++) {
-        struct worker *w = &a->workers[i];
-        struct audit_report *report = atomic_exchange(&w->box, NULL);
-        if (report != NULL) {
-            log_change(w, report);
-            w->seen = *report;
-            free(report);
-        }
+        take_report(&a->workers[i]);
+    }
+    if (!atomic_load(&a->stop)) {
+        a->reported(a->ctx);
     }
     close_when_ended(a);
 }
@@ -150,6 +167,20 @@ void auditor_status(const struct auditor *a, struct auditor_status *ret) {
         ret->exports[i].name = a->workers[1 + i].name;
         ret->exports[i].report = a->workers[1 + i].seen;
     }
+}
+
+bool auditor_behind(const struct auditor *a, int64_t now_us, int64_t *ret_us) {
+    int64_t worst_us = 0;
+    for (uint32_t i = 0; i < 1 + a->n_exports; i++) {
+        const struct worker *w = &a->workers[i];
+        int64_t since_us = w->export == NULL ? w->bad_since_us : w->seen.waiting_since_us;
+        if (!w->has_told) {
+            return false;
+        }
+        worst_us = since_us != 0 && now_us - since_us > worst_us ? now_us - since_us : worst_us;
+    }
+    *ret_us = worst_us;
+    return true;
 }
 
 void auditor_stop(struct auditor *a, void (*on_stopped)(void *ctx), void *ctx) {
@@ -237,6 +268,8 @@ enum status auditor_new(const struct auditor_config *cfg, struct auditor **ret, 
     if (gethostname(a->host, sizeof a->host - 1) != 0) {
         a->host[0] = '\0';
     }
+    a->ctx = cfg->ctx;
+    a->reported = cfg->reported;
     a->stop_fd = eventfd(0, EFD_CLOEXEC);
     enum status status = a->stop_fd >= 0 ? OK : error_set(err, ERR_IO, "audit", "%s", strerrordesc_np(errno));
     if (status == OK && cfg->key_file[0] != '\0') {

@@ -19,6 +19,8 @@ struct auditor;
 /* Texts are borrowed until auditor_free; "" is none. */
 struct auditor_config {
     uv_loop_t *loop;
+    void *ctx;
+    void (*reported)(void *ctx); /* by the loop, after a thread's turn */
     const char *conninfo;
     const char *key_file;  /* "": nothing is signed */
     const char *file;      /* exported to, as JSON lines */
@@ -44,6 +46,9 @@ MUSTCHECK enum status auditor_new(const struct auditor_config *cfg, struct audit
 /* Begins, once; the schema is there. */
 void auditor_start(struct auditor *a);
 void auditor_status(const struct auditor *a, struct auditor_status *ret);
+/* For how long sealing has failed, or the oldest has waited for an export, whichever is worst; 0: all is
+ * well. False if not every thread has told yet. */
+bool auditor_behind(const struct auditor *a, int64_t now_us, int64_t *ret_us);
 /* Threads end within seconds; then on_stopped. */
 void auditor_stop(struct auditor *a, void (*on_stopped)(void *ctx), void *ctx);
 void auditor_free(struct auditor **a);

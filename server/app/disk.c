@@ -19,7 +19,7 @@ static uint8_t level_of(double value, const double limits[2], double ease, uint8
 
 static void tell(struct app *a, enum server_alarm which, uint8_t level, double value, double limit) {
     uint32_t alarm = a->model->server_own[which];
-    a->disk_levels[which] = level;
+    a->own_levels[which] = level;
     if (alarm != MODEL_NONE) {
         app_apply(
             a, &(struct event){.kind = EVENT_SERVER,
@@ -34,14 +34,14 @@ static const double days_limits[2] = {7, 1};
 
 static void tell_free(struct app *a) {
     double percent = a->disk.known ? 100.0 * (double)a->disk.free / (double)a->disk.bytes : (double)NAN;
-    uint8_t level = level_of(percent, free_limits, FREE_EASE, a->disk_levels[SERVER_DISK_FREE]);
+    uint8_t level = level_of(percent, free_limits, FREE_EASE, a->own_levels[SERVER_DISK_FREE]);
     tell(a, SERVER_DISK_FREE, level, percent, free_limits[level > 1 ? 1 : 0]);
 }
 
 static void tell_forecast(struct app *a) {
     double days = a->disk.full_at_us == 0 ? (double)NAN
                                           : (double)(a->disk.full_at_us - app_now_us(a)) / (double)TM_DAY_US;
-    uint8_t level = level_of(days, days_limits, DAYS_EASE, a->disk_levels[SERVER_DISK_FORECAST]);
+    uint8_t level = level_of(days, days_limits, DAYS_EASE, a->own_levels[SERVER_DISK_FORECAST]);
     tell(a, SERVER_DISK_FORECAST, level, days, days_limits[level > 1 ? 1 : 0]);
 }
 
@@ -52,7 +52,7 @@ bool disk_is_full(const struct app *a) {
 
 void disk_tell(struct app *a) {
     uint8_t level = disk_is_full(a) ? 1 : 0;
-    if (a->core != NULL && level != a->disk_levels[SERVER_DISK_FULL]) {
+    if (a->core != NULL && level != a->own_levels[SERVER_DISK_FULL]) {
         tell(a, SERVER_DISK_FULL, level, (double)NAN, (double)NAN);
     }
 }

@@ -212,6 +212,7 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
     disk_tell_all(a);
+    audit_watch_tell(a);
     keeping_plan(a->keeping, a->model);
     packing_tell_all(a);
     complete(a);
@@ -247,6 +248,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
     disk_tell_all(a);
+    audit_watch_tell(a);
     keeping_plan(a->keeping, a->model);
     packing_tell_all(a);
     core_free(&old_core);

@@ -93,6 +93,7 @@ const char *alarm_item_own(enum server_alarm which) {
         [SERVER_DISK_FREE] = ALARM_ITEM_SERVER "/disk.free",
         [SERVER_DISK_FULL] = ALARM_ITEM_SERVER "/disk.full",
         [SERVER_HISTORY] = ALARM_ITEM_SERVER "/history.late",
+        [SERVER_AUDIT_BEHIND] = ALARM_ITEM_SERVER "/audit.behind",
     };
     CHECK((unsigned)which < SERVER_ALARMS);
     return names[which];
@@ -131,9 +132,10 @@ static void check_own(const struct config_parsed *parsed, struct faults *faults)
         faults_add(faults, "E_NAME", "/name", "is the name of an alarm of the server itself, of kind server");
     } else if (!alarm_item_is_own(parsed->name)) {
         faults_add(faults, "E_NAME", "/name",
-                   "is no name of an alarm of kind server; the server has %s, %s, %s and %s",
+                   "is no name of an alarm of kind server; the server has %s, %s, %s, %s and %s",
                    alarm_item_own(SERVER_DISK_FORECAST), alarm_item_own(SERVER_DISK_FREE),
-                   alarm_item_own(SERVER_DISK_FULL), alarm_item_own(SERVER_HISTORY));
+                   alarm_item_own(SERVER_DISK_FULL), alarm_item_own(SERVER_HISTORY),
+                   alarm_item_own(SERVER_AUDIT_BEHIND));
     }
 }
 

@@ -108,6 +108,17 @@ static const struct {
          "Nothing is lost, and history is whole. But it takes more room on the disk, and trends are slow.",
          "/api/health (packing) and the log say why. Mend the database, or give it more of the machine; the "
          "server goes on by itself."},
+    [SERVER_AUDIT_BEHIND] = {"The audit is not sealed, or not exported", "审计记录未封存或未导出",
+                             "\"on_delay_s\":60,\"priority\":3",
+                             "For more than five minutes the syslog collector or the file to which the audit "
+                             "is exported has taken "
+                             "nothing, or the database refuses to seal new rows into its chain.",
+                             "Nothing is lost: what waits follows by itself. Until then there is no copy of "
+                             "it outside the database, "
+                             "and what is not sealed could be changed without a trace.",
+                             "The log says why (audit.not_exported, audit.not_sealed), /api/health says "
+                             "which. Bring the collector "
+                             "back, make room for the file, or look at who changed rights in the database."},
 };
 
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {

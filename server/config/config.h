@@ -117,8 +117,8 @@ MUSTCHECK enum status config_set_stored(struct config_set *set, enum config_kind
 
 /* Adds the alarms of each gateway's own that it lacks: comm (priority 2, after 30 s), clock (3, off-delay 60
  * s), certificate (4, on-delay 1 h) and duplicate (2, off-delay 10 min); and, where there is any gateway,
- * those of the server's certificates (4) and of its disk and history (kind server). Removes those of gateways that are
- * gone. on_change is told of each, so that the caller can store it too. */
+ * those of the server's certificates (4) and of its disk, history and audit (kind server). Removes those of
+ * gateways that are gone. on_change is told of each, so that the caller can store it too. */
 typedef void (*config_on_change)(void *ctx, enum config_kind kind, struct slice name,
                                  struct slice body_or_empty);
 MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_change on_change, void *ctx,

@@ -101,7 +101,8 @@ const char *server_alarm_unit(enum server_alarm which) {
     static const char *const units[SERVER_ALARMS] = {[SERVER_DISK_FORECAST] = "d",
                                                      [SERVER_DISK_FREE] = "%",
                                                      [SERVER_DISK_FULL] = "",
-                                                     [SERVER_HISTORY] = "min"};
+                                                     [SERVER_HISTORY] = "min",
+                                                     [SERVER_AUDIT_BEHIND] = "min"};
     CHECK((unsigned)which < SERVER_ALARMS);
     return units[which];
 }

@@ -90,7 +90,7 @@ struct model_tag {
     bool stepped;   /* its value stays until the next sample; else it goes straight to it */
     bool counter;   /* it counts up */
     double modulus; /* … and begins at 0 again before this value; 0: it does not */
-    uint8_t keep; /* how long its history is kept: index in model.keeps */
+    uint8_t keep;   /* how long its history is kept: index in model.keeps */
     enum tag_type type;
 };
 
@@ -140,8 +140,9 @@ enum server_alarm {
     SERVER_DISK_FREE,     /* … has little room left */
     SERVER_DISK_FULL,     /* … is full: nothing is stored */
     SERVER_HISTORY,       /* samples wait for too long to be packed */
+    SERVER_AUDIT_BEHIND,  /* the audit is not sealed, or does not arrive where it is exported to */
 };
-enum { SERVER_ALARMS = SERVER_HISTORY + 1 };
+enum { SERVER_ALARMS = SERVER_AUDIT_BEHIND + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,

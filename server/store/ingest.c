@@ -580,8 +580,8 @@ uint64_t ingest_oldest_ms(const struct ingest *g) {
 }
 
 static void visit_record(const struct ingest_record *r, ingest_visit visit, void *ctx) {
-    for (uint32_t i = 0; !r->v.again && i < r->v.n_samples; i++) {
-        visit(ctx, &r->v.samples[i]);
+    for (uint32_t i = 0; !r->v.again && r->v.fault == 0 && i < r->n_hot; i++) {
+        visit(ctx, &r->hot[i]);
     }
 }
 

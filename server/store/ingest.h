@@ -7,6 +7,7 @@
 #ifndef PENSTOCK_STORE_INGEST_H
 #define PENSTOCK_STORE_INGEST_H
 
+#include "server/store/hot.h"
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
@@ -46,8 +47,9 @@ bool ingest_is_empty(const struct ingest *g);
 /* Loop time at which the oldest waiting record came; UINT64_MAX if none waits. */
 struct store_pending ingest_pending(const struct ingest *g);
 uint64_t ingest_oldest_ms(const struct ingest *g);
-/* The samples of all records that are not known to be committed, in order of arrival. */
-typedef void (*ingest_visit)(void *ctx, const struct stored_sample *s);
+/* The samples of all records that are not known to be committed, in order of arrival: as rows of sample_hot.
+ */
+typedef void (*ingest_visit)(void *ctx, const struct hot_row *row);
 void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx);
 /* NULL, or why nothing is stored now. */
 const struct error *ingest_trouble(const struct ingest *g);

@@ -47,7 +47,7 @@ struct packer {
 /* What was received in the future, by a clock that was set back since, waits for nothing. */
 static bool is_due(const struct packer *p, const struct pass *x) {
     const struct packing_waiting *w = &x->waiting;
-    return w->loose || w->rows >= PACKER_ROWS_MUCH ||
+    return w->loose || w->begun || w->rows >= PACKER_ROWS_MUCH ||
            (w->oldest_us != 0 && (w->oldest_us > x->now_us || x->now_us - w->oldest_us >= p->cfg.after_us));
 }
 

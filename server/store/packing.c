@@ -17,6 +17,7 @@ struct packing {
     uint32_t samples; /* of the next transaction: less than that after trouble */
     bool no_loose;    /* rows of sample_row are left alone: something is wrong with one */
     int64_t after_id; /* rows of sample_hot up to this one are skipped */
+    int64_t until_id; /* what waited when it began; what came later waits for the next time */
     struct plan plan;
     struct pack pack;
     struct chunk_work work;
@@ -183,6 +184,8 @@ static enum status take_hot(struct packing *p, struct error *err) {
     pg_arg_i64(&p->args, p->samples);
     pg_arg_i64(&p->args, PACKING_BYTES);
     pg_arg_i64(&p->args, PACKING_HOT_ROWS);
+    pg_arg_i64(&p->args, p->until_id);
+    pg_arg_i32(&p->args, p->samples < p->samples_max); /* after trouble in order: one can be skipped then */
     enum status status = ask(p, PACKING_HOT, &p->hot, err);
     for (int row = 0; status == OK && row < PQntuples(p->hot); row++) {
         status = take_hot_row(p, row, err);
@@ -460,10 +463,27 @@ static enum status come_around(struct packing *p, const struct error *why, struc
                      why->text);
 }
 
+/* Where all that waited when it began is packed, it begins again. */
+static enum status begin(struct packing *p, struct error *err) {
+    struct packing_waiting waiting;
+    PGresult *r = NULL;
+    enum status status = packing_look(p, &waiting, err);
+    if (status != OK || waiting.begun) {
+        return status;
+    }
+    pg_args_clear(&p->args);
+    status = ask(p, PACKING_LAST, &r, err);
+    if (status == OK) {
+        p->until_id = pg_get_i64(r, 0, 0);
+        PQclear(r);
+    }
+    return status;
+}
+
 enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err) {
     struct error why = {0};
     p->done = (struct packing_done){.rows = 0};
-    enum status status = packing_db_open(&p->db, &why);
+    enum status status = begin(p, &why);
     status = status == OK ? transaction(p, &why) : status;
     forget(p);
     if (status == OK) {
@@ -484,13 +504,17 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
 enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
+    pg_arg_i64(&p->args, p->after_id);
+    pg_arg_i64(&p->args, p->until_id);
     enum status status = packing_db_open(&p->db, err);
     status = status == OK ? ask(p, PACKING_LOOK, &r, err) : status;
     if (status != OK) {
         return status;
     }
-    *ret = (struct packing_waiting){
-        .oldest_us = pg_get_i64(r, 0, 0), .rows = pg_get_i64(r, 0, 1), .loose = pg_get_bool(r, 0, 2)};
+    *ret = (struct packing_waiting){.oldest_us = pg_get_i64(r, 0, 0),
+                                    .rows = pg_get_i64(r, 0, 1),
+                                    .loose = pg_get_bool(r, 0, 2),
+                                    .begun = pg_get_bool(r, 0, 3)};
     PQclear(r);
     return OK;
 }

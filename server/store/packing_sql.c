@@ -11,7 +11,10 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
     [PACKING_LOOK] = {"look",
                       "select coalesce((select received_us from sample_hot order by id limit 1), 0),"
                       " coalesce((select max(id) from sample_hot) - (select min(id) from sample_hot) + 1, 0),"
-                      " exists (select from sample_row)"},
+                      " exists (select from sample_row),"
+                      " exists (select from sample_hot where id > $1::bigint and id <= $2::bigint)"},
+    /* By sample_hot_pk. */
+    [PACKING_LAST] = {"last", "select coalesce((select max(id) from sample_hot), 0)"},
     [PACKING_NEXT] = {"next", "select coalesce((select min(id) from sample_hot where id > $1::bigint), "
                               "9223372036854775807)"},
     /* By sample_hot_pk. Rows until there are enough samples or bytes; at least one. The length of what is
@@ -20,8 +23,9 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
                      "with taken as (delete from sample_hot where id = any(array("
                      " select id from (select id, sum(n) over w - n as before, sum(bytes) over w - bytes as "
                      "bytes_before"
-                     " from (select id, n, octet_length(data) as bytes from sample_hot where id > $1::bigint"
-                     " order by id limit $4::bigint) h window w as (order by id)) x"
+                     " from (select id, case when $6::integer = 0 then gateway_key end as gateway_key, n,"
+                     " octet_length(data) as bytes from sample_hot where id > $1::bigint and id <= $5::bigint"
+                     " order by 2, 1 limit $4::bigint) h window w as (order by gateway_key, id)) x"
                      " where before < $2::bigint and bytes_before < $3::bigint))"
                      " returning id, gateway_key, received_us, n, data)"
                      " select id, gateway_key, received_us, n, data from taken order by id"},
@@ -37,12 +41,12 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
          " from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])"
          " with ordinality as u(tag_key, period_us, from_us, to_us, ord)"
          " left join tag_class k using (tag_key)"
-         " left join lateral (select coalesce(min(z.from_us), u.from_us) as from_us from ("
-         "   select y.from_us from sample_chunk y where y.tag_key = u.tag_key and y.from_us >= u.period_us"
-         "      and y.from_us <= u.from_us order by y.from_us desc limit " CHUNKS_BEFORE ") z) low on true"
-         " left join lateral (select x.class, x.from_us, x.to_us, x.n, octet_length(x.data) as bytes"
-         "   from sample_chunk x where x.tag_key = u.tag_key and x.from_us >= u.period_us"
-         "    and x.from_us >= low.from_us and x.from_us <= u.to_us) c on true"
+         " left join lateral ((select x.class, x.from_us, x.to_us, x.n, octet_length(x.data) as bytes"
+         "    from sample_chunk x where x.tag_key = u.tag_key and x.from_us >= u.period_us"
+         "     and x.from_us <= u.from_us order by x.from_us desc limit " CHUNKS_BEFORE ")"
+         "   union all select x.class, x.from_us, x.to_us, x.n, octet_length(x.data)"
+         "    from sample_chunk x where x.tag_key = u.tag_key and x.from_us > u.from_us"
+         "     and x.from_us <= u.to_us) c on true"
          " order by u.ord, c.from_us"},
     [PACKING_PREPARE] = {"prepare_tables", "select count(sample_chunk_prepare(u.class, u.t_us)) from"
                                            " unnest($1::smallint[], $2::bigint[]) as u(class, t_us)"},
@@ -63,20 +67,7 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
                   " case $1 when 1 then $5::integer end, case $1 when 1 then $6::bigint end,"
                   " case $1 when 1 then $7::bigint end, case $1 when 1 then $8::bigint end,"
                   " $9::integer, $10::bytea)"},
-    /* By ingest_batch_received_idx and quarantine_pk. The range tells of the oldest row that is not packed.
-     */
-    [PACKING_PRUNED] =
-        {"pruned",
-         "with old as materialized (select b.ctid from ingest_batch b where b.received_us < least($1::bigint,"
-         " (select min(received_us) from sample_hot)) and not exists (select from quarantine q where"
-         " (q.gateway_key, q.epoch, q.seq, q.crc) = (b.gateway_key, b.epoch, b.seq, b.crc)) limit "
-         "$2::bigint),"
-         " gone as (delete from ingest_batch where ctid = any(array(select ctid from old)) returning "
-         "gateway_key, epoch),"
-         " kept as (insert into ingest_pruned as p (gateway_key, epoch, records)"
-         " select gateway_key, epoch, count(*) from gone group by 1, 2 order by 1, 2"
-         " on conflict (gateway_key, epoch) do update set records = p.records + excluded.records)"
-         " select count(*) from gone"},
+    [PACKING_PRUNED] = {"pruned", "select ingest_prune($1::bigint, $2::bigint)"},
 };
 
 /* --- COPY's binary form -------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 enum packing_sql {
     PACKING_LOOK,
+    PACKING_LAST,
     PACKING_NEXT,
     PACKING_HOT,
     PACKING_LOOSE,

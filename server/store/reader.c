@@ -242,8 +242,8 @@ static void advance(struct question *q) {
     }
 }
 
-static void on_late(void *ctx, const struct stored_sample *s) {
-    job_take_late(ctx, s);
+static void on_late(void *ctx, const struct hot_row *row) {
+    job_take_late(ctx, row);
 }
 
 static void begin(struct question *q) {

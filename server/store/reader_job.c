@@ -12,6 +12,8 @@ enum { TIER_NONE, TIER_ROW, TIER_CHUNK, TIER_LATE };
 /* Behind every number of sample_hot. */
 #define ORDER_OF_RAM (INT64_MAX / 2)
 
+enum { RAM_BYTES_MAX = 64 * 1024 * 1024 };
+
 /* --- the question -------------------------------------------------------------------------------------- */
 
 static enum status check_trend(const struct request *r, struct error *err) {
@@ -88,6 +90,7 @@ struct reader_job *job_new(struct request *ask, int64_t asked_us) {
     ask->samples.from_us = within(ask->samples.from_us, 0, READER_SQL_LATEST_US - 1);
     ask->samples.to_us = within(ask->samples.to_us, ask->samples.from_us + 1, READER_SQL_LATEST_US);
     job->asked_us = asked_us;
+    buf_init(&job->ram, RAM_BYTES_MAX);
     gather_init(&job->late, ask->samples.tags, ask->samples.n_tags, ask->samples.from_us, ask->samples.to_us);
     return job;
 }
@@ -106,6 +109,7 @@ void job_free(struct reader_job **job) {
     free(j->aggregates);
     free(j->raw);
     gather_done(&j->late);
+    buf_done(&j->ram);
     free(j->ask);
     free(j);
     *job = NULL;
@@ -126,15 +130,15 @@ static void gather(struct reader_job *job, const struct chunk_sample *s, int64_t
     }
 }
 
-void job_take_late(struct reader_job *job, const struct stored_sample *s) {
-    bool none = (s->quality & QUALITY_NO_VALUE) != 0 || isnan(s->value);
-    const struct chunk_sample c = {.tag_key = s->tag_key,
-                                   .t_us = s->t_us,
-                                   .number = s->value,
-                                   .quality = s->quality,
-                                   .kind = (uint8_t)(none ? CHUNK_NOTHING : CHUNK_NUMBER)};
-    if (job->step != JOB_FAILED) {
-        gather(job, &c, ORDER_OF_RAM + ++job->n_ram);
+void job_take_late(struct reader_job *job, const struct hot_row *row) {
+    bool meant = false;
+    uint32_t size = (uint32_t)row->data.n; /* of one message */
+    for (uint32_t i = 0; i < job->ask->samples.n_tags && !meant; i++) {
+        meant = job->ask->samples.tags[i] >= row->tag_min && job->ask->samples.tags[i] <= row->tag_max;
+    }
+    if (meant) {
+        buf_append(&job->ram, &size, sizeof size);
+        buf_append(&job->ram, row->data.p, row->data.n);
     }
 }
 
@@ -346,17 +350,41 @@ static bool unpack(struct reader_job *job, struct slice bytes, uint32_t *ret_n) 
     return true;
 }
 
+/* Of several tags; the samples of one moment count in their order. */
+static void gather_mixed(struct reader_job *job, struct slice bytes, int64_t order) {
+    uint32_t n = 0;
+    if (!unpack(job, bytes, &n)) {
+        return;
+    }
+    for (uint32_t i = 0; i < n && job->step != JOB_FAILED; i++) {
+        gather(job, &job->chunk[i], order + i);
+    }
+}
+
+static void take_ram(struct reader_job *job) {
+    int64_t order = ORDER_OF_RAM;
+    uint32_t size = 0;
+    if (job->ram.failed) {
+        fail(job, ERR_FULL, "too much waits for the database; try again later");
+    }
+    for (size_t at = 0; at < job->ram.n && job->step != JOB_FAILED; at += size) {
+        memcpy(&size, job->ram.p + at, sizeof size);
+        at += sizeof size;
+        gather_mixed(job, slice_of((const char *)job->ram.p + at, size), order);
+        order += CHUNK_SAMPLES_MAX;
+    }
+    buf_done(&job->ram);
+    buf_init(&job->ram, 0);
+}
+
 static void take_hot(struct reader_job *job, const PGresult *r) {
     int rows = PQntuples(r);
     for (int row = 0; row < rows && job->step != JOB_FAILED; row++) {
-        uint32_t n = 0;
         job->last_id = pg_get_i64(r, row, 0);
-        if (!unpack(job, pg_get_slice(r, row, 1), &n)) {
-            return;
-        }
-        for (uint32_t i = 0; i < n && job->step != JOB_FAILED; i++) {
-            gather(job, &job->chunk[i], job->last_id * CHUNK_SAMPLES_MAX + i + 1);
-        }
+        gather_mixed(job, pg_get_slice(r, row, 1), job->last_id * CHUNK_SAMPLES_MAX + 1);
+    }
+    if (rows < READER_SQL_HOT && job->step != JOB_FAILED) {
+        take_ram(job);
     }
     if (rows < READER_SQL_HOT && job->step != JOB_FAILED) {
         gather_sort(&job->late);

@@ -13,6 +13,7 @@
 #include "server/history/aggregate.h"
 #include "server/history/gather.h"
 #include "server/history/trend.h"
+#include "server/store/hot.h"
 #include "server/store/pg.h"
 
 enum job_step {
@@ -30,7 +31,7 @@ struct reader_job {
     enum job_step step;
     struct error error; /* of JOB_FAILED */
     struct gather late;
-    int64_t n_ram;   /* samples of RAM in it */
+    struct buf ram;  /* chunks of what is in RAM, each behind its size */
     int64_t last_id; /* of sample_hot */
     uint32_t tag;    /* the present one, its place in ask */
     int64_t at_us;   /* all before is done */
@@ -62,8 +63,9 @@ MUSTCHECK enum status job_check(const struct request *r, struct error *err);
 /* Takes the request on success; NULL: no memory. */
 struct reader_job *job_new(struct request *ask, int64_t asked_us);
 void job_free(struct reader_job **job);
-/* A sample in RAM, in order of arrival; before the first job_send. */
-void job_take_late(struct reader_job *job, const struct stored_sample *s);
+/* Samples in RAM, in order of arrival; before the first job_send. They are copied, and unpacked by job_take.
+ */
+void job_take_late(struct reader_job *job, const struct hot_row *row);
 /* Sends what JOB_HOT, JOB_EDGES or JOB_WINDOW asks for. */
 void job_send(const struct reader_job *job, struct pg *pg, pg_on_done on_done, void *ctx);
 /* Takes the answer, sets the next step. The results must stay until the next one is taken: texts are in them.

@@ -14,8 +14,12 @@ static void need_result(PGconn *pg, PGresult *result, ExecStatusType status) {
 PGconn *copy_open(const char *conninfo, const char *table_sql) {
     PGconn *pg = PQconnectdb(conninfo);
     bench_need(PQstatus(pg) == CONNECTION_OK, "connection");
-    need_result(pg, PQexec(pg, table_sql), PGRES_COMMAND_OK);
+    copy_do(pg, table_sql);
     return pg;
+}
+
+void copy_do(PGconn *pg, const char *sql) {
+    need_result(pg, PQexec(pg, sql), PGRES_COMMAND_OK);
 }
 
 static void put_number(struct buf *out, uint64_t value, uint32_t size) {

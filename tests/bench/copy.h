@@ -6,8 +6,10 @@
 
 #include <libpq-fe.h>
 
-/* A new, empty database with one table in it; ends the program where that fails. */
+/* Connects and prepares the table; here and below, what fails ends the program. */
 PGconn *copy_open(const char *conninfo, const char *table_sql);
+/* A statement without an answer. */
+void copy_do(PGconn *pg, const char *sql);
 /* Writes the head of a copy's bytes over what is in out. */
 void copy_begin(struct buf *out);
 void copy_row(struct buf *out, uint32_t fields);

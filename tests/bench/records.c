@@ -5,8 +5,8 @@
 #include "server/base/rand.h"
 #include "tests/bench/bench.h"
 
-#define FIRST_US    INT64_C(1764000000000000)
-#define INTERVAL_US INT64_C(250000)
+#define FIRST_US  INT64_C(1764000000000000)
+#define SAMPLE_US (INT64_C(1000000) / RECORDS_GATEWAY_TAGS) /* one a second of each tag, on average */
 
 enum { BODY_MAX = 2048, GATEWAY_KEY = 1, TAG_KEY = 10000, EPOCH = 7, DECIMALS = 100 };
 
@@ -15,7 +15,7 @@ static void make_samples(struct rand *rand, uint32_t gateway, uint64_t seq, uint
                          struct link_sample *sent, struct stored_sample *stored) {
     uint32_t step_max = RECORDS_GATEWAY_TAGS / each;
     uint32_t alias = (uint32_t)rand_below(rand, step_max);
-    int64_t t_us = FIRST_US + (int64_t)seq * INTERVAL_US;
+    int64_t t_us = FIRST_US + (int64_t)seq * each * SAMPLE_US;
     for (uint32_t i = 0; i < each; i++) {
         int64_t raw = 5000 + (int64_t)rand_below(rand, 200);
         sent[i] = (struct link_sample){.alias = alias, .type = VALUE_SCALED, .t_us = t_us, .i = raw};

@@ -1,10 +1,10 @@
 // The chain over the operations journal, end to end: it is sealed and signed while the server runs, exported to a file and to a syslog
 // collector that is away, hangs and comes back, and verified by the command line, which finds what a superuser did to it.
-// Covers: app/auditor.c, app/audit_seal.c, app/audit_export.c, syslog_sink.c
+// Covers: app/auditor.c, app/audit_watch.c, app/audit_seal.c, app/audit_export.c, syslog_sink.c
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import tls from 'node:tls';
@@ -222,6 +222,26 @@ describe('the audit chain', { concurrency: false }, () => {
     done = verify('--checkpoints', file);
     assert.equal(done.status, 1);
     assert.match(done.stderr, /checkpoint at position \d+: the chain ends at position \d+: its tail was cut off/);
+  });
+
+  test('an export that is more than five minutes behind rings, until it has caught up', async () => {
+    await p.sql('update chain set sealed_us = sealed_us - 600000000 where pos = (select max(pos) from chain)'); // the triggers are off
+    await p.sql("update chain_sink set pos = (select max(pos) - 1 from chain), checkpoint_pos = 0 where name = 'syslog'");
+    await collector.kill();
+    await p.startServer();
+    const operator = await p.login('operator');
+    const config = JSON.parse(p.penstock('config', 'export'));
+    const own = config.alarms.find((a) => a.name === '_server/audit.behind');
+    const change = join(p.dir, 'change.json');
+    writeFileSync(change, JSON.stringify({ alarms: [{ ...own, on_delay_s: 0 }] }));
+    p.penstock('config', 'apply', change, '--reason', 'test');
+    const alarm = async () => (await operator.get('/api/alarms?state=all')).json.alarms.find((a) => a.name === own.name);
+    await until('it rings', async () => (await alarm())?.letter === 'B');
+    assert.equal((await exported('syslog')).state, 'failing');
+    assert.ok((await exported('syslog')).waiting_s >= 600);
+    await collector.start();
+    await until('it has returned', async () => (await alarm()).letter === 'D', 90);
+    assert.equal((await exported('syslog')).waiting_s, 0);
   });
 
   test('mistakes are told', () => {

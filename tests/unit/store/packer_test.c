@@ -36,16 +36,17 @@ static struct rig *rig_that_packs(int64_t after_us) {
 
 static void samples_become_chunks_by_themselves_and_old_records_go(void **state) {
     (void)state;
+    enum { N = 100 * TAGS };
     struct rig *r = rig_that_packs(1);
     for (uint64_t seq = 0; seq < 100; seq++) {
         put(r, seq);
     }
-    RIG_UNTIL(r, r->packing.samples == 100 * TAGS && r->packing.rows == 0);
+    RIG_UNTIL(r, r->packing.samples == N && r->packing.rows == 0);
     assert_true(r->packing.oldest_us == 0 && r->packing.chunks >= TAGS && r->packing.error.code == OK);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot"), 0);
-    assert_int_equal(pgtest_number(&pg, "select sum(n) from sample_chunk"), 100 * TAGS);
+    assert_int_equal(pgtest_number(&pg, "select sum(n) from sample_chunk"), N);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample where value = t_us / 1000000 - %d", T0),
-                     100 * TAGS);
+                     N);
     rig_stop(&r, 5000);
     r = rig_new_with(&pg, (struct store_config){.pack_after_us = 1, .keep_raw_us = 1});
     RIG_UNTIL(r, r->packing.pruned == 100);
