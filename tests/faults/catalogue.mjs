@@ -17,11 +17,14 @@ const us = () => BigInt(Date.now()) * 1000n;
 
 /** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
 export class Bench {
-  async start({ build = 'asan' } = {}) {
+  /** before(p), between(p): done before there is anything, and before the server starts. */
+  async start({ build = 'asan', before, between } = {}) {
     const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
     for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
     this.p = new Penstock({ config, build });
+    await before?.(this.p);
     await this.p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'] });
+    await between?.(this.p);
     await this.p.startServer();
     this.proxy = new Proxy(() => this.p.ports.link);
     await this.proxy.listen();
