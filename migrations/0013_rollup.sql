@@ -19,15 +19,18 @@ comment on column rollup_dirty.marked_us is 'When it was marked first, or rolled
 alter table rollup_dirty set (autovacuum_vacuum_scale_factor = 0.1, fillfactor = 70);
 
 -- Once for each statement, whoever writes chunks. In order of the key, so that two who mark wait for each other in one
--- direction.
+-- direction. What is marked already stays as it is, for a tag's day gets new chunks many times before it is rolled up: the lock (LOCK_MARKS in
+-- server/store/lock.h) makes sure that nobody rolls up between this look and the commit of the chunks.
 create function rollup_mark() returns trigger
     language plpgsql as
 $$
 begin
+    perform pg_advisory_xact_lock_shared(1346719315, 5);
     insert into rollup_dirty (tag_key, day_us)
     select distinct c.tag_key, d.day_us
       from fresh c
      cross join lateral generate_series(c.from_us - c.from_us % 86400000000, c.to_us, 86400000000) as d(day_us)
+     where not exists (select from rollup_dirty r where r.tag_key = c.tag_key and r.day_us = d.day_us and r.changes > 0)
      order by c.tag_key, d.day_us
         on conflict (tag_key, day_us) do update set changes = rollup_dirty.changes + 1;
     return null;
