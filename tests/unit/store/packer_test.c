@@ -29,7 +29,8 @@ static void put(struct rig *r, uint64_t seq) {
 static struct rig *rig_that_packs(int64_t after_us) {
     rig_migrate(&pg);
     struct rig *r = rig_new_with(
-        &pg, (struct store_config){.pack_after_us = after_us, .keep_raw_us = 1, .commit_every_ms = 2});
+        &pg,
+        (struct store_config){.pack_after_us = after_us, .keep_raw_us = INT64_MAX / 2, .commit_every_ms = 2});
     RIG_UNTIL(r, r->state == STORE_OK && r->loaded == 1);
     return r;
 }
