@@ -81,7 +81,7 @@ copy() {
 
 undo() {
     run "$bin/pg_ctl" -D "$new" -m immediate -w stop >/dev/null 2>&1 || true
-    cp "$private/log" /tmp/h5-F/rlog;     rm -rf -- "$new" "$private"
+    rm -rf -- "$new" "$private"
 }
 
 # With settings of our own: those of the cluster may name files, preload libraries or archive its WAL, and are not in the backup where

@@ -19,15 +19,18 @@ comment on column rollup_dirty.marked_us is 'When it was marked first, or rolled
 alter table rollup_dirty set (autovacuum_vacuum_scale_factor = 0.1, fillfactor = 70);
 
 -- Once for each statement, whoever writes chunks. In order of the key, so that two who mark wait for each other in one
--- direction.
+-- direction. What is marked already stays as it is, for a tag's day gets new chunks many times before it is rolled up: the lock (LOCK_MARKS in
+-- server/store/lock.h) makes sure that nobody rolls up between this look and the commit of the chunks.
 create function rollup_mark() returns trigger
     language plpgsql as
 $$
 begin
+    perform pg_advisory_xact_lock_shared(1346719315, 5);
     insert into rollup_dirty (tag_key, day_us)
     select distinct c.tag_key, d.day_us
       from fresh c
      cross join lateral generate_series(c.from_us - c.from_us % 86400000000, c.to_us, 86400000000) as d(day_us)
+     where not exists (select from rollup_dirty r where r.tag_key = c.tag_key and r.day_us = d.day_us and r.changes > 0)
      order by c.tag_key, d.day_us
         on conflict (tag_key, day_us) do update set changes = rollup_dirty.changes + 1;
     return null;
@@ -76,6 +79,16 @@ comment on column rollup.before_us is
 comment on column rollup.before is 'Digests of the sample before the day and of the one behind it, with which its values go on; 0: none.';
 comment on column rollup.digest is 'Digest of all that it was made from: the same digest, the same rollup.';
 
+-- Days come nearly in order: little is enough to find those that are past.
+create index rollup_day_idx on rollup using brin (day_us);
+
+create table rollup_tag (
+    tag_key bigint not null,
+    rule    bigint not null,
+    constraint rollup_tag_pk primary key (tag_key)
+);
+comment on table rollup_tag is 'The rule of each tag as it is configured: where it is another one, its days are rolled up anew.';
+
 create table sample_hour (
     tag_key  bigint           not null,
     hour_us  bigint           not null,
@@ -89,6 +102,7 @@ create table sample_hour (
     integral double precision,
     constraint sample_hour_pk primary key (tag_key, hour_us)
 );
+create index sample_hour_hour_idx on sample_hour using brin (hour_us);
 comment on table sample_hour is
     'History by the hour, for whoever speaks SQL: one row for each tag and hour in which there was a sample or a known value. '
     'It is made from packed samples, within an hour or two.';
@@ -239,7 +253,7 @@ begin
     perform penstock_grant_before_rollup();
     if exists (select from pg_roles where rolname = 'penstock_app') then
         grant update, delete on rollup_dirty, rollup, tag_class, snapshot_due to penstock_app;
-        grant update on retention_class, snapshot_seen, sample_expired, event_snapshot to penstock_app;
+        grant update on rollup_tag, retention_class, snapshot_seen, sample_expired, event_snapshot to penstock_app;
         grant delete on sample_hour, snapshot_alarm, event_snapshot_chunk to penstock_app;
     end if;
 end

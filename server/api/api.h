@@ -86,6 +86,23 @@ struct api_health {
     uint64_t expired; /* samples that were not stored since the start: older than they would be kept */
 };
 
+/* The store as this process knows it; the rest is asked by REQ_STORE. */
+struct api_store {
+    const char *state; /* as in struct api_health, and the next */
+    const char *text;
+    int64_t lag_us;
+    uint64_t pending_records; /* that wait for their commit */
+    uint64_t pending_bytes;
+    bool disk_known;
+    const char *disk_path; /* "": a configured limit stands for the disk */
+    int64_t disk_bytes;
+    int64_t disk_free;
+    double grow_bytes_day;     /* NaN: not known */
+    int64_t full_at_us;        /* 0: not in sight */
+    int64_t packed_us;         /* when all was packed last; 0: never yet */
+    const char *packing_error; /* "": it goes on */
+};
+
 struct api_host {
     void *ctx;
     /* Answered exactly once, by api_reply with the same token, later in this turn or in another. */
@@ -93,6 +110,7 @@ struct api_host {
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);
+    void (*store)(void *ctx, struct api_store *ret);
     /* Writes a one-time token out as its gateway takes it. False: this server signs no certificates. */
     bool (*token)(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
                   char ret[IDENTITY_TOKEN_TEXT_SIZE]);

@@ -40,6 +40,9 @@ void rest_gateway_window(struct api *a, struct http_request *r);
 void rest_config_get(struct api *a, struct http_request *r);
 void rest_config_post(struct api *a, struct http_request *r);
 void rest_revisions(struct api *a, struct http_request *r);
+/* rest_store.c */
+void rest_store(struct api *a, struct http_request *r);
+
 /* rest_ledger.c */
 void rest_ledger(struct api *a, struct http_request *r);
 void rest_gateway_ledger(struct api *a, struct http_request *r);

@@ -24,6 +24,7 @@ static const struct route table[] = {
     {HTTP_GET, "/api/quarantine/{id}", ACCESS_VIEWER, false, 0, rest_quarantine_get},
     {HTTP_GET, "/api/quarantine/{id}/record", ACCESS_VIEWER, false, 0, rest_quarantine_record},
     {HTTP_POST, "/api/quarantine/{id}/replay", ACCESS_ENGINEER, false, 4096, rest_quarantine_replay},
+    {HTTP_GET, "/api/store", ACCESS_VIEWER, false, 0, rest_store},
     {HTTP_GET, "/api/ledger", ACCESS_VIEWER, false, 0, rest_ledger},
     {HTTP_PUT, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_put},
     {HTTP_DELETE, "/api/gateways/{gateway}", ACCESS_ENGINEER, false, 0, rest_gateway_delete},

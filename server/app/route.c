@@ -327,6 +327,10 @@ static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    }
+    if (told.status == ERR_UNAVAILABLE && disk_is_full(a)) {
+        told.status = told.error.code = ERR_NO_SPACE;
+        (void)error_wrap(&told.error, "the database's disk is full");
     } else if (told.status == ERR_NO_SPACE) {
         (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
     }
@@ -469,6 +473,7 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
@@ -598,6 +603,24 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .audit = audit_health(a)};
 }
 
+static void on_api_store(void *ctx, struct api_store *ret) {
+    const struct app *a = ctx;
+    struct store_pending pending = store_pending(a->store);
+    *ret = (struct api_store){.state = store_names[a->store_state],
+                              .text = store_text(a),
+                              .lag_us = a->store_lag_us,
+                              .pending_records = pending.records,
+                              .pending_bytes = pending.bytes,
+                              .disk_known = a->disk.known,
+                              .disk_path = a->disk.path,
+                              .disk_bytes = a->disk.bytes,
+                              .disk_free = a->disk.free,
+                              .grow_bytes_day = a->disk.grow_bytes_day,
+                              .full_at_us = a->disk.full_at_us,
+                              .packed_us = a->packing.at_us,
+                              .packing_error = a->packing.error.code == OK ? "" : not_packed};
+}
+
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
 _Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
 
@@ -627,6 +650,7 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
+                             .store = on_api_store,
                              .token = on_api_token,
                              .explain = on_api_explain};
 }

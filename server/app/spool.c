@@ -15,7 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1100, LINE_HEAD = 9, TEXT_MAX = 64 * 1024 * 1024 };
+enum {
+    PATH_SIZE = 1100,
+    LINE_HEAD = 9,
+    TEXT_MAX = 64 * 1024 * 1024,
+    /* Of a record: names and numbers, and its texts with some signs that need two bytes. */
+    LINE_BYTES = 1280 + 2 * (ALARM_ACTOR_SIZE + ALARM_DESK_SIZE + ALARM_SOURCE_SIZE + ALARM_UNIT_SIZE +
+                             ALARM_COMMENT_SIZE),
+};
 
 struct spool {
     char path[PATH_SIZE];
@@ -415,6 +422,18 @@ void spool_add(struct spool *s, const struct alarm_record *r) {
         (void)write_waiting(s); /* a failure is remembered, and told when somebody must rely on it */
     }
     s->waiting[s->n_waiting++] = *r;
+}
+
+enum status spool_reserve(struct spool *s, uint32_t n, struct error *err) {
+    if (s->lost_seq != 0) {
+        return error_set(err, ERR_IO, s->path, "records before could not be written");
+    }
+    off_t bytes = ((off_t)s->n_waiting + n) * LINE_BYTES;
+    if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, s->size, bytes) == 0 || (errno != ENOSPC && errno != EDQUOT)) {
+        return OK; /* what else is wrong, writing will tell */
+    }
+    (void)!ftruncate(s->fd, s->size); /* what it could have had */
+    return error_set(err, ERR_NO_SPACE, s->path, "its disk is full");
 }
 
 enum status spool_sync(struct spool *s, struct error *err) {

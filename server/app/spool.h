@@ -40,6 +40,10 @@ bool spool_damaged(const struct spool *s);
 
 /* A record that was made now, in order of seq: the database does not have it yet. */
 void spool_add(struct spool *s, const struct alarm_record *r);
+/* There is room on the disk for what waits and for so many records more: asked before something is done that
+ * must be kept. ERR_NO_SPACE if not; ERR_IO when nothing can be kept until the database is back, for a record
+ * is missing. A disk that cannot reserve is believed. */
+MUSTCHECK enum status spool_reserve(struct spool *s, uint32_t n, struct error *err);
 /* All that was added and is not durable is on this disk. ERR_IO if not. */
 MUSTCHECK enum status spool_sync(struct spool *s, struct error *err);
 /* The database has all up to this. */

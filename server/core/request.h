@@ -90,6 +90,7 @@ enum request_kind {
     REQ_QUARANTINE_REPLAY, /* … to be used after all */
     REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
     REQ_GATEWAY_RELEASE,   /* a suspended gateway may come in again */
+    REQ_STORE,             /* what the store holds */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -396,6 +397,22 @@ struct ledger_gap {
     int64_t to_us;
 };
 
+/* A table with its parts, indexes and long values. */
+struct store_table_row {
+    struct slice name;
+    int64_t bytes;
+    int64_t rows; /* estimated */
+};
+
+/* A class of tags by how long their samples are kept. */
+struct store_class_row {
+    int16_t class;
+    struct slice name;
+    int32_t keep_days; /* 0: for ever */
+    int64_t from_us;   /* start of its first period; 0: it has none */
+    int64_t bytes;     /* of its chunks */
+};
+
 /* A record that could not be used, and what a person made of it last. */
 struct quarantine_row {
     int64_t id;
@@ -550,6 +567,22 @@ struct reply {
             const struct ledger_clock *clocks; /* newest first; at most LEDGER_CLOCKS_MAX */
             uint32_t n_clocks;
         } ledger;
+        struct {
+            const struct store_table_row *tables; /* the biggest first */
+            uint32_t n_tables;
+            const struct store_class_row *classes; /* in order of class */
+            uint32_t n_classes;
+            int64_t hot_rows; /* that are not packed yet */
+            int64_t hot_samples;
+            int64_t hot_lag_us; /* age of the oldest; 0: none waits */
+            int64_t from_us;    /* of the earliest chunk; 0: there is none */
+            int64_t chunks;
+            int64_t samples;
+            int64_t bytes;
+            int64_t sealed;        /* last place in the chain over the operations journal; 0: none */
+            int64_t unsealed;      /* rows behind it that have no place yet */
+            int64_t checkpoint_us; /* when the chain was signed last; 0: never */
+        } store;
         struct {
             const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */
             uint32_t n;

@@ -1,8 +1,9 @@
 /* What must be true before this server may use the database, checked on the events connection each time it
  * comes up: the schema is exactly the one that the program's migrations make; it was not restored from a
- * backup since this server started; no other server has the database (lock.h). The first time, all that a start needs is loaded, as soon as no other server can write
- * the alarm journal any more (boot_fenced). Later, and whenever another program commits a revision (NOTIFY
- * penstock_config), the configuration is loaded anew if it changed. */
+ * backup since this server started; no other server has the database (lock.h). The first time, all that a
+ * start needs is loaded, as soon as no other server can write the alarm journal any more (boot_fenced).
+ * Later, and whenever another program commits a revision (NOTIFY penstock_config), the configuration is
+ * loaded anew if it changed. */
 #ifndef PENSTOCK_STORE_BOOT_H
 #define PENSTOCK_STORE_BOOT_H
 

@@ -54,7 +54,7 @@ static const char past_sql[] = "select c.class::integer, c.keep_days, coalesce(d
                                "  from retention_class c left join sample_dropped d on d.class = c.class"
                                " where c.keep_days is not null order by c.class";
 static const char drop_sql[] = "select sample_drop($1::integer::smallint, $2::bigint)";
-/* All of the table, at most once an hour: days are in no order. */
+/* By rollup_day_idx and sample_hour_hour_idx. */
 #define OLD(table, column)                                                                                   \
     "delete from " table " where ctid = any(array(select ctid from " table " where " column " < $1 limit "   \
     "$2))"

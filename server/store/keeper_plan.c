@@ -39,7 +39,12 @@ static bool add_tags(struct keeper_plan *p, const struct model *m) {
         p->tags[i] = (struct roller_tag){.tag_key = tag->key, .rule = rollup_rule(tag), .class = tag->keep};
     }
     qsort(p->tags, m->n_tags, sizeof *p->tags, by_key);
-    p->n_tags = m->n_tags;
+    for (uint32_t i = 0; i < m->n_tags; i++) { /* one that is not stored yet has no key */
+        if (p->tags[i].tag_key != 0 &&
+            (p->n_tags == 0 || p->tags[i].tag_key != p->tags[p->n_tags - 1].tag_key)) {
+            p->tags[p->n_tags++] = p->tags[i];
+        }
+    }
     return true;
 }
 

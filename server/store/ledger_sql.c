@@ -27,7 +27,8 @@ static const char gaps_sql[] =
     "select state, coalesce(epoch, 0), coalesce(first_seq, 0), coalesce(end_seq, 0), coalesce(samples, 0),"
     "       coalesce(from_us, 0), coalesce(to_us, 0)"
     "  from ledger_gap($1)"
-    " order by array_position(array['restored', 'lost', 'waiting', 'dropped'], state), epoch, first_seq, from_us"
+    " order by array_position(array['restored', 'lost', 'waiting', 'dropped'], state), epoch, first_seq, "
+    "from_us"
     " limit $2";
 
 /* By gateway_clock_span_time_idx and gateway_clock_session_time_idx. */

@@ -5,6 +5,7 @@
 #include "server/store/figures_sql.h"
 #include "server/store/ledger_sql.h"
 #include "server/store/quarantine_sql.h"
+#include "server/store/store_sql.h"
 #include "server/store/user_sql.h"
 
 #include <stdlib.h>
@@ -51,6 +52,7 @@ enum status read_check(const struct request *r, struct error *err) {
     switch (r->kind) {
     case REQ_USER_FIND:
     case REQ_SESSION_FIND:
+    case REQ_STORE:
         return OK;
     case REQ_ALARM_HISTORY:
     case REQ_ALARM_STATE_AT:
@@ -122,6 +124,8 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         figures_send(pg, &args, r);
     } else if (r->kind == REQ_LEDGER) {
         ledger_send(pg, &args, r);
+    } else if (r->kind == REQ_STORE) {
+        store_sql_send(pg);
     } else if (quarantine_sql_reads(r->kind)) {
         quarantine_sql_send(pg, &args, r);
     } else {
@@ -185,6 +189,9 @@ static size_t memory_size(enum request_kind kind, const struct pg_answer *answer
     if (kind == REQ_LEDGER) {
         return ledger_reply_size(answer);
     }
+    if (kind == REQ_STORE) {
+        return store_sql_reply_size(answer);
+    }
     if (quarantine_sql_reads(kind)) {
         return quarantine_sql_reply_size(answer);
     }
@@ -226,6 +233,8 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         figures_reply(rows, memory->rows, ret);
     } else if (r->kind == REQ_LEDGER) {
         ledger_reply(answer, memory->rows, ret);
+    } else if (r->kind == REQ_STORE) {
+        store_sql_reply(answer, memory->rows, ret);
     } else if (quarantine_sql_reads(r->kind)) {
         quarantine_sql_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {

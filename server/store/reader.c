@@ -221,6 +221,7 @@ static void advance(struct question *q) {
     }
     switch (q->job->step) {
     case JOB_HOT:
+    case JOB_ROLLUPS:
     case JOB_EDGES:
     case JOB_WINDOW:
         if (!pg_is_up(lane->pg)) {

@@ -14,13 +14,14 @@
 #include "server/history/gather.h"
 #include "server/history/trend.h"
 #include "server/store/hot.h"
-#include "server/store/pg.h"
+#include "server/store/rollup_reader.h"
 
 enum job_step {
-    JOB_HOT,    /* to be asked for: what is not packed yet */
-    JOB_EDGES,  /* … what lies around the span of the present tag */
-    JOB_WINDOW, /* … the next part of its span */
-    JOB_PIECE,  /* samples are to be handed out, then the next step is one of those above, or JOB_DONE */
+    JOB_HOT,     /* to be asked for: what is not packed yet */
+    JOB_ROLLUPS, /* … of the present tag what is rolled up already */
+    JOB_EDGES,   /* … what lies around a part of its span */
+    JOB_WINDOW,  /* … the next samples of that part */
+    JOB_PIECE,   /* samples are to be handed out, then the next step is one of those above, or JOB_DONE */
     JOB_DONE,
     JOB_FAILED,
 };
@@ -34,11 +35,16 @@ struct reader_job {
     struct buf ram;  /* chunks of what is in RAM, each behind its size */
     int64_t last_id; /* of sample_hot */
     uint32_t tag;    /* the present one, its place in ask */
-    int64_t at_us;   /* all before is done */
-    /* Of the present tag. */
-    bool few; /* perhaps no more samples than points: each is looked at */
+    /* Of the present tag: the part of its span that is read from samples. All of it, but for aggregates,
+     * which take rollups where these are true. */
+    int64_t from_us;
+    int64_t to_us;
+    int64_t at_us; /* all before is done */
+    bool few;      /* perhaps no more samples than points: each is looked at */
     struct chunk_sample before;
     struct chunk_sample after;
+    struct chunk_sample usable; /* the newest before from_us that has a usable value; of aggregates alone */
+    int usable_tier;
     int before_tier; /* 0: there is none; else the higher one counts */
     int after_tier;
     /* Answers. */
@@ -49,7 +55,16 @@ struct reader_job {
     uint32_t n_raws; /* points + 1: there are more */
     struct aggregate *aggregates;
     struct aggregator aggregator;
-    uint32_t interval;
+    struct rollup_grid grid;       /* of the present tag's aggregates, as far as they are done */
+    struct rollup_reader *rollups; /* NULL: no rollup fits the intervals */
+    enum rollup_level level;
+    int64_t rolled_us;        /* rollups were asked for up to here */
+    struct aggregate *rolled; /* of the last answer, in order of time */
+    uint32_t n_rolled;
+    uint32_t cap_rolled;
+    uint32_t at_rolled; /* so many were used */
+    int64_t *fresh;     /* days of the tag with samples that are not rolled up */
+    size_t n_fresh;
     struct raw_sample *raw; /* of the present window */
     uint32_t n_raw;
     uint32_t cap_raw;
@@ -66,7 +81,7 @@ void job_free(struct reader_job **job);
 /* Samples in RAM, in order of arrival; before the first job_send. They are copied, and unpacked by job_take.
  */
 void job_take_late(struct reader_job *job, const struct hot_row *row);
-/* Sends what JOB_HOT, JOB_EDGES or JOB_WINDOW asks for. */
+/* Sends what JOB_HOT, JOB_ROLLUPS, JOB_EDGES or JOB_WINDOW asks for. */
 void job_send(const struct reader_job *job, struct pg *pg, pg_on_done on_done, void *ctx);
 /* Takes the answer, sets the next step. The results must stay until the next one is taken: texts are in them.
  */

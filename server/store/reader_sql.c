@@ -22,6 +22,15 @@ static const char row_before_sql[] = "select t_us, value, quality from sample_ro
 static const char row_after_sql[] = "select t_us, value, quality from sample_row"
                                     " where tag_key = $1 and t_us >= $2 order by t_us limit 1";
 
+/* By sample_chunk_pk of each period. */
+static const char usable_sql[] =
+    "select data from sample_chunk where tag_key = $1 and from_us < $2 and to_us < $2 and usable > 0"
+    " order by from_us desc limit 1";
+/* By sample_row_pk. */
+static const char row_usable_sql[] =
+    "select t_us, value, quality from sample_row"
+    " where tag_key = $1 and t_us < $2 and value is not null and quality < 128 order by t_us desc limit 1";
+
 /* By sample_chunk_pk of each period, and sample_row_pk. A chunk that reaches into the span began in its
  * period, $4. */
 static const char chunks_sql[] =
@@ -78,6 +87,11 @@ void reader_sql_before(struct pg *pg, struct pg_args *args, int64_t tag_key, int
 void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us) {
     send_at(pg, args, after_sql, tag_key, t_us);
     send_at(pg, args, row_after_sql, tag_key, t_us);
+}
+
+void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us) {
+    send_at(pg, args, usable_sql, tag_key, t_us);
+    send_at(pg, args, row_usable_sql, tag_key, t_us);
 }
 
 void reader_sql_window(struct pg *pg, struct pg_args *args, const struct reader_window *w) {

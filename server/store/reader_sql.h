@@ -28,6 +28,9 @@ void reader_sql_count(struct pg *pg, struct pg_args *args, int64_t tag_key, int6
 void reader_sql_before(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 
+/* The last chunk that ends before t_us with a usable sample, and the last usable loose sample: as above. */
+void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
+
 /* Chunks and loose samples of a tag that are within a span, or reach into it. Two statements, each with its
  * limit; chunks lack their data where they lie within one pixel and nothing else does. */
 struct reader_window {

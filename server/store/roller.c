@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/tm.h"
 #include "server/core/quality.h"
+#include "server/store/lock.h"
 #include "server/store/rollup_sql.h"
 
 #include <math.h>
@@ -311,8 +312,17 @@ static enum status roll_day(struct tag_roll *t, const struct mark *m, struct err
 /* --- tags --------------------------------------------------------------------------------------------------
  */
 
+/* Whoever writes chunks meanwhile waits, and marks them behind this (rollup_mark in the database). */
+static enum status begin_alone(struct blocking *b, struct error *err) {
+    enum status status = blocking_do(b, "begin", err);
+    struct pg_args *args = blocking_args(b);
+    pg_arg_i32(args, LOCK_CLASS);
+    pg_arg_i32(args, LOCK_MARKS);
+    return status == OK ? blocking_tell(b, "select pg_advisory_xact_lock($1, $2)", err) : status;
+}
+
 static enum status roll_tag(struct tag_roll *t, struct error *err) {
-    enum status status = blocking_do(t->b, "begin", err);
+    enum status status = begin_alone(t->b, err);
     if (status == OK) {
         status = rollup_get_kept(t->b, t->tag.tag_key, &t->kept_us, err);
     }

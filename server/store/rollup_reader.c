@@ -121,32 +121,50 @@ static enum status tell_day(struct rollup_reader *r, const struct answer *a, int
     return n > 0 ? on_day(ctx, r->v, n) : OK;
 }
 
-static enum status ask(struct blocking *b, struct answer *a, struct error *err) {
-    int64_t from_us = rollup_day_us(a->q->from_us);
-    struct pg_args *args = blocking_args(b);
-    pg_arg_i64(args, a->q->tag_key);
-    pg_arg_i32(args, (int32_t)a->q->level);
-    pg_arg_i64(args, from_us);
-    pg_arg_i64(args, a->q->to_us);
-    enum status status = blocking_ask(b, rows_sql, &a->rows, err);
-    if (status != OK) {
-        return status;
+static void rows_args(struct pg_args *args, const struct rollup_question *q) {
+    pg_arg_i64(args, q->tag_key);
+    pg_arg_i32(args, (int32_t)q->level);
+    pg_arg_i64(args, rollup_day_us(q->from_us));
+    pg_arg_i64(args, q->to_us);
+}
+
+static void dirty_args(struct pg_args *args, const struct rollup_question *q) {
+    pg_arg_i64(args, q->tag_key);
+    pg_arg_i64(args, rollup_day_us(q->from_us));
+    pg_arg_i64(args, q->to_us);
+}
+
+void rollup_reader_send(struct pg *pg, struct pg_args *args, const struct rollup_question *q) {
+    pg_args_clear(args);
+    rows_args(args, q);
+    pg_send(pg, rows_sql, args);
+    pg_args_clear(args);
+    dirty_args(args, q);
+    pg_send(pg, dirty_sql, args);
+}
+
+enum status rollup_reader_take(struct rollup_reader *r, const struct rollup_question *q, PGresult *rows,
+                               PGresult *dirty, rollup_on_day on_day, void *ctx, struct error *err) {
+    const struct answer a = {.q = q, .rows = rows, .dirty = dirty, .rule = rollup_rule_id(&q->rule)};
+    enum status status = OK;
+    for (int row = 0; status == OK && row < PQntuples(a.rows); row++) {
+        status = tell_day(r, &a, row, on_day, ctx, err);
     }
-    args = blocking_args(b);
-    pg_arg_i64(args, a->q->tag_key);
-    pg_arg_i64(args, from_us);
-    pg_arg_i64(args, a->q->to_us);
-    return blocking_ask(b, dirty_sql, &a->dirty, err);
+    return status;
 }
 
 enum status rollup_reader_ask(struct rollup_reader *r, struct blocking *b, const struct rollup_question *q,
                               rollup_on_day on_day, void *ctx, struct error *err) {
-    struct answer a = {.q = q, .rule = rollup_rule_id(&q->rule)};
-    enum status status = ask(b, &a, err);
-    for (int row = 0; status == OK && row < PQntuples(a.rows); row++) {
-        status = tell_day(r, &a, row, on_day, ctx, err);
+    PGresult *rows = NULL;
+    PGresult *dirty = NULL;
+    rows_args(blocking_args(b), q);
+    enum status status = blocking_ask(b, rows_sql, &rows, err);
+    if (status == OK) {
+        dirty_args(blocking_args(b), q);
+        status = blocking_ask(b, dirty_sql, &dirty, err);
     }
-    PQclear(a.rows); /* accept NULL */
-    PQclear(a.dirty);
+    status = status == OK ? rollup_reader_take(r, q, rows, dirty, on_day, ctx, err) : status;
+    PQclear(rows); /* accept NULL */
+    PQclear(dirty);
     return status;
 }

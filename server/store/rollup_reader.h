@@ -9,6 +9,7 @@
 
 #include "server/history/rollup.h"
 #include "server/store/blocking.h"
+#include "server/store/pg.h"
 
 struct rollup_question {
     int64_t tag_key;
@@ -34,5 +35,12 @@ void rollup_reader_free(struct rollup_reader **reader);
 MUSTCHECK enum status rollup_reader_ask(struct rollup_reader *r, struct blocking *b,
                                         const struct rollup_question *q, rollup_on_day on_day, void *ctx,
                                         struct error *err);
+
+/* The same for who asks without waiting: two statements within one snapshot, and what to make of their
+ * answers. */
+void rollup_reader_send(struct pg *pg, struct pg_args *args, const struct rollup_question *q);
+MUSTCHECK enum status rollup_reader_take(struct rollup_reader *r, const struct rollup_question *q,
+                                         PGresult *rows, PGresult *dirty, rollup_on_day on_day, void *ctx,
+                                         struct error *err);
 
 #endif

@@ -63,12 +63,17 @@ static const char keep_mark_sql[] =
     " on conflict (tag_key, day_us) do update set changes = rollup_dirty.changes + 1"
 static const char mark_after_sql[] = MARK_IF("after");
 static const char mark_before_sql[] = MARK_IF("before");
-/* All of rollup, once for each new configuration. */
+/* By rollup_tag_pk, and for tags that changed by rollup_pk. */
 static const char mark_rules_sql[] =
-    "insert into rollup_dirty (tag_key, day_us)"
-    " select r.tag_key, r.day_us from rollup r"
-    "   join unnest($1::bigint[], $2::bigint[]) as t(tag_key, rule) on t.tag_key = r.tag_key"
-    "  where r.level = 2 and r.rule <> t.rule order by r.tag_key, r.day_us"
+    "with changed as ("
+    "  insert into rollup_tag (tag_key, rule)"
+    "  select t.tag_key, t.rule from unnest($1::bigint[], $2::bigint[]) as t(tag_key, rule)"
+    "  on conflict (tag_key) do update set rule = excluded.rule where rollup_tag.rule <> excluded.rule"
+    "  returning tag_key, rule)"
+    " insert into rollup_dirty (tag_key, day_us)"
+    " select r.tag_key, r.day_us from changed c"
+    "   join rollup r on r.tag_key = c.tag_key and r.level = 2 and r.rule <> c.rule order by r.tag_key, "
+    "r.day_us"
     " on conflict (tag_key, day_us) do update set changes = rollup_dirty.changes + 1";
 
 enum status rollup_ask_marks(struct blocking *b, int64_t now_us, int64_t grace_us, int64_t most,

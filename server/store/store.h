@@ -2,9 +2,9 @@
  * (nothing delays alarms), one for the gateways' records (ingest), one for events (audit, sessions,
  * configuration, accumulators), one for the packer, two for history (screens; exports), three for queries
  * (who somebody is; reports over the alarm journal; everything else). Each is re-established by itself; what
- * was handed over is kept until it is committed, and submitted again after an unknown outcome: every statement
- * is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls back from
- * inside a call of its own. */
+ * was handed over is kept until it is committed, and submitted again after an unknown outcome: every
+ * statement is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls
+ * back from inside a call of its own. */
 #ifndef PENSTOCK_STORE_STORE_H
 #define PENSTOCK_STORE_STORE_H
 

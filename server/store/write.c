@@ -193,6 +193,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:

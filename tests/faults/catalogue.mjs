@@ -17,11 +17,14 @@ const us = () => BigInt(Date.now()) * 1000n;
 
 /** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
 export class Bench {
-  async start({ build = 'asan' } = {}) {
+  /** before(p), between(p): done before there is anything, and before the server starts. */
+  async start({ build = 'asan', before, between } = {}) {
     const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
     for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
     this.p = new Penstock({ config, build });
+    await before?.(this.p);
     await this.p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'] });
+    await between?.(this.p);
     await this.p.startServer();
     this.proxy = new Proxy(() => this.p.ports.link);
     await this.proxy.listen();
@@ -251,6 +254,11 @@ async function restoreDrill(b) {
   const restored = (await p.sql(`select gateway, from_us, to_us from ledger_gap() where state = 'restored' and gateway = any($1) order by 1`, [Object.keys(SITES)]));
   assert.deepEqual(restored.map((r) => r.gateway), Object.keys(SITES));
   for (const r of restored) assert.ok(r.from_us <= BigInt(Date.parse(at)) * 1000n + 999n && r.to_us <= us() && r.to_us > r.from_us);
+  const shown = (await (await p.login('viewer')).get('/api/gateways/gw-s1/ledger')).json.gaps;
+  const [set, hole] = [shown.find((g) => g.state === 'restored'), shown.find((g) => g.state === 'lost')];
+  assert.deepEqual([set.epoch, set.first, set.end, set.samples], [null, null, null, null]);
+  assert.ok(set.from <= at && at < set.to, JSON.stringify(set));
+  assert.ok(hole.end > hole.first && hole.from < hole.to, JSON.stringify(hole));
   const counts = {};
   for (const name of Object.keys(SITES)) {
     const now = await recordsOf(p, name);

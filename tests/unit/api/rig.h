@@ -474,6 +474,7 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
@@ -511,6 +512,12 @@ static inline void rig_on_gateway(void *ctx, uint32_t gateway, struct api_gatewa
     (void)ctx;
     *ret = (struct api_gateway){
         .up = gateway == 0, .since_us = 1764000000000000, .peer = "10.0.0.1", .software = "gw", .fault = ""};
+}
+
+static inline void rig_on_store(void *ctx, struct api_store *ret) {
+    const struct rig *rig = ctx;
+    *ret = (struct api_store){
+        .state = rig->store_away ? "away" : "ok", .text = "", .disk_path = "", .packing_error = ""};
 }
 
 static inline void rig_on_health(void *ctx, struct api_health *ret) {
@@ -649,6 +656,7 @@ static inline void rig_start(struct rig *rig, bool with_view) {
                             .request = rig_on_request,
                             .gateway = rig_on_gateway,
                             .health = rig_on_health,
+                            .store = rig_on_store,
                             .explain = rig_on_explain};
     enum status status = api_new(&cfg, &host, &rig->api, &err);
     if (status != OK) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -306,10 +307,35 @@ static void a_folder_that_is_not_there_is_told(void **state) {
     assert_null(s);
 }
 
+/* A disk of one's own, so small that a few records fill it; skipped where nobody may mount one. */
+static void without_room_nothing_is_promised(void **state) {
+    const struct place *p = *state;
+    if (mount("none", p->dir, "tmpfs", 0, "size=64k") != 0) {
+        skip();
+    }
+    struct spool *s = open_spool(p);
+    struct error err;
+    assert_int_equal(spool_reserve(s, 4, &err), OK);
+    add(s, 1, 4);
+    sync_it(s);
+    size_t size = file_size(p);
+    assert_int_equal(spool_reserve(s, 1000, &err), ERR_NO_SPACE);
+    assert_string_equal(err.where, p->path);
+    assert_int_equal(file_size(p), size); /* what is there stays */
+    assert_int_equal(spool_reserve(s, 2, &err), OK);
+    add(s, 5, 6); /* what was promised is kept */
+    sync_it(s);
+    spool_close(&s);
+    expect_left(p, 1, 6);
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(umount(p->dir), 0);
+}
+
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_PLACE(without_room_nothing_is_promised),
         IN_PLACE(a_record_comes_back_as_it_was),
         IN_PLACE(only_what_was_synced_is_promised),
         IN_PLACE(what_the_database_has_is_forgotten),

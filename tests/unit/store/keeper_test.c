@@ -141,8 +141,7 @@ static void a_plan_is_made_of_a_model(void **state) {
     assert_int_equal(p->n_pairs, 5);
     assert_true(has_pair(p, 601, 501) && has_pair(p, 601, 502));
     assert_true(has_pair(p, 602, 501) && has_pair(p, 602, 503) && has_pair(p, 602, 504));
-    assert_true(p->revision == 7 && p->rollup_keep_days == 1000 && p->n_tags == m->n_tags &&
-                p->n_classes == 2);
+    assert_true(p->revision == 7 && p->rollup_keep_days == 1000 && p->n_tags == 5 && p->n_classes == 2);
     for (size_t i = 1; i < p->n_tags; i++) {
         assert_true(p->tags[i - 1].tag_key <= p->tags[i].tag_key);
     }

@@ -1,10 +1,11 @@
-/* Covers: reader_job.c reader_sql.c
+/* Covers: reader_job.c, reader_part.c, reader_take.c, reader_rolled.c, reader_sql.c
  * Random histories, spread over RAM, records, chunks and loose samples, against a naive model in memory. */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
 #include "server/history/aggregate.h"
 #include "server/history/pack.h"
 #include "server/store/history.h"
+#include "server/store/roller.h"
 #include "tests/unit/store/rig.h"
 
 #include <math.h>
@@ -65,16 +66,33 @@ static struct chunk_sample random_sample(struct rand *r, int64_t t_us) {
     return s;
 }
 
+enum mix {
+    MIX_ALL,
+    MIX_STORED, /* nothing is in RAM */
+    MIX_PACKED, /* nearly all is packed, over many days */
+};
+
+static enum tier random_tier(struct rand *r, enum mix mix, uint32_t i) {
+    uint64_t where = rand_below(r, 100);
+    if (mix == MIX_PACKED && i < FACTS / 10 * 9 && rand_below(r, 1000) > 0) {
+        return TIER_CHUNK;
+    }
+    if (where >= 97 && mix != MIX_STORED) {
+        return TIER_RAM;
+    }
+    return where < 4 ? TIER_ROW : where < 80 ? TIER_CHUNK : TIER_HOT;
+}
+
 /* Times that grow, with gaps of weeks, and now and then one that was there before. */
-static void make_facts(struct rand *r, bool ram) {
+static void make_facts(struct rand *r, enum mix mix) {
     int64_t t_us = START_US;
     for (n_facts = 0; n_facts < FACTS; n_facts++) {
         t_us += (int64_t)rand_below(r, 2000000);
         t_us += rand_below(r, 900) == 0 ? INT64_C(20) * 86400 * 1000000 : 0;
+        t_us += mix == MIX_PACKED ? (int64_t)rand_below(r, 1800) * 1000000 : 0;
         struct fact *f = &facts[n_facts];
         *f = (struct fact){.s = random_sample(r, t_us), .order = n_facts};
-        uint64_t where = rand_below(r, 100);
-        f->tier = where < 4 ? TIER_ROW : where < 80 ? TIER_CHUNK : where < 97 || !ram ? TIER_HOT : TIER_RAM;
+        f->tier = random_tier(r, mix, n_facts);
         if (n_facts > 0 && rand_below(r, 15) == 0) {
             f->s.t_us = facts[rand_below(r, n_facts)].s.t_us;
         }
@@ -267,10 +285,10 @@ static int by_time_and_order(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Stores what is to be read; ram: some of it is handed over and not committed. */
-static struct rig *start(struct rand *r, bool ram) {
+/* Stores what is to be read. */
+static struct rig *start(struct rand *r, enum mix mix) {
     rig_migrate(&pg);
-    make_facts(r, ram);
+    make_facts(r, mix);
     conn = PQconnectdb(pg.conninfo);
     PQclear(PQexec(conn, "begin"));
     store_hot();
@@ -444,13 +462,11 @@ static void check_aggregate(const struct aggregate *a, const struct aggregate *b
     assert_memory_equal(a->state_us, b->state_us, sizeof a->state_us);
 }
 
-/* Of what was before the first interval the newest sample counts. */
 static void model_interval(const struct request *ask, uint32_t tag, uint32_t i, struct aggregator *g) {
     aggregate_begin(g, &ask->samples.rules[tag], ask->samples.edges[i], ask->samples.edges[i + 1]);
-    const struct chunk_sample *before = model_before(KEYS[tag], ask->samples.from_us);
     for (uint32_t k = 0; k < n_facts; k++) {
         const struct chunk_sample *s = &facts[k].s;
-        if (s->tag_key == KEYS[tag] && (before == NULL || s->t_us >= before->t_us)) {
+        if (s->tag_key == KEYS[tag]) {
             const struct aggregate_sample a = {.t_us = s->t_us, .value = value_of(s), .quality = s->quality};
             aggregate_add(g, &a);
         }
@@ -574,7 +590,7 @@ static void every_answer_equals_a_naive_model_wherever_samples_lie(void **state)
     uint64_t seed = unit_seed();
     print_message("SEED=%llu\n", (unsigned long long)seed);
     rand_seed(&r, seed);
-    struct rig *rig = start(&r, true);
+    struct rig *rig = start(&r, MIX_ALL);
     memset(&seen, 0, sizeof seen);
     rig->on_history = on_history;
     rig->history_ctx = &seen;
@@ -586,6 +602,144 @@ static void every_answer_equals_a_naive_model_wherever_samples_lie(void **state)
     assert_true(seen.kinds[0] > 5 && seen.kinds[1] > 5 && seen.kinds[2] > 50);
     PQfinish(conn);
     rig_stop(&rig, 50); /* what waits for the alarm stays */
+}
+
+/* --- rollups ------------------------------------------------------------------------------------------- */
+
+static const struct roller_tag rolled[TAGS] = {{.tag_key = 7, .rule = {.counter = true, .modulus = 100}},
+                                               {.tag_key = 11, .rule = {.stepped = true, .n_states = 8}},
+                                               {.tag_key = 4000, .rule = {.stale_us = 5000000}}};
+
+static void roll_up(int64_t now_us) {
+    struct blocking b = {.conn = NULL};
+    struct roller *roller = NULL;
+    struct error err;
+    uint32_t done = 1;
+    assert_int_equal(blocking_open(&b, pg.server, "penstock test", 60000, &err), OK);
+    assert_int_equal(roller_new(&roller, &err), OK);
+    while (done > 0) {
+        const struct roller_task task = {rolled, TAGS, now_us, 1000};
+        assert_int_equal(roller_turn(roller, &b, &task, &done, &err), OK);
+    }
+    roller_free(&roller);
+    blocking_close(&b);
+}
+
+static void nearly(double a, double b, double most) {
+    assert_true((isnan(a) && isnan(b)) || fabs(a - b) <= most);
+}
+
+/* Averages and squares are rounded in rollups; the rest is as it was. */
+static void check_rolled(const struct aggregate *a, const struct aggregate *b) {
+    double span_s = (double)(b->to_us - b->from_us) / 1e6;
+    assert_true(a->from_us == b->from_us && a->to_us == b->to_us && a->partial == b->partial);
+    assert_true(a->count == b->count && a->bad == b->bad && a->usable == b->usable);
+    assert_true(a->good_us == b->good_us && a->uncertain_us == b->uncertain_us);
+    assert_true(a->bad_us == b->bad_us && a->gap_us == b->gap_us);
+    assert_true(same(a->start, b->start) && same(a->end, b->end));
+    assert_true(same(a->min, b->min) && same(a->max, b->max) && a->min_us == b->min_us);
+    assert_true(a->transitions == b->transitions);
+    assert_memory_equal(a->state_us, b->state_us, sizeof a->state_us);
+    nearly(a->delta, b->delta, 1e-6);
+    nearly(a->integral, b->integral, 1e-5 * span_s);
+    nearly(a->mean, b->mean, 1e-4);
+    nearly(a->m2, b->m2, 1e-4 * (1 + b->m2));
+}
+
+static void on_rolled(void *ctx, const struct reply *reply) {
+    struct seen *seen = ctx;
+    uint32_t n = seen->ask->samples.n_edges - 1;
+    if (reply->kind != REQ_AGGREGATES) {
+        return;
+    }
+    for (uint32_t tag = 0; tag < TAGS; tag++) {
+        for (uint32_t i = 0; i < n; i++) {
+            struct aggregator g;
+            model_interval(seen->ask, tag, i, &g);
+            check_rolled(&reply->aggregates.v[tag * n + i], &g.sum);
+        }
+    }
+}
+
+static void ask_rolled(struct rig *rig, struct rand *r, struct seen *seen) {
+    static const int64_t widths_us[] = {TM_HOUR_US, 7 * TM_HOUR_US, TM_DAY_US, 15 * TM_MINUTE_US,
+                                        700 * TM_SECOND_US};
+    int64_t width_us = widths_us[rand_below(r, COUNT(widths_us))];
+    static int64_t edges[EDGES];
+    int64_t complete_us[TAGS];
+    struct aggregate_rule rules[TAGS];
+    struct request q = random_span(r, REQ_AGGREGATES);
+    uint32_t n = 0;
+    edges[n++] = q.samples.from_us;
+    for (int64_t t_us = q.samples.from_us / width_us * width_us + width_us; n < EDGES; t_us += width_us) {
+        edges[n++] = t_us;
+    }
+    q.samples.to_us = edges[n - 1];
+    for (int i = 0; i < TAGS; i++) {
+        complete_us[i] = rand_below(r, 3) == 0 ? q.samples.to_us - TM_DAY_US : INT64_MAX;
+        for (int k = 0; k < TAGS; k++) {
+            rules[i] = rolled[k].tag_key == KEYS[i] ? rolled[k].rule : rules[i];
+        }
+    }
+    q.samples.edges = edges;
+    q.samples.n_edges = n;
+    q.samples.rules = rules;
+    q.samples.complete_us = complete_us;
+    seen->ask = &q;
+    assert_int_equal(rig_ask(rig, &q)->reply.status, OK);
+}
+
+static void on_counts(void *ctx, const struct reply *reply) {
+    int64_t *sum = ctx;
+    uint32_t n = reply->kind == REQ_AGGREGATES ? reply->aggregates.n_tags * reply->aggregates.n_intervals : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        *sum += reply->aggregates.v[i].count;
+    }
+}
+
+/* Samples in the first days, as aggregates tell. */
+static int64_t count_days(struct rig *rig) {
+    int64_t edges[EDGES];
+    const int64_t complete_us[1] = {INT64_MAX};
+    int64_t sum = 0;
+    for (int i = 0; i < EDGES; i++) {
+        edges[i] = (START_US / TM_DAY_US + i) * TM_DAY_US;
+    }
+    const struct request q = {.kind = REQ_AGGREGATES,
+                              .samples = {.tags = {7},
+                                          .n_tags = 1,
+                                          .from_us = edges[0],
+                                          .to_us = edges[EDGES - 1],
+                                          .rules = &rolled[0].rule,
+                                          .complete_us = complete_us,
+                                          .edges = edges,
+                                          .n_edges = EDGES}};
+    rig->on_history = on_counts;
+    rig->history_ctx = &sum;
+    assert_int_equal(rig_ask(rig, &q)->reply.status, OK);
+    return sum;
+}
+
+static void rollups_and_samples_together_are_as_the_samples(void **state) {
+    (void)state;
+    struct rand r;
+    static struct seen seen;
+    rand_seed(&r, unit_seed());
+    struct rig *rig = start(&r, MIX_PACKED);
+    roll_up(facts[n_facts - 1].s.t_us + 400 * TM_DAY_US);
+    assert_true(pgtest_number(&pg, "select count(*) from rollup where level = 2") > 50);
+    rig->on_history = on_rolled;
+    rig->history_ctx = &seen;
+    for (int round = 0; round < 60; round++) {
+        ask_rolled(rig, &r, &seen);
+    }
+    /* What is rolled up is not read from samples. */
+    int64_t whole = count_days(rig);
+    pgtest_do(&pg, "delete from sample_chunk");
+    int64_t left = count_days(rig);
+    assert_true(whole > 50 && left <= whole && left > whole / 2);
+    PQfinish(conn);
+    rig_stop(&rig, 50);
 }
 
 /* --- for backtests ------------------------------------------------------------------------------------- */
@@ -651,7 +805,7 @@ static void a_backtest_reads_the_same_by_time(void **state) {
     (void)state;
     struct rand r;
     rand_seed(&r, unit_seed());
-    struct rig *rig = start(&r, false);
+    struct rig *rig = start(&r, MIX_STORED);
     for (int round = 0; round < 30; round++) {
         const struct request q = random_span(&r, REQ_SAMPLES);
         read_for_backtest(&q);
@@ -815,6 +969,7 @@ static void exports_are_counted_and_can_be_called_off(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_equals_a_naive_model_wherever_samples_lie),
+        cmocka_unit_test(rollups_and_samples_together_are_as_the_samples),
         cmocka_unit_test(a_backtest_reads_the_same_by_time),
         cmocka_unit_test(loose_samples_are_read_in_parts),
         cmocka_unit_test(chunks_within_a_pixel_are_not_read),

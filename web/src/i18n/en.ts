@@ -448,7 +448,7 @@ export const en = {
   'error.denied': 'your role may not do this',
   'error.changed': 'somebody changed it meanwhile',
   'error.storeAway': 'the database is away',
-  'error.storeFull': 'the database\'s disk is full: nothing can be changed until there is room',
+  'error.storeFull': 'a disk is full, of the database or of the server: nothing was changed',
   'error.unknown': 'the answer could not be read',
 
   'status.label': 'Last action',

@@ -442,7 +442,7 @@ export const zh: Readonly<Record<Key, string>> = {
   'error.denied': '您的角色无权执行此操作',
   'error.changed': '其他人已更改此项',
   'error.storeAway': '数据库不可用',
-  'error.storeFull': '数据库磁盘已满：腾出空间之前无法更改',
+  'error.storeFull': '磁盘已满（数据库或服务器）：未作更改',
   'error.unknown': '无法读取服务器的回答',
 
   'status.label': '最近操作',
