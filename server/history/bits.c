@@ -203,12 +203,30 @@ static void write_rice(struct buf *out, const uint64_t *r, uint32_t n, unsigned 
     out->n += written;
 }
 
+static bool all_same(const int64_t *v, uint32_t n) {
+    uint32_t i = 1;
+    while (i < n && v[i] == v[0]) {
+        i++;
+    }
+    return i >= n;
+}
+
+static void write_head(struct buf *out, unsigned order, unsigned k, int64_t first, uint64_t unit) {
+    buf_byte(out, (uint8_t)(order << ORDER_SHIFT | k));
+    write_svarint(out, first);
+    write_varint(out, unit);
+}
+
 void column_write(struct buf *out, const int64_t *v, uint32_t n, uint64_t *work) {
     CHECK(n > 0);
+    if (all_same(v, n)) { /* often; what follows would come to the same */
+        write_head(out, 1, RICE_NOTHING, v[0], 1);
+        return;
+    }
     uint64_t unit = unit_of(v, n);
     for (uint32_t i = 0; i < n; i++) {
         int64_t distance = (int64_t)((uint64_t)v[i] - (uint64_t)v[0]);
-        uint64_t units = magnitude(distance) / unit;
+        uint64_t units = unit == 1 ? magnitude(distance) : magnitude(distance) / unit;
         work[i] = distance < 0 ? 0 - units : units;
     }
     unsigned order = choose_order(work, n);
@@ -224,9 +242,7 @@ void column_write(struct buf *out, const int64_t *v, uint32_t n, uint64_t *work)
     }
     uint64_t bits = 0;
     unsigned k = any == 0 ? RICE_NOTHING : choose_k(work, n - 1, &bits);
-    buf_byte(out, (uint8_t)(order << ORDER_SHIFT | k));
-    write_svarint(out, v[0]);
-    write_varint(out, unit);
+    write_head(out, order, k, v[0], unit);
     if (any != 0) {
         write_rice(out, work, n - 1, k, bits);
     }

@@ -160,7 +160,14 @@ static struct pack_chunk describe(const struct chunk_sample *v, uint32_t n) {
     return c;
 }
 
-/* The chunk of the first samples: of n, or half of them until their bytes are few enough. *ret_n: how many it
+/* How many of n samples, which took too many bytes, will take nearly as many as are allowed. Half of them if
+ * what is left would be a crumb. */
+static uint32_t part_that_fits(uint32_t n, size_t bytes) {
+    uint32_t part = (uint32_t)((uint64_t)n * PACK_BYTES / bytes * 15 / 16); /* less than n */
+    return part == 0 || n - part < part / 3 ? (n + 1) / 2 : part;
+}
+
+/* The chunk of the first samples: of n, or of so many that their bytes are few enough. *ret_n: how many it
  * has. */
 static enum status write_chunk(struct pack *p, const struct chunk_sample *v, uint32_t n,
                                struct chunk_scale declared, uint32_t *ret_n) {
@@ -174,18 +181,18 @@ static enum status write_chunk(struct pack *p, const struct chunk_sample *v, uin
             *ret_n = n;
             return OK;
         }
-        n = (n + 1) / 2;
+        n = part_that_fits(n, p->bytes.n);
     }
 }
 
-/* Samples of one period, in chunks of nearly the same size. */
+/* Samples of one period. */
 static enum status write_period(struct pack *p, const struct chunk_sample *v, uint32_t n,
                                 struct chunk_scale declared,
                                 enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx) {
     enum status status = OK;
     for (uint32_t at = 0, took = 0; at < n && status == OK; at += took) {
-        uint32_t chunks = (n - at + PACK_SAMPLES - 1) / PACK_SAMPLES;
-        status = write_chunk(p, v + at, (n - at + chunks - 1) / chunks, declared, &took);
+        uint32_t left = n - at;
+        status = write_chunk(p, v + at, left <= PACK_SAMPLES_MOST ? left : PACK_SAMPLES, declared, &took);
         if (status == OK) {
             struct pack_chunk c = describe(v + at, took);
             c.bytes = buf_slice(&p->bytes);

@@ -2,10 +2,12 @@
  * for memory.
  *
  * Chunks of a tag never overlap and never cross the border of a period (PACK_PERIOD_US: retention drops whole
- * periods). A chunk with PACK_SAMPLES samples, or as many bytes as lie well within a page, is full. What
- * comes is appended as a chunk of its own, together with those before it that are not full and not much
- * larger (pack_reach): so a sample is written again as often as its chunk doubles, not as often as somebody
- * packs. What comes late goes into the chunks that it falls into.
+ * periods). A chunk with PACK_SAMPLES samples, or half of PACK_BYTES, is full. What comes is appended as a
+ * chunk of its own, together with those before it that are not full and not much larger (pack_reach): so a
+ * sample is written again as often as its chunk doubles, not as often as somebody packs. Of what is written
+ * together all chunks but the last are full, or pack_reach would come back for them. What comes late goes
+ * into the chunks that it falls into; there is room for it: only behind PACK_SAMPLES_MOST samples or
+ * PACK_BYTES a chunk is divided.
  *
  * Of two samples of one moment the later one counts, in the order in which they were given; a weak one only
  * where there is no other. */
@@ -16,6 +18,7 @@
 
 enum {
     PACK_SAMPLES = 512,
+    PACK_SAMPLES_MOST = 768,             /* what is left behind a full one is no crumb */
     PACK_BYTES = 1800,                   /* a row of a table stays whole below 2 kB */
     PACK_SAMPLES_MAX = 16 * 1024 * 1024, /* of one tag at once */
 };

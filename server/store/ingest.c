@@ -641,6 +641,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
+                           .prepared = ingest_sql(),
                            .ctx = g,
                            .on_up = on_up,
                            .on_down = on_down};

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { CAP_FIRST = 4096 };
+enum { CAP_FIRST = 4096, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
 
 void plan_init(struct plan *p) {
     *p = (struct plan){.n = 0};
@@ -47,12 +47,9 @@ struct chunk_sample *plan_reserve(struct plan *p, uint32_t more) {
 
 /* --- groups -------------------------------------------------------------------------------------------- */
 
-static int by_tag_and_time(const void *a, const void *b) {
+static int by_time_and_arrival(const void *a, const void *b) {
     const struct plan_item *x = a;
     const struct plan_item *y = b;
-    if (x->tag_key != y->tag_key) {
-        return x->tag_key < y->tag_key ? -1 : 1;
-    }
     if (x->t_us != y->t_us) {
         return x->t_us < y->t_us ? -1 : 1;
     }
@@ -77,6 +74,69 @@ static void cut(struct plan *p) {
     }
 }
 
+/* Those of one digit of their tag's distance from the lowest one behind each other, in their order. */
+static void sort_by_digit(const struct plan_item *from, struct plan_item *to, uint32_t n, int64_t lowest,
+                          unsigned shift) {
+    uint32_t places[DIGITS + 1] = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        places[1 + (((uint64_t)from[i].tag_key - (uint64_t)lowest) >> shift) % DIGITS]++;
+    }
+    for (uint32_t digit = 1; digit < DIGITS; digit++) {
+        places[digit] += places[digit - 1];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        to[places[(((uint64_t)from[i].tag_key - (uint64_t)lowest) >> shift) % DIGITS]++] = from[i];
+    }
+}
+
+/* By digits, for a packing has many samples of some thousand tags. scratch: as many. True: the sorted ones
+ * are there. */
+static bool sort_by_tag(struct plan_item *items, struct plan_item *scratch, uint32_t n) {
+    int64_t lowest = n == 0 ? 0 : items[0].tag_key;
+    int64_t highest = lowest;
+    for (uint32_t i = 1; i < n; i++) {
+        lowest = items[i].tag_key < lowest ? items[i].tag_key : lowest;
+        highest = items[i].tag_key > highest ? items[i].tag_key : highest;
+    }
+    uint64_t span = (uint64_t)highest - (uint64_t)lowest;
+    bool there = false;
+    for (unsigned shift = 0; shift < 64 && span >> shift != 0; shift += DIGIT_BITS) {
+        sort_by_digit(there ? scratch : items, there ? items : scratch, n, lowest, shift);
+        there = !there;
+    }
+    return there;
+}
+
+/* Of one tag, in order of arrival: mostly that of time, too. */
+static void sort_by_time(struct plan_item *items, uint32_t n) {
+    for (uint32_t i = 1; i < n; i++) {
+        if (items[i].t_us < items[i - 1].t_us) {
+            qsort(items, n, sizeof *items, by_time_and_arrival);
+            return;
+        }
+    }
+}
+
+static enum status sort(struct plan *p) {
+    struct plan_item *scratch = calloc((size_t)p->n + 1, sizeof *scratch);
+    if (scratch == NULL) {
+        return ERR_NOMEM;
+    }
+    if (sort_by_tag(p->items, scratch, p->n)) {
+        struct plan_item *unsorted = p->items;
+        p->items = scratch;
+        scratch = unsorted;
+    }
+    free(scratch);
+    for (uint32_t first = 0, end = 0; first < p->n; first = end) {
+        while (end < p->n && p->items[end].tag_key == p->items[first].tag_key) {
+            end++;
+        }
+        sort_by_time(p->items + first, end - first);
+    }
+    return OK;
+}
+
 enum status plan_group(struct plan *p, struct error *err) {
     p->items = calloc((size_t)p->n + 1, sizeof *p->items);
     p->groups = calloc((size_t)p->n + 1, sizeof *p->groups);
@@ -86,7 +146,9 @@ enum status plan_group(struct plan *p, struct error *err) {
     for (uint32_t i = 0; i < p->n; i++) {
         p->items[i] = (struct plan_item){.tag_key = p->v[i].tag_key, .t_us = p->v[i].t_us, .at = i};
     }
-    qsort(p->items, p->n, sizeof *p->items, by_tag_and_time);
+    if (sort(p) != OK) {
+        return error_set(err, ERR_NOMEM, "packer", "no memory to sort %u samples", p->n);
+    }
     cut(p);
     return OK;
 }

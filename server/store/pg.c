@@ -10,6 +10,7 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 enum { WATCHDOG_MS = 5000 };
 #define READ_ONLY "25006"
 #define DISK_FULL "53100"
+#define PREPARED  "penstock"
 
 struct job {
     enum pg_mode mode;
@@ -310,6 +311,15 @@ static void on_setup_done(void *ctx, struct pg_answer *answer) {
 }
 
 static void begin_job(struct pg *pg, enum pg_mode mode, pg_on_done on_done, void *ctx);
+static void sent(struct pg *pg, int ok);
+
+/* Part of the setup's job, so that nothing is sent before it is known to have succeeded. */
+static void prepare(struct pg *pg) {
+    job_at(pg, pg->n_jobs - 1)->sent++;
+    if (!pg->broken) {
+        sent(pg, PQsendPrepare(pg->conn, PREPARED, pg->cfg.prepared, 0, NULL));
+    }
+}
 
 /* synchronous_commit: a weaker setting of the database is raised, a stronger one (remote_apply) stays. */
 static void begin_setup(struct pg *pg) {
@@ -337,6 +347,9 @@ static void begin_setup(struct pg *pg) {
     pg_arg_text(&args, slice_str(limit));
     begin_job(pg, PG_READ, on_setup_done, pg);
     pg_send(pg, sql, &args);
+    if (pg->cfg.prepared != NULL) {
+        prepare(pg);
+    }
     pg_end(pg);
     pg_args_done(&args);
     pg_flush(pg);
@@ -611,8 +624,13 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args) {
         values[i] = args->data.p == NULL ? "" : (const char *)args->data.p + args->offsets[i];
         formats[i] = 1;
     }
-    sent(pg, PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values,
-                               n == 0 ? NULL : args->lengths, formats, 1));
+    const int *lengths = n == 0 ? NULL : args->lengths;
+    if (sql == pg->cfg.prepared) {
+        sent(pg, PQsendQueryPrepared(pg->conn, PREPARED, n, values, lengths, formats, 1));
+    } else {
+        sent(pg,
+             PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values, lengths, formats, 1));
+    }
 }
 
 void pg_end(struct pg *pg) {

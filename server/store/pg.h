@@ -70,6 +70,9 @@ struct pg_config {
     const char *conninfo;
     const char *name; /* application_name */
     uint32_t statement_ms;
+    /* Borrowed. A statement that is sent so often that parsing and planning it each time would count: it is
+     * prepared whenever a connection is made, and pg_send knows it by its address. NULL: none. */
+    const char *prepared;
     void *ctx;
     void (*on_up)(void *ctx);
     /* The connection went, or could not be made; why it is so is also told by pg_error. Its jobs were

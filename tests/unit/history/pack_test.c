@@ -98,7 +98,7 @@ static void check_row(const struct row *r, uint32_t *moment, int64_t (*time_of)(
     assert_int_equal(r->c.head.bytes, r->c.bytes.n);
     assert_true(back[0].t_us == r->c.head.from_us && back[n - 1].t_us == r->c.head.to_us);
     assert_true(pack_period(r->c.head.from_us) == pack_period(r->c.head.to_us));
-    assert_true(n <= PACK_SAMPLES && (n == 1 || r->c.head.bytes <= PACK_BYTES));
+    assert_true(n <= PACK_SAMPLES_MOST && (n == 1 || r->c.head.bytes <= PACK_BYTES));
     for (uint32_t i = 0; i < n; i++) {
         while (*moment < MOMENTS && truth[*moment].t_us == 0) {
             ++*moment;
@@ -232,8 +232,35 @@ static void a_slow_tag_is_not_written_again_and_again(void **state) {
     }
     check_all(each_second);
     assert_in_range(written, MOMENTS, MOMENTS * 10);
-    assert_in_range(n_rows, MOMENTS / PACK_SAMPLES, MOMENTS / 300 + 10);
+    assert_in_range(n_rows, MOMENTS / PACK_SAMPLES_MOST, MOMENTS / PACK_SAMPLES + 10);
     forget();
+}
+
+/* Handfuls of any size, of numbers that take few bytes or many: no sample is written more than some times,
+ * and what is full stays as it is. */
+static void full_chunks_are_left_alone_whatever_the_size_of_handfuls(void **state) {
+    (void)state;
+    struct rand r;
+    rand_seed(&r, 1);
+    for (uint32_t size = 20; size <= BATCH_MAX; size += 20) {
+        for (int bytes = 0; bytes < 2; bytes++) {
+            for (uint32_t at = 0; at < MOMENTS; at += size) {
+                struct chunk_sample v[BATCH_MAX];
+                uint32_t n = MOMENTS - at < size ? MOMENTS - at : size;
+                for (uint32_t k = 0; k < n; k++) {
+                    v[k] = (struct chunk_sample){.t_us = each_second(at + k), .kind = CHUNK_NUMBER};
+                    v[k].number = bytes == 0 ? (double)rand_below(&r, 7) : rand_unit(&r);
+                    truth[at + k] = v[k];
+                }
+                pack_batch(v, n, false);
+            }
+            check_all(each_second);
+            assert_in_range(written, MOMENTS, MOMENTS * 5);
+            assert_in_range(n_rows, 1,
+                            bytes == 0 ? MOMENTS / PACK_SAMPLES + 10 : MOMENTS * 9 / (PACK_BYTES / 2) + 10);
+            forget();
+        }
+    }
 }
 
 static void periods_begin_where_they_should(void **state) {
@@ -258,6 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_in_any_order_hold_what_was_sent),
         cmocka_unit_test(a_slow_tag_is_not_written_again_and_again),
+        cmocka_unit_test(full_chunks_are_left_alone_whatever_the_size_of_handfuls),
         cmocka_unit_test(periods_begin_where_they_should),
         cmocka_unit_test(a_damaged_chunk_is_told),
     };
