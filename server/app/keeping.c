@@ -24,8 +24,9 @@ struct keeping {
     uint64_t all_expired;
     atomic_bool stop;
     bool busy;
-    bool in_trouble;    /* told already */
-    enum status status; /* the thread's; read when it is done */
+    bool in_trouble;                                        /* told already */
+    char damage[sizeof((struct keeper_report *)0)->damage]; /* told last */
+    enum status status;                                     /* the thread's; read when it is done */
     struct keeper_report report;
     struct error err;
     void (*on_stopped)(void *ctx);
@@ -122,6 +123,10 @@ static void tell(struct keeping *k) {
     const struct keeper_report *r = &k->report;
     if (r->dropped > 0) {
         log_event(LOG_INFO, "history.dropped", "tables=%u", r->dropped);
+    }
+    if (r->damage[0] != '\0' && strcmp(r->damage, k->damage) != 0) {
+        log_event(LOG_ERROR, "history.damaged", "text=%s", LOG_Q(slice_str(r->damage)));
+        memcpy(k->damage, r->damage, sizeof k->damage);
     }
     if (k->status == OK || k->status == ERR_CONFLICT || atomic_load(&k->stop)) {
         k->in_trouble = false;

@@ -13,6 +13,17 @@ enum { SLICE_MS = 200, PATIENCE_MS = 10000 /* beyond PostgreSQL's own limit of a
 #define DEADLOCK_DETECTED     "40P01"
 #define SERIALIZATION_FAILURE "40001"
 
+/* Classes of SQLSTATE that are about data: values, constraints, what is too much for a function, damage. */
+static bool is_about_data(const char *state) {
+    static const char classes[][3] = {"22", "23", "54", "XX"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (strncmp(state, classes[i], 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum status status_of(const char *state) {
     static const struct {
         const char *state;
@@ -26,7 +37,7 @@ static enum status status_of(const char *state) {
             return rows[i].status;
         }
     }
-    return ERR_UNAVAILABLE;
+    return state != NULL && is_about_data(state) ? ERR_INVALID : ERR_UNAVAILABLE;
 }
 
 static enum status failed(const struct blocking *b, const PGresult *r, struct error *err) {

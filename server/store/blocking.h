@@ -1,7 +1,8 @@
 /* One connection to PostgreSQL that waits for each answer, for work on a thread of its own. Never on the
  * loop's thread; one thread at a time. Errors: ERR_UNAVAILABLE (no connection, or it was lost, or the
  * statement was refused), ERR_TIMEOUT, ERR_CONFLICT (a deadlock, or rows that changed meanwhile: roll back
- * and try again), ERR_NOMEM. After an error only blocking_rollback and blocking_close may be called. */
+ * and try again), ERR_INVALID (about what is stored, or given: the same again would fail again), ERR_NOMEM.
+ * After an error only blocking_rollback and blocking_close may be called. */
 #ifndef PENSTOCK_STORE_BLOCKING_H
 #define PENSTOCK_STORE_BLOCKING_H
 

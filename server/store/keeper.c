@@ -181,6 +181,17 @@ static enum status write_expired(struct keeper *k, const struct keeper_expired *
     return blocking_tell(&k->b, expired_sql, err);
 }
 
+/* --- what cannot be read ----------------------------------------------------------------------------------
+ */
+
+/* Damage to samples is told, and keeps nothing else waiting. */
+static enum status go_on(enum status status, const struct error *err, struct keeper_report *ret) {
+    if (status == ERR_INVALID && ret->damage[0] == '\0') {
+        (void)snprintf(ret->damage, sizeof ret->damage, "%s: %.170s", err->where, err->text);
+    }
+    return status == ERR_INVALID ? OK : status;
+}
+
 /* --- what is past -----------------------------------------------------------------------------------------
  */
 
@@ -213,7 +224,7 @@ static enum status drop_past(struct keeper *k, int64_t now_us, struct keeper_rep
         if (before_us <= old_us) {
             continue;
         }
-        status = snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err);
+        status = go_on(snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err), err, ret);
         if (status == OK) {
             status = drop_class(k, pg_get_i32(rows, row, 0), before_us, &ret->dropped, err);
         }
@@ -261,13 +272,16 @@ static enum status work(struct keeper *k, const struct keeper_plan *p, int64_t n
         .tags = p->tags, .n_tags = p->n_tags, .now_us = now_us, .most = KEEPER_TAGS_MAX};
     enum status status = k->revision == p->revision ? OK : write_plan(k, p, err);
     status = status == OK ? snapshot_find(&k->b, err) : status;
-    status = status == OK
-                 ? snapshot_take_due(&k->b, &k->work, now_us, KEEPER_SNAPSHOTS_MAX, &ret->snapshots, err)
-                 : status;
+    if (status == OK) {
+        status = snapshot_take_due(&k->b, &k->work, now_us, KEEPER_SNAPSHOTS_MAX, &ret->snapshots, err);
+        status = go_on(status, err, ret);
+    }
     if (status == OK && now_us >= k->drop_us) {
         status = drop_all(k, p, now_us, ret, err);
     }
-    status = status == OK ? roller_turn(k->roller, &k->b, &task, &ret->rolled, err) : status;
+    if (status == OK) {
+        status = go_on(roller_turn(k->roller, &k->b, &task, &ret->rolled, err), err, ret);
+    }
     ret->more = ret->more || ret->rolled == KEEPER_TAGS_MAX || ret->snapshots == KEEPER_SNAPSHOTS_MAX;
     return status;
 }
@@ -275,7 +289,9 @@ static enum status work(struct keeper *k, const struct keeper_plan *p, int64_t n
 enum status keeper_turn(struct keeper *k, const struct keeper_plan *plan,
                         const struct keeper_expired *expired, uint32_t n_expired, int64_t now_us,
                         struct keeper_report *ret, struct error *err) {
+    struct error own;
     enum status status = OK;
+    err = err == NULL ? &own : err;
     *ret = (struct keeper_report){0};
     if (!blocking_is_open(&k->b)) {
         status = blocking_open(&k->b, k->conninfo, "penstock keeper", KEEPER_STATEMENT_MS, err);

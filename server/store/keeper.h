@@ -59,6 +59,7 @@ struct keeper_report {
     uint32_t dropped; /* tables */
     bool expired;     /* the rows of expired samples are in the database */
     bool more;        /* there is more to do at once */
+    char damage[200]; /* what could not be read, and is left alone; empty: nothing */
 };
 
 struct keeper;

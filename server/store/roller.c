@@ -6,6 +6,7 @@
 #include "server/store/lock.h"
 #include "server/store/rollup_sql.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -366,6 +367,22 @@ static void take_marks(struct tag_roll *t, const PGresult *rows, int *row) {
     }
 }
 
+/* OK if the others can go on: the marks of this one are still there. */
+static enum status left_alone(struct tag_roll *t, enum status status, const struct error *why, bool *damaged,
+                              struct error *err) {
+    bool damage = status == ERR_INVALID || status == ERR_UNSUPPORTED;
+    blocking_rollback(t->b);
+    if (status == ERR_CONFLICT) {
+        return OK;
+    }
+    if (!damage || !*damaged) {
+        (void)error_set(err, damage ? ERR_INVALID : status, "rollups", "tag key %" PRId64 ": %s",
+                        t->tag.tag_key, why->text);
+    }
+    *damaged = *damaged || damage;
+    return damage ? OK : status;
+}
+
 enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_task *task,
                         uint32_t *ret_done, struct error *err) {
     PGresult *rows = NULL;
@@ -374,18 +391,18 @@ enum status roller_turn(struct roller *r, struct blocking *b, const struct rolle
     if (status != OK) {
         return status;
     }
-    for (int row = 0; row < PQntuples(rows) && *ret_done < task->most && status == OK; (*ret_done)++) {
+    bool damaged = false;
+    for (int row = 0; row < PQntuples(rows) && *ret_done < task->most && status == OK;) {
         struct tag_roll t = {.r = r, .b = b, .now_us = task->now_us};
+        struct error why = {0};
         take_marks(&t, rows, &row);
         t.tag.rule = rule_of(task->tags, task->n_tags, t.tag.tag_key);
-        status = roll_tag(&t, err);
-        if (status != OK) {
-            blocking_rollback(b);
-            status = status == ERR_CONFLICT ? OK : status; /* its marks are still there */
-        }
+        status = roll_tag(&t, &why);
+        *ret_done += status == OK || status == ERR_CONFLICT;
+        status = status == OK ? OK : left_alone(&t, status, &why, &damaged, err);
     }
     PQclear(rows);
-    return status;
+    return status == OK && damaged ? ERR_INVALID : status;
 }
 
 enum status roller_mark_rules(struct blocking *b, const struct roller_tag *tags, size_t n_tags,

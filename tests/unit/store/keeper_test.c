@@ -308,6 +308,34 @@ static void samples_around_a_marked_alarm_outlive_all_others(void **state) {
     done();
 }
 
+/* A chunk that cannot be read keeps neither the other tags of its alarm waiting, nor any other work. */
+static void a_damaged_chunk_keeps_nothing_else_waiting(void **state) {
+    (void)state;
+    start();
+    struct keeper_plan plan = plan_of(1);
+    (void)turn(&plan, P0);
+    int64_t t_us = P0 + 5 * TM_DAY_US;
+    add_around(&tags[0], t_us, 100);
+    add_around(&tags[1], t_us, 100);
+    add_around(&tags[2], t_us, 100);
+    raise_alarm(1, 70, "raise", t_us);
+    raise_alarm(2, 71, "raise", t_us);
+    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, 0, 127) where tag_key = 1");
+    struct keeper_report r = turn(&plan, t_us + 2 * TM_DAY_US);
+    assert_int_equal(r.snapshots, 2);
+    assert_int_equal(kept(1, 2), 12);
+    assert_int_equal(kept(2, 3), 12);
+    assert_int_equal(r.rolled, 2);
+    assert_non_null(strstr(r.damage, "tag key 1"));
+    assert_int_equal(pgtest_number(&pg, "select count(*) from snapshot_due"), 0);
+    add_around(&tags[2], P0 + 4 * PERIOD_US, 10);
+    r = turn(&plan, P0 + 4 * PERIOD_US);
+    assert_int_equal(r.dropped, 1);
+    assert_int_equal(samples_of(2), 0);
+    assert_int_equal(kept(1, 2), 12);
+    done();
+}
+
 static void a_keeper_that_is_killed_takes_up_its_work(void **state) {
     (void)state;
     start();
@@ -360,6 +388,7 @@ int main(void) {
         cmocka_unit_test(who_reads_is_not_waited_for),
         cmocka_unit_test(what_came_too_late_is_counted),
         cmocka_unit_test(samples_around_a_marked_alarm_outlive_all_others),
+        cmocka_unit_test(a_damaged_chunk_keeps_nothing_else_waiting),
         cmocka_unit_test(a_keeper_that_is_killed_takes_up_its_work),
     };
     pgtest_start(&pg);

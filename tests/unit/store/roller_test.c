@@ -367,6 +367,29 @@ static void a_mark_that_came_meanwhile_stays(void **state) {
     stop();
 }
 
+/* What a chunk that cannot be read is about waits, and nobody else does. */
+static void a_damaged_chunk_keeps_no_other_tag_waiting(void **state) {
+    (void)state;
+    start();
+    struct aggregate_sample v[] = {{HISTORY_DAY0 + 5, 5, 0}};
+    for (int i = 0; i < TAGS; i++) {
+        history_add(&pg, &tags[i], v, 1);
+    }
+    pgtest_do(&pg,
+              "update sample_chunk set data = set_byte(data, 3, get_byte(data, 3) # 1) where tag_key = 1");
+    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, 0, 127) where tag_key = 2");
+    uint32_t done = 0;
+    struct error err;
+    assert_int_equal(roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, NOW, 1}, &done, &err),
+                     ERR_INVALID);
+    assert_int_equal(done, 1);
+    assert_non_null(strstr(err.text, "tag key 1"));
+    assert_int_equal(pgtest_number(&pg, "select tag_key from rollup where level = 2"), 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty where tag_key in (1, 2)"), 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty"), 2);
+    stop();
+}
+
 static enum status on_day_of_year(void *ctx, const struct aggregate *v, uint32_t n) {
     uint32_t i = 0;
     int64_t until_us = 0;
@@ -425,6 +448,7 @@ int main(void) {
         cmocka_unit_test(the_present_day_is_rolled_up_by_the_hour),
         cmocka_unit_test(another_rule_makes_rollups_anew),
         cmocka_unit_test(a_mark_that_came_meanwhile_stays),
+        cmocka_unit_test(a_damaged_chunk_keeps_no_other_tag_waiting),
         cmocka_unit_test(a_year_of_a_tag_is_read_in_a_blink),
     };
     pgtest_start(&pg);
