@@ -1,5 +1,6 @@
 #include "server/store/blocking.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 
 #include <errno.h>
@@ -116,7 +117,9 @@ struct pg_args *blocking_args(struct blocking *b) {
     return &b->args;
 }
 
-enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, struct error *err) {
+/* name: of a prepared statement; NULL: sql. */
+static enum status ask(struct blocking *b, const char *name, const char *sql, PGresult **ret,
+                       struct error *err) {
     const struct pg_args *a = &b->args;
     const char *values[PG_ARGS_MAX] = {NULL};
     int formats[PG_ARGS_MAX] = {0};
@@ -127,10 +130,39 @@ enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, st
         values[i] = (const char *)a->data.p + a->offsets[i];
         formats[i] = 1;
     }
-    if (PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1) == 0) {
+    int sent = name != NULL ? PQsendQueryPrepared(b->conn, name, a->n, values, a->lengths, formats, 1)
+                            : PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1);
+    return sent == 0 ? failed(b, NULL, err) : receive(b, ret, err);
+}
+
+enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, struct error *err) {
+    return ask(b, NULL, sql, ret, err);
+}
+
+static enum status prepare(struct blocking *b, const char *name, const char *sql, struct error *err) {
+    PGresult *r = NULL;
+    size_t i = 0;
+    while (i < BLOCKING_PREPARED_MAX && b->prepared[i] != NULL) {
+        if (strcmp(b->prepared[i++], name) == 0) {
+            return OK;
+        }
+    }
+    CHECK(i < BLOCKING_PREPARED_MAX);
+    if (PQsendPrepare(b->conn, name, sql, b->args.n, b->args.types) == 0) {
         return failed(b, NULL, err);
     }
-    return receive(b, ret, err);
+    enum status status = receive(b, &r, err);
+    if (status == OK) {
+        PQclear(r);
+        b->prepared[i] = name;
+    }
+    return status;
+}
+
+enum status blocking_ask_prepared(struct blocking *b, const char *name, const char *sql, PGresult **ret,
+                                  struct error *err) {
+    enum status status = prepare(b, name, sql, err);
+    return status == OK ? ask(b, name, NULL, ret, err) : status;
 }
 
 enum status blocking_tell(struct blocking *b, const char *sql, struct error *err) {

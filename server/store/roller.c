@@ -315,7 +315,7 @@ static enum status roll_day(struct tag_roll *t, const struct mark *m, struct err
 
 /* Whoever writes chunks meanwhile waits, and marks them behind this (rollup_mark in the database). */
 static enum status begin_alone(struct blocking *b, struct error *err) {
-    enum status status = blocking_do(b, "begin", err);
+    enum status status = blocking_do(b, "begin; set local plan_cache_mode = force_generic_plan", err);
     struct pg_args *args = blocking_args(b);
     pg_arg_i32(args, LOCK_CLASS);
     pg_arg_i32(args, LOCK_MARKS);
