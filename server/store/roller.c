@@ -37,7 +37,8 @@ struct tag_roll {
     struct blocking *b;
     struct roller_tag tag;
     int64_t now_us;
-    int64_t kept_us; /* samples before may be gone */
+    int64_t kept_us;     /* samples before may be gone … */
+    int64_t any_kept_us; /* … and before this, too, if the tag was of another class once */
     struct mark marks[DAYS_MAX];
     uint32_t n;
 };
@@ -282,14 +283,27 @@ static enum status mark_neighbours(struct tag_roll *t, const struct day *d, stru
     return status;
 }
 
+/* The rollup of a day whose samples were dropped is all that is left of them. */
+static enum status is_all_there(const struct tag_roll *t, const struct day *d, bool *ret, struct error *err) {
+    int64_t n = 0;
+    enum status status =
+        d->day_us < t->any_kept_us ? rollup_get_n(t->b, t->tag.tag_key, d->day_us, &n, err) : OK;
+    *ret = d->day_us >= t->kept_us && n <= (int64_t)(d->end - d->first);
+    return status;
+}
+
 static enum status roll_day(struct tag_roll *t, const struct mark *m, struct error *err) {
     struct day d = day_of(t, m->day_us);
     int64_t digest = 0;
     bool over = d.until_us >= d.day_us + ROLLUP_DAY_US;
-    if (d.day_us < t->kept_us) {
+    bool all = false;
+    enum status status = is_all_there(t, &d, &all, err);
+    if (status == OK && !all) {
         return rollup_unmark(t->b, t->tag.tag_key, m->day_us, m->changes, err);
     }
-    enum status status = OK;
+    if (status != OK) {
+        return status;
+    }
     if (d.first == d.end) {
         status = forget_day(t, d.day_us, err);
     } else if (d.until_us > d.day_us) {
@@ -325,7 +339,7 @@ static enum status begin_alone(struct blocking *b, struct error *err) {
 static enum status roll_tag(struct tag_roll *t, struct error *err) {
     enum status status = begin_alone(t->b, err);
     if (status == OK) {
-        status = rollup_get_kept(t->b, t->tag.tag_key, &t->kept_us, err);
+        status = rollup_get_kept(t->b, t->tag.tag_key, &t->kept_us, &t->any_kept_us, err);
     }
     if (status == OK) {
         status = load_samples(t, err);

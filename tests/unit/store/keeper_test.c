@@ -244,6 +244,15 @@ static void rollups_outlive_samples_and_go_in_their_own_time(void **state) {
     (void)turn(&plan, P0 + PERIOD_US + 30 * TM_DAY_US);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 2);
     assert_true(pgtest_number(&pg, "select count(*) from sample_hour") > 0);
+    /* Nor does one of a tag that has another class since, of which nothing was dropped. */
+    plan.revision++;
+    plan_tags[1].class = 0;
+    pgtest_do(
+        &pg, "insert into rollup_dirty (tag_key, day_us) select tag_key, day_us from rollup where level = 2");
+    (void)turn(&plan, P0 + PERIOD_US + 30 * TM_DAY_US);
+    plan_tags[1].class = 1;
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty"), 0);
     (void)turn(&plan, P0 + PERIOD_US + 62 * TM_DAY_US);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 1);
     (void)turn(&plan, P0 + PERIOD_US + 70 * TM_DAY_US);
