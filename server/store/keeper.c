@@ -260,13 +260,15 @@ static enum status delete_old(struct keeper *k, const char *sql, int64_t before_
 }
 
 /* What is past when so much time has gone as samples say: a clock that is years ahead drops nothing. */
-static enum status get_gone_us(struct keeper *k, int64_t now_us, int64_t *ret_us, struct error *err) {
+static enum status get_gone_us(struct keeper *k, int64_t now_us, int64_t *ret_us, int64_t *ret_newest_us,
+                               struct error *err) {
     PGresult *r = NULL;
     (void)blocking_args(&k->b);
     enum status status = blocking_ask(&k->b, newest_sql, &r, err);
     if (status == OK) {
         int64_t newest_us = pg_get_i64(r, 0, 0);
         *ret_us = newest_us < now_us ? newest_us : now_us;
+        *ret_newest_us = newest_us;
         PQclear(r);
     }
     return status;
@@ -275,7 +277,7 @@ static enum status get_gone_us(struct keeper *k, int64_t now_us, int64_t *ret_us
 static enum status drop_all(struct keeper *k, const struct keeper_plan *p, int64_t now_us,
                             struct keeper_report *ret, struct error *err) {
     int64_t gone_us = 0;
-    enum status status = get_gone_us(k, now_us, &gone_us, err);
+    enum status status = get_gone_us(k, now_us, &gone_us, &ret->newest_us, err);
     status = status == OK ? drop_past(k, now_us, gone_us, ret, err) : status;
     bool more = ret->more;
     ret->more = false;

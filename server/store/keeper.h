@@ -57,10 +57,11 @@ struct keeper_expired {
 struct keeper_report {
     uint32_t rolled; /* tags */
     uint32_t snapshots;
-    uint32_t dropped; /* tables */
-    bool expired;     /* the rows of expired samples are in the database */
-    bool more;        /* there is more to do at once */
-    char damage[200]; /* what could not be read, and is left alone; empty: nothing */
+    uint32_t dropped;  /* tables */
+    bool expired;      /* the rows of expired samples are in the database */
+    int64_t newest_us; /* the end of the newest period with samples; 0: none, or nobody looked */
+    bool more;         /* there is more to do at once */
+    char damage[200];  /* what could not be read, and is left alone; empty: nothing */
 };
 
 struct keeper;
