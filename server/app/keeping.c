@@ -22,10 +22,12 @@ struct keeping {
     struct keeper_expired sent[KEEPING_EXPIRED_MAX]; /* the thread's while it is busy */
     uint32_t n_sent;
     uint64_t all_expired;
+    int64_t newest_us; /* so far samples have come; 0: none, or not known yet */
     atomic_bool stop;
     bool busy;
-    bool in_trouble;    /* told already */
-    enum status status; /* the thread's; read when it is done */
+    bool in_trouble;                                        /* told already */
+    char damage[sizeof((struct keeper_report *)0)->damage]; /* told last */
+    enum status status;                                     /* the thread's; read when it is done */
     struct keeper_report report;
     struct error err;
     void (*on_stopped)(void *ctx);
@@ -35,13 +37,17 @@ struct keeping {
 /* --- samples whose time is past ---------------------------------------------------------------------------
  */
 
+int64_t keeping_gone_us(const struct keeping *k, int64_t now_us) {
+    return k->newest_us != 0 && k->newest_us < now_us ? k->newest_us : now_us;
+}
+
 uint32_t keeping_sort_out(const struct model *m, const struct sample *samples, struct stored_sample *v,
-                          uint32_t n, int64_t now_us) {
+                          uint32_t n, int64_t gone_us) {
     int64_t from_us[MODEL_KEEPS_MAX];
     uint32_t stay = 0;
     for (uint32_t i = 0; i < m->n_keeps; i++) {
         /* What is in the same period as the last day that is kept, is kept with it. */
-        from_us[i] = m->keeps[i].days == 0 ? INT64_MIN : pack_period(now_us - m->keeps[i].days * TM_DAY_US);
+        from_us[i] = m->keeps[i].days == 0 ? INT64_MIN : pack_period(gone_us - m->keeps[i].days * TM_DAY_US);
     }
     for (uint32_t i = 0; i < n; i++) {
         struct stored_sample s = v[i];
@@ -123,6 +129,10 @@ static void tell(struct keeping *k) {
     if (r->dropped > 0) {
         log_event(LOG_INFO, "history.dropped", "tables=%u", r->dropped);
     }
+    if (r->damage[0] != '\0' && strcmp(r->damage, k->damage) != 0) {
+        log_event(LOG_ERROR, "history.damaged", "text=%s", LOG_Q(slice_str(r->damage)));
+        memcpy(k->damage, r->damage, sizeof k->damage);
+    }
     if (k->status == OK || k->status == ERR_CONFLICT || atomic_load(&k->stop)) {
         k->in_trouble = false;
     } else if (!k->in_trouble) {
@@ -141,6 +151,7 @@ static void on_done(uv_work_t *work, int status) {
     struct keeping *k = work->data;
     CHECK(status == 0); /* nobody cancels it */
     k->busy = false;
+    k->newest_us = k->report.newest_us != 0 ? k->report.newest_us : k->newest_us;
     tell(k);
     for (uint32_t i = 0; i < k->n_sent && !k->report.expired; i++) {
         add_row(k, &k->sent[i]);

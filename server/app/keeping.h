@@ -20,10 +20,14 @@ MUSTCHECK enum status keeping_new(uv_loop_t *loop, const char *conninfo, struct 
                                   struct error *err);
 /* A new configuration, the first one, too: nothing is done before. Without memory the one before stays. */
 void keeping_plan(struct keeping *k, const struct model *m);
+/* Now, but no later than samples have come (keeper.h): what this is compared with is past by more than a
+ * clock.
+ */
+int64_t keeping_gone_us(const struct keeping *k, int64_t now_us);
 /* v: what history is to keep of samples (same places). Those whose time is past are moved behind the others;
  * how many stay. */
 uint32_t keeping_sort_out(const struct model *m, const struct sample *samples, struct stored_sample *v,
-                          uint32_t n, int64_t now_us);
+                          uint32_t n, int64_t gone_us);
 /* They were left out of a record that is stored now. */
 void keeping_count(struct keeping *k, int64_t gateway_key, const struct stored_sample *v, uint32_t n,
                    int64_t now_us);

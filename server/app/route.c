@@ -31,7 +31,8 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
     sample_normalise(a->model, a->samples, r->n_samples);
     sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
                       a->stored);
-    uint32_t n_kept = keeping_sort_out(a->model, a->samples, a->stored, r->n_samples, r->received_us);
+    int64_t gone_us = keeping_gone_us(a->keeping, r->received_us);
+    uint32_t n_kept = keeping_sort_out(a->model, a->samples, a->stored, r->n_samples, gone_us);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,

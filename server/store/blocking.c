@@ -1,5 +1,6 @@
 #include "server/store/blocking.h"
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 
 #include <errno.h>
@@ -12,6 +13,17 @@ enum { SLICE_MS = 200, PATIENCE_MS = 10000 /* beyond PostgreSQL's own limit of a
 #define LOCK_NOT_AVAILABLE    "55P03"
 #define DEADLOCK_DETECTED     "40P01"
 #define SERIALIZATION_FAILURE "40001"
+
+/* Classes of SQLSTATE that are about data: values, constraints, what is too much for a function, damage. */
+static bool is_about_data(const char *state) {
+    static const char classes[][3] = {"22", "23", "54", "XX"};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (strncmp(state, classes[i], 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static enum status status_of(const char *state) {
     static const struct {
@@ -26,7 +38,7 @@ static enum status status_of(const char *state) {
             return rows[i].status;
         }
     }
-    return ERR_UNAVAILABLE;
+    return state != NULL && is_about_data(state) ? ERR_INVALID : ERR_UNAVAILABLE;
 }
 
 static enum status failed(const struct blocking *b, const PGresult *r, struct error *err) {
@@ -105,7 +117,9 @@ struct pg_args *blocking_args(struct blocking *b) {
     return &b->args;
 }
 
-enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, struct error *err) {
+/* name: of a prepared statement; NULL: sql. */
+static enum status ask(struct blocking *b, const char *name, const char *sql, PGresult **ret,
+                       struct error *err) {
     const struct pg_args *a = &b->args;
     const char *values[PG_ARGS_MAX] = {NULL};
     int formats[PG_ARGS_MAX] = {0};
@@ -116,10 +130,39 @@ enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, st
         values[i] = (const char *)a->data.p + a->offsets[i];
         formats[i] = 1;
     }
-    if (PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1) == 0) {
+    int sent = name != NULL ? PQsendQueryPrepared(b->conn, name, a->n, values, a->lengths, formats, 1)
+                            : PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1);
+    return sent == 0 ? failed(b, NULL, err) : receive(b, ret, err);
+}
+
+enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, struct error *err) {
+    return ask(b, NULL, sql, ret, err);
+}
+
+static enum status prepare(struct blocking *b, const char *name, const char *sql, struct error *err) {
+    PGresult *r = NULL;
+    size_t i = 0;
+    while (i < BLOCKING_PREPARED_MAX && b->prepared[i] != NULL) {
+        if (strcmp(b->prepared[i++], name) == 0) {
+            return OK;
+        }
+    }
+    CHECK(i < BLOCKING_PREPARED_MAX);
+    if (PQsendPrepare(b->conn, name, sql, b->args.n, b->args.types) == 0) {
         return failed(b, NULL, err);
     }
-    return receive(b, ret, err);
+    enum status status = receive(b, &r, err);
+    if (status == OK) {
+        PQclear(r);
+        b->prepared[i] = name;
+    }
+    return status;
+}
+
+enum status blocking_ask_prepared(struct blocking *b, const char *name, const char *sql, PGresult **ret,
+                                  struct error *err) {
+    enum status status = prepare(b, name, sql, err);
+    return status == OK ? ask(b, name, NULL, ret, err) : status;
 }
 
 enum status blocking_tell(struct blocking *b, const char *sql, struct error *err) {

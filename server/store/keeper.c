@@ -53,6 +53,11 @@ static const char expired_sql[] =
 static const char past_sql[] = "select c.class::integer, c.keep_days, coalesce(d.before_us, 0)"
                                "  from retention_class c left join sample_dropped d on d.class = c.class"
                                " where c.keep_days is not null order by c.class";
+/* The end of the newest period of which there are samples: of the partitions alone. */
+static const char newest_sql[] =
+    "select coalesce(max((regexp_match(pg_get_expr(p.relpartbound, p.oid), 'TO "
+    "\\(''?(-?\\d+)''?\\)'))[1]::bigint),"
+    " 0) from pg_partition_tree('sample_chunk') t join pg_class p on p.oid = t.relid where t.isleaf";
 static const char drop_sql[] = "select sample_drop($1::integer::smallint, $2::bigint)";
 /* By rollup_day_idx and sample_hour_hour_idx. */
 #define OLD(table, column)                                                                                   \
@@ -168,6 +173,11 @@ static enum status write_expired(struct keeper *k, const struct keeper_expired *
         offsetof(struct keeper_expired, gateway_key), offsetof(struct keeper_expired, tag_key),
         offsetof(struct keeper_expired, day),         offsetof(struct keeper_expired, n),
         offsetof(struct keeper_expired, from_us),     offsetof(struct keeper_expired, to_us)};
+    /* Unlike all others these cannot be had again. */
+    enum status status = blocking_do(&k->b, "begin; set local synchronous_commit = local", err);
+    if (status != OK) {
+        return status;
+    }
     struct pg_args *a = blocking_args(&k->b);
     for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
         pg_array_i64_begin(a);
@@ -178,7 +188,19 @@ static enum status write_expired(struct keeper *k, const struct keeper_expired *
         }
         pg_array_end(a);
     }
-    return blocking_tell(&k->b, expired_sql, err);
+    status = blocking_tell(&k->b, expired_sql, err);
+    return status == OK ? blocking_do(&k->b, "commit", err) : status;
+}
+
+/* --- what cannot be read ----------------------------------------------------------------------------------
+ */
+
+/* Damage to samples is told, and keeps nothing else waiting. */
+static enum status go_on(enum status status, const struct error *err, struct keeper_report *ret) {
+    if (status == ERR_INVALID && ret->damage[0] == '\0') {
+        (void)snprintf(ret->damage, sizeof ret->damage, "%s: %.170s", err->where, err->text);
+    }
+    return status == ERR_INVALID ? OK : status;
 }
 
 /* --- what is past -----------------------------------------------------------------------------------------
@@ -203,17 +225,18 @@ static enum status drop_class(struct keeper *k, int32_t class, int64_t before_us
     return status;
 }
 
-static enum status drop_past(struct keeper *k, int64_t now_us, struct keeper_report *ret, struct error *err) {
+static enum status drop_past(struct keeper *k, int64_t now_us, int64_t gone_us, struct keeper_report *ret,
+                             struct error *err) {
     PGresult *rows = NULL;
     (void)blocking_args(&k->b);
     enum status status = blocking_ask(&k->b, past_sql, &rows, err);
     for (int row = 0; status == OK && row < PQntuples(rows); row++) {
-        int64_t before_us = pack_period(now_us - pg_get_i32(rows, row, 1) * TM_DAY_US);
+        int64_t before_us = pack_period(gone_us - pg_get_i32(rows, row, 1) * TM_DAY_US);
         int64_t old_us = pg_get_i64(rows, row, 2);
         if (before_us <= old_us) {
             continue;
         }
-        status = snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err);
+        status = go_on(snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err), err, ret);
         if (status == OK) {
             status = drop_class(k, pg_get_i32(rows, row, 0), before_us, &ret->dropped, err);
         }
@@ -236,13 +259,30 @@ static enum status delete_old(struct keeper *k, const char *sql, int64_t before_
     return status;
 }
 
+/* What is past when so much time has gone as samples say: a clock that is years ahead drops nothing. */
+static enum status get_gone_us(struct keeper *k, int64_t now_us, int64_t *ret_us, int64_t *ret_newest_us,
+                               struct error *err) {
+    PGresult *r = NULL;
+    (void)blocking_args(&k->b);
+    enum status status = blocking_ask(&k->b, newest_sql, &r, err);
+    if (status == OK) {
+        int64_t newest_us = pg_get_i64(r, 0, 0);
+        *ret_us = newest_us < now_us ? newest_us : now_us;
+        *ret_newest_us = newest_us;
+        PQclear(r);
+    }
+    return status;
+}
+
 static enum status drop_all(struct keeper *k, const struct keeper_plan *p, int64_t now_us,
                             struct keeper_report *ret, struct error *err) {
-    enum status status = drop_past(k, now_us, ret, err);
+    int64_t gone_us = 0;
+    enum status status = get_gone_us(k, now_us, &gone_us, &ret->newest_us, err);
+    status = status == OK ? drop_past(k, now_us, gone_us, ret, err) : status;
     bool more = ret->more;
     ret->more = false;
     if (status == OK && p->rollup_keep_days > 0) {
-        int64_t before_us = rollup_day_us(now_us - p->rollup_keep_days * TM_DAY_US);
+        int64_t before_us = rollup_day_us(gone_us - p->rollup_keep_days * TM_DAY_US);
         status = delete_old(k, old_rollups_sql, before_us, ret, err);
         status = status == OK ? delete_old(k, old_hours_sql, before_us, ret, err) : status;
     }
@@ -261,13 +301,16 @@ static enum status work(struct keeper *k, const struct keeper_plan *p, int64_t n
         .tags = p->tags, .n_tags = p->n_tags, .now_us = now_us, .most = KEEPER_TAGS_MAX};
     enum status status = k->revision == p->revision ? OK : write_plan(k, p, err);
     status = status == OK ? snapshot_find(&k->b, err) : status;
-    status = status == OK
-                 ? snapshot_take_due(&k->b, &k->work, now_us, KEEPER_SNAPSHOTS_MAX, &ret->snapshots, err)
-                 : status;
+    if (status == OK) {
+        status = snapshot_take_due(&k->b, &k->work, now_us, KEEPER_SNAPSHOTS_MAX, &ret->snapshots, err);
+        status = go_on(status, err, ret);
+    }
     if (status == OK && now_us >= k->drop_us) {
         status = drop_all(k, p, now_us, ret, err);
     }
-    status = status == OK ? roller_turn(k->roller, &k->b, &task, &ret->rolled, err) : status;
+    if (status == OK) {
+        status = go_on(roller_turn(k->roller, &k->b, &task, &ret->rolled, err), err, ret);
+    }
     ret->more = ret->more || ret->rolled == KEEPER_TAGS_MAX || ret->snapshots == KEEPER_SNAPSHOTS_MAX;
     return status;
 }
@@ -275,10 +318,16 @@ static enum status work(struct keeper *k, const struct keeper_plan *p, int64_t n
 enum status keeper_turn(struct keeper *k, const struct keeper_plan *plan,
                         const struct keeper_expired *expired, uint32_t n_expired, int64_t now_us,
                         struct keeper_report *ret, struct error *err) {
+    struct error own;
     enum status status = OK;
+    err = err == NULL ? &own : err;
     *ret = (struct keeper_report){0};
     if (!blocking_is_open(&k->b)) {
         status = blocking_open(&k->b, k->conninfo, "penstock keeper", KEEPER_STATEMENT_MS, err);
+        /* What a crash of PostgreSQL takes back is done again: thousands of small transactions an hour need
+         * not wait for the disk, which those of alarms wait for, nor for a standby. */
+        status = status == OK ? blocking_do(&k->b, "set synchronous_commit = off", err) : status;
+        k->revision = -1;
     }
     if (status == OK && n_expired > 0) {
         status = write_expired(k, expired, n_expired, err);

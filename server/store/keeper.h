@@ -4,7 +4,8 @@
  *   writes the plan into the database when it is new (classes, tags of classes, alarms with snapshots),
  *   copies the samples around marked alarms into event_snapshot, soon after the alarm, once more an hour
  * later, and once more before they are dropped (what a gateway delivered late), rolls samples up (roller.h),
- *   drops, once an hour, the periods of each class that are past, and what is older than rollups are kept.
+ *   drops, once an hour, the periods of each class that are past, and what is older than rollups are kept: as
+ * far as time has gone by the clock and by samples, so that a clock which is years ahead drops nothing.
  *
  * Each step is a transaction: whatever ends it, the next turn goes on. */
 #ifndef PENSTOCK_STORE_KEEPER_H
@@ -56,9 +57,11 @@ struct keeper_expired {
 struct keeper_report {
     uint32_t rolled; /* tags */
     uint32_t snapshots;
-    uint32_t dropped; /* tables */
-    bool expired;     /* the rows of expired samples are in the database */
-    bool more;        /* there is more to do at once */
+    uint32_t dropped;  /* tables */
+    bool expired;      /* the rows of expired samples are in the database */
+    int64_t newest_us; /* the end of the newest period with samples; 0: none, or nobody looked */
+    bool more;         /* there is more to do at once */
+    char damage[200];  /* what could not be read, and is left alone; empty: nothing */
 };
 
 struct keeper;

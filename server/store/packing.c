@@ -491,7 +491,10 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
         *ret = p->done;
         return OK;
     }
-    packing_db_close(&p->db); /* rolls back */
+    packing_db_close(&p->db);    /* rolls back */
+    if (status == ERR_TIMEOUT) { /* a slow disk: less of it may be done in time */
+        p->samples = p->samples / SHRINK > 0 ? p->samples / SHRINK : 1;
+    }
     if (status == ERR_INVALID || status == ERR_TOO_BIG) {
         enum status around = come_around(p, &why, err);
         if (around != OK) {

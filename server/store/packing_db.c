@@ -10,6 +10,8 @@
 
 enum { POLL_MS = 100, PIECE = 1 << 20 };
 
+#define QUERY_CANCELED "57014"
+
 /* --- failing ------------------------------------------------------------------------------------------- */
 
 /* Classes of SQLSTATE that are about data: 22, 23 (values, constraints), XX (damaged pages and indexes). */
@@ -28,6 +30,7 @@ static enum status fail(struct packing_db *db, const PGresult *r, const char *te
         }
     }
     enum status status = is_about_data(state) ? ERR_INVALID : ERR_UNAVAILABLE;
+    status = state != NULL && strcmp(state, QUERY_CANCELED) == 0 ? ERR_TIMEOUT : status;
     packing_db_close(db);
     return error_set(err, status, "database", "%s%s%s", line, state == NULL ? "" : " SQLSTATE ",
                      state == NULL ? "" : state);

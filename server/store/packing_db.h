@@ -2,8 +2,8 @@
  * when the owner says stop, or after PACKING_DB_STATEMENT_MS, so that a database that hangs cannot keep the
  * server from ending. A statement that fails closes the connection, and with it goes what it had begun: the
  * next use connects again. One thread at a time. Errors: ERR_UNAVAILABLE; ERR_INVALID if it is about what is
- * stored (damaged pages) or given, so that the same again would fail again; ERR_CONFLICT if another packer is
- * at work; ERR_NOMEM. */
+ * stored (damaged pages) or given, so that the same again would fail again; ERR_TIMEOUT if the statement took
+ * too long; ERR_CONFLICT if another packer is at work; ERR_NOMEM. */
 #ifndef PENSTOCK_STORE_PACKING_DB_H
 #define PENSTOCK_STORE_PACKING_DB_H
 

@@ -6,6 +6,7 @@
 #include "server/store/lock.h"
 #include "server/store/rollup_sql.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -36,7 +37,8 @@ struct tag_roll {
     struct blocking *b;
     struct roller_tag tag;
     int64_t now_us;
-    int64_t kept_us; /* samples before may be gone */
+    int64_t kept_us;     /* samples before may be gone … */
+    int64_t any_kept_us; /* … and before this, too, if the tag was of another class once */
     struct mark marks[DAYS_MAX];
     uint32_t n;
 };
@@ -281,14 +283,27 @@ static enum status mark_neighbours(struct tag_roll *t, const struct day *d, stru
     return status;
 }
 
+/* The rollup of a day whose samples were dropped is all that is left of them. */
+static enum status is_all_there(const struct tag_roll *t, const struct day *d, bool *ret, struct error *err) {
+    int64_t n = 0;
+    enum status status =
+        d->day_us < t->any_kept_us ? rollup_get_n(t->b, t->tag.tag_key, d->day_us, &n, err) : OK;
+    *ret = d->day_us >= t->kept_us && n <= (int64_t)(d->end - d->first);
+    return status;
+}
+
 static enum status roll_day(struct tag_roll *t, const struct mark *m, struct error *err) {
     struct day d = day_of(t, m->day_us);
     int64_t digest = 0;
     bool over = d.until_us >= d.day_us + ROLLUP_DAY_US;
-    if (d.day_us < t->kept_us) {
+    bool all = false;
+    enum status status = is_all_there(t, &d, &all, err);
+    if (status == OK && !all) {
         return rollup_unmark(t->b, t->tag.tag_key, m->day_us, m->changes, err);
     }
-    enum status status = OK;
+    if (status != OK) {
+        return status;
+    }
     if (d.first == d.end) {
         status = forget_day(t, d.day_us, err);
     } else if (d.until_us > d.day_us) {
@@ -314,7 +329,7 @@ static enum status roll_day(struct tag_roll *t, const struct mark *m, struct err
 
 /* Whoever writes chunks meanwhile waits, and marks them behind this (rollup_mark in the database). */
 static enum status begin_alone(struct blocking *b, struct error *err) {
-    enum status status = blocking_do(b, "begin", err);
+    enum status status = blocking_do(b, "begin; set local plan_cache_mode = force_generic_plan", err);
     struct pg_args *args = blocking_args(b);
     pg_arg_i32(args, LOCK_CLASS);
     pg_arg_i32(args, LOCK_MARKS);
@@ -324,7 +339,7 @@ static enum status begin_alone(struct blocking *b, struct error *err) {
 static enum status roll_tag(struct tag_roll *t, struct error *err) {
     enum status status = begin_alone(t->b, err);
     if (status == OK) {
-        status = rollup_get_kept(t->b, t->tag.tag_key, &t->kept_us, err);
+        status = rollup_get_kept(t->b, t->tag.tag_key, &t->kept_us, &t->any_kept_us, err);
     }
     if (status == OK) {
         status = load_samples(t, err);
@@ -366,6 +381,22 @@ static void take_marks(struct tag_roll *t, const PGresult *rows, int *row) {
     }
 }
 
+/* OK if the others can go on: the marks of this one are still there. */
+static enum status left_alone(struct tag_roll *t, enum status status, const struct error *why, bool *damaged,
+                              struct error *err) {
+    bool damage = status == ERR_INVALID || status == ERR_UNSUPPORTED;
+    blocking_rollback(t->b);
+    if (status == ERR_CONFLICT) {
+        return OK;
+    }
+    if (!damage || !*damaged) {
+        (void)error_set(err, damage ? ERR_INVALID : status, "rollups", "tag key %" PRId64 ": %s",
+                        t->tag.tag_key, why->text);
+    }
+    *damaged = *damaged || damage;
+    return damage ? OK : status;
+}
+
 enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_task *task,
                         uint32_t *ret_done, struct error *err) {
     PGresult *rows = NULL;
@@ -374,18 +405,18 @@ enum status roller_turn(struct roller *r, struct blocking *b, const struct rolle
     if (status != OK) {
         return status;
     }
-    for (int row = 0; row < PQntuples(rows) && *ret_done < task->most && status == OK; (*ret_done)++) {
+    bool damaged = false;
+    for (int row = 0; row < PQntuples(rows) && *ret_done < task->most && status == OK;) {
         struct tag_roll t = {.r = r, .b = b, .now_us = task->now_us};
+        struct error why = {0};
         take_marks(&t, rows, &row);
         t.tag.rule = rule_of(task->tags, task->n_tags, t.tag.tag_key);
-        status = roll_tag(&t, err);
-        if (status != OK) {
-            blocking_rollback(b);
-            status = status == ERR_CONFLICT ? OK : status; /* its marks are still there */
-        }
+        status = roll_tag(&t, &why);
+        *ret_done += status == OK || status == ERR_CONFLICT;
+        status = status == OK ? OK : left_alone(&t, status, &why, &damaged, err);
     }
     PQclear(rows);
-    return status;
+    return status == OK && damaged ? ERR_INVALID : status;
 }
 
 enum status roller_mark_rules(struct blocking *b, const struct roller_tag *tags, size_t n_tags,

@@ -30,7 +30,9 @@ struct roller_task {
     uint32_t most; /* tags in one turn */
 };
 
-/* Rolls up what is due; *ret_done is how many tags there were: `most` if there may be more. */
+/* Rolls up what is due; *ret_done is how many tags there were: `most` if there may be more. ERR_INVALID: all
+ * that could be was done, but of some tags a chunk cannot be read. They are not counted, their marks stay;
+ * err tells of the first one. */
 MUSTCHECK enum status roller_turn(struct roller *r, struct blocking *b, const struct roller_task *task,
                                   uint32_t *ret_done, struct error *err);
 /* Marks the days of tags whose rollups were made by another rule than they have now. */

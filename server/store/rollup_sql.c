@@ -29,9 +29,11 @@ static const char chunks_sql[] =
 static const char kept_sql[] =
     "select d.before_us from sample_dropped d"
     " where d.class = coalesce((select t.class from tag_class t where t.tag_key = $1), 1)";
+static const char any_kept_sql[] = "select max(d.before_us) from sample_dropped d having count(*) > 0";
 /* By rollup_pk, as all that follow; sample_hour_pk, rollup_dirty_pk. */
 static const char digest_sql[] =
     "select r.digest from rollup r where r.tag_key = $1 and r.level = 2 and r.day_us = $2";
+static const char n_sql[] = "select r.n from rollup r where r.tag_key = $1 and r.level = 2 and r.day_us = $2";
 static const char put_sql[] =
     "insert into rollup (tag_key, level, day_us, until_us, rule, n, before_us, first_us, last_us, after_us,"
     "                    before, after, digest, data)"
@@ -91,7 +93,7 @@ enum status rollup_ask_chunks(struct blocking *b, int64_t tag_key, int64_t from_
     pg_arg_i64(a, tag_key);
     pg_arg_i64(a, from_us);
     pg_arg_i64(a, to_us);
-    return blocking_ask(b, chunks_sql, ret, err);
+    return blocking_ask_prepared(b, "chunks", chunks_sql, ret, err);
 }
 
 /* One number of one row; that stays as it is if there is none. */
@@ -105,10 +107,22 @@ static enum status get_number(struct blocking *b, const char *sql, int64_t *ret,
     return status;
 }
 
-enum status rollup_get_kept(struct blocking *b, int64_t tag_key, int64_t *ret_us, struct error *err) {
+enum status rollup_get_kept(struct blocking *b, int64_t tag_key, int64_t *ret_us, int64_t *ret_any_us,
+                            struct error *err) {
     pg_arg_i64(blocking_args(b), tag_key);
-    *ret_us = INT64_MIN;
-    return get_number(b, kept_sql, ret_us, err);
+    *ret_us = *ret_any_us = INT64_MIN;
+    enum status status = get_number(b, kept_sql, ret_us, err);
+    (void)blocking_args(b);
+    return status == OK ? get_number(b, any_kept_sql, ret_any_us, err) : status;
+}
+
+enum status rollup_get_n(struct blocking *b, int64_t tag_key, int64_t day_us, int64_t *ret,
+                         struct error *err) {
+    struct pg_args *a = blocking_args(b);
+    pg_arg_i64(a, tag_key);
+    pg_arg_i64(a, day_us);
+    *ret = 0;
+    return get_number(b, n_sql, ret, err);
 }
 
 enum status rollup_get_digest(struct blocking *b, int64_t tag_key, int64_t day_us, int64_t *ret,

@@ -32,9 +32,13 @@ MUSTCHECK enum status rollup_ask_marks(struct blocking *b, int64_t now_us, int64
  * before that has a value, the first one behind. A row may come twice. */
 MUSTCHECK enum status rollup_ask_chunks(struct blocking *b, int64_t tag_key, int64_t from_us, int64_t to_us,
                                         PGresult **ret, struct error *err);
-/* Samples of the tag before *ret_us may have been dropped. */
+/* Samples of the tag's class before *ret_us were dropped, and of some class before *ret_any_us: the tag may
+ * have been of that one. */
 MUSTCHECK enum status rollup_get_kept(struct blocking *b, int64_t tag_key, int64_t *ret_us,
-                                      struct error *err);
+                                      int64_t *ret_any_us, struct error *err);
+/* Of how many samples a day's rollup was made; 0: there is none. */
+MUSTCHECK enum status rollup_get_n(struct blocking *b, int64_t tag_key, int64_t day_us, int64_t *ret,
+                                   struct error *err);
 /* 0 if the day is not rolled up. */
 MUSTCHECK enum status rollup_get_digest(struct blocking *b, int64_t tag_key, int64_t day_us, int64_t *ret,
                                         struct error *err);

@@ -2,6 +2,8 @@
 
 #include "server/store/keeper.h"
 
+#include <inttypes.h>
+
 /* By alarm_journal_pk from the last one seen on; due a little after the time that it is about. */
 static const char find_sql[] =
     "with seen as (select s.seq from snapshot_seen s),"
@@ -54,6 +56,7 @@ struct snapshot {
     int64_t alarm_key;
     int64_t from_us;
     int64_t to_us;
+    bool damaged; /* some of it cannot be read */
 };
 
 static struct pg_args *two(struct blocking *b, int64_t x, int64_t y) {
@@ -137,12 +140,31 @@ static enum status take_tag(const struct snapshot *s, int64_t tag_key, struct er
 /* --- one alarm -------------------------------------------------------------------------------------------
  */
 
-static enum status take_tags(const struct snapshot *s, struct error *err) {
+/* What of a tag cannot be read is left alone: the alarm's other tags go on. */
+static enum status try_tag(struct snapshot *s, int64_t tag_key, struct error *err) {
+    struct error why = {0};
+    enum status status = blocking_do(s->b, "savepoint tag", err);
+    if (status != OK) {
+        return status;
+    }
+    status = take_tag(s, tag_key, &why);
+    if (status != ERR_INVALID) {
+        return status == OK ? OK : error_set(err, status, why.where, "%s", why.text);
+    }
+    if (!s->damaged) {
+        (void)error_set(err, ERR_INVALID, "snapshot", "alarm record %" PRId64 ", tag key %" PRId64 ": %s",
+                        s->seq, tag_key, why.text);
+    }
+    s->damaged = true;
+    return blocking_do(s->b, "rollback to savepoint tag", &why);
+}
+
+static enum status take_tags(struct snapshot *s, struct error *err) {
     PGresult *tags = NULL;
     (void)two(s->b, s->seq, s->alarm_key);
     enum status status = blocking_ask(s->b, tags_sql, &tags, err);
     for (int row = 0; status == OK && row < PQntuples(tags); row++) {
-        status = take_tag(s, pg_get_i64(tags, row, 0), err);
+        status = try_tag(s, pg_get_i64(tags, row, 0), err);
     }
     PQclear(tags);
     return status;
@@ -177,11 +199,14 @@ static enum status take(struct snapshot *s, struct error *err) {
 static enum status take_all(struct blocking *b, struct snapshot_work *w, const PGresult *rows, int64_t now_us,
                             struct error *err) {
     enum status status = OK;
+    bool damaged = false;
     for (int row = 0; row < PQntuples(rows) && status == OK; row++) {
-        struct snapshot s = {.b = b, .w = w, .seq = pg_get_i64(rows, row, 0), .now_us = now_us};
+        struct snapshot s = {
+            .b = b, .w = w, .seq = pg_get_i64(rows, row, 0), .now_us = now_us, .damaged = damaged};
         status = take(&s, err);
+        damaged = s.damaged;
     }
-    return status;
+    return status == OK && damaged ? ERR_INVALID : status;
 }
 
 enum status snapshot_take_due(struct blocking *b, struct snapshot_work *w, int64_t now_us, uint32_t most,

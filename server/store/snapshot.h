@@ -1,5 +1,6 @@
 /* Snapshots: the samples around marked alarms, copied into event_snapshot, where they outlive all others.
- * Blocking. */
+ * Blocking. ERR_INVALID: all that could be taken was, but chunks of some tags cannot be read; err tells of
+ * the first one. */
 #ifndef PENSTOCK_STORE_SNAPSHOT_H
 #define PENSTOCK_STORE_SNAPSHOT_H
 

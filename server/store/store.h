@@ -202,10 +202,10 @@ struct store_config {
     const char *migrations_dir; /* to know which schema this program needs */
     uint32_t commit_every_ms;   /* longest wait of a record for company; 0: the default, 20 ms */
     size_t pending_bytes_max;   /* of records; 0: the default, 256 MiB */
-    int64_t pack_after_us;      /* so old become samples before they are packed; 0: the default, 60 s */
-    int64_t keep_raw_us; /* … and records as received before they are deleted; 0: the default, 48 h */
-    const char *path;    /* folder of the database's files; NULL or "": what PostgreSQL says */
-    int64_t limit_bytes; /* of the database, where its disk cannot be seen; 0: none */
+    int64_t pack_after_us; /* so old become samples before they are packed; 0: the default, PACKER_AFTER_S */
+    int64_t keep_raw_us;   /* … and records as received before they are deleted; 0: the default, 48 h */
+    const char *path;      /* folder of the database's files; NULL or "": what PostgreSQL says */
+    int64_t limit_bytes;   /* of the database, where its disk cannot be seen; 0: none */
 };
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,

@@ -90,6 +90,34 @@ static void a_plan_reaches_the_database_and_counts_with_it(void **state) {
     stop(&k);
 }
 
+/* A server whose clock is years ahead would let nothing into history any more. */
+static void time_goes_on_as_far_as_samples_came(void **state) {
+    (void)state;
+    struct error err;
+    int64_t period_us = 28 * TM_DAY_US;
+    pgtest_fresh_database(&pg);
+    if (migrate_run(pg.conninfo, "migrations", NULL, NULL, &err) != OK) {
+        fail_msg("%s", err.text);
+    }
+    struct keeping *k = start(pg.server);
+    struct model *m = model_of("\"keep\":[{\"name\":\"fast\",\"days\":90}]");
+    keeping_plan(k, m);
+    run_until("select count(*) from retention_class where keep_days = 90", 1);
+    assert_int_equal(keeping_gone_us(k, 900 * period_us), 900 * period_us); /* there are none yet */
+    stop(&k);
+    pgtest_do(&pg, "select sample_chunk_prepare(1::smallint, %lld)", (long long)(700 * period_us + 5));
+    k = start(pg.server);
+    keeping_plan(k, m);
+    uint64_t end_ms = uv_now(&loop) + 20000;
+    while (keeping_gone_us(k, 900 * period_us) != 701 * period_us && uv_now(&loop) < end_ms) {
+        (void)uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(keeping_gone_us(k, 900 * period_us), 701 * period_us);
+    assert_int_equal(keeping_gone_us(k, 700 * period_us + 7), 700 * period_us + 7);
+    model_free(&m);
+    stop(&k);
+}
+
 static void without_a_database_it_goes_on_and_stops(void **state) {
     (void)state;
     struct keeping *k = start("host=/nowhere");
@@ -141,6 +169,7 @@ static void rows_beyond_what_there_is_room_for_are_counted_together(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_reaches_the_database_and_counts_with_it),
+        cmocka_unit_test(time_goes_on_as_far_as_samples_came),
         cmocka_unit_test(without_a_database_it_goes_on_and_stops),
         cmocka_unit_test(samples_whose_time_is_past_are_sorted_out),
         cmocka_unit_test(rows_beyond_what_there_is_room_for_are_counted_together),

@@ -30,6 +30,11 @@ static struct keeper_plan plan_of(int64_t revision) {
                                 .n_pairs = COUNT(plan_pairs)};
 }
 
+/* Somebody's samples of that time are there. */
+static void samples_come(int64_t t_us) {
+    pgtest_do(&pg, "select sample_chunk_prepare(1::smallint, %lld)", (long long)t_us);
+}
+
 static struct keeper_report turn(const struct keeper_plan *plan, int64_t now_us) {
     struct keeper_report report;
     struct error err;
@@ -182,6 +187,7 @@ static void each_class_is_dropped_when_its_time_is_past(void **state) {
     r = turn(&plan, P0 + 5 * PERIOD_US + 30 * TM_DAY_US - 1);
     assert_int_equal(samples_of(2), 20);
     plan.revision++; /* looks at once */
+    samples_come(P0 + 5 * PERIOD_US + 30 * TM_DAY_US);
     r = turn(&plan, P0 + 5 * PERIOD_US + 30 * TM_DAY_US);
     assert_int_equal(r.dropped, 1);
     assert_int_equal(samples_of(2), 10);
@@ -189,6 +195,32 @@ static void each_class_is_dropped_when_its_time_is_past(void **state) {
         pgtest_number(&pg, "select before_us from sample_dropped d join retention_class c using (class)"
                            " where c.name = 'fast'"),
         P0 + 5 * PERIOD_US);
+    done();
+}
+
+/* A server whose clock is years ahead would drop all that there is. */
+static void a_clock_alone_drops_nothing(void **state) {
+    (void)state;
+    start();
+    struct keeper_plan plan = plan_of(1);
+    plan.rollup_keep_days = 60;
+    (void)turn(&plan, P0);
+    add_around(&tags[1], P0 + 5 * TM_DAY_US, 10);
+    add_around(&tags[1], P0 + PERIOD_US + 5 * TM_DAY_US, 10);
+    (void)turn(&plan, P0 + PERIOD_US + 7 * TM_DAY_US);
+    int64_t days = pgtest_number(&pg, "select count(*) from rollup where level = 2");
+    assert_true(days > 0);
+    struct keeper_report r = turn(&plan, P0 + 20 * 365 * TM_DAY_US);
+    assert_int_equal(r.dropped, 0);
+    assert_int_equal(samples_of(2), 20);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), days);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from sample_dropped where before_us > %lld", (long long)P0), 0);
+    samples_come(P0 + 3 * PERIOD_US);
+    plan.revision++;
+    r = turn(&plan, P0 + 20 * 365 * TM_DAY_US);
+    assert_int_equal(r.dropped, 2);
+    assert_int_equal(samples_of(2), 0);
     done();
 }
 
@@ -203,6 +235,7 @@ static void rollups_outlive_samples_and_go_in_their_own_time(void **state) {
     struct keeper_report r = turn(&plan, P0 + PERIOD_US + 6 * TM_DAY_US + TM_HOUR_US);
     assert_int_equal(r.rolled, 2);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 2);
+    samples_come(P0 + PERIOD_US + 70 * TM_DAY_US);
     r = turn(&plan, P0 + PERIOD_US + 30 * TM_DAY_US);
     assert_int_equal(r.dropped, 1);
     /* A mark of a day that was dropped makes nothing anew. */
@@ -211,6 +244,15 @@ static void rollups_outlive_samples_and_go_in_their_own_time(void **state) {
     (void)turn(&plan, P0 + PERIOD_US + 30 * TM_DAY_US);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 2);
     assert_true(pgtest_number(&pg, "select count(*) from sample_hour") > 0);
+    /* Nor does one of a tag that has another class since, of which nothing was dropped. */
+    plan.revision++;
+    plan_tags[1].class = 0;
+    pgtest_do(
+        &pg, "insert into rollup_dirty (tag_key, day_us) select tag_key, day_us from rollup where level = 2");
+    (void)turn(&plan, P0 + PERIOD_US + 30 * TM_DAY_US);
+    plan_tags[1].class = 1;
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty"), 0);
     (void)turn(&plan, P0 + PERIOD_US + 62 * TM_DAY_US);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 1);
     (void)turn(&plan, P0 + PERIOD_US + 70 * TM_DAY_US);
@@ -227,6 +269,7 @@ static void who_reads_is_not_waited_for(void **state) {
     struct error err;
     (void)turn(&plan, P0);
     add_around(&tags[1], P0 + 5 * TM_DAY_US, 10);
+    samples_come(P0 + 3 * PERIOD_US);
     PGconn *reader = PQconnectdb(pg.server);
     PQclear(PQexec(reader, "begin; select count(*) from sample_chunk"));
     assert_int_equal(keeper_turn(keeper, &plan, NULL, 0, P0 + 3 * PERIOD_US, &report, &err), ERR_CONFLICT);
@@ -294,6 +337,7 @@ static void samples_around_a_marked_alarm_outlive_all_others(void **state) {
     /* What comes days later is taken before it is dropped. */
     late.t_us += 5;
     history_add(&pg, &tags[1], &late, 1);
+    samples_come(t_us + 3 * PERIOD_US);
     r = turn(&plan, t_us + 3 * PERIOD_US);
     assert_true(r.dropped > 0);
     assert_int_equal(samples_of(2), 0);
@@ -305,6 +349,56 @@ static void samples_around_a_marked_alarm_outlive_all_others(void **state) {
     r = turn(&plan, t_us + 3 * PERIOD_US);
     assert_int_equal(r.snapshots, 1);
     assert_int_equal(kept(1, 2), 14);
+    done();
+}
+
+/* A chunk that cannot be read keeps neither the other tags of its alarm waiting, nor any other work. */
+static void a_damaged_chunk_keeps_nothing_else_waiting(void **state) {
+    (void)state;
+    start();
+    struct keeper_plan plan = plan_of(1);
+    (void)turn(&plan, P0);
+    int64_t t_us = P0 + 5 * TM_DAY_US;
+    add_around(&tags[0], t_us, 100);
+    add_around(&tags[1], t_us, 100);
+    add_around(&tags[2], t_us, 100);
+    raise_alarm(1, 70, "raise", t_us);
+    raise_alarm(2, 71, "raise", t_us);
+    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, 0, 127) where tag_key = 1");
+    struct keeper_report r = turn(&plan, t_us + 2 * TM_DAY_US);
+    assert_int_equal(r.snapshots, 2);
+    assert_int_equal(kept(1, 2), 12);
+    assert_int_equal(kept(2, 3), 12);
+    assert_int_equal(r.rolled, 2);
+    assert_non_null(strstr(r.damage, "tag key 1"));
+    assert_int_equal(pgtest_number(&pg, "select count(*) from snapshot_due"), 0);
+    samples_come(P0 + 3 * PERIOD_US);
+    r = turn(&plan, P0 + 4 * PERIOD_US);
+    assert_int_equal(r.dropped, 1);
+    assert_int_equal(samples_of(2), 0);
+    assert_int_equal(kept(1, 2), 12);
+    done();
+}
+
+/* Its work can be done again: nobody has to wait until a standby or a disk has it. */
+static void a_standby_that_is_away_keeps_nothing_waiting(void **state) {
+    (void)state;
+    start();
+    struct keeper_plan plan = plan_of(1);
+    (void)turn(&plan, P0);
+    add_around(&tags[0], P0 + 5 * TM_DAY_US, 10);
+    pgtest_do(&pg, "alter system set synchronous_standby_names = 'nobody'");
+    pgtest_do(&pg, "select pg_reload_conf()");
+    while (pgtest_number(&pg, "select count(*) from pg_settings where name = 'synchronous_standby_names' and "
+                              "setting = 'nobody'") == 0) {
+        (void)usleep(5000);
+    }
+    (void)alarm(10);
+    struct keeper_report r = turn(&plan, P0 + 7 * TM_DAY_US);
+    (void)alarm(0);
+    pgtest_do(&pg, "alter system reset synchronous_standby_names");
+    pgtest_do(&pg, "select pg_reload_conf()");
+    assert_int_equal(r.rolled, 1);
     done();
 }
 
@@ -323,6 +417,7 @@ static void a_keeper_that_is_killed_takes_up_its_work(void **state) {
         add_around(&tags[1], t_us, 20);
         raise_alarm(i + 1, 70, "raise", t_us);
     }
+    samples_come(P0 + 100 * PERIOD_US);
     for (int round = 0; round < 25; round++) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -356,10 +451,13 @@ int main(void) {
         cmocka_unit_test(the_plan_is_in_the_database),
         cmocka_unit_test(a_plan_is_made_of_a_model),
         cmocka_unit_test(each_class_is_dropped_when_its_time_is_past),
+        cmocka_unit_test(a_clock_alone_drops_nothing),
         cmocka_unit_test(rollups_outlive_samples_and_go_in_their_own_time),
         cmocka_unit_test(who_reads_is_not_waited_for),
         cmocka_unit_test(what_came_too_late_is_counted),
         cmocka_unit_test(samples_around_a_marked_alarm_outlive_all_others),
+        cmocka_unit_test(a_damaged_chunk_keeps_nothing_else_waiting),
+        cmocka_unit_test(a_standby_that_is_away_keeps_nothing_waiting),
         cmocka_unit_test(a_keeper_that_is_killed_takes_up_its_work),
     };
     pgtest_start(&pg);

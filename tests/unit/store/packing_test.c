@@ -530,6 +530,31 @@ static void a_row_that_nothing_can_be_done_with_is_skipped_in_the_end(void **sta
     world_free(w);
 }
 
+/* On a slow disk a transaction of full size takes longer than a statement may. */
+static void what_takes_too_long_is_done_in_smaller_steps(void **state) {
+    (void)state;
+    struct world *w = world_new(__func__);
+    struct packing *p = packing_new(pg.server, 100, NULL);
+    for (int i = 0; i < 60; i++) {
+        const struct stored_sample s = {.tag_key = i + 1, .t_us = T0 + i, .value = i};
+        put_hot(w->conn, w->hot, &s, 1);
+    }
+    pgtest_do(&pg, "create function slow() returns trigger language plpgsql as $$ begin"
+                   " if (select count(*) from fresh) > 20 then"
+                   " raise exception 'canceling statement due to statement timeout' using errcode = '57014';"
+                   " end if; return null; end $$");
+    pgtest_do(&pg, "create trigger slow after insert on sample_chunk referencing new table as fresh"
+                   " for each statement execute function slow()");
+    for (int i = 0; i < 12; i++) {
+        struct packing_done done;
+        (void)!packing_step(p, &done, NULL);
+    }
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_chunk"), 60);
+    packing_free(&p);
+    world_free(w);
+}
+
 static void there_is_one_packer_at_a_time(void **state) {
     (void)state;
     struct world *w = world_new(__func__);
@@ -590,6 +615,7 @@ int main(void) {
         cmocka_unit_test(a_killed_packer_loses_and_repeats_nothing),
         cmocka_unit_test(what_is_damaged_is_put_aside_and_the_rest_goes_on),
         cmocka_unit_test(a_row_that_nothing_can_be_done_with_is_skipped_in_the_end),
+        cmocka_unit_test(what_takes_too_long_is_done_in_smaller_steps),
         cmocka_unit_test(there_is_one_packer_at_a_time),
         cmocka_unit_test(old_records_are_deleted_when_their_samples_are_packed),
     };

@@ -349,6 +349,33 @@ static void another_rule_makes_rollups_anew(void **state) {
     stop();
 }
 
+/* To plan for all partitions of years costs ten times as much as to read a day. */
+static void reading_chunks_is_planned_once(void **state) {
+    (void)state;
+    start();
+    PGresult *r = NULL;
+    struct error err;
+    for (int i = 0; i < TAGS; i++) {
+        history_add(&pg, &tags[i], &(struct aggregate_sample){HISTORY_DAY0 + 5, 5, 0}, 1);
+    }
+    roll_all(NOW);
+    (void)blocking_args(&conn);
+    assert_int_equal(blocking_ask(&conn,
+                                  "select sum(custom_plans)::bigint, sum(generic_plans)::bigint from"
+                                  " pg_prepared_statements where statement like '%sample_chunk%'",
+                                  &r, &err),
+                     OK);
+    assert_int_equal(pg_get_i64(r, 0, 0), 0);
+    assert_int_equal(pg_get_i64(r, 0, 1), TAGS);
+    PQclear(r);
+    blocking_close(&conn);
+    open_conn();
+    history_add(&pg, &tags[0], &(struct aggregate_sample){HISTORY_DAY0 + 6, 5, 0}, 1);
+    roll_all(NOW);
+    assert_int_equal(pgtest_number(&pg, "select n from rollup where tag_key = 1 and level = 2"), 2);
+    stop();
+}
+
 static void a_mark_that_came_meanwhile_stays(void **state) {
     (void)state;
     start();
@@ -364,6 +391,29 @@ static void a_mark_that_came_meanwhile_stays(void **state) {
     assert_int_equal(roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, NOW, 10}, &done, &err),
                      OK);
     assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty where changes > 0"), 1);
+    stop();
+}
+
+/* What a chunk that cannot be read is about waits, and nobody else does. */
+static void a_damaged_chunk_keeps_no_other_tag_waiting(void **state) {
+    (void)state;
+    start();
+    struct aggregate_sample v[] = {{HISTORY_DAY0 + 5, 5, 0}};
+    for (int i = 0; i < TAGS; i++) {
+        history_add(&pg, &tags[i], v, 1);
+    }
+    pgtest_do(&pg,
+              "update sample_chunk set data = set_byte(data, 3, get_byte(data, 3) # 1) where tag_key = 1");
+    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, 0, 127) where tag_key = 2");
+    uint32_t done = 0;
+    struct error err;
+    assert_int_equal(roller_turn(roller, &conn, &(struct roller_task){rules, TAGS, NOW, 1}, &done, &err),
+                     ERR_INVALID);
+    assert_int_equal(done, 1);
+    assert_non_null(strstr(err.text, "tag key 1"));
+    assert_int_equal(pgtest_number(&pg, "select tag_key from rollup where level = 2"), 3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty where tag_key in (1, 2)"), 2);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup_dirty"), 2);
     stop();
 }
 
@@ -424,7 +474,9 @@ int main(void) {
         cmocka_unit_test(a_roller_that_is_killed_leaves_nothing_half),
         cmocka_unit_test(the_present_day_is_rolled_up_by_the_hour),
         cmocka_unit_test(another_rule_makes_rollups_anew),
+        cmocka_unit_test(reading_chunks_is_planned_once),
         cmocka_unit_test(a_mark_that_came_meanwhile_stays),
+        cmocka_unit_test(a_damaged_chunk_keeps_no_other_tag_waiting),
         cmocka_unit_test(a_year_of_a_tag_is_read_in_a_blink),
     };
     pgtest_start(&pg);
