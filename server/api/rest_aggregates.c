@@ -278,12 +278,14 @@ static void write_answer(struct asked *q, const struct reply *reply) {
     uint32_t n = reply->aggregates.n_intervals;
     const char *name = (const char *)q->names.p;
     int64_t asked_us = reply->aggregates.asked_us;
+    int64_t complete_us = q->complete_us < asked_us ? q->complete_us : asked_us;
     CHECK(reply->aggregates.n_tags == q->span.n_tags);
     if (q->csv) {
+        span_say_complete(q->r, complete_us);
         write_csv_head(q);
     } else {
         buf_printf(out, "{\"from\":%" PRId64 ",\"to\":%" PRId64 ",\"complete_until\":%" PRId64 ",\"tags\":[",
-                   q->span.from_us, q->span.to_us, q->complete_us < asked_us ? q->complete_us : asked_us);
+                   q->span.from_us, q->span.to_us, complete_us);
     }
     for (uint32_t tag = 0; tag < q->span.n_tags; tag++) {
         buf_text(out, tag > 0 && !q->csv ? "," : "");

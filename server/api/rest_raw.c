@@ -4,6 +4,7 @@
 #include "server/api/rest.h"
 #include "server/api/span.h"
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/log.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct export {
     uint32_t first;  /* … of the present one */
     int64_t from_us;
     int64_t to_us;
+    int64_t complete_us; /* as far as the gateways are known to have sent when it was asked */
     uint32_t n_tags;
     struct tag_name tags[SPAN_TAGS_MAX]; /* as they were when it was asked: the configuration may change */
     struct buf names;                    /* as they are written: JSON or CSV, NUL-terminated */
@@ -156,6 +158,7 @@ static void on_gone(void *ctx) {
 
 static void begin(struct export *x) {
     const struct http_writer writer = {.ctx = x, .room = on_room, .gone = on_gone};
+    span_say_complete(x->r, x->complete_us);
     http_begin(x->r, 200, x->csv ? CSV_TYPE : "application/json", &writer);
     x->begun = true;
 }
@@ -260,6 +263,7 @@ void rest_raw(struct api *a, struct http_request *r) {
     x->csv = csv;
     buf_init(&x->names, (size_t)SPAN_TAGS_MAX * (6 * MODEL_NAME_MAX + 4));
     keep_tags(x, &s);
+    x->complete_us = span_all_complete_us(a, &s, clock_wall_us());
     if (x->names.failed) {
         http_failed(r, ERR_NOMEM, NULL);
         export_free(x);

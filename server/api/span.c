@@ -1,5 +1,6 @@
 #include "server/api/span.h"
 
+#include "server/api/csv.h"
 #include "server/base/clock.h"
 #include "server/base/tm.h"
 
@@ -116,4 +117,12 @@ int64_t span_all_complete_us(struct api *a, const struct span *s, int64_t asked_
         all_us = earlier(all_us, span_complete_us(a, s->tags[i], asked_us));
     }
     return all_us;
+}
+
+void span_say_complete(struct http_request *r, int64_t complete_us) {
+    struct buf time;
+    buf_init(&time, TM_TEXT_SIZE + sizeof ".000000");
+    csv_time(&time, complete_us);
+    http_header(r, "X-Complete-Until: %.*s", (int)time.n, (const char *)time.p);
+    buf_done(&time);
 }

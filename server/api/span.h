@@ -22,5 +22,7 @@ bool span_read_tags(struct api *a, struct http_request *r, uint32_t max, struct 
 int64_t span_complete_us(struct api *a, uint32_t tag, int64_t asked_us);
 /* The earliest one of all of them. */
 int64_t span_all_complete_us(struct api *a, const struct span *s, int64_t asked_us);
+/* The same for an answer that has no place for it: as its header X-Complete-Until, a time as in CSV. */
+void span_say_complete(struct http_request *r, int64_t complete_us);
 
 #endif

@@ -150,7 +150,8 @@ static void send_edges(const struct reader_job *job, struct pg *pg, struct pg_ar
         reader_sql_count(pg, args, job_tag(job), job->from_us, job->to_us);
     } else {
         reader_sql_after(pg, args, job_tag(job), job->to_us);
-        reader_sql_usable(pg, args, job_tag(job), job->from_us);
+        reader_sql_usable(pg, args, job_tag(job), job->from_us,
+                          job->ask->samples.rules[job->tag].uncertain_is_bad);
     }
 }
 

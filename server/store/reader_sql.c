@@ -1,5 +1,7 @@
 #include "server/store/reader_sql.h"
 
+#include "server/core/quality.h"
+
 #include <math.h>
 
 /* By sample_hot_pk. */
@@ -16,20 +18,24 @@ static const char count_sql[] = "select coalesce(sum(n), 0)::bigint from sample_
 static const char before_sql[] = "select sample_chunk_before($1, $2)";
 static const char after_sql[] = "select sample_chunk_after($1, $2)";
 
+#define ROW "t_us, value, quality, bytes"
+
 /* By sample_row_pk. */
-static const char row_before_sql[] = "select t_us, value, quality from sample_row"
+static const char row_before_sql[] = "select " ROW " from sample_row"
                                      " where tag_key = $1 and t_us < $2 order by t_us desc limit 1";
-static const char row_after_sql[] = "select t_us, value, quality from sample_row"
+static const char row_after_sql[] = "select " ROW " from sample_row"
                                     " where tag_key = $1 and t_us >= $2 order by t_us limit 1";
 
-/* By sample_chunk_pk of each period. */
+/* By sample_chunk_pk of each period. A chunk is unpacked only where some of its qualities are too bad. */
 static const char usable_sql[] =
     "select data from sample_chunk where tag_key = $1 and from_us < $2 and to_us < $2 and usable > 0"
+    "   and ($3::integer = 128 or worst < $3"
+    "        or exists (select from chunk_read(data) r where r.value <> 'NaN' and r.quality < $3))"
     " order by from_us desc limit 1";
 /* By sample_row_pk. */
-static const char row_usable_sql[] =
-    "select t_us, value, quality from sample_row"
-    " where tag_key = $1 and t_us < $2 and value is not null and quality < 128 order by t_us desc limit 1";
+static const char row_usable_sql[] = "select " ROW " from sample_row"
+                                     " where tag_key = $1 and t_us < $2 and value <> 'NaN' and quality < "
+                                     "$3::integer order by t_us desc limit 1";
 
 /* By sample_chunk_pk of each period, and sample_row_pk. A chunk that reaches into the span began in its
  * period, $4. */
@@ -47,7 +53,7 @@ static const char chunks_sql[] =
     "  where c.tag_key = $1 and c.from_us >= $4 and c.from_us < $3 and c.to_us >= $2"
     "  order by c.from_us limit $5";
 /* By sample_row_pk. */
-static const char rows_sql[] = "select t_us, value, quality from sample_row"
+static const char rows_sql[] = "select " ROW " from sample_row"
                                " where tag_key = $1 and t_us >= $2 and t_us < $3 order by t_us limit $4";
 
 void reader_sql_hot(struct pg *pg, struct pg_args *args, const int64_t *tags, uint32_t n_tags,
@@ -89,9 +95,19 @@ void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int6
     send_at(pg, args, row_after_sql, tag_key, t_us);
 }
 
-void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us) {
-    send_at(pg, args, usable_sql, tag_key, t_us);
-    send_at(pg, args, row_usable_sql, tag_key, t_us);
+static void send_usable(struct pg *pg, struct pg_args *args, const char *sql, int64_t tag_key, int64_t t_us,
+                        bool uncertain_is_bad) {
+    pg_args_clear(args);
+    pg_arg_i64(args, tag_key);
+    pg_arg_i64(args, t_us);
+    pg_arg_i32(args, uncertain_is_bad ? QUALITY_UNCERTAIN : QUALITY_BAD);
+    pg_send(pg, sql, args);
+}
+
+void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us,
+                       bool uncertain_is_bad) {
+    send_usable(pg, args, usable_sql, tag_key, t_us, uncertain_is_bad);
+    send_usable(pg, args, row_usable_sql, tag_key, t_us, uncertain_is_bad);
 }
 
 void reader_sql_window(struct pg *pg, struct pg_args *args, const struct reader_window *w) {
@@ -143,9 +159,12 @@ struct pack_chunk reader_sql_chunk(const PGresult *r, int row) {
 
 struct chunk_sample reader_sql_row(const PGresult *r, int row) {
     double number = pg_get_f64(r, row, 1);
-    bool none = isnan(number);
+    bool text = !pg_is_null(r, row, 3);
     return (struct chunk_sample){.t_us = pg_get_i64(r, row, 0),
                                  .number = number,
+                                 .text = text ? pg_get_slice(r, row, 3) : slice_of(NULL, 0),
                                  .quality = (uint8_t)pg_get_i16(r, row, 2), /* 0 to 255, by its check */
-                                 .kind = (uint8_t)(none ? CHUNK_NOTHING : CHUNK_NUMBER)};
+                                 .kind = (uint8_t)(text            ? CHUNK_TEXT
+                                                   : isnan(number) ? CHUNK_NOTHING
+                                                                   : CHUNK_NUMBER)};
 }

@@ -24,12 +24,13 @@ void reader_sql_hot(struct pg *pg, struct pg_args *args, const int64_t *tags, ui
 /* How many samples of a tag are in chunks that lie within the span. Columns: one bigint. */
 void reader_sql_count(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t from_us, int64_t to_us);
 /* The chunk and the loose sample that begin last before t_us, or first at or behind it; no row, or null, if
- * there is none. Two statements: data; t_us, value, quality. */
+ * there is none. Two statements: data; t_us, value, quality, bytes. */
 void reader_sql_before(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 
 /* The last chunk that ends before t_us with a usable sample, and the last usable loose sample: as above. */
-void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
+void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us,
+                       bool uncertain_is_bad);
 
 /* Chunks and loose samples of a tag that are within a span, or reach into it. Two statements, each with its
  * limit; chunks lack their data where they lie within one pixel and nothing else does. */

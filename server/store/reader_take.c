@@ -110,7 +110,9 @@ static bool is_late(const struct reader_job *job, int64_t t_us) {
 }
 
 static void offer_usable(struct reader_job *job, const struct chunk_sample *s, int tier) {
-    bool usable = s->kind == CHUNK_NUMBER && !isnan(s->number) && !quality_is_bad(s->quality);
+    bool good_enough = job->ask->samples.rules[job->tag].uncertain_is_bad ? quality_is_good(s->quality)
+                                                                          : !quality_is_bad(s->quality);
+    bool usable = s->kind == CHUNK_NUMBER && !isnan(s->number) && good_enough;
     bool nearer = job->usable_tier == TIER_NONE || s->t_us > job->usable.t_us ||
                   (s->t_us == job->usable.t_us && tier > job->usable_tier);
     if (usable && nearer && s->t_us < job->from_us && (tier == TIER_LATE || !is_late(job, s->t_us))) {

@@ -1,9 +1,11 @@
 #include "server/store/store_sql.h"
 
-/* Parts of a table count for the table. */
+/* Parts of a table count for the table. Before it was analysed for the first time, PostgreSQL has no estimate
+ * of its rows, but counts them. */
 static const char tables_sql[] =
     "select r.relname, sum(pg_total_relation_size(c.oid))::bigint,"
-    "       sum(case c.relkind when 'p' then 0 else greatest(c.reltuples, 0) end)::bigint"
+    "       sum(case when c.relkind = 'p' then 0 when c.reltuples < 0 then pg_stat_get_live_tuples(c.oid)"
+    "                else c.reltuples end)::bigint"
     "  from pg_class c"
     "  join pg_class r on r.oid = coalesce(pg_partition_root(c.oid), c.oid)"
     " where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'm')"

@@ -105,6 +105,7 @@ describe('history', { concurrency: false }, () => {
     assert.equal(flow[0].average, 10, 'a step, as it is configured');
     const csv = await viewer.get(`/api/aggregates?tag=S1/PUMP,S1/L_T1&${url}&every=40s&fn=min,count,states&format=csv`);
     assert.match(csv.headers['content-type'], /^text\/csv/);
+    assert.equal(csv.headers['x-complete-until'], '1970-01-01T00:00:00.000000Z', 'its gateway was never here');
     const lines = csv.text.split('\r\n');
     assert.equal(lines[0], 'tag,from,to,partial,min,min_time,count,state_0_s,state_1_s,state_2_s');
     assert.match(lines[1], /^"S1\/PUMP",2025-10-09T08:53:20.000000Z,2025-10-09T08:54:00.000000Z,(true|false),0,2025-10-09T08:53:20.000000Z,2,15,25,0$/);
@@ -154,7 +155,9 @@ describe('history', { concurrency: false }, () => {
       '"S1/L_T1",2025-10-09T08:53:20.000000Z,4,0', '"S1/L_T1",2025-10-09T08:53:30.000000Z,8,0',
       '"S1/L_T1",2025-10-09T08:53:40.000000Z,6,128', '"S1/L_T1",2025-10-09T08:53:50.000000Z,6,0',
       '"S1/TEXT",2025-10-09T08:53:21.000000Z,"\'=cmd|""x"",y",0', '']);
+    assert.equal(csv.headers['x-complete-until'], '1970-01-01T00:00:00.000000Z');
     const { json, headers } = await viewer.get(`/api/samples/raw?${url}&format=json`);
+    assert.equal(headers['x-complete-until'], '1970-01-01T00:00:00.000000Z');
     assert.match(headers['content-type'], /^application\/json/);
     assert.equal(json.length, 5);
     assert.deepEqual(json[4], { tag: 'S1/TEXT', time: '2025-10-09T08:53:21.000000Z', value: '=cmd|"x",y', quality: 0 });

@@ -96,7 +96,7 @@ static void make_facts(struct rand *r, enum mix mix) {
         if (n_facts > 0 && rand_below(r, 15) == 0) {
             f->s.t_us = facts[rand_below(r, n_facts)].s.t_us;
         }
-        if ((f->tier == TIER_ROW || f->tier == TIER_RAM) && (f->s.kind == CHUNK_TEXT || isnan(f->s.number))) {
+        if (f->tier == TIER_RAM && (f->s.kind == CHUNK_TEXT || isnan(f->s.number))) {
             f->s.kind = CHUNK_NUMBER; /* no text comes there yet */
             f->s.number = 1.25;
         }
@@ -123,10 +123,14 @@ static void store_row(const struct chunk_sample *s) {
     (void)snprintf(text[2], sizeof text[2], "%.17g", s->number);
     char quality[8];
     (void)snprintf(quality, sizeof quality, "%u", s->quality);
-    const char *values[] = {text[0], text[1], s->kind == CHUNK_NUMBER ? text[2] : NULL, quality};
-    insert("insert into sample_row (tag_key, t_us, value, quality) values ($1, $2, $3, $4)"
-           " on conflict (tag_key, t_us) do update set value = excluded.value, quality = excluded.quality",
-           4, values, NULL, NULL);
+    const char *bytes = s->kind == CHUNK_TEXT ? s->text.p : NULL;
+    const char *values[] = {text[0], text[1], s->kind == CHUNK_NUMBER ? text[2] : NULL, quality, bytes};
+    const int lengths[] = {0, 0, 0, 0, (int)s->text.n}; /* of a few bytes */
+    const int formats[] = {0, 0, 0, 0, 1};
+    insert("insert into sample_row (tag_key, t_us, value, quality, bytes) values ($1, $2, $3, $4, $5)"
+           " on conflict (tag_key, t_us) do update set value = excluded.value, quality = excluded.quality,"
+           " bytes = excluded.bytes",
+           5, values, lengths, formats);
 }
 
 static void number_text(char *to, size_t size, double v) {
@@ -542,6 +546,7 @@ static void ask_aggregates(struct rig *rig, struct rand *r, struct seen *seen) {
     static int64_t edges[EDGES];
     for (int i = 0; i < TAGS; i++) {
         rules[i] = (struct aggregate_rule){.stepped = i == 0,
+                                           .uncertain_is_bad = rand_below(r, 2) == 0,
                                            .counter = i == 1,
                                            .modulus = i == 1 ? 100 : 0,
                                            .stale_us = i == 2 ? 5000000 : 0,
@@ -720,6 +725,16 @@ static int64_t count_days(struct rig *rig) {
     return sum;
 }
 
+/* … of which so many are not in chunks. */
+static int64_t loose_in_days(void) {
+    int64_t n = 0;
+    for (uint32_t i = 0; i < n_facts; i++) {
+        n += facts[i].s.tag_key == 7 && facts[i].tier != TIER_CHUNK &&
+             facts[i].s.t_us < (START_US / TM_DAY_US + EDGES - 1) * TM_DAY_US;
+    }
+    return n;
+}
+
 static void rollups_and_samples_together_are_as_the_samples(void **state) {
     (void)state;
     struct rand r;
@@ -737,7 +752,7 @@ static void rollups_and_samples_together_are_as_the_samples(void **state) {
     int64_t whole = count_days(rig);
     pgtest_do(&pg, "delete from sample_chunk");
     int64_t left = count_days(rig);
-    assert_true(whole > 50 && left <= whole && left > whole / 2);
+    assert_true(whole > 50 && left <= whole && left > loose_in_days());
     PQfinish(conn);
     rig_stop(&rig, 50);
 }
