@@ -68,12 +68,16 @@ check_room() {
     [ "$free" -ge $((need + need / 10)) ] || fail "$((free / MIB)) MiB are free in $(dirname -- "$data"), $((need / MIB)) and some WAL are needed"
 }
 
+altered=postgresql.auto.conf
+
 copy() {
     private=$(mktemp -d)
     own "$private"
     trap undo EXIT
     cp -a --reflink=auto -- "$from/data" "$new" || fail "$from could not be copied to $new"
     rm -f -- "$new/standby.signal" "$new/postmaster.pid"
+    # What ALTER SYSTEM set counts more than our settings, and might wait for a standby, archive or listen: it comes back at the end.
+    [ ! -e "$new/$altered" ] || mv -- "$new/$altered" "$private/$altered"
     touch -- "$new/recovery.signal"
     own "$new"
     chmod 0700 -- "$new"
@@ -160,6 +164,7 @@ look_over() {
 # A clean stop; then it has its name, and a crash of the machine does not take it back.
 end_recovery() {
     run "$bin/pg_ctl" -D "$new" -m fast -w -t "$RECOVERY_S" stop >/dev/null || fail "PostgreSQL did not stop" "$(tail -n 3 "$private/log")"
+    [ ! -e "$private/$altered" ] || mv -- "$private/$altered" "$new/$altered"
     sync -f "$new"
     mv -T -- "$new" "$data"
     sync -- "$(dirname -- "$data")"

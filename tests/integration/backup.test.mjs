@@ -170,6 +170,21 @@ describe('backup and restore', { concurrency: false }, () => {
     assert.ok(!existsSync(r));
   });
 
+  test('what ALTER SYSTEM set is put back, and does not count while it is restored', async () => {
+    const alone = join(p.dir, 'altered');
+    const archived = join(p.dir, 'archived');
+    await p.sql(`alter system set synchronous_standby_names = 'nobody'`);
+    await p.sql(`alter system set archive_mode = 'on'`);
+    await p.sql(`alter system set archive_command = 'touch ${archived}'`);
+    done('backup', alone, '--without-wal');
+    await p.sql('alter system reset all');
+    const r = join(p.dir, 'altered-then');
+    const ended = spawnSync(join(p.bin, 'penstock'), ['restore', alone, r], { encoding: 'utf8', timeout: 60000, env: { ...process.env, PENSTOCK_DB: p.conninfo } });
+    assert.equal(ended.status, 0, `${ended.signal} ${ended.stdout}${ended.stderr}`);
+    assert.match(readFileSync(join(r, 'postgresql.auto.conf'), 'utf8'), /synchronous_standby_names = 'nobody'/);
+    assert.equal(existsSync(archived), false, 'no WAL of the private recovery goes into the archive of the cluster that lives');
+  });
+
   test('the newest N backups stay, and no WAL that none of them needs', async () => {
     const [first] = backups();
     await p.sql('select pg_switch_wal()');
