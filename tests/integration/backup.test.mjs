@@ -45,6 +45,14 @@ describe('backup and restore', { concurrency: false }, () => {
       rmSync(q.dir, { recursive: true });
     }
   };
+  /** The arguments of a process, which may have ended. */
+  const words = (pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
   const noted = (q) => q.sql(`select object from audit where action = 'test' order by audit_id`).then((r) => r.map((x) => x.object));
 
   before(async () => {
@@ -85,8 +93,14 @@ describe('backup and restore', { concurrency: false }, () => {
   });
 
   test('a backup is made while the WAL is followed, with what is to be known about it', async () => {
-    follow = p.spawn('follow', join(p.bin, 'penstock'), ['backup', 'follow', dir], { env: { PENSTOCK_DB: p.conninfo } });
+    const secret = "not '\\shown";
+    const conninfo = `${p.conninfo} password='not \\'\\\\shown'`;
+    follow = p.spawn('follow', join(p.bin, 'penstock'), ['backup', 'follow', dir], { env: { PENSTOCK_DB: conninfo } });
     await until('all that a backup needs is there', () => run('backup', 'check', dir).code === 0);
+    const shown = readdirSync('/proc').filter((d) => /^\d+$/.test(d)).map((d) => ({ d, text: words(d) })).filter(({ text }) => text.includes(`\0${dir}/wal\0`));
+    assert.equal(shown.length, 1, 'pg_receivewal runs');
+    assert.doesNotMatch(shown[0].text, /shown/, 'what is an argument is seen by everybody on the machine');
+    assert.ok(readFileSync(`/proc/${shown[0].d}/environ`, 'utf8').split('\0').includes(`PGPASSWORD=${secret}`));
     done('backup', dir);
     const [name] = backups();
     const manifest = JSON.parse(readFileSync(join(dir, 'base', name, 'manifest.json'), 'utf8'));
