@@ -150,7 +150,8 @@ enum status verify_unsealed(const struct verify *v, int source, int64_t row_id, 
     const struct chain_table *t = chain_table(source);
     CHECK(t != NULL);
     /* A row of the audit may have been committed behind one with a higher number, just now. */
-    bool may_come = source == CHAIN_AUDIT && row_id > 0 && at_us + SEALED_WITHIN_US > v->newest_us[source];
+    bool may_come = source == CHAIN_AUDIT && row_id > 0 && row_id > v->newest[source] - VERIFY_LATE_ROWS &&
+                    at_us > v->newest_us[source] - SEALED_WITHIN_US;
     if (row_id > v->newest[source] || may_come) {
         return OK;
     }
