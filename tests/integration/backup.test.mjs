@@ -101,7 +101,15 @@ describe('backup and restore', { concurrency: false }, () => {
     assert.equal(shown.length, 1, 'pg_receivewal runs');
     assert.doesNotMatch(shown[0].text, /shown/, 'what is an argument is seen by everybody on the machine');
     assert.ok(readFileSync(`/proc/${shown[0].d}/environ`, 'utf8').split('\0').includes(`PGPASSWORD=${secret}`));
+    const killed = join(dir, 'base/.20260101T000000Z.part');
+    mkdirSync(killed);
+    writeFileSync(join(killed, 'data'), 'half');
+    if (process.getuid() === 0) execFileSync('chown', ['-R', 'postgres:', killed]);
+    const taking = spawnSync('flock', ['-n', join(dir, 'base'), join(p.bin, 'penstock'), 'backup', dir], { encoding: 'utf8', env: { ...process.env, PENSTOCK_DB: p.conninfo } });
+    assert.match(taking.stderr, /another backup into .* is under way/);
+    assert.equal(existsSync(killed), true);
     done('backup', dir);
+    assert.deepEqual(backups().length, 1, 'nothing is left of a backup that was killed');
     const [name] = backups();
     const manifest = JSON.parse(readFileSync(join(dir, 'base', name, 'manifest.json'), 'utf8'));
     assert.equal(manifest.name, name);
