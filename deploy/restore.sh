@@ -22,9 +22,10 @@ restore() {
     cat <<TEXT
 Next:
   1. move the old data directory away, and keep it until nobody misses anything of it
-  2. start PostgreSQL on $data, then penstockd; its spool is put aside if it does not follow (spool.aside)
-  3. 'penstock backup' into a new directory: $dir has the WAL of what happened after $reached instead
-  4. look at what people had done after $reached and must do again: accounts, passwords, revoked certificates, configuration
+  2. put the audit's exported file away, if there is one: from $reached on its positions are given to other rows
+  3. start PostgreSQL on $data, then penstockd; its spool is put aside if it does not follow (spool.aside)
+  4. 'penstock backup' into a new directory: $dir has the WAL of what happened after $reached instead
+  5. look at what people had done after $reached and must do again: accounts, passwords, revoked certificates, configuration
 TEXT
 }
 
