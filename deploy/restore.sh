@@ -22,9 +22,10 @@ restore() {
     cat <<TEXT
 Next:
   1. move the old data directory away, and keep it until nobody misses anything of it
-  2. start PostgreSQL on $data, then penstockd; its spool is put aside if it does not follow (spool.aside)
-  3. 'penstock backup' into a new directory: $dir has the WAL of what happened after $reached instead
-  4. look at what people had done after $reached and must do again: accounts, passwords, revoked certificates, configuration
+  2. put the audit's exported file away, if there is one: from $reached on its positions are given to other rows
+  3. start PostgreSQL on $data, then penstockd; its spool is put aside if it does not follow (spool.aside)
+  4. 'penstock backup' into a new directory: $dir has the WAL of what happened after $reached instead
+  5. look at what people had done after $reached and must do again: accounts, passwords, revoked certificates, configuration
 TEXT
 }
 
@@ -68,12 +69,16 @@ check_room() {
     [ "$free" -ge $((need + need / 10)) ] || fail "$((free / MIB)) MiB are free in $(dirname -- "$data"), $((need / MIB)) and some WAL are needed"
 }
 
+altered=postgresql.auto.conf
+
 copy() {
     private=$(mktemp -d)
     own "$private"
     trap undo EXIT
     cp -a --reflink=auto -- "$from/data" "$new" || fail "$from could not be copied to $new"
     rm -f -- "$new/standby.signal" "$new/postmaster.pid"
+    # What ALTER SYSTEM set counts more than our settings, and might wait for a standby, archive or listen: it comes back at the end.
+    [ ! -e "$new/$altered" ] || mv -- "$new/$altered" "$private/$altered"
     touch -- "$new/recovery.signal"
     own "$new"
     chmod 0700 -- "$new"
@@ -141,25 +146,42 @@ set_right() {
 }
 
 look_over() {
-    if [ -z "$no_amcheck" ] && [ -x "$bin/pg_amcheck" ]; then
-        local had bad=0
-        had=$(PENSTOCK_DB=$db ask <<<"select count(*) from pg_extension where extname = 'amcheck'")
-        if PENSTOCK_DB=$db ask <<<"create extension if not exists amcheck" >"$private/amcheck" 2>&1; then
-            run "$bin/pg_amcheck" -h "$private" -U "$(field "$from" superuser)" -d "$(field "$from" database)" >"$private/amcheck" 2>&1 || bad=1
-            [ "$had" -gt 0 ] || PENSTOCK_DB=$db ask -c "set client_min_messages = warning" -c "drop extension amcheck"
-        fi
-        [ "$bad" -eq 0 ] || fail "pg_amcheck found damage in what was restored; nothing was kept" "$(head -n 5 "$private/amcheck")" \
-            "another backup may be whole (--backup NAME); --no-amcheck restores this one all the same"
+    if [ -n "$no_amcheck" ]; then
+        say "note  the tables were not looked through (--no-amcheck)"
+    elif [ ! -x "$bin/pg_amcheck" ]; then
+        say "note  the tables were not looked through: $bin has no pg_amcheck"
+    else
+        look_through
     fi
-    # Where the command line knows chains, they are proven.
-    if [ -n "${PENSTOCK_BIN:-}" ] && "$PENSTOCK_BIN" audit verify --help >/dev/null 2>&1; then
+    # Before there was a chain, there is nothing to prove: a backup that was made before an upgrade is restored all the same.
+    local sealed
+    sealed=$(PENSTOCK_DB=$db ask <<<"select to_regclass('chain') is not null")
+    if [ "$sealed" != t ]; then
+        say "note  schema $schema of that moment does not seal the audit: nothing to prove"
+    elif [ -z "${PENSTOCK_BIN:-}" ]; then
+        say "note  the audit's chain was not proven: start this by 'penstock restore', or do it with 'penstock audit verify'"
+    else
         "$PENSTOCK_BIN" --db "$db" audit verify || fail "the audit's chain does not hold in what was restored; nothing was kept" "another backup may be whole (--backup NAME)"
     fi
+}
+
+look_through() {
+    local had
+    had=$(PENSTOCK_DB=$db ask <<<"select count(*) from pg_extension where extname = 'amcheck'")
+    if ! PENSTOCK_DB=$db ask <<<"create extension if not exists amcheck" >"$private/amcheck" 2>&1; then
+        say "note  the tables were not looked through: $(head -n 1 "$private/amcheck")"
+        return
+    fi
+    run "$bin/pg_amcheck" -h "$private" -U "$(field "$from" superuser)" -d "$(field "$from" database)" >"$private/amcheck" 2>&1 ||
+        fail "pg_amcheck found damage in what was restored; nothing was kept" "$(head -n 5 "$private/amcheck")" \
+            "another backup may be whole (--backup NAME); --no-amcheck restores this one all the same"
+    [ "$had" -gt 0 ] || PENSTOCK_DB=$db ask -c "set client_min_messages = warning" -c "drop extension amcheck"
 }
 
 # A clean stop; then it has its name, and a crash of the machine does not take it back.
 end_recovery() {
     run "$bin/pg_ctl" -D "$new" -m fast -w -t "$RECOVERY_S" stop >/dev/null || fail "PostgreSQL did not stop" "$(tail -n 3 "$private/log")"
+    [ ! -e "$private/$altered" ] || mv -- "$private/$altered" "$new/$altered"
     sync -f "$new"
     mv -T -- "$new" "$data"
     sync -- "$(dirname -- "$data")"

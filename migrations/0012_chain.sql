@@ -124,10 +124,9 @@ declare
     v_n    integer := 0;
     v_row  record;
 begin
-    -- One at a time, until its commit: the next one sees it. Whoever comes meanwhile has nothing to do.
-    if not pg_try_advisory_xact_lock(1346719315, 11) then
-        return 0;
-    end if;
+    -- One at a time, until its commit: the next one sees it. Anybody may take such a lock, so waiting for it for long is an error, which
+    -- the server tells: that it is taken does not mean that the rows are sealed.
+    perform pg_advisory_xact_lock(1346719315, 11);
     select c.pos, c.hash into v_row from chain c order by c.pos desc limit 1;
     if found then
         v_pos := v_row.pos;
@@ -184,6 +183,7 @@ $$;
 alter function chain_seal(integer, bigint) set enable_seqscan = off;
 alter function chain_seal(integer, bigint) set enable_bitmapscan = off;
 alter function chain_seal(integer, bigint) set jit = off;
+alter function chain_seal(integer, bigint) set lock_timeout = '10s';
 revoke execute on function chain_seal(integer, bigint) from public;
 
 -- Rights: as before; the server adds to the chain by chain_seal() alone, and moves its own marks of what was exported.

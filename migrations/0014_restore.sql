@@ -39,6 +39,10 @@ begin
       from gateway_token t
      where t.expires_at > now()
      group by t.gateway_key;
+    insert into gateway_window (gateway_key, opened_by, reason, closes_at)
+    select distinct w.gateway_key, p_actor, 'closed: the database was restored', now()
+      from gateway_window w
+     where w.closes_at > now();
     insert into audit (actor, peer, action, object, detail)
     values (p_actor, 'command line', 'store.restored', p_backup,
             format('restored to %s: what came afterwards is forgotten, but what gateways send again; logins and one-time codes have ended', p_to));
@@ -47,7 +51,7 @@ end
 $$;
 comment on function store_restored(timestamptz, text, text) is
     'To be called once, before anybody else uses a database that was restored: notes it, moves all sequences beyond what may have been given out, '
-    'ends logins, one-time codes and tokens.';
+    'ends logins, one-time codes, tokens and windows for renewal.';
 revoke execute on function store_restored(timestamptz, text, text) from public;
 
 -- What is lost has times: those of the records beside it, by the server's clock. A restore is a gap of every gateway that was configured: of starts

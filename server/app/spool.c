@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -295,6 +296,10 @@ static enum status open_file(struct spool *s, struct error *err) {
     s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (s->fd < 0) {
         return io_error(s, "cannot be opened", err);
+    }
+    /* A folder on a network that cannot lock is believed. */
+    if (flock(s->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        return error_set(err, ERR_IO, s->path, "another penstockd has it: each needs a file of its own");
     }
     sync_folder(s);
     return OK;

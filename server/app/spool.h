@@ -24,7 +24,8 @@ struct spool;
 
 enum { SPOOL_MEMORY_MAX = 4096 }; /* records that wait in memory; then they are written */
 
-/* Opens the file, makes it if there is none (mode 0600), and reads what was left in it. ERR_IO, ERR_NOMEM. */
+/* Opens the file, makes it if there is none (mode 0600), locks it, and reads what was left in it. ERR_IO,
+ * also while another process has it, which would cut off what this one promised; ERR_NOMEM. */
 MUSTCHECK enum status spool_open(const char *path, struct spool **ret, struct error *err);
 void spool_close(struct spool **s);
 /* What was left, in order of seq; alarm indexes are not set. Valid until spool_forget_left. */

@@ -65,12 +65,13 @@ static void remember_moment(struct verify *v, const struct chain_seal *s) {
 
 static enum status verify_order(const struct verify *v, const struct chain_seal *s, struct error *err) {
     int64_t newest = v->newest[s->source];
-    if (s->source == CHAIN_JOURNAL && newest != 0 && s->row_id > newest + 1) {
+    bool knows_before = newest != 0 || v->first_pos == 1;
+    if (s->source == CHAIN_JOURNAL && knows_before && s->row_id > newest + 1) {
         long long missing = newest + 1;
         char where[64];
         (void)snprintf(where, sizeof where, "alarm_journal %lld", missing);
         return error_set(err, ERR_INVALID, where,
-                         "was deleted before it was sealed: the journal has no gaps");
+                         "was deleted before it was sealed: the journal begins with 1 and has no gaps");
     }
     if (s->row_id > newest) {
         return OK;
@@ -150,7 +151,8 @@ enum status verify_unsealed(const struct verify *v, int source, int64_t row_id, 
     const struct chain_table *t = chain_table(source);
     CHECK(t != NULL);
     /* A row of the audit may have been committed behind one with a higher number, just now. */
-    bool may_come = source == CHAIN_AUDIT && row_id > 0 && at_us + SEALED_WITHIN_US > v->newest_us[source];
+    bool may_come = source == CHAIN_AUDIT && row_id > 0 && row_id > v->newest[source] - VERIFY_LATE_ROWS &&
+                    at_us > v->newest_us[source] - SEALED_WITHIN_US;
     if (row_id > v->newest[source] || may_come) {
         return OK;
     }

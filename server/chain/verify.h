@@ -23,6 +23,10 @@
 /* So much of the chain's end, in time, may be without a signed checkpoint: a server signs each minute. */
 #define VERIFY_UNSIGNED_US (INT64_C(600) * 1000000)
 
+/* So many numbers behind the highest one that was sealed, at most, is one looked for that was committed late.
+ */
+#define VERIFY_LATE_ROWS INT64_C(5000)
+
 /* Moments of sealing that are remembered: more than there are within VERIFY_LATE_US, one a second. */
 enum { VERIFY_MOMENTS = 4096 };
 
@@ -58,8 +62,8 @@ MUSTCHECK enum status verify_point(struct verify *v, const struct point *p, cons
                                    struct error *err);
 /* At the end of a chain whose checkpoints were looked at with keys: do they reach as far as they should? */
 MUSTCHECK enum status verify_signed(const struct verify *v, struct error *err);
-/* A row with a number that was passed and that has no place, of this time (audit: when it was made; else 0).
- */
+/* A row with a number that was passed and that has no place, of this time (audit: when it was made; 0: not
+ * known, or a time that has not come). */
 MUSTCHECK enum status verify_unsealed(const struct verify *v, int source, int64_t row_id, int64_t at_us,
                                       struct error *err);
 

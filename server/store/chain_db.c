@@ -2,6 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/chain/verify.h"
 #include "server/store/pgvalue.h"
 
 #include <poll.h>
@@ -43,11 +44,13 @@ static const char journal_sql[] =
 static const char items_sql[] =
     "select i.key, k.kind, k.name, i.body::text from config_item i left join config_key k using (key)"
     " where i.revision = $1 order by i.key";
-/* Two indexes side by side. */
+/* Two indexes side by side. What is said to be of a time that has not come is not of now. */
 static const char *const unsealed_sql[CHAIN_SOURCES] = {
     "select t.revision, null::bigint from config_revision t where t.revision <= $1"
     " and not exists (select from chain c where c.source = 1 and c.row_id = t.revision) order by 1 limit $2",
-    "select t.audit_id, (extract(epoch from t.at) * 1000000)::bigint from audit t where t.audit_id <= $1"
+    "select t.audit_id, case when t.at between 'epoch' and clock_timestamp() + interval '1 minute'"
+    "                        then (extract(epoch from t.at) * 1000000)::bigint end"
+    "  from audit t where t.audit_id <= $1"
     " and not exists (select from chain c where c.source = 2 and c.row_id = t.audit_id) order by 1 limit $2",
     "select t.seq, null::bigint from alarm_journal t where t.seq <= $1"
     " and not exists (select from chain c where c.source = 3 and c.row_id = t.seq) order by 1 limit $2",
@@ -216,7 +219,7 @@ enum status chain_db_snapshot(struct chain_db *db, struct error *err) {
 enum status chain_db_seal(struct chain_db *db, enum chain_late late, int64_t *ret, struct error *err) {
     pg_args_clear(&db->args);
     pg_arg_i32(&db->args, CHAIN_DB_SEAL_MAX);
-    pg_arg_i64(&db->args, late == CHAIN_LATE_TAKE ? CHAIN_DB_WINDOW : 0);
+    pg_arg_i64(&db->args, late == CHAIN_LATE_TAKE ? VERIFY_LATE_ROWS : 0);
     PGresult *r = NULL;
     enum status status = ask(db, seal_sql, &r, err);
     if (status == OK) {

@@ -15,8 +15,6 @@ enum {
     CHAIN_DB_CONNECT_MS = 10000,
     CHAIN_DB_ANSWER_MS = 120000,
     CHAIN_DB_SEAL_MAX = 2000,
-    CHAIN_DB_WINDOW =
-        5000, /* of the newest numbers of the audit, those that were committed late are looked for */
     CHAIN_DB_NAME_MAX = 63,
 };
 

@@ -45,6 +45,14 @@ describe('backup and restore', { concurrency: false }, () => {
       rmSync(q.dir, { recursive: true });
     }
   };
+  /** The arguments of a process, which may have ended. */
+  const words = (pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    } catch {
+      return '';
+    }
+  };
   const noted = (q) => q.sql(`select object from audit where action = 'test' order by audit_id`).then((r) => r.map((x) => x.object));
 
   before(async () => {
@@ -85,9 +93,23 @@ describe('backup and restore', { concurrency: false }, () => {
   });
 
   test('a backup is made while the WAL is followed, with what is to be known about it', async () => {
-    follow = p.spawn('follow', join(p.bin, 'penstock'), ['backup', 'follow', dir], { env: { PENSTOCK_DB: p.conninfo } });
+    const secret = "not '\\shown";
+    const conninfo = `${p.conninfo} password='not \\'\\\\shown'`;
+    follow = p.spawn('follow', join(p.bin, 'penstock'), ['backup', 'follow', dir], { env: { PENSTOCK_DB: conninfo } });
     await until('all that a backup needs is there', () => run('backup', 'check', dir).code === 0);
+    const shown = readdirSync('/proc').filter((d) => /^\d+$/.test(d)).map((d) => ({ d, text: words(d) })).filter(({ text }) => text.includes(`\0${dir}/wal\0`));
+    assert.equal(shown.length, 1, 'pg_receivewal runs');
+    assert.doesNotMatch(shown[0].text, /shown/, 'what is an argument is seen by everybody on the machine');
+    assert.ok(readFileSync(`/proc/${shown[0].d}/environ`, 'utf8').split('\0').includes(`PGPASSWORD=${secret}`));
+    const killed = join(dir, 'base/.20260101T000000Z.part');
+    mkdirSync(killed);
+    writeFileSync(join(killed, 'data'), 'half');
+    if (process.getuid() === 0) execFileSync('chown', ['-R', 'postgres:', killed]);
+    const taking = spawnSync('flock', ['-n', join(dir, 'base'), join(p.bin, 'penstock'), 'backup', dir], { encoding: 'utf8', env: { ...process.env, PENSTOCK_DB: p.conninfo } });
+    assert.match(taking.stderr, /another backup into .* is under way/);
+    assert.equal(existsSync(killed), true);
     done('backup', dir);
+    assert.deepEqual(backups().length, 1, 'nothing is left of a backup that was killed');
     const [name] = backups();
     const manifest = JSON.parse(readFileSync(join(dir, 'base', name, 'manifest.json'), 'utf8'));
     assert.equal(manifest.name, name);
@@ -168,6 +190,36 @@ describe('backup and restore', { concurrency: false }, () => {
     rmSync(join(bad, 'base', name, 'data/PG_VERSION'));
     fails(['restore', bad, r], /damaged: it has no data\/PG_VERSION/);
     assert.ok(!existsSync(r));
+  });
+
+  test('what ALTER SYSTEM set is put back, and does not count while it is restored', async () => {
+    const alone = join(p.dir, 'altered');
+    const archived = join(p.dir, 'archived');
+    await p.sql(`alter system set synchronous_standby_names = 'nobody'`);
+    await p.sql(`alter system set archive_mode = 'on'`);
+    await p.sql(`alter system set archive_command = 'touch ${archived}'`);
+    done('backup', alone, '--without-wal');
+    await p.sql('alter system reset all');
+    const r = join(p.dir, 'altered-then');
+    const ended = spawnSync(join(p.bin, 'penstock'), ['restore', alone, r], { encoding: 'utf8', timeout: 60000, env: { ...process.env, PENSTOCK_DB: p.conninfo } });
+    assert.equal(ended.status, 0, `${ended.signal} ${ended.stdout}${ended.stderr}`);
+    assert.match(readFileSync(join(r, 'postgresql.auto.conf'), 'utf8'), /synchronous_standby_names = 'nobody'/);
+    assert.equal(existsSync(archived), false, 'no WAL of the private recovery goes into the archive of the cluster that lives');
+  });
+
+  test('a backup of an earlier schema is restored by the programs of today: it is the way back from an upgrade', async () => {
+    const migrations = join(p.dir, 'earlier');
+    mkdirSync(migrations);
+    const sums = readFileSync(join(root, 'migrations/CHECKSUMS'), 'utf8').split('\n').slice(0, 9);
+    for (const file of sums.map((line) => line.split('  ')[1])) copyFileSync(join(root, 'migrations', file), join(migrations, file));
+    writeFileSync(join(migrations, 'CHECKSUMS'), `${sums.join('\n')}\n`);
+    await p.sql('create database earlier');
+    const db = ['--db', `${p.conninfo} dbname=earlier`];
+    done(...db, 'migrate', '--dir', migrations);
+    const before = join(p.dir, 'before-upgrade');
+    assert.match(done(...db, 'backup', before, '--without-wal'), /schema 9,/);
+    await p.sql('drop database earlier');
+    assert.match(done('restore', before, join(p.dir, 'went-back')), /does not seal the audit[^]*schema 9\)/);
   });
 
   test('the newest N backups stay, and no WAL that none of them needs', async () => {

@@ -1,6 +1,7 @@
 /* `penstock backup …` and `penstock restore`: deploy/backup does it, in this process, with PostgreSQL's own
  * programs. */
 #include "server/app/cli/cli.h"
+#include "server/base/buf.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,7 +13,7 @@
 #define PENSTOCK_DEPLOY_DIR "/usr/share/penstock/deploy"
 #endif
 
-enum { ARGS_MAX = 12 };
+enum { ARGS_MAX = 12, CONNINFO_MAX = 16384 };
 
 struct script_args {
     const char *v[ARGS_MAX]; /* NULL at the end */
@@ -50,6 +51,41 @@ static bool find_script(const char *self, char *ret, size_t size) {
     return snprintf(ret + n, size - n, "/deploy/backup") < (int)(size - n) && access(ret, X_OK) == 0;
 }
 
+static void add_quoted(struct buf *out, const char *text) {
+    buf_byte(out, '\'');
+    for (; *text != '\0'; text++) {
+        if (*text == '\'' || *text == '\\') {
+            buf_byte(out, '\\');
+        }
+        buf_byte(out, (uint8_t)*text);
+    }
+    buf_text(out, "' ");
+}
+
+/* The script's programs get the connection as an argument, and arguments are shown to everybody on the
+ * machine: the password goes apart. What is no connection string they refuse with its reason. */
+static enum status set_database(const char *conninfo, struct error *err) {
+    struct buf shown;
+    buf_init(&shown, CONNINFO_MAX);
+    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+    for (const PQconninfoOption *o = all; o != NULL && o->keyword != NULL; o++) {
+        if (o->val != NULL && strcmp(o->keyword, "password") == 0) {
+            (void)setenv("PGPASSWORD", o->val, 1);
+        } else if (o->val != NULL) {
+            buf_printf(&shown, "%s=", o->keyword);
+            add_quoted(&shown, o->val);
+        }
+    }
+    buf_byte(&shown, '\0');
+    enum status status = buf_status(&shown, err);
+    if (status == OK) {
+        (void)setenv("PENSTOCK_DB", all == NULL ? conninfo : (const char *)shown.p, 1);
+    }
+    PQconninfoFree(all);
+    buf_done(&shown);
+    return status;
+}
+
 /* Returns only if the script cannot be run. */
 static enum cli_exit run_script(const struct cli *cli, struct script_args *args) {
     char self[PATH_MAX];
@@ -61,7 +97,9 @@ static enum cli_exit run_script(const struct cli *cli, struct script_args *args)
         (void)error_set(&err, ERR_NOT_FOUND, PENSTOCK_DEPLOY_DIR "/backup", "is not there; install it again");
         return cli_fail(&err);
     }
-    (void)setenv("PENSTOCK_DB", cli->conninfo, 1);
+    if (set_database(cli->conninfo, &err) != OK) {
+        return cli_fail(&err);
+    }
     (void)setenv("PENSTOCK_BIN", self, 1);
     (void)setenv("PENSTOCK_ACTOR", cli->actor, 1);
     (void)setenv("PENSTOCK_VERSION", PENSTOCK_VERSION, 1);

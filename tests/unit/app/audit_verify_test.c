@@ -129,6 +129,25 @@ static void every_tampering_is_named(void **state) {
     }
 }
 
+/* Time does not excuse a number that nobody gives out any more. */
+static void an_audit_row_put_in_with_a_time_to_come_is_named(void **state) {
+    (void)state;
+    static const char *const times[] = {"'2100-01-01'", "'infinity'", "'-infinity'"};
+    for (size_t i = 0; i < COUNT(times); i++) {
+        fresh_chain();
+        pgtest_do(
+            &pg,
+            "insert into audit (audit_id, actor, action) overriding system value values (90, 'ann', 'x')");
+        seal();
+        tamper("select 1");
+        pgtest_do(&pg,
+                  "insert into audit (audit_id, at, actor, action) overriding system value"
+                  " values (50, %s, 'eve', 'x')",
+                  times[i]);
+        expect_fault("audit 50", "put in afterwards");
+    }
+}
+
 /* The sealer takes what it finds; that it came so late is in the chain for ever. */
 static void an_audit_row_put_in_and_sealed_later_is_named(void **state) {
     (void)state;
@@ -356,6 +375,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_sealed_by_sql_is_right_by_c),
         cmocka_unit_test(every_tampering_is_named),
+        cmocka_unit_test(an_audit_row_put_in_with_a_time_to_come_is_named),
         cmocka_unit_test(an_audit_row_put_in_and_sealed_later_is_named),
         cmocka_unit_test(a_chain_written_anew_does_not_fit_its_signed_checkpoint),
         cmocka_unit_test(a_cut_tail_is_found_by_the_checkpoints_and_by_their_export),

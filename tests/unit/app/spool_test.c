@@ -100,22 +100,30 @@ static void sync_it(struct spool *s) {
     assert_int_equal(spool_sync(s, &err), OK);
 }
 
-/* As a crash leaves it: nothing more is written. */
+static size_t file_size(const struct place *p) {
+    struct stat st;
+    assert_int_equal(stat(p->path, &st), 0);
+    return (size_t)st.st_size;
+}
+
+/* As a crash now would leave it: of whoever has the file open nothing more is written. */
 static void expect_left(const struct place *p, uint64_t first, size_t count) {
     size_t n = 0;
-    struct spool *s = open_spool(p);
+    struct place left = *p;
+    (void)snprintf(left.path, sizeof left.path, "%s/left", p->dir);
+    int from = open(p->path, O_RDONLY | O_CLOEXEC);
+    int to = open(left.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(copy_file_range(from, NULL, to, NULL, file_size(p), 0), file_size(p));
+    assert_int_equal(close(from), 0);
+    assert_int_equal(close(to), 0);
+    struct spool *s = open_spool(&left);
+    assert_int_equal(unlink(left.path), 0);
     const struct alarm_record *v = spool_left(s, &n);
     assert_int_equal(n, count);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(v[i].seq, first + i);
     }
     spool_close(&s);
-}
-
-static size_t file_size(const struct place *p) {
-    struct stat st;
-    assert_int_equal(stat(p->path, &st), 0);
-    return (size_t)st.st_size;
 }
 
 static void a_record_comes_back_as_it_was(void **state) {
@@ -298,6 +306,23 @@ static void what_cannot_be_written_is_never_promised(void **state) {
     expect_left(p, 4, 1);
 }
 
+static void of_two_servers_the_second_is_kept_from_what_the_first_promised(void **state) {
+    const struct place *p = *state;
+    struct spool *s = open_spool(p);
+    struct spool *other = NULL;
+    struct error err;
+    add(s, 5, 6);
+    sync_it(s);
+    assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "another penstockd has it"));
+    assert_int_equal(spool_set_aside(s, &err), OK); /* the new file is its own, too */
+    assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
+    add(s, 7, 7);
+    sync_it(s);
+    spool_close(&s);
+    expect_left(p, 7, 1);
+}
+
 static void a_folder_that_is_not_there_is_told(void **state) {
     (void)state;
     struct spool *s = NULL;
@@ -344,6 +369,7 @@ int main(void) {
         IN_PLACE(a_damaged_file_is_told_put_aside_and_never_overwritten),
         IN_PLACE(records_that_do_not_follow_each_other_are_damage),
         IN_PLACE(what_cannot_be_written_is_never_promised),
+        IN_PLACE(of_two_servers_the_second_is_kept_from_what_the_first_promised),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,12 @@ static void a_gap_in_the_journal_is_named(void **state) {
     seal_all(&w);
     assert_int_equal(walk(&w, &v, &err), ERR_INVALID);
     assert_string_equal(err.where, "alarm_journal 5");
+    for (int i = 0; i < 4; i++) {
+        w.seals[i].row_id++; /* its beginning is missing, too */
+    }
+    seal_all(&w);
+    assert_int_equal(walk(&w, &v, &err), ERR_INVALID);
+    assert_string_equal(err.where, "alarm_journal 1");
 }
 
 static void checkpoints_show_a_new_chain_and_a_cut_one(void **state) {
@@ -222,6 +228,9 @@ static void a_row_without_a_place_was_put_in_or_has_just_come(void **state) {
     assert_string_equal(err.where, "audit 4");
     assert_int_equal(verify_unsealed(&v, CHAIN_AUDIT, 0, START, &err), ERR_INVALID);
     assert_int_equal(verify_unsealed(&v, CHAIN_AUDIT, ROWS + 1, 0, &err), OK);
+    v.newest[CHAIN_AUDIT] = VERIFY_LATE_ROWS + 4;
+    assert_int_equal(verify_unsealed(&v, CHAIN_AUDIT, 4, START, &err), ERR_INVALID); /* nobody looks there */
+    assert_int_equal(verify_unsealed(&v, CHAIN_AUDIT, 5, START, &err), OK);
     v.newest[CHAIN_JOURNAL] = 9;
     assert_int_equal(verify_unsealed(&v, CHAIN_JOURNAL, 8, 0, &err), ERR_INVALID);
     assert_int_equal(verify_unsealed(&v, CHAIN_JOURNAL, 10, 0, &err), OK);

@@ -240,6 +240,27 @@ static void a_restore_is_a_gap_of_each_gateway_and_its_books_balance(void **stat
     rig_stop(&r, 5000);
 }
 
+/* What was used after that moment would be good a second time. */
+static void what_was_allowed_once_ends_with_a_restore(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    static const char newest_token[] =
+        "select expires_at > now() from gateway_token order by token_id desc limit 1";
+    static const char newest_window[] =
+        "select closes_at > now() from gateway_window order by window_id desc limit 1";
+    pgtest_do(
+        &pg,
+        "insert into gateway_token (token_hash, gateway_key, created_by, expires_at)"
+        " select sha256('x'), key, 'ann', now() + interval '1 hour' from config_key where name = 'gw-s1'");
+    pgtest_do(&pg, "insert into gateway_window (gateway_key, opened_by, reason, closes_at)"
+                   " select key, 'ann', 'x', now() + interval '1 hour' from config_key where name = 'gw-s1'");
+    assert_int_equal(pgtest_number(&pg, "select ((%s) and (%s))::integer", newest_token, newest_window), 1);
+    pgtest_do(&pg, "select store_restored(to_timestamp(1000), 'ann', '20260102T030405Z')");
+    assert_int_equal(pgtest_number(&pg, "select (%s)::integer", newest_token), 0);
+    assert_int_equal(pgtest_number(&pg, "select (%s)::integer", newest_window), 0);
+    rig_stop(&r, 5000);
+}
+
 static void the_last_number_of_an_epoch_is_in_the_account(void **state) {
     (void)state;
     struct rig *r = rig_with_gateway();
@@ -524,6 +545,7 @@ int main(void) {
         cmocka_unit_test(a_live_record_far_ahead_leaves_what_is_before_it_waiting),
         cmocka_unit_test(what_the_site_tells_to_be_gone_is_neither_waiting_nor_lost),
         cmocka_unit_test(a_restore_is_a_gap_of_each_gateway_and_its_books_balance),
+        cmocka_unit_test(what_was_allowed_once_ends_with_a_restore),
         cmocka_unit_test(the_last_number_of_an_epoch_is_in_the_account),
         cmocka_unit_test(what_was_told_to_be_gone_and_is_stored_later_counts_as_stored_only),
         cmocka_unit_test(days_are_of_the_servers_receipt_and_sum_up),
