@@ -351,11 +351,12 @@ static void request_next(struct reader *r, uint64_t token, const struct request 
 static void request_close(struct reader *r, uint64_t token, const struct request *ask) {
     struct question *q = export_of(r, ask->samples.stream);
     make_ready(add_question(&r->lanes[LANE_EXPORT], token, ask->kind));
+    if (q != NULL) {
+        q->dropped = true; /* it ends with the step that is under way, or at once */
+    }
     if (q != NULL && (q->state == Q_IDLE || q->state == Q_READY)) {
-        remove_question(q);
-        free_question(q);
-    } else if (q != NULL) {
-        q->dropped = true; /* it ends with the step that is under way */
+        q->kind = REQ_RAW_CLOSE;
+        make_ready(q);
     }
 }
 
