@@ -217,7 +217,7 @@ function storedBytes(what, aim, ...args) {
 sizes.bytes_stored = () => {
   startDatabase();
   recording();
-  const round = n(60, 6000);
+  const [round, times] = [n(240, 12000), n(6, 1)]; // the recording is a week
   const skippedOr = (name, row) => {
     const what = `${basename(name)}, a row a minute`;
     if (!existsSync(join(root, '../shared/data', `${name}.csv.gz`))) return { what, skipped: `../shared/data/${name}.csv.gz is not beside the checkout` };
@@ -225,10 +225,10 @@ sizes.bytes_stored = () => {
     return row(what);
   };
   return [
-    storedBytes('recording, a row a minute', 3, round, join(dir, 'recording')),
-    storedBytes('recording, a row a second', 3, round, join(dir, 'recording'), 1),
-    ...beside.map((name) => skippedOr(name, (what) => storedBytes(what, 3, round, join(dir, basename(name)), 60))),
-    storedBytes('noise, all bits of the mantissa', 10, n(180, 6000), 'noise', n(50, 2), n(10000, 200)),
+    storedBytes('recording, a row a minute', 3, round, join(dir, 'recording'), 60, times),
+    storedBytes('recording, a row a second', 3, round, join(dir, 'recording'), 1, times),
+    ...beside.map((name) => skippedOr(name, (what) => storedBytes(what, 3, round, join(dir, basename(name)), 60, times))),
+    storedBytes('noise, all bits of the mantissa', 10, n(180, 6000), 'noise', n(50, 2), n(40000, 200)),
   ];
 };
 

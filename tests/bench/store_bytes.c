@@ -1,12 +1,12 @@
 /* Sends a recording, or noise, through ingest and packer, so that somebody can look at how large it became: a
  * record for each row with what changed in it, as one site reports. The packer comes around after so many
- * rows, with a VACUUM now and then, as autovacuum does it.
+ * rows, and now and then records as received are
+ * deleted, and VACUUM does what autovacuum would.
  *
- * usage: bench_store_bytes CONNINFO ROUND RECORDING [SECONDS]
+ * usage: bench_store_bytes CONNINFO ROUND RECORDING SECONDS TIMES
  *        bench_store_bytes CONNINFO ROUND noise TAGS ROWS
- * (in a new, empty database). ROUND: rows. SECONDS: a row each so many instead of at the recording's times.
- * The recording is as wire_bytes reads it. noise: each tag has a number with all bits of its mantissa a
- * second. */
+ * (in a new, empty database). ROUND: rows. The recording is as wire_bytes reads it; it is sent so many times,
+ * a row each so many seconds. noise: each tag has a number with all bits of its mantissa a second. */
 #include "protocol/frame.h"
 #include "server/base/crc32c.h"
 #include "server/base/rand.h"
@@ -43,7 +43,9 @@ struct bench {
     FILE *file; /* NULL: noise */
     char line[LINE_MAX_BYTES];
     struct rand rand;
-    double row_s; /* 0: as recorded */
+    uint64_t row_s; /* a row each so many seconds */
+    uint64_t times; /* that the recording is sent yet, with this one */
+    long first_row; /* place in the file */
     uint64_t rows;
     uint64_t rows_max;
     uint64_t round;
@@ -78,6 +80,15 @@ static void read_head(struct bench *b) {
         b->columns[i].device = strtoll(rest, NULL, 10);
         b->columns[i].last = NAN;
     }
+    b->first_row = ftell(b->file);
+}
+
+/* Begins again at the end, if it is to be sent once more. */
+static bool next_recorded(struct bench *b) {
+    if (next_line(b)) {
+        return true;
+    }
+    return --b->times > 0 && fseek(b->file, b->first_row, SEEK_SET) == 0 && next_line(b);
 }
 
 /* What a tag says: whole steps of its scale, as the gateway sends them. */
@@ -99,12 +110,12 @@ static struct link_sample sample_of(const struct column *c, uint32_t tag, int64_
 /* *ret_n: how many changed. False: there is no row. */
 static bool next_row(struct bench *b, struct link_sample *sent, struct stored_sample *stored,
                      uint32_t *ret_n) {
-    if (b->file == NULL ? b->rows == b->rows_max : !next_line(b)) {
+    if (b->file == NULL ? b->rows == b->rows_max : !next_recorded(b)) {
         return false;
     }
     char *at = b->line;
-    double t_s = b->file == NULL ? (double)b->rows : strtod(at, &at);
-    int64_t t_us = START_US + (int64_t)((b->row_s > 0 ? (double)b->rows * b->row_s : t_s) * 1e6);
+    (void)strtod(at, &at); /* its own time */
+    int64_t t_us = START_US + (int64_t)(b->rows * b->row_s) * 1000000;
     uint32_t n = 0;
     for (uint32_t i = 0; i < b->n; i++) {
         struct column *c = &b->columns[i];
@@ -159,6 +170,8 @@ static void give_row(struct bench *b) {
 
 static void give_round(struct bench *b) {
     if (b->rounds++ % VACUUM_ROUNDS == 0) {
+        copy_do(b->pg, "do $$ begin perform ingest_prune(9000000000000000, 1000000); end $$");
+        copy_do(b->pg, "vacuum ingest_batch");
         copy_do(b->pg, "vacuum sample_hot");
         copy_do(b->pg, "vacuum sample_chunk");
     }
@@ -224,6 +237,7 @@ int main(int argc, char **argv) {
     buf_init(&b.body, 1 << 16);
     if (strcmp(what, "noise") == 0) {
         rand_seed(&b.rand, 1);
+        b.row_s = 1;
         b.n = (uint32_t)bench_arg(argc, argv, 4, 50);
         b.rows_max = bench_arg(argc, argv, 5, 10000);
         bench_need(b.n > 0 && b.n <= COLUMNS_MAX, "tags: 1 to 256");
@@ -233,7 +247,8 @@ int main(int argc, char **argv) {
     } else {
         b.file = fopen(what, "re");
         bench_need(b.file != NULL, "recording");
-        b.row_s = (double)bench_arg(argc, argv, 4, 0);
+        b.row_s = bench_arg(argc, argv, 4, 60);
+        b.times = bench_arg(argc, argv, 5, 1);
         read_head(&b);
     }
     struct error err;
