@@ -194,11 +194,52 @@ const sizes = {
   },
 };
 
+/** Bytes of all relations that samples leave something in, when old records are gone and VACUUM was there; no VACUUM FULL. */
+const storedSql = `select sum(pg_total_relation_size(c.oid)) as all, coalesce(sum(pg_total_relation_size(c.oid)) filter (where c.relname like 'sample_chunk%'), 0) as chunks
+  from pg_class c where c.relkind = 'r' and (c.relname in ('sample_hot', 'sample_row', 'ingest_batch', 'ingest_pruned', 'gateway_epoch', 'gateway_day') or c.relname like 'sample_chunk%')`;
+function storedBytes(what, aim, ...args) {
+  run('psql', ['-Xq', conninfo, '-c', 'create database bench']);
+  const bench = conninfo.replace('dbname=penstock', 'dbname=bench');
+  const sql = (text) => run('psql', ['-XqAt', bench, '-c', text]).trim();
+  try {
+    const m = measure('store_bytes', bench, ...args);
+    assert.equal(sql('select count(*) from sample_hot'), '0', 'all is packed');
+    while (Number(sql('select ingest_prune((extract(epoch from now()) * 1000000)::bigint, 100000)')) > 0);
+    sql('vacuum');
+    const [all, chunks] = sql(storedSql).split('|').map(Number);
+    const [data, rows] = sql('select sum(length(data)), count(*) from sample_chunk').split('|').map(Number);
+    return { what, aim, bytes_per_sample: all / m.items, chunk_bytes: chunks / m.items, packed_bytes: data / m.items, samples_per_chunk: m.items / rows, samples: m.items };
+  } finally {
+    run('psql', ['-Xq', conninfo, '-c', 'drop database bench with (force)']);
+  }
+}
+
+sizes.bytes_stored = () => {
+  startDatabase();
+  recording();
+  const [round, times] = [n(240, 12000), n(6, 1)]; // the recording is a week
+  const skippedOr = (name, row) => {
+    const what = `${basename(name)}, a row a minute`;
+    if (!existsSync(join(root, '../shared/data', `${name}.csv.gz`))) return { what, skipped: `../shared/data/${name}.csv.gz is not beside the checkout` };
+    recordingBeside(name);
+    return row(what);
+  };
+  return [
+    storedBytes('recording, a row a minute', 3, round, join(dir, 'recording'), 60, times),
+    storedBytes('recording, a row a second', 3, round, join(dir, 'recording'), 1, times),
+    ...beside.map((name) => skippedOr(name, (what) => storedBytes(what, 3, round, join(dir, basename(name)), 60, times))),
+    storedBytes('noise, all bits of the mantissa', 10, n(180, 6000), 'noise', n(50, 2), n(40000, 200)),
+  ];
+};
+
+const headings = { bytes: 'a sample on the line, with its share of the frame', bytes_stored: 'a sample in the database, tables and indexes, packed and vacuumed, without rollups' };
+
 function printSizes(results) {
   for (const [name, rows] of Object.entries(results)) {
-    console.log(`\n${name}: a sample on the line, with its share of the frame`);
+    console.log(`\n${name}: ${headings[name]}`);
     for (const row of rows) {
-      if (row.skipped) console.log(`  ${row.what.padEnd(46)} skipped: ${row.skipped}`);
+      if (row.samples_per_chunk) console.log(`  ${row.what.padEnd(46)} ${row.bytes_per_sample.toFixed(2)} B (aim: ${row.aim} or less), of which chunks ${row.chunk_bytes.toFixed(2)} B, their data ${row.packed_bytes.toFixed(2)} B; ${row.samples_per_chunk.toFixed(0)} samples a chunk`);
+      else if (row.skipped) console.log(`  ${row.what.padEnd(46)} skipped: ${row.skipped}`);
       else console.log(`  ${row.what.padEnd(46)} ${row.bytes_per_sample.toFixed(2)} B${row.aim ? ` (aim: ${row.aim} or less)` : ''}, ${row.samples_per_frame.toFixed(0)} samples a frame`);
     }
   }

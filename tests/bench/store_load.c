@@ -114,8 +114,7 @@ static void report_alarms(struct bench *b) {
                    "\"loaded_p99_ms\":%.1f,\"samples\":%llu,\"packed\":%llu",
                    quantile(&b->alarm_waits[0], 0.5), quantile(&b->alarm_waits[0], 0.99),
                    quantile(&b->alarm_waits[1], 0.5), quantile(&b->alarm_waits[1], 0.99),
-                   (unsigned long long)(b->ingested * b->records.each),
-                   (unsigned long long)b->packing.samples);
+                   (unsigned long long)b->ingested * b->records.each, (unsigned long long)b->packing.samples);
     bench_report("store_load", b->alarms, bench_cpu_s() - b->cpu_s + pg_cpu_s(b->postmaster) - b->pg_s,
                  (double)(b->phase * b->phase_ms) / 1000, more);
 }
