@@ -458,6 +458,7 @@ static enum status come_around(struct packing *p, const struct error *why, struc
         return error_set(err, status, fault.where, "%s", fault.text);
     }
     p->after_id = pg_get_i64(r, 0, 0);
+    p->no_loose = false; /* it was not one of them */
     PQclear(r);
     return error_set(err, why->code, "database", "row %" PRId64 " of sample_hot is skipped: %s", p->after_id,
                      why->text);
