@@ -733,15 +733,35 @@ $$
 $$;
 comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';
 
+create function sample_tag(p_tag text) returns bigint
+    language plpgsql stable strict parallel safe as
+$$
+declare
+    v_key bigint;
+begin
+    select k.key into v_key from config_key k where k.kind = 'tag' and k.name = p_tag;
+    if not found then
+        raise exception 'there is no tag "%"', p_tag
+            using errcode = 'no_data_found', hint = 'Names are those of config_key where kind = ''tag'', as in S1/L_T1.';
+    end if;
+    return v_key;
+end
+$$;
+comment on function sample_tag(text) is 'The key of a tag.';
+
+create function sample_us(p_t timestamptz) returns bigint
+    language sql stable strict parallel safe as
+$$
+    select (extract(epoch from least(greatest(p_t, timestamptz '1970-01-01 00:00+00'), timestamptz '2242-03-16 12:56:32+00')) * 1000000)::bigint
+$$;
+comment on function sample_us(timestamptz) is 'Microseconds since 1970; what is before, or infinite, is the first or the last moment at which there may be samples.';
+
 create function sample_before(p_tag text, p_t timestamptz)
     returns table (t timestamptz, value double precision, text text, quality smallint)
     language sql stable parallel safe rows 1 as
 $$
     select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
-      from config_key k
-     cross join lateral sample_before(k.key, (extract(epoch from p_t) * 1000000)::bigint) s
-     where k.kind = 'tag'
-       and k.name = p_tag
+      from sample_before(sample_tag(p_tag), sample_us(p_t)) s
 $$;
 comment on function sample_before(text, timestamptz) is
     'The newest sample of a tag before a moment: select * from sample_before(''S1/L_T1'', now()).';
@@ -751,10 +771,7 @@ create function sample(p_tag text, p_from timestamptz, p_to timestamptz)
     language sql stable parallel safe rows 10000 as
 $$
     select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
-      from config_key k
-     cross join lateral sample(k.key, (extract(epoch from p_from) * 1000000)::bigint, (extract(epoch from p_to) * 1000000)::bigint) s
-     where k.kind = 'tag'
-       and k.name = p_tag
+      from sample(sample_tag(p_tag), sample_us(p_from), sample_us(p_to)) s
      order by s.t_us
 $$;
 comment on function sample(text, timestamptz, timestamptz) is

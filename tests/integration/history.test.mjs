@@ -259,6 +259,10 @@ describe('history', { concurrency: false }, () => {
     assert.equal(last.stdout.trim(), '6|0');
     const text = psql('-At', '-c', `select text from sample('S1/TEXT', to_timestamp(${at(0)} / 1e6), to_timestamp(${at(60)} / 1e6))`);
     assert.equal(text.stdout.trim(), '=cmd|"x",y');
+    const whole = psql('-At', '-c', `select count(*), (select value from sample_before('S1/L_T1', 'infinity')) from sample('S1/L_T1', '-infinity', 'infinity')`);
+    assert.equal(whole.stdout.trim(), '5|6', whole.stderr);
+    assert.match(psql('-c', `select * from sample('S1/NONE', '-infinity', now())`).stderr, /there is no tag "S1\/NONE"[^]*config_key/);
+    assert.match(psql('-c', `select * from sample_before('S1/NONE', now())`).stderr, /there is no tag "S1\/NONE"/);
     const denied = psql('-c', 'delete from sample_row');
     assert.notEqual(denied.status, 0);
     assert.match(denied.stderr, /permission denied/);

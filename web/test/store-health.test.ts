@@ -43,7 +43,7 @@ test('what is not well is named', () => {
   assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 60 * DAY } })['forecast'], 'watch forecastSoon');
   assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 10 * DAY } })['forecast'], 'bad forecastSoon');
   assert.equal(words({ audit: { sealed: 1, behind: 5000, checkpoint_us: NOW } })['audit'], 'watch auditBehind');
-  assert.equal(words({ audit: { sealed: 1, behind: 0, checkpoint_us: null } })['audit'], 'watch auditOld');
+  assert.equal(words({ audit: { sealed: 1, behind: 0, checkpoint_us: null } })['audit'], 'watch auditUnsigned');
 });
 
 test('what is not known is not well', () => {

@@ -23,6 +23,7 @@ export const en = {
   auditOk: 'The audit is sealed: {sealed} rows, newest checkpoint {when}.',
   auditBehind: 'The audit is behind: {behind} rows are not sealed yet.',
   auditOld: 'The newest checkpoint of the audit is from {when}.',
+  auditUnsigned: 'The audit has no signed checkpoint; to have them, set audit_key in the configuration of penstockd.',
   auditUnknown: 'The audit has no seal.',
   history: 'History, packed',
   from: 'From',

@@ -24,6 +24,7 @@ export const zh: Readonly<Record<StoreKey, string>> = {
   auditOk: '审计已封存：{sealed} 行，最新检查点 {when}。',
   auditBehind: '审计封存滞后：{behind} 行尚未封存。',
   auditOld: '审计的最新检查点时间为 {when}。',
+  auditUnsigned: '审计尚无签名检查点；请在 penstockd 的配置中设置 audit_key。',
   auditUnknown: '审计未封存。',
   history: '历史数据（已压缩）',
   from: '起始',

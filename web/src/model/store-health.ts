@@ -88,6 +88,7 @@ export interface Verdict {
     | 'auditOk'
     | 'auditBehind'
     | 'auditOld'
+    | 'auditUnsigned'
     | 'auditUnknown';
 }
 
@@ -139,8 +140,8 @@ function forecastVerdict({ grow_bytes_day, full_at_us }: DiskHealth, nowUs: numb
 function auditVerdict(audit: AuditHealth | null, nowUs: number): Verdict {
   if (audit === null) return { about: 'audit', level: 'unknown', words: 'auditUnknown' };
   if (audit.behind > AUDIT_BEHIND) return { about: 'audit', level: 'watch', words: 'auditBehind' };
-  const old = audit.checkpoint_us === null || nowUs - audit.checkpoint_us > CHECKPOINT_OLD_US;
-  return old
+  if (audit.checkpoint_us === null) return { about: 'audit', level: 'watch', words: 'auditUnsigned' };
+  return nowUs - audit.checkpoint_us > CHECKPOINT_OLD_US
     ? { about: 'audit', level: 'watch', words: 'auditOld' }
     : { about: 'audit', level: 'well', words: 'auditOk' };
 }
