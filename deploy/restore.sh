@@ -141,7 +141,7 @@ set_right() {
         PENSTOCK_DB=$db ask -v at="$reached" -v actor="${PENSTOCK_ACTOR:-$(id -un)}" -v backup="$backup" \
             <<<"select store_restored(:'at'::timestamptz, :'actor', :'backup')" >/dev/null || fail "the restore could not be noted in the database: see above"
     else
-        say "note  schema $schema of that moment keeps no note of restores: what is missing since then shows nowhere in it"
+        say "note  schema $schema of that moment keeps no note of restores: what is missing since then shows nowhere in it, and logins, one-time codes and tokens of that moment are good again"
     fi
 }
 
