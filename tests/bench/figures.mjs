@@ -142,7 +142,7 @@ function writeRecording(name, tags, rows, time) {
     if (Number.isFinite(v) && text.trim() !== '') last.set(tag, tag.scale === 0 ? String(Number(v !== 0)) : (Math.round(v / tag.scale) * tag.scale).toFixed(3));
     return last.get(tag) ?? '0';
   };
-  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${tag.scale} ${tag.device}`), ...rows.map((row, i) => [time(row, i), ...tags.map((tag) => value(tag, row[tag.column]))].join(' '))];
+  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${tag.scale} ${tag.device}`), ...rows.slice(0, n(rows.length, 300)).map((row, i) => [time(row, i), ...tags.map((tag) => value(tag, row[tag.column]))].join(' '))];
   writeFileSync(join(dir, name), `${lines.join('\n')}\n`);
 }
 
