@@ -150,8 +150,11 @@ static void send_edges(const struct reader_job *job, struct pg *pg, struct pg_ar
         reader_sql_count(pg, args, job_tag(job), job->from_us, job->to_us);
     } else {
         reader_sql_after(pg, args, job_tag(job), job->to_us);
-        reader_sql_usable(pg, args, job_tag(job), job->from_us,
-                          job->ask->samples.rules[job->tag].uncertain_is_bad);
+        struct reader_usable u = {.tag_key = job_tag(job),
+                                  .t_us = job->from_us,
+                                  .uncertain_is_bad = job->ask->samples.rules[job->tag].uncertain_is_bad};
+        u.late = gather_of(&job->late, u.tag_key, &u.n_late);
+        reader_sql_usable(pg, args, &u);
     }
 }
 

@@ -26,16 +26,27 @@ static const char row_before_sql[] = "select " ROW " from sample_row"
 static const char row_after_sql[] = "select " ROW " from sample_row"
                                     " where tag_key = $1 and t_us >= $2 order by t_us limit 1";
 
-/* By sample_chunk_pk of each period. A chunk is unpacked only where some of its qualities are too bad. */
+/* By sample_chunk_pk of each period. A chunk is unpacked only where some of its qualities are too bad, or
+ * some of its samples are out of date ($4). */
 static const char usable_sql[] =
     "select data from sample_chunk where tag_key = $1 and from_us < $2 and to_us < $2 and usable > 0"
-    "   and ($3::integer = 128 or worst < $3"
-    "        or exists (select from chunk_read(data) r where r.value <> 'NaN' and r.quality < $3))"
+    "   and ((($3::integer = 128 or worst < $3)"
+    "         and not exists (select from unnest($4::bigint[]) as l(t_us) where l.t_us between from_us and "
+    "to_us))"
+    "        or exists (select from chunk_read(data) r where r.value <> 'NaN' and r.quality < $3"
+    "                    and r.t_us <> all ($4)))"
     " order by from_us desc limit 1";
-/* By sample_row_pk. */
-static const char row_usable_sql[] = "select " ROW " from sample_row"
-                                     " where tag_key = $1 and t_us < $2 and value <> 'NaN' and quality < "
-                                     "$3::integer order by t_us desc limit 1";
+/* By sample_row_pk. Where a chunk has a sample of the same moment, that one stands. */
+static const char row_usable_sql[] =
+    "select " ROW " from sample_row w"
+    " where tag_key = $1 and t_us < $2 and value <> 'NaN' and quality < $3::integer and t_us <> all "
+    "($4::bigint[])"
+    "   and not exists (select from sample_chunk c cross join lateral chunk_read(c.data) as r(chunk_tag_key, "
+    "t_us, value, bytes, quality)"
+    "                    where c.tag_key = w.tag_key and c.from_us >= sample_period(w.t_us) and c.from_us <= "
+    "w.t_us"
+    "                      and c.to_us >= w.t_us and r.t_us = w.t_us)"
+    " order by t_us desc limit 1";
 
 /* By sample_chunk_pk of each period, and sample_row_pk. A chunk that reaches into the span began in its
  * period, $4. */
@@ -95,19 +106,26 @@ void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int6
     send_at(pg, args, row_after_sql, tag_key, t_us);
 }
 
-static void send_usable(struct pg *pg, struct pg_args *args, const char *sql, int64_t tag_key, int64_t t_us,
-                        bool uncertain_is_bad) {
+static void send_usable(struct pg *pg, struct pg_args *args, const char *sql, const struct reader_usable *u) {
     pg_args_clear(args);
-    pg_arg_i64(args, tag_key);
-    pg_arg_i64(args, t_us);
-    pg_arg_i32(args, uncertain_is_bad ? QUALITY_UNCERTAIN : QUALITY_BAD);
+    pg_arg_i64(args, u->tag_key);
+    pg_arg_i64(args, u->t_us);
+    pg_arg_i32(args, u->uncertain_is_bad ? QUALITY_UNCERTAIN : QUALITY_BAD);
+    uint32_t end = 0;
+    while (end < u->n_late && u->late[end].s.t_us < u->t_us) {
+        end++;
+    }
+    pg_array_i64_begin(args);
+    for (uint32_t i = end > READER_SQL_LATE ? end - READER_SQL_LATE : 0; i < end; i++) {
+        pg_array_i64(args, u->late[i].s.t_us);
+    }
+    pg_array_end(args);
     pg_send(pg, sql, args);
 }
 
-void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us,
-                       bool uncertain_is_bad) {
-    send_usable(pg, args, usable_sql, tag_key, t_us, uncertain_is_bad);
-    send_usable(pg, args, row_usable_sql, tag_key, t_us, uncertain_is_bad);
+void reader_sql_usable(struct pg *pg, struct pg_args *args, const struct reader_usable *u) {
+    send_usable(pg, args, usable_sql, u);
+    send_usable(pg, args, row_usable_sql, u);
 }
 
 void reader_sql_window(struct pg *pg, struct pg_args *args, const struct reader_window *w) {

@@ -3,6 +3,7 @@
 #ifndef PENSTOCK_STORE_READER_SQL_H
 #define PENSTOCK_STORE_READER_SQL_H
 
+#include "server/history/gather.h"
 #include "server/history/pack.h"
 #include "server/store/pg.h"
 
@@ -11,7 +12,8 @@ enum {
     READER_SQL_ROWS = 20000, /* loose samples of one answer */
     READER_SQL_CHUNKS = 64,  /* chunks of one answer */
     READER_SQL_HEADS = 2048, /* … where most of them come without their data */
-    READER_SQL_ARGS_BYTES = 2048,
+    READER_SQL_LATE = 10000, /* samples that are not packed yet and that a statement is told of: the newest */
+    READER_SQL_ARGS_BYTES = 2048 + READER_SQL_LATE * 16,
 };
 /* No sample is later (the year 2242), and times below are exact in a double. */
 #define READER_SQL_LATEST_US INT64_C(8589934592000000)
@@ -28,9 +30,18 @@ void reader_sql_count(struct pg *pg, struct pg_args *args, int64_t tag_key, int6
 void reader_sql_before(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 void reader_sql_after(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us);
 
-/* The last chunk that ends before t_us with a usable sample, and the last usable loose sample: as above. */
-void reader_sql_usable(struct pg *pg, struct pg_args *args, int64_t tag_key, int64_t t_us,
-                       bool uncertain_is_bad);
+/* A usable sample before a time. */
+struct reader_usable {
+    int64_t tag_key;
+    int64_t t_us;
+    bool uncertain_is_bad;
+    const struct gathered
+        *late; /* of the tag, ascending: what is packed or loose of the same moments does not count */
+    uint32_t n_late;
+};
+
+/* The last chunk that ends before then with one, and the last loose one: as above. */
+void reader_sql_usable(struct pg *pg, struct pg_args *args, const struct reader_usable *u);
 
 /* Chunks and loose samples of a tag that are within a span, or reach into it. Two statements, each with its
  * limit; chunks lack their data where they lie within one pixel and nothing else does. */

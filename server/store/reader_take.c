@@ -121,10 +121,13 @@ static void offer_usable(struct reader_job *job, const struct chunk_sample *s, i
     }
 }
 
-/* What was before the part, of aggregates: its newest sample, and the newest one with a usable value. */
+/* What was before the part, of aggregates: its newest sample, and the newest one with a usable value. Whether
+ * a loose one counts is not known here: a chunk may have another of the same moment. */
 static void offer_past(struct reader_job *job, const struct chunk_sample *s, int tier) {
     offer_before(job, s, tier);
-    offer_usable(job, s, tier);
+    if (tier != TIER_ROW) {
+        offer_usable(job, s, tier);
+    }
 }
 
 typedef void (*offer)(struct reader_job *job, const struct chunk_sample *s, int tier);
