@@ -83,7 +83,9 @@ struct api_health {
     int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
     bool crl_due;           /* that is soon, or was: a newer one should be there */
     struct api_audit audit;
-    uint64_t expired; /* samples that were not stored since the start: older than they would be kept */
+    uint64_t expired;      /* samples that were not stored since the start: older than they would be kept */
+    uint32_t spool_asides; /* files of the operators' spool that did not follow the journal, for a person to
+                              look at */
 };
 
 /* The store as this process knows it; the rest is asked by REQ_STORE. */

@@ -49,8 +49,8 @@ void rest_health(struct api *a, struct http_request *r) {
     view_string(&r->out, "text", slice_str(h.packing.text));
     buf_text(&r->out, "},\"revocation_list\":{\"ends\":");
     view_time(&r->out, h.crl_ends_us);
-    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu", h.crl_due ? "true" : "false",
-               (unsigned long long)h.expired);
+    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu,\"spool_aside\":%u",
+               h.crl_due ? "true" : "false", (unsigned long long)h.expired, h.spool_asides);
     audit_health(&r->out, &h.audit);
     view_string(&r->out, "build", slice_str(a->build));
     buf_byte(&r->out, '}');

@@ -67,12 +67,16 @@ static void init_handles(struct app *a) {
 }
 
 static enum status init_store(struct app *a, struct error *err) {
+    size_t n = 0;
+    const struct alarm_record *left = a->spool == NULL ? NULL : spool_left(a->spool, &n);
     struct store_config cfg = {
         .loop = &a->loop,
         .conninfo = a->opts.db,
         .migrations_dir = a->opts.migrations,
         .path = a->opts.store_path,
         .limit_bytes = (int64_t)a->opts.store_limit_gib << 30,
+        .tail_from = n == 0 ? 0 : left[0].seq,
+        .tail_to = n == 0 ? 0 : left[n - 1].seq,
         /* 0 is the store's word for its default: as soon as can be is 1 */
         .pack_after_us = a->opts.pack_after_s == 0 ? 1 : (int64_t)a->opts.pack_after_s * TM_SECOND_US,
         .keep_raw_us = a->opts.keep_raw_h == 0 ? 1 : (int64_t)a->opts.keep_raw_h * 3600 * TM_SECOND_US};

@@ -601,6 +601,7 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .crl_ends_us = crl_ends_us,
                                .crl_due = crl_due,
                                .expired = keeping_expired(a->keeping),
+                               .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
                                .audit = audit_health(a)};
 }
 

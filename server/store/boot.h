@@ -20,6 +20,8 @@ struct boot_config {
     struct keys *keys;
     const struct migration *migrations;
     uint32_t n_migrations;
+    uint64_t tail_from; /* as in struct store_config */
+    uint64_t tail_to;
     void *ctx;
     void (*locked)(void *ctx);                          /* each time: this server has the database */
     void (*loaded)(void *ctx, struct store_boot *boot); /* once */

@@ -264,12 +264,14 @@ static enum status make_journal(struct store *s, const char *conninfo, struct er
     return journal_new(&cfg, &s->journal, err);
 }
 
-static enum status make_boot(struct store *s, struct error *err) {
+static enum status make_boot(struct store *s, const struct store_config *of, struct error *err) {
     struct boot_config cfg = {.loop = s->loop,
                               .pg = s->pg,
                               .keys = &s->keys,
                               .migrations = s->migrations,
                               .n_migrations = s->n_migrations,
+                              .tail_from = of->tail_from,
+                              .tail_to = of->tail_to,
                               .ctx = s,
                               .locked = on_locked,
                               .loaded = on_loaded,
@@ -303,7 +305,7 @@ static enum status make_people(struct store *s, const struct store_config *cfg, 
         (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked, .on_certificates = on_certificates};
     status = status == OK ? make_events(s, err) : status;
     status = status == OK ? make_checkpoint(s, err) : status;
-    return status == OK ? make_boot(s, err) : status;
+    return status == OK ? make_boot(s, cfg, err) : status;
 }
 
 static enum status make_packer(struct store *s, const struct store_config *cfg, struct error *err) {

@@ -116,6 +116,8 @@ struct store_boot {
     const struct alarm_accumulator *accumulators;
     size_t n_accumulators;
     uint64_t journal_seq;
+    const struct alarm_record *tail; /* what the journal has from tail_from to tail_to, in order of seq */
+    size_t n_tail;
     uint32_t users;         /* how many accounts exist */
     const uint8_t *revoked; /* fingerprints of certificates, IDENTITY_HASH_SIZE bytes each, ascending */
     size_t n_revoked;
@@ -206,6 +208,8 @@ struct store_config {
     int64_t keep_raw_us;   /* … and records as received before they are deleted; 0: the default, 48 h */
     const char *path;      /* folder of the database's files; NULL or "": what PostgreSQL says */
     int64_t limit_bytes;   /* of the database, where its disk cannot be seen; 0: none */
+    uint64_t tail_from;    /* numbers of the journal whose records are told at the start; 0, 0: of none */
+    uint64_t tail_to;
 };
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,

@@ -2,7 +2,8 @@
 // journal afterwards, whatever happened in between.
 // Covers: app/requests.c, app/reload.c
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { SmallDisk, whyNoMount } from '../faults/disk.mjs';
@@ -160,6 +161,82 @@ describe('the spool', { concurrency: false }, () => {
     assert.equal(readFileSync(`${spool}.aside`, 'utf8'), 'not a spool\nat all\n');
     assert.match(p.log('penstockd'), /spool\.aside/);
     assert.equal(statSync(spool).size, 0);
+    const health = async () => (await p.get('/api/health')).json.spool_aside;
+    assert.equal(await health(), 1);
+    rmSync(`${spool}.aside`);
+    assert.equal(await health(), 0);
+    operator = await p.login('operator');
+  });
+
+  const newest = async () => Number((await p.sql('select max(seq) as seq from alarm_journal'))[0].seq);
+  const note = (alarm, comment) => requests({ alarm, do: 'comment', comment });
+  /** The database lives on without what is in the spool: another server writes these notes. */
+  const another = async (notes) => {
+    await p.startServer({ spool: join(p.dir, 'another spool') });
+    operator = await p.login('operator');
+    for (const [alarm, comment] of notes) await note(alarm, comment);
+    await p.kill(p.server, 'SIGKILL');
+  };
+  /** The first server comes back: what it confirmed is nowhere in the journal, and not gone without a trace. */
+  const expectTraces = async (file, kept, actions) => {
+    await p.startServer();
+    operator = await p.login('operator');
+    assert.equal(readFileSync(file, 'utf8'), kept);
+    assert.equal(statSync(spool).size, 0);
+    assert.equal((await p.get('/api/health')).json.spool_aside, file.endsWith('.2') ? 2 : 1);
+    const told = () => p.sql(`select actor, object, detail from audit where action = 'spool.unstored' and position($1 in detail || ':') > 0 order by audit_id`, [`${file}:`]);
+    const rows = await until('the audit has it', async () => {
+      const r = await told();
+      return r.length >= actions.length && r;
+    });
+    assert.deepEqual(rows.map((r) => [r.actor, r.object, r.detail.split(' ')[0], r.detail.split(`${file}: `)[1]]), actions);
+    const [row] = await p.sql(`select actor, detail from audit where action = 'spool.aside' and object = $1 order by audit_id desc limit 1`, [file]);
+    assert.equal(row.actor, 'penstockd');
+    assert.deepEqual(await alarmJournalBreaches(p), []);
+    return row.detail;
+  };
+
+  test('numbers that another server gave to other records meanwhile: what was confirmed is kept aside and in the audit', async () => {
+    gateway = await welcomed(p, 'gw-s1');
+    await away();
+    await note('S1/F.high', 'seen by night');
+    await requests({ alarm: 'S1/F.high', do: 'shelve', duration_s: 3600, reason: 'pump is out' });
+    await p.kill(p.server, 'SIGKILL');
+    const kept = readFileSync(spool, 'utf8');
+    await p.startDatabase();
+    await another([['S1/L.high', 'one'], ['S1/F.high', 'two'], ['S1/L.high', 'three']]);
+    const detail = await expectTraces(`${spool}.aside`, kept, [
+      ['operator', 'S1/F.high', 'comment', 'seen by night'],
+      ['operator', 'S1/F.high', 'shelve', 'pump is out'],
+    ]);
+    assert.match(detail, /other records under its numbers.*; 2 records of it are not in the journal/);
+    assert.equal((await alarm('S1/F.high')).letter === 'G', false);
+    await note('S1/F.high', 'and it goes on');
+    assert.equal((await p.sql(`select 1 from alarm_journal where comment in ('two', 'and it goes on')`)).length, 2);
+  });
+
+  test('a database that was set back and came to the same number by another way: likewise', async () => {
+    const pg = join(p.dir, 'pg');
+    await p.kill(p.server, 'SIGTERM');
+    await p.stopDatabase('fast');
+    execFileSync('cp', ['-a', pg, `${pg}.before`]); // PostgreSQL's owner and rights, too
+    await p.startDatabase();
+    await p.startServer();
+    operator = await p.login('operator');
+    await note('S1/F.high', 'of the former life');
+    const last = await newest();
+    await away();
+    await note('S1/F.high', 'seen at dawn');
+    await p.kill(p.server, 'SIGKILL');
+    const kept = readFileSync(spool, 'utf8');
+    rmSync(pg, { recursive: true });
+    execFileSync('cp', ['-a', `${pg}.before`, pg]);
+    await p.startDatabase();
+    await another([['S1/L.high', 'of this life']]);
+    assert.equal(await newest(), last);
+    const detail = await expectTraces(`${spool}.aside.2`, kept, [['operator', 'S1/F.high', 'comment', 'seen at dawn']]);
+    assert.match(detail, /does not go on from what the journal says/);
+    assert.ok(existsSync(`${spool}.aside`));
   });
 });
 

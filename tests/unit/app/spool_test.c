@@ -252,7 +252,11 @@ static void a_damaged_file_is_told_put_aside_and_never_overwritten(void **state)
     assert_int_equal(n, 1);
     assert_true(spool_damaged(s));
     assert_int_equal(file_size(p), whole);
-    assert_int_equal(spool_set_aside(s, &err), OK);
+    const char *name = NULL;
+    assert_int_equal(spool_asides(s), 0);
+    assert_int_equal(spool_set_aside(s, &name, &err), OK);
+    assert_string_equal(name, p->aside);
+    assert_int_equal(spool_asides(s), 1);
     assert_int_equal(v[0].seq, 1); /* what could be read is still there */
     assert_int_equal(file_size(p), 0);
     assert_int_equal(access(p->aside, F_OK), 0);
@@ -306,6 +310,34 @@ static void what_cannot_be_written_is_never_promised(void **state) {
     expect_left(p, 4, 1);
 }
 
+/* Whatever was put aside waits for a person, however often it happens. */
+static void what_was_put_aside_is_never_overwritten(void **state) {
+    const struct place *p = *state;
+    struct error err;
+    const char *name = NULL;
+    char second[128];
+    (void)snprintf(second, sizeof second, "%s.2", p->aside);
+    struct spool *s = open_spool(p);
+    for (uint64_t i = 1; i <= SPOOL_ASIDES_MAX; i++) {
+        add(s, i, i);
+        sync_it(s);
+        assert_int_equal(spool_set_aside(s, &name, &err), OK);
+        spool_close(&s);
+        s = open_spool(p);
+        assert_int_equal(spool_asides(s), i);
+    }
+    assert_int_equal(spool_set_aside(s, &name, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "look at them, remove them"));
+    assert_int_equal(unlink(p->aside), 0);
+    assert_int_equal(access(second, F_OK), 0);
+    assert_int_equal(spool_asides(s), SPOOL_ASIDES_MAX - 1);
+    spool_close(&s);
+    for (uint32_t i = 2; i <= SPOOL_ASIDES_MAX; i++) {
+        (void)snprintf(second, sizeof second, "%s.%u", p->aside, i);
+        assert_int_equal(unlink(second), 0);
+    }
+}
+
 static void of_two_servers_the_second_is_kept_from_what_the_first_promised(void **state) {
     const struct place *p = *state;
     struct spool *s = open_spool(p);
@@ -315,7 +347,8 @@ static void of_two_servers_the_second_is_kept_from_what_the_first_promised(void 
     sync_it(s);
     assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
     assert_non_null(strstr(err.text, "another penstockd has it"));
-    assert_int_equal(spool_set_aside(s, &err), OK); /* the new file is its own, too */
+    const char *name = NULL;
+    assert_int_equal(spool_set_aside(s, &name, &err), OK); /* the new file is its own, too */
     assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
     add(s, 7, 7);
     sync_it(s);
@@ -367,6 +400,7 @@ int main(void) {
         IN_PLACE(what_waits_in_memory_is_bounded),
         IN_PLACE(a_line_that_a_crash_tore_is_cut_off),
         IN_PLACE(a_damaged_file_is_told_put_aside_and_never_overwritten),
+        IN_PLACE(what_was_put_aside_is_never_overwritten),
         IN_PLACE(records_that_do_not_follow_each_other_are_damage),
         IN_PLACE(what_cannot_be_written_is_never_promised),
         IN_PLACE(of_two_servers_the_second_is_kept_from_what_the_first_promised),

@@ -33,6 +33,8 @@ struct rig {
     bool stopped;
     bool impatient;
     uint32_t loaded;
+    size_t n_tail;
+    struct alarm_record tail[4];
     struct config_set *config;
     int64_t revision;
     uint64_t journal_seq;
@@ -103,6 +105,10 @@ static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     r->journal_seq = boot->journal_seq;
     r->users = boot->users;
     rig_on_revoked(r, boot->revoked, boot->n_revoked);
+    r->n_tail = boot->n_tail;
+    for (size_t i = 0; i < boot->n_tail && i < 4; i++) {
+        r->tail[i] = boot->tail[i];
+    }
     r->n_records = boot->n_records;
     for (size_t i = 0; i < boot->n_records && i < 16; i++) {
         r->records[i] = boot->records[i];
