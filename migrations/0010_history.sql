@@ -300,7 +300,54 @@ end
 $$;
 comment on function chunk_numbers(bytea, integer, integer) is 'p_n numbers of any kind, and the place behind them.';
 
-create function chunk_read(p_bytes bytea)
+create function chunk_crc(p_bytes bytea, p_n integer) returns bigint
+    language plpgsql immutable strict parallel safe as
+$$
+declare
+    steps constant bigint[] := '{
+        0,4067132163,3778769143,324072436,3348797215,904991772,648144872,3570033899,
+        2329499855,2024987596,1809983544,2575936315,1296289744,3207089363,2893594407,1578318884,
+        274646895,3795141740,4049975192,51262619,3619967088,632279923,922689671,3298075524,
+        2592579488,1760304291,2075979607,2312596564,1562183871,2943781820,3156637768,1313733451,
+        549293790,3537243613,3246849577,871202090,3878099393,357341890,102525238,4101499445,
+        2858735121,1477399826,1264559846,3107202533,1845379342,2677391885,2361733625,2125378298,
+        820201905,3263744690,3520608582,598981189,4151959214,85089709,373468761,3827903834,
+        3124367742,1213305469,1526817161,2842354314,2107672161,2412447074,2627466902,1861252501,
+        1098587580,3004210879,2688576843,1378610760,2262928035,1955203488,1742404180,2511436119,
+        3416409459,969524848,714683780,3639785095,205050476,4266873199,3976438427,526918040,
+        1361435347,2739821008,2954799652,1114974503,2529119692,1691668175,2005155131,2247081528,
+        3690758684,697762079,986182379,3366744552,476452099,3993867776,4250756596,255256311,
+        1640403810,2477592673,2164122517,1922457750,2791048317,1412925310,1197962378,3037525897,
+        3944729517,427051182,170179418,4165941337,746937522,3740196785,3451792453,1070968646,
+        1905808397,2213795598,2426610938,1657317369,3053634322,1147748369,1463399397,2773627110,
+        4215344322,153784257,444234805,3893493558,1021025245,3467647198,3722505002,797665321,
+        2197175160,1889384571,1674398607,2443626636,1164749927,3070701412,2757221520,1446797203,
+        137323447,4198817972,3910406976,461344835,3484808360,1037989803,781091935,3705997148,
+        2460548119,1623424788,1939049696,2180517859,1429367560,2807687179,3020495871,1180866812,
+        410100952,3927582683,4182430767,186734380,3756733383,763408580,1053836080,3434856499,
+        2722870694,1344288421,1131464017,2971354706,1708204729,2545590714,2229949006,1988219213,
+        680717673,3673779818,3383336350,1002577565,4010310262,493091189,238226049,4233660802,
+        2987750089,1082061258,1395524158,2705686845,1972364758,2279892693,2494862625,1725896226,
+        952904198,3399985413,3656866545,731699698,4283874585,222117402,510512622,3959836397,
+        3280807620,837199303,582374963,3504198960,68661723,4135334616,3844915500,390545967,
+        1230274059,3141532936,2825850620,1510247935,2395924756,2091215383,1878366691,2644384480,
+        3553878443,565732008,854102364,3229815391,340358836,3861050807,4117890627,119113024,
+        1493875044,2875275879,3090270611,1247431312,2660249211,1828433272,2141937292,2378227087,
+        3811616794,291187481,34330861,4032846830,615137029,3603020806,3314634738,939183345,
+        1776939221,2609017814,2295496738,2058945313,2926798794,1545135305,1330124605,3173225534,
+        4084100981,17165430,307568514,3762199681,888469610,3332340585,3587147933,665062302,
+        2042050490,2346497209,2559330125,1793573966,3190661285,1279665062,1595330642,2910671697}';
+    crc bigint := 4294967295;
+begin
+    for i in 0 .. p_n - 1 loop
+        crc := (crc >> 8) # steps[((crc # get_byte(p_bytes, i)) & 255) + 1];
+    end loop;
+    return crc # 4294967295;
+end
+$$;
+comment on function chunk_crc(bytea, integer) is 'CRC-32C of the first p_n bytes.';
+
+create function chunk_read(p_bytes bytea, p_name text default 'a chunk')
     returns table (tag_key bigint, t_us bigint, value double precision, bytes bytea, quality smallint)
     language plpgsql immutable strict parallel safe rows 600 as
 $$
@@ -319,9 +366,24 @@ declare
     count     integer;
     number    integer := 0;
     text      integer := 0;
+    body      integer := length(p_bytes) - 4;
+    told      bigint;
+    crc       bigint;
 begin
     if version not in (1, 2) then
-        raise exception 'a chunk of version % is not known', version using errcode = 'data_corrupted';
+        raise exception '% has version %, which is not known', p_name, version using errcode = 'data_corrupted';
+    end if;
+    -- Fetched from where large values are kept once, not for each byte.
+    p_bytes := p_bytes || '';
+    if body < 1 then
+        raise exception '% of % bytes is too short to be one', p_name, length(p_bytes) using errcode = 'data_corrupted';
+    end if;
+    told := get_byte(p_bytes, body)::bigint | (get_byte(p_bytes, body + 1)::bigint << 8)
+          | (get_byte(p_bytes, body + 2)::bigint << 16) | (get_byte(p_bytes, body + 3)::bigint << 24);
+    crc := chunk_crc(p_bytes, body);
+    if told <> crc then
+        raise exception '% is damaged: its CRC is %, its bytes have %', p_name, lpad(to_hex(told), 8, '0'), lpad(to_hex(crc), 8, '0')
+              using errcode = 'data_corrupted';
     end if;
     select x.v, x.at into n, at from chunk_varint(p_bytes, 1) x;
     if version = 2 then
@@ -361,8 +423,8 @@ begin
     end loop;
 end
 $$;
-comment on function chunk_read(bytea) is
-    'The samples of a chunk (server/history/chunk.h), in its order. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
+comment on function chunk_read(bytea, text) is
+    'The samples of a chunk (server/history/chunk.h), in its order; an error that tells p_name if its checksum is wrong. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
 
 -- Where samples lie ---------------------------------------------------------------------------------------
 -- Of one tag and moment the newest counts: sample_hot before sample_chunk before sample_row; in sample_hot the higher id,
@@ -593,11 +655,11 @@ create view sample as
 select distinct on (s.tag_key, s.t_us) s.tag_key, s.t_us, s.value, s.quality, s.bytes
   from (select r.tag_key, r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
           from sample_hot h
-         cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+         cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
          union all
         select c.tag_key, r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
           from sample_chunk c
-         cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
+         cross join lateral chunk_read(c.data, 'the chunk of tag key ' || c.tag_key || ' from ' || c.from_us) as r(chunk_tag_key, t_us, value, bytes, quality)
          union all
         select w.tag_key, w.t_us, w.value, w.quality, w.bytes, 0, 0, 0
           from sample_row w) s
@@ -627,7 +689,7 @@ $$
     select distinct on (s.t_us) s.t_us, s.value, s.quality, s.bytes
       from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
               from sample_hot h
-             cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
              where h.tag_min <= p_tag_key
                and h.tag_max >= p_tag_key
                and h.from_us < p_to_us
@@ -636,7 +698,7 @@ $$
              union all
             select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
               from sample_chunk c
-             cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality)
+             cross join lateral chunk_read(c.data, 'the chunk of tag key ' || c.tag_key || ' from ' || c.from_us) as r(chunk_tag_key, t_us, value, bytes, quality)
              where c.tag_key = p_tag_key
                and c.from_us >= sample_period(p_from_us)
                and c.from_us < p_to_us
@@ -712,14 +774,15 @@ $$
     select s.t_us, s.value, s.quality, s.bytes
       from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
               from sample_hot h
-             cross join lateral chunk_read(h.data) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
              where h.tag_min <= p_tag_key
                and h.tag_max >= p_tag_key
                and h.from_us < p_t_us
                and r.tag_key = p_tag_key
              union all
             select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
-              from chunk_read(sample_chunk_before(p_tag_key, p_t_us)) as r(chunk_tag_key, t_us, value, bytes, quality)
+              from chunk_read(sample_chunk_before(p_tag_key, p_t_us), 'the last chunk of tag key ' || p_tag_key || ' before ' || p_t_us)
+                   as r(chunk_tag_key, t_us, value, bytes, quality)
              union all
             (select w.t_us, w.value, w.quality, null, 0, 0, 0
                from sample_row w

@@ -240,7 +240,8 @@ create view event_sample as
 select s.seq, s.alarm_key, s.occ, s.src_us, c.tag_key, r.t_us, r.value, r.quality, r.bytes
   from event_snapshot s
   join event_snapshot_chunk c on c.seq = s.seq
- cross join lateral chunk_read(c.data) as r(chunk_tag_key, t_us, value, bytes, quality);
+ cross join lateral chunk_read(c.data, 'the chunk of snapshot ' || c.seq || ', tag key ' || c.tag_key || ', from ' || c.from_us)
+       as r(chunk_tag_key, t_us, value, bytes, quality);
 comment on view event_sample is 'The samples around marked alarms, one row each.';
 
 -- Rights --------------------------------------------------------------------------------------------------------

@@ -147,6 +147,31 @@ static void what_is_no_chunk_is_refused(void **state) {
     }
 }
 
+static void a_damaged_chunk_is_refused_by_name(void **state) {
+    (void)state;
+    static const char sql[] = "select * from chunk_read($1::bytea, 'this one')";
+    struct rand rand;
+    struct buf b;
+    rand_seed(&rand, unit_seed());
+    make_chunk(&rand, 40);
+    buf_init(&b, 1 << 20);
+    chunk_write(&b, in, 40, (struct chunk_scale){0}, &work);
+    const char *values[] = {(const char *)b.p};
+    const int lengths[] = {(int)b.n};
+    const int formats[] = {1};
+    for (size_t i = 1; i < b.n; i++) {
+        uint8_t bit = (uint8_t)(1U << rand_below(&rand, 8));
+        b.p[i] ^= bit;
+        PGresult *r = PQexecParams(conn, sql, 1, NULL, values, lengths, formats, 0);
+        assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
+        assert_string_equal(PQresultErrorField(r, PG_DIAG_SQLSTATE), "XX001");
+        assert_non_null(strstr(PQresultErrorMessage(r), "this one is damaged: its CRC is"));
+        PQclear(r);
+        b.p[i] ^= bit;
+    }
+    buf_done(&b);
+}
+
 static int start(void **state) {
     (void)state;
     pgtest_start(&pg);
@@ -166,6 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sql_reads_what_was_packed),
         cmocka_unit_test(what_is_no_chunk_is_refused),
+        cmocka_unit_test(a_damaged_chunk_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -364,13 +364,17 @@ static void a_damaged_chunk_keeps_nothing_else_waiting(void **state) {
     add_around(&tags[2], t_us, 100);
     raise_alarm(1, 70, "raise", t_us);
     raise_alarm(2, 71, "raise", t_us);
-    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, 0, 127) where tag_key = 1");
+    /* One bit of a value: all but its checksum would let it pass. */
+    pgtest_do(&pg, "update sample_chunk set data = set_byte(data, length(data) - 5,"
+                   " get_byte(data, length(data) - 5) # 1) where tag_key = 1");
     struct keeper_report r = turn(&plan, t_us + 2 * TM_DAY_US);
     assert_int_equal(r.snapshots, 2);
+    assert_int_equal(kept(1, 1), 0);
     assert_int_equal(kept(1, 2), 12);
     assert_int_equal(kept(2, 3), 12);
     assert_int_equal(r.rolled, 2);
     assert_non_null(strstr(r.damage, "tag key 1"));
+    assert_non_null(strstr(r.damage, "is damaged: its CRC is"));
     assert_int_equal(pgtest_number(&pg, "select count(*) from snapshot_due"), 0);
     samples_come(P0 + 3 * PERIOD_US);
     r = turn(&plan, P0 + 4 * PERIOD_US);
