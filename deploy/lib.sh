@@ -6,7 +6,7 @@ PACKAGES_BUILD=(gcc make cmake ninja-build pkg-config git ca-certificates zlib1g
     libwebsockets-evlib-uv libjansson-dev libpq-dev libssl-dev libsodium-dev libmodbus-dev postgresql postgresql-client
     openssl nodejs npm tzdata)
 # … and what testing needs on top of it, by part.
-PACKAGES_TEST=(libcmocka-dev procps curl strace)
+PACKAGES_TEST=(libcmocka-dev procps curl strace nbdkit libnbd-bin)
 PACKAGES_TIDY=(clang-tidy clang-format)
 PACKAGES_BROWSER=(chromium fonts-dejavu-core fonts-noto-cjk)
 

@@ -158,6 +158,7 @@ static enum status make_parts(struct client *c, const struct client_config *cfg,
         st = journal_open(&(struct journal_config){.dir = cfg->journal_dir,
                                                    .capacity_bytes = cfg->journal_bytes,
                                                    .segment_bytes = cfg->journal_segment_bytes,
+                                                   .keep_bytes = cfg->journal_keep_bytes,
                                                    .epoch = random_number()},
                           &c->journal, err);
     }

@@ -60,6 +60,7 @@ struct client_config {
     const char *journal_dir;
     uint64_t journal_bytes;
     uint32_t journal_segment_bytes; /* 0: chosen (journal.h) */
+    uint64_t journal_keep_bytes;    /* of what the server has */
     uint32_t flush_ms;              /* samples are collected for so long */
     uint32_t sync_ms;               /* the journal is made durable at most so often; nothing is sent before */
     uint32_t gather_ms; /* while nothing can be sent, samples make one record for so long; 0: 10 minutes */

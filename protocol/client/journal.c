@@ -102,7 +102,10 @@ static enum status drop_oldest(struct journal *j, bool *ret_done, struct error *
 }
 
 enum status make_room(struct journal *j, size_t need, struct error *err) {
-    while (j->bytes + j->gather.bytes + need > j->capacity) {
+    while (j->bytes + j->gather.bytes + j->kept_bytes + need > j->capacity) {
+        if (kept_forget_oldest(j)) {
+            continue;
+        }
         bool done = false;
         enum status st = drop_oldest(j, &done, err);
         if (st != OK) {
@@ -182,6 +185,12 @@ static enum status collect_garbage(struct journal *j, uint64_t id, enum remove_o
                                    struct error *err) {
     uint32_t e = 0;
     CHECK(epoch_index(j, id, &e));
+    for (uint32_t i = 0; order == REMOVE_OLDEST_FIRST && i < j->n_segments; i++) {
+        const struct segment *s = j->segments[i];
+        if (s->epoch == id && s->sealed && s->left == 0) {
+            keep_segment(j, s);
+        }
+    }
     if (e != j->n_epochs - 1 && epoch_waiting(j, id) == 0) {
         return remove_epoch(j, e, order, err);
     }
@@ -238,6 +247,15 @@ static bool mark_committed(struct journal *j, uint64_t epoch, uint64_t first, ui
         }
     }
     return emptied;
+}
+
+/* They are committed under other numbers only. */
+static void mark_moved(struct journal *j, uint64_t epoch, uint64_t first) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        if (j->segments[i]->epoch == epoch) {
+            j->segments[i]->given_up += segment_commit(j->segments[i], first, UINT64_MAX);
+        }
+    }
 }
 
 static bool is_copied(const struct segment *s, uint32_t k, enum copy_what what, uint64_t from_seq) {
@@ -340,7 +358,7 @@ enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, u
     }
     /* Moved is as good as committed for the old epoch; files that cannot be removed now go later. */
     seal_epoch(j, old);
-    mark_committed(j, old, from_seq, UINT64_MAX);
+    mark_moved(j, old, from_seq);
     (void)collect_garbage(j, old, REMOVE_NEWEST_FIRST, NULL);
     st = limit_epochs(j, JOURNAL_EPOCHS_MAX, err);
     return st == OK && moved.first < moved.end ? note_loss(j, &moved, err) : st;
@@ -383,6 +401,7 @@ void journal_give_up(struct journal *j, uint64_t epoch, uint64_t seq) {
     struct loss loss;
     segment_record_loss(s, k, &loss);
     untell(j, epoch, seq);
+    s->given_up++;
     if (s->records[k].type == MSG_DATA && note_loss(j, &loss, NULL) != OK) {
         j->losses.total += loss.samples;
     }
@@ -481,7 +500,7 @@ uint32_t journal_epochs(const struct journal *j, struct journal_epoch *v, uint32
 }
 
 void journal_get_stats(const struct journal *j, struct journal_stats *ret) {
-    *ret = (struct journal_stats){.bytes = j->bytes + j->gather.bytes,
+    *ret = (struct journal_stats){.bytes = j->bytes + j->gather.bytes + j->kept_bytes,
                                   .capacity_bytes = j->capacity,
                                   .dropped_total = j->losses.total,
                                   .damaged_bytes = j->damaged_bytes};

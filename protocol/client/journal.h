@@ -18,6 +18,10 @@
  * are removed, or rewritten without committed records, when that frees something. DICT records stay as long
  * as their epoch.
  *
+ * Kept. What the server has is kept for a while, as far as keep_bytes and the capacity allow; it goes before
+ * anything that waits does. A server that lacks it again (journal_misses) was set back to a backup:
+ * journal_recall then makes all that is still on the disk wait again, as after a start.
+ *
  * Full. When the capacity is reached, the oldest DATA is dropped first, a segment at a time; other records
  * never. What is lost (losses.h: numbers, samples, span of time) is made durable before it goes, and dropped
  * again at the next start if a crash came between the two. journal_tell then puts a tombstone for it into the
@@ -29,11 +33,12 @@
  * (ERR_IO) until journal_refile has moved what is not durable to a new epoch.
  *
  * One process at a time (a lock file), one thread. Calls block on the disk. Sources: journal.c,
- * journal_files.c, journal_gather.c, journal_losses.c. */
+ * journal_files.c, journal_gather.c, journal_kept.c, journal_losses.c. */
 #ifndef PENSTOCK_CLIENT_JOURNAL_H
 #define PENSTOCK_CLIENT_JOURNAL_H
 
 #include "protocol/client/gather.h"
+#include "protocol/msg.h"
 
 struct journal;
 
@@ -49,6 +54,7 @@ struct journal_config {
     const char *dir; /* made if its parent is there */
     uint64_t capacity_bytes;
     uint32_t segment_bytes; /* 0: from the capacity. The smaller, the sooner disk space is given back */
+    uint64_t keep_bytes;    /* of what the server has; 0: nothing, and it is never sent again */
     uint64_t epoch;         /* random, not 0 */
 };
 
@@ -136,6 +142,11 @@ MUSTCHECK enum status journal_new_epoch(struct journal *j, uint64_t epoch, struc
  * the server stores a sample once. */
 MUSTCHECK enum status journal_refile(struct journal *j, uint64_t old, uint64_t from_seq, uint64_t epoch,
                                      struct error *err);
+/* Of these ranges, all that the server has of an epoch: do they lack what it had acknowledged? */
+bool journal_misses(const struct journal *j, uint64_t epoch, const struct seq_range *v, uint32_t n);
+/* All that is still on the disk waits again, whatever was committed; what comes from now on is of another
+ * epoch. After a failure everything is as before. */
+MUSTCHECK enum status journal_recall(struct journal *j, uint64_t epoch, struct error *err);
 /* The journal's directory, for what else the gateway keeps there under the same lock; lent. */
 int journal_dir_fd(const struct journal *j);
 void journal_get_stats(const struct journal *j, struct journal_stats *ret);

@@ -141,7 +141,7 @@ static enum status load_file(struct journal *j, const char *name, struct error *
         return unlinkat(j->dir_fd, name, 0) == 0 ? OK : file_error(err, name, "remove");
     }
     if (!segment_parse_name(name, &number, &epoch)) {
-        return OK;
+        return kept_load(j, name, err);
     }
     struct segment *s = NULL;
     enum status st = segment_load(j->dir_fd, name, &s, err);
@@ -319,6 +319,7 @@ enum status journal_open(const struct journal_config *cfg, struct journal **ret,
     gather_init(&j->gather, -1);
     j->capacity = cfg->capacity_bytes;
     j->segment_bytes = segment_bytes;
+    j->keep_bytes = cfg->keep_bytes;
     st = lock_directory(j, cfg->dir, err);
     if (st == OK) {
         st = load(j, err);
@@ -334,6 +335,51 @@ enum status journal_open(const struct journal_config *cfg, struct journal **ret,
     return OK;
 }
 
+static void free_loaded(struct journal *j) {
+    for (uint32_t i = 0; i < j->n_segments; i++) {
+        segment_free(&j->segments[i]);
+    }
+    free(j->segments);
+    free(j->kept);
+    losses_done(&j->losses);
+    gather_done(&j->gather);
+}
+
+enum status journal_recall(struct journal *j, uint64_t epoch, struct error *err) {
+    if (j->n_epochs + KEPT_EPOCHS_MAX >= JOURNAL_EPOCHS_MAX) {
+        return error_set(err, ERR_FULL, j->dir, "there are too many epochs already to take more in");
+    }
+    enum status st = journal_seal(j, err);
+    if (st == OK) {
+        st = journal_sync(j, err);
+    }
+    struct journal *next = st == OK ? malloc(sizeof *next) : NULL;
+    if (next == NULL) {
+        return st == OK ? error_set(err, ERR_NOMEM, j->dir, "no memory to read the journal anew") : st;
+    }
+    *next = (struct journal){.dir_fd = j->dir_fd,
+                             .lock_fd = j->lock_fd,
+                             .capacity = j->capacity,
+                             .segment_bytes = j->segment_bytes,
+                             .keep_bytes = j->keep_bytes,
+                             .next_number = j->next_number};
+    memcpy(next->dir, j->dir, sizeof next->dir);
+    gather_init(&next->gather, -1);
+    kept_restore(j);
+    st = load(next, err);
+    if (st == OK) {
+        st = begin_epoch(next, epoch, err);
+    }
+    if (st == OK) {
+        struct journal former = *j;
+        *j = *next;
+        *next = former;
+    }
+    free_loaded(next);
+    free(next);
+    return st;
+}
+
 void journal_close(struct journal **ref) {
     struct journal *j = *ref;
     if (j == NULL) {
@@ -343,12 +389,7 @@ void journal_close(struct journal **ref) {
         /* What is not durable was not sent either, so a failure here breaks no promise. */
         (void)!journal_sync(j, NULL);
     }
-    for (uint32_t i = 0; i < j->n_segments; i++) {
-        segment_free(&j->segments[i]);
-    }
-    free(j->segments);
-    losses_done(&j->losses);
-    gather_done(&j->gather);
+    free_loaded(j);
     if (j->lock_fd >= 0) {
         (void)close(j->lock_fd);
     }

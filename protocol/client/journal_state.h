@@ -14,6 +14,16 @@ struct epoch {
     uint64_t next_seq;
 };
 
+/* A file of what the server has (journal_kept.c): numbers [first, end) of an epoch; first = end: some. */
+struct kept {
+    uint64_t number;
+    uint64_t epoch;
+    uint64_t first;
+    uint64_t end;
+    uint32_t bytes;
+};
+enum { KEPT_EPOCHS_MAX = 16 }; /* as many as one HELLO can name */
+
 struct journal {
     char dir[JOURNAL_PATH_MAX];
     int dir_fd;
@@ -27,6 +37,11 @@ struct journal {
     struct epoch epochs[EPOCHS_ROOM]; /* by age; the last one is present */
     uint32_t n_epochs;
     uint64_t bytes;
+    uint64_t keep_bytes;
+    struct kept *kept; /* by number */
+    uint32_t n_kept;
+    uint32_t cap_kept;
+    uint64_t kept_bytes;
     struct losses losses;
     struct gather gather;
     uint64_t damaged_bytes;
@@ -78,6 +93,16 @@ void regather(struct journal *j, uint64_t old);
 MUSTCHECK enum status load_gather(struct journal *j, struct error *err);
 /* journal_new_epoch, whatever becomes of what gathers. */
 MUSTCHECK enum status begin_epoch(struct journal *j, uint64_t epoch, struct error *err);
+
+/* At opening: takes in a file, if it is one of these. */
+bool kept_parse_name(const char *name, struct kept *ret);
+MUSTCHECK enum status kept_load(struct journal *j, const char *name, struct error *err);
+/* The server has all of this segment, which is to be rewritten or removed now. */
+void keep_segment(struct journal *j, const struct segment *s);
+/* False if there is none. */
+bool kept_forget_oldest(struct journal *j);
+/* Gives all of them back the names of segments. */
+void kept_restore(struct journal *j);
 
 /* Makes durable that this is lost; to be called before it goes. */
 MUSTCHECK enum status note_loss(struct journal *j, const struct loss *loss, struct error *err);

@@ -222,6 +222,13 @@ static const char *missing_field(const struct penstock_config *cfg) {
     return NULL;
 }
 
+/* Not even a byte: nothing. */
+static uint64_t keep_bytes(const struct penstock_config *cfg) {
+    uint64_t capacity = cfg->journal_bytes != 0 ? cfg->journal_bytes : JOURNAL_BYTES;
+    uint64_t most = cfg->journal_keep_bytes != 0 ? cfg->journal_keep_bytes : capacity / 4;
+    return most == 1 ? 0 : most;
+}
+
 enum penstock_status penstock_client_new(const struct penstock_config *cfg, struct penstock_client **ret,
                                          struct penstock_error *error) {
     struct error err = {0};
@@ -247,6 +254,7 @@ enum penstock_status penstock_client_new(const struct penstock_config *cfg, stru
         .journal_dir = cfg->journal_dir,
         .journal_bytes = cfg->journal_bytes != 0 ? cfg->journal_bytes : JOURNAL_BYTES,
         .journal_segment_bytes = cfg->journal_segment_bytes,
+        .journal_keep_bytes = keep_bytes(cfg),
         .flush_ms = cfg->flush_ms != 0 ? cfg->flush_ms : FLUSH_MS,
         .sync_ms = cfg->sync_ms != 0 ? cfg->sync_ms : SYNC_MS,
         .gather_ms = cfg->gather_ms,

@@ -211,6 +211,14 @@ enum status recorder_refile(struct recorder *r, uint64_t epoch, uint64_t from_se
     return st;
 }
 
+enum status recorder_recall(struct recorder *r, struct error *err) {
+    enum status st = journal_recall(r->journal, r->host.new_epoch(r->host.ctx), err);
+    if (st == OK) {
+        r->dict = (struct recorder_dict){0};
+    }
+    return st;
+}
+
 static enum status mend(struct recorder *r, struct moment now, struct error *err) {
     if (!journal_is_broken(r->journal)) {
         return OK;

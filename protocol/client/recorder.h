@@ -91,4 +91,7 @@ int64_t recorder_next_mono_us(const struct recorder *r);
 MUSTCHECK enum status recorder_refile(struct recorder *r, uint64_t epoch, uint64_t from_seq,
                                       struct error *err);
 
+/* All that the journal still has waits again, under the numbers that it has (journal_recall). */
+MUSTCHECK enum status recorder_recall(struct recorder *r, struct error *err);
+
 #endif

@@ -60,6 +60,10 @@ static void decode_record(const uint8_t *head, const uint8_t *rest, size_t n, st
     ret->body = slice_of(rest + extra, n - extra);
 }
 
+void segment_format_name(uint64_t number, uint64_t epoch, char ret[SEGMENT_NAME_SIZE]) {
+    (void)snprintf(ret, SEGMENT_NAME_SIZE, "%012" PRIu64 "-%016" PRIx64 ".seg1", number, epoch);
+}
+
 static enum status segment_alloc(int dir_fd, uint64_t number, uint64_t epoch, struct segment **ret,
                                  struct error *err) {
     struct segment *s = calloc(1, sizeof *s);
@@ -70,7 +74,7 @@ static enum status segment_alloc(int dir_fd, uint64_t number, uint64_t epoch, st
     s->fd = -1;
     s->number = number;
     s->epoch = epoch;
-    (void)snprintf(s->name, sizeof s->name, "%012" PRIu64 "-%016" PRIx64 ".seg1", number, epoch);
+    segment_format_name(number, epoch, s->name);
     *ret = s;
     return OK;
 }
@@ -375,7 +379,9 @@ uint32_t segment_commit(struct segment *s, uint64_t first, uint64_t end) {
 }
 
 uint32_t segment_give_up(struct segment *s, uint64_t first, uint64_t end) {
-    return mark_range(s, first, end, MARK_SAMPLES);
+    uint32_t fresh = mark_range(s, first, end, MARK_SAMPLES);
+    s->given_up += fresh;
+    return fresh;
 }
 
 bool segment_has_samples(const struct segment *s, uint64_t first, uint64_t end) {

@@ -57,6 +57,7 @@ struct segment {
     uint32_t left;       /* records that are not committed */
     uint32_t left_bytes; /* of these */
     uint32_t low;        /* all records before this index are committed */
+    uint32_t given_up;   /* records that are marked as committed, and the server may not have */
     bool sealed;         /* nothing is appended any more; a loaded segment is sealed */
     struct segment_record *records;
     char name[SEGMENT_NAME_SIZE];
@@ -76,6 +77,7 @@ MUSTCHECK enum status segment_create(int dir_fd, uint64_t number, uint64_t epoch
                                      struct error *err);
 /* True if this is a name of ours. */
 bool segment_parse_name(const char *name, uint64_t *ret_number, uint64_t *ret_epoch);
+void segment_format_name(uint64_t number, uint64_t epoch, char ret[SEGMENT_NAME_SIZE]);
 /* Opens and indexes a file; it is made durable, since what is found may so far be in the page cache only. */
 MUSTCHECK enum status segment_load(int dir_fd, const char *name, struct segment **ret, struct error *err);
 /* Writes its bytes in place once more and makes them durable. After a failed sync the system may take for

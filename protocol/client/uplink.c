@@ -14,6 +14,8 @@ enum {
     HEARTBEAT_MIN_MS = 100,
     REPLACED_AFTER_MS = 10000,
     REVOKED_AFTER_MS = 60000,
+    RECALL_EVERY_US = 600000000, /* a server that never takes it must not have it sent for ever */
+    WHOLE_RANGES = 16,
     IN_SLACK = 64 * 1024,
 };
 
@@ -252,6 +254,36 @@ static bool take_committed(struct uplink *u, const struct msg_welcome *m, uint32
     return true;
 }
 
+/* A server that has less than it had acknowledged was set back to a backup. WELCOME is cut short only where
+ * an epoch has more ranges than these. */
+static bool was_set_back(const struct uplink *u, const struct msg_welcome *m) {
+    bool misses = false;
+    for (uint32_t i = 0; i < u->n_epochs && !misses; i++) {
+        const struct msg_epoch *told = NULL;
+        for (uint32_t k = 0; k < m->n_epochs && told == NULL; k++) {
+            told = m->epochs[k].epoch == u->epochs[i].epoch ? &m->epochs[k] : NULL;
+        }
+        uint32_t n = told == NULL ? 0 : told->n_ranges;
+        misses = n < WHOLE_RANGES &&
+                 journal_misses(u->journal, u->epochs[i].epoch, told == NULL ? NULL : told->ranges, n);
+    }
+    return misses;
+}
+
+/* From a new HELLO on, which names it. False if that cannot be: the session goes on without. */
+static bool send_again(struct uplink *u, struct moment now) {
+    static const char why[] = "the server lacks what it had acknowledged: what is still there is sent again";
+    struct error err = {0};
+    u->recall_mono_us = now.mono_us + RECALL_EVERY_US;
+    uplink_note(u, "journal.recalled", why);
+    if (recorder_recall(u->recorder, &err) != OK) {
+        uplink_note(u, "journal.not_recalled", err.text);
+        return false;
+    }
+    come_again(u, why);
+    return true;
+}
+
 static enum status on_welcome(struct uplink *u, struct slice body, struct moment now, struct error *err) {
     struct msg_welcome m;
     enum status st = welcome_decode(body, &m, err);
@@ -269,6 +301,9 @@ static enum status on_welcome(struct uplink *u, struct slice body, struct moment
         return error_set(err, ERR_UNSUPPORTED, "WELCOME",
                          "bodies of %" PRIu32 " bytes are too short; this gateway needs %d", m.max_frame,
                          LINK_BODY_MAX_LEAST);
+    }
+    if (was_set_back(u, &m) && now.mono_us >= u->recall_mono_us && send_again(u, now)) {
+        return OK;
     }
     uint32_t forked = 0;
     if (!take_committed(u, &m, &forked)) {

@@ -76,6 +76,7 @@ struct uplink {
     uint64_t backlog_flight_bytes;
 
     /* time */
+    int64_t recall_mono_us; /* not before: what the server lacks is sent again */
     int64_t began_mono_us;
     int64_t advanced_mono_us; /* last uplink_advance */
     int64_t seen_mono_us;

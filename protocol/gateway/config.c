@@ -34,12 +34,15 @@ static void read_server(struct settings *r, const struct place *p, struct gatewa
 }
 
 static void read_journal(struct settings *r, const struct place *p, struct gateway_config *c) {
-    static const char *const keys[] = {"dir", "capacity_mib", "segment_kib", NULL};
+    static const char *const keys[] = {"dir", "capacity_mib", "segment_kib", "keep_mib", NULL};
     if (!settings_object(r, p, keys)) {
         return;
     }
     c->journal_dir = settings_text(r, p, "dir", NULL);
     c->journal_bytes = (uint64_t)settings_integer(r, p, "capacity_mib", 64, 1, 1024) * MIB;
+    c->keep_bytes = settings_has(p, "keep_mib")
+                        ? (uint64_t)settings_integer(r, p, "keep_mib", -1, 0, 1024) * MIB
+                        : c->journal_bytes / 4;
     if (settings_has(p, "segment_kib")) {
         c->segment_bytes = (uint32_t)settings_integer(r, p, "segment_kib", -1, 4, 16384) * 1024;
     }

@@ -24,6 +24,7 @@ struct gateway_config {
     const char *journal_dir;
     uint64_t journal_bytes;
     uint32_t segment_bytes; /* 0: chosen */
+    uint64_t keep_bytes;    /* of what the server has */
     uint32_t flush_ms;
     uint32_t sync_ms;
     uint32_t gather_ms;

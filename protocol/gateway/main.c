@@ -47,6 +47,9 @@ static const char usage[] =
     "   \"exit_when_done\": false, \"ledger\": \"produced.txt\"}\n"
     "host is numeric; name is what the server's certificate must say. speed: recorded seconds a second.\n"
     "journal.segment_kib (chosen): files of this size; the smaller, the sooner space is given back.\n"
+    "journal.keep_mib (a quarter of the capacity): so much of what the server has is kept, and sent again if "
+    "its\n"
+    "database was restored from a backup; 0: nothing.\n"
     "flush_ms: samples are collected for so long. sync_ms: they survive a power loss so much later at most.\n"
     "gather_ms: while the line is down, samples make one record for so long at most.\n"
     "A source of kind modbus polls devices; all its settings, and the tags in which the gateway tells its "
@@ -311,6 +314,7 @@ static enum status prepare(struct gateway *g, struct error *err) {
         .journal_dir = g->cfg.journal_dir,
         .journal_bytes = g->cfg.journal_bytes,
         .journal_segment_bytes = g->cfg.segment_bytes,
+        .journal_keep_bytes = g->cfg.keep_bytes,
         .flush_ms = g->cfg.flush_ms,
         .sync_ms = g->cfg.sync_ms,
         .gather_ms = g->cfg.gather_ms,

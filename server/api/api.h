@@ -43,16 +43,66 @@ struct api_gateway {
     const struct gateway_health *health; /* NULL: nothing is known of this gateway */
 };
 
+enum { API_EXPORTS_MAX = 2 };
+
+/* The chain over the operations journal. */
+struct api_audit {
+    bool sealing;   /* new rows get their places */
+    int64_t sealed; /* last position; 0: none yet */
+    int64_t sealed_us;
+    bool signs;         /* there is a key */
+    int64_t checkpoint; /* position of the last signed checkpoint; 0: none */
+    int64_t checkpoint_us;
+    uint32_t n_exports;
+    struct {
+        const char *name;   /* "file", "syslog" */
+        const char *state;  /* "ok", "behind" (more than five minutes), "failing" */
+        int64_t pos;        /* all up to here arrived */
+        int64_t waiting_us; /* how long ago what waits longest was sealed; 0: nothing waits */
+    } exports[API_EXPORTS_MAX];
+};
+
 struct api_health {
     const char *store;      /* "ok", "slow", "away" */
-    const char *store_text; /* why, when it is not ok */
+    const char *store_text; /* why, when it is away */
+    bool store_full;        /* it is away because the database's disk is full */
     int64_t store_lag_us;
+    struct {
+        int64_t lag_us;   /* for how long the oldest samples have waited to be packed into chunks */
+        int64_t rows;     /* of records whose samples wait, about */
+        uint64_t samples; /* since the start, as all that follows */
+        uint64_t chunks;
+        uint64_t pruned;  /* records as received that were deleted */
+        uint64_t damaged; /* what was put aside */
+        const char *text; /* why it does not go on; "": it does */
+    } packing;
     int64_t started_us;
     int64_t loop_lag_us; /* worst turn in the last 10 s */
     uint64_t journal_seq;
     uint64_t journaled_seq; /* durable */
     int64_t crl_ends_us;    /* when the link's list of revoked certificates is outdated; 0: there is none */
     bool crl_due;           /* that is soon, or was: a newer one should be there */
+    struct api_audit audit;
+    uint64_t expired;      /* samples that were not stored since the start: older than they would be kept */
+    uint32_t spool_asides; /* files of the operators' spool that did not follow the journal, for a person to
+                              look at */
+};
+
+/* The store as this process knows it; the rest is asked by REQ_STORE. */
+struct api_store {
+    const char *state; /* as in struct api_health, and the next */
+    const char *text;
+    int64_t lag_us;
+    uint64_t pending_records; /* that wait for their commit */
+    uint64_t pending_bytes;
+    bool disk_known;
+    const char *disk_path; /* "": a configured limit stands for the disk */
+    int64_t disk_bytes;
+    int64_t disk_free;
+    double grow_bytes_day;     /* NaN: not known */
+    int64_t full_at_us;        /* 0: not in sight */
+    int64_t packed_us;         /* when all was packed last; 0: never yet */
+    const char *packing_error; /* "": it goes on */
 };
 
 struct api_host {
@@ -62,6 +112,7 @@ struct api_host {
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);
+    void (*store)(void *ctx, struct api_store *ret);
     /* Writes a one-time token out as its gateway takes it. False: this server signs no certificates. */
     bool (*token)(void *ctx, const char *gateway, const uint8_t secret[IDENTITY_SECRET_SIZE],
                   char ret[IDENTITY_TOKEN_TEXT_SIZE]);

@@ -174,7 +174,8 @@ static void on_code(struct api *a, void *ctx, const struct reply *reply) {
         t->user = reply->user;
         t->by_code = true;
         open_session(t);
-    } else if (reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT) {
+    } else if (reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT ||
+               reply->status == ERR_NO_SPACE) {
         fail_attempt(t, reply->status, &reply->error);
     } else {
         /* A password may look like a code. */

@@ -247,6 +247,8 @@ static struct failure failure_of(enum status status) {
     case ERR_UNAVAILABLE:
     case ERR_TIMEOUT:
         return (struct failure){503, "store_away"};
+    case ERR_NO_SPACE:
+        return (struct failure){507, "store_full"};
     case OK:
     case ERR_NOMEM:
     case ERR_IO:
@@ -266,6 +268,66 @@ void http_failed(struct http_request *r, enum status status, const struct error 
         text = "something went wrong inside; the server's log says what";
     }
     http_problem(r, f.status, f.code, "%s", text);
+}
+
+/* --- answers in pieces */
+
+enum { CHUNK_HEAD = 10 /* eight digits and the end of the line */ };
+
+bool http_is_alone(const struct http_request *r) {
+    return r->holder == NULL;
+}
+
+void http_begin(struct http_request *r, int status, const char *content_type, const struct http_writer *w) {
+    r->writer = *w;
+    r->content_type_out = content_type;
+    buf_clear(&r->out);
+    done(r, status);
+}
+
+struct buf *http_piece(struct http_request *r) {
+    CHECK(r->writer.room != NULL);
+    buf_clear(&r->out);
+    buf_append(&r->out, "00000000\r\n", CHUNK_HEAD);
+    return &r->out;
+}
+
+/* Closes the chunk that is in the buffer. */
+static void frame(struct http_request *r) {
+    char digits[CHUNK_HEAD];
+    if (r->out.failed) {
+        r->ended = r->broken = true;
+        return;
+    }
+    if (r->out.n <= CHUNK_HEAD) {
+        buf_clear(&r->out); /* a chunk without bytes would be the last one */
+        return;
+    }
+    (void)snprintf(digits, sizeof digits, "%08x", (unsigned)(r->out.n - CHUNK_HEAD));
+    memcpy(r->out.p, digits, 8);
+    buf_append(&r->out, "\r\n", 2);
+}
+
+void http_send(struct http_request *r) {
+    CHECK(!r->ended);
+    CHECK(r->out.n > CHUNK_HEAD || r->out.failed);
+    frame(r);
+    r->on_done(r);
+}
+
+void http_end(struct http_request *r) {
+    CHECK(!r->ended);
+    frame(r);
+    buf_append(&r->out, "0\r\n\r\n", 5);
+    r->ended = true;
+    r->on_done(r);
+}
+
+void http_break(struct http_request *r) {
+    CHECK(!r->ended);
+    buf_clear(&r->out);
+    r->ended = r->broken = true;
+    r->on_done(r);
 }
 
 /* --- pure checks */
@@ -373,7 +435,8 @@ const char *http_status_text(int status) {
                  {429, "Too Many Requests"},
                  {500, "Internal Server Error"},
                  {501, "Not Implemented"},
-                 {503, "Service Unavailable"}};
+                 {503, "Service Unavailable"},
+                 {507, "Insufficient Storage"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (texts[i].status == status) {
             return texts[i].text;
@@ -406,7 +469,9 @@ void http_write_head(const struct http_request *r, bool hsts, struct buf *out) {
     if (r->content_type_out != NULL && r->status != 204) {
         buf_printf(out, "Content-Type: %s\r\n", r->content_type_out);
     }
-    if (r->status != 204) {
+    if (r->writer.room != NULL) {
+        buf_text(out, "Transfer-Encoding: chunked\r\n");
+    } else if (r->status != 204) {
         buf_printf(out, "Content-Length: %zu\r\n", http_body_length(r));
     }
     /* Answers of the interface are about now and about somebody; only assets say otherwise. */

@@ -14,8 +14,8 @@
 
 enum {
     HTTP_PATH_SIZE = 1024,
-    HTTP_QUERY_SIZE = 4096,
-    HTTP_PARAMS_MAX = 16,
+    HTTP_QUERY_SIZE = 12 * 1024,
+    HTTP_PARAMS_MAX = 64,
     HTTP_VARS_MAX = 2,
     HTTP_COOKIE_SIZE = 128,
     HTTP_BODY_MAX = 64 * 1024,              /* what a body may have if its route does not say otherwise */
@@ -37,6 +37,17 @@ struct http_who {
     struct user user;
     int64_t expires_us;
     uint8_t token_hash[TOKEN_HASH_SIZE];
+};
+
+struct http_request;
+
+/* Whoever writes an answer in pieces. */
+struct http_writer {
+    void *ctx;
+    /* All that was written is on its way: the next piece may be. */
+    void (*room)(void *ctx);
+    /* Nobody takes it any more. The last call; http_end is still to be called. */
+    void (*gone)(void *ctx);
 };
 
 struct http_request {
@@ -70,6 +81,9 @@ struct http_request {
     struct buf out;
     struct slice shared; /* a body that lives longer than the request, instead of out */
     bool answered;
+    struct http_writer writer; /* of an answer in pieces; room is NULL for others */
+    bool ended;                /* there are no more pieces */
+    bool broken;               /* … although something is missing */
     void (*on_done)(struct http_request *r);
     void *holder;
 };
@@ -108,6 +122,21 @@ void http_faults(struct http_request *r, int status, const char *detail, const s
                  uint32_t n);
 /* The problem that a status from below amounts to. */
 void http_failed(struct http_request *r, enum status status, const struct error *err);
+
+/* --- answers in pieces, for what is too long to be kept (chunked, RFC 9112 7.1) */
+/* Nobody waits for the answer any more: it need not be made. */
+bool http_is_alone(const struct http_request *r);
+/* Begins one, for somebody who waits. A first piece may follow at once; the next ones when the writer is told
+ * that there is room. */
+void http_begin(struct http_request *r, int status, const char *content_type, const struct http_writer *w);
+/* The buffer for the next piece, empty. */
+struct buf *http_piece(struct http_request *r);
+/* What was written into it goes out; at least one byte. */
+void http_send(struct http_request *r);
+/* The end, with the piece that is in the buffer (empty: none). The request is no more the caller's. */
+void http_end(struct http_request *r);
+/* The same because something went wrong: the peer sees that the answer is not whole. */
+void http_break(struct http_request *r);
 
 /* --- pure checks */
 /* "123" and nothing else, up to 2^53; -1 otherwise. */

@@ -155,8 +155,8 @@ static struct session *note_answer(struct lookup *k, const struct reply *reply) 
         }
         return s;
     }
-    bool unknown =
-        reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT || reply->status == ERR_FULL;
+    bool unknown = reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT ||
+                   reply->status == ERR_FULL || reply->status == ERR_NO_SPACE;
     if (unknown && still_usable(s)) {
         s->checked_mono_us = clock_mono_us(); /* asked again later */
         return s;

@@ -40,6 +40,9 @@ void rest_gateway_window(struct api *a, struct http_request *r);
 void rest_config_get(struct api *a, struct http_request *r);
 void rest_config_post(struct api *a, struct http_request *r);
 void rest_revisions(struct api *a, struct http_request *r);
+/* rest_store.c */
+void rest_store(struct api *a, struct http_request *r);
+
 /* rest_ledger.c */
 void rest_ledger(struct api *a, struct http_request *r);
 void rest_gateway_ledger(struct api *a, struct http_request *r);
@@ -50,6 +53,11 @@ void rest_quarantine_record(struct api *a, struct http_request *r);
 void rest_quarantine_replay(struct api *a, struct http_request *r);
 /* rest_samples.c */
 void rest_samples(struct api *a, struct http_request *r);
+void rest_samples_many(struct api *a, struct http_request *r);
+/* rest_raw.c */
+void rest_raw(struct api *a, struct http_request *r);
+/* rest_aggregates.c */
+void rest_aggregates(struct api *a, struct http_request *r);
 /* rest_alarms.c */
 void rest_alarms(struct api *a, struct http_request *r);
 void rest_alarm_history(struct api *a, struct http_request *r);

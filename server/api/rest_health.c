@@ -4,6 +4,27 @@
 
 #include <string.h>
 
+static void audit_exports(struct buf *out, const struct api_audit *v) {
+    buf_text(out, ",\"exports\":[");
+    for (uint32_t i = 0; i < v->n_exports; i++) {
+        buf_printf(out, "%s{\"name\":\"%s\",\"state\":\"%s\",\"position\":%lld,\"waiting_s\":%lld}",
+                   i == 0 ? "" : ",", v->exports[i].name, v->exports[i].state, (long long)v->exports[i].pos,
+                   (long long)(v->exports[i].waiting_us / 1000000));
+    }
+    buf_text(out, "]}");
+}
+
+static void audit_health(struct buf *out, const struct api_audit *v) {
+    buf_printf(out,
+               ",\"audit\":{\"sealing\":%s,\"sealed\":%lld,\"sealed_at\":", v->sealing ? "true" : "false",
+               (long long)v->sealed);
+    view_time(out, v->sealed_us);
+    buf_printf(out, ",\"signed\":%s,\"checkpoint\":%lld,\"checkpoint_at\":", v->signs ? "true" : "false",
+               (long long)v->checkpoint);
+    view_time(out, v->checkpoint_us);
+    audit_exports(out, v);
+}
+
 void rest_health(struct api *a, struct http_request *r) {
     struct api_health h;
     a->host.health(a->host.ctx, &h);
@@ -19,9 +40,18 @@ void rest_health(struct api *a, struct http_request *r) {
     buf_printf(&r->out, ",\"loop_lag_ms\":%lld,\"journal\":{\"seq\":%llu,\"durable\":%llu}",
                (long long)(h.loop_lag_us / 1000), (unsigned long long)h.journal_seq,
                (unsigned long long)h.journaled_seq);
-    buf_text(&r->out, ",\"revocation_list\":{\"ends\":");
+    buf_printf(&r->out,
+               ",\"packing\":{\"lag_s\":%lld,\"rows\":%lld,\"samples\":%llu,\"chunks\":%llu,\"pruned\":%llu,"
+               "\"damaged\":%llu",
+               (long long)(h.packing.lag_us / 1000000), (long long)h.packing.rows,
+               (unsigned long long)h.packing.samples, (unsigned long long)h.packing.chunks,
+               (unsigned long long)h.packing.pruned, (unsigned long long)h.packing.damaged);
+    view_string(&r->out, "text", slice_str(h.packing.text));
+    buf_text(&r->out, "},\"revocation_list\":{\"ends\":");
     view_time(&r->out, h.crl_ends_us);
-    buf_printf(&r->out, ",\"due\":%s}", h.crl_due ? "true" : "false");
+    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu,\"spool_aside\":%u",
+               h.crl_due ? "true" : "false", (unsigned long long)h.expired, h.spool_asides);
+    audit_health(&r->out, &h.audit);
     view_string(&r->out, "build", slice_str(a->build));
     buf_byte(&r->out, '}');
     http_json(r, starting ? 503 : 200);

@@ -38,21 +38,36 @@ static void write_counts(struct buf *out, const struct ledger_day *d) {
     key_number(out, "samples", d->samples);
 }
 
+/* 0 is a time only where a site told it. */
+static void write_gap_time(struct buf *out, const char *key, int64_t us, bool always) {
+    buf_printf(out, ",\"%s\":", key);
+    if (us != 0 || always) {
+        view_time(out, us);
+    } else {
+        buf_text(out, "null");
+    }
+}
+
+/* Of a restore nobody can say which numbers it has cost; what was dropped has the times that the site told.
+ */
 static void write_gap(struct buf *out, const struct ledger_gap *g) {
+    bool dropped = slice_is(g->state, "dropped");
     buf_text(out, "{\"state\":");
     buf_json_string(out, g->state);
-    buf_printf(out, ",\"epoch\":\"%016" PRIx64 "\"", g->epoch);
-    key_number(out, "first", g->first);
-    key_number(out, "end", g->end);
-    if (slice_is(g->state, "dropped")) {
-        key_number(out, "samples", g->samples);
-        buf_text(out, ",\"from\":");
-        view_time(out, g->from_us);
-        buf_text(out, ",\"to\":");
-        view_time(out, g->to_us);
+    if (slice_is(g->state, "restored")) {
+        buf_text(out, ",\"epoch\":null,\"first\":null,\"end\":null");
     } else {
-        buf_text(out, ",\"samples\":null,\"from\":null,\"to\":null");
+        buf_printf(out, ",\"epoch\":\"%016" PRIx64 "\"", g->epoch);
+        key_number(out, "first", g->first);
+        key_number(out, "end", g->end);
     }
+    if (dropped) {
+        key_number(out, "samples", g->samples);
+    } else {
+        buf_text(out, ",\"samples\":null");
+    }
+    write_gap_time(out, "from", g->from_us, dropped);
+    write_gap_time(out, "to", g->to_us, dropped);
     buf_byte(out, '}');
 }
 

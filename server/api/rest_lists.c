@@ -224,6 +224,9 @@ static void write_tag(const struct core *core, struct buf *out, uint32_t i, int6
         buf_printf(out, ",\"%s\":", numbers[n].key);
         buf_json_number(out, numbers[n].number);
     }
+    view_string(out, "interpolate", slice_str(t->stepped ? "step" : "linear"));
+    buf_printf(out, ",\"counter\":%s,\"modulus\":", t->counter ? "true" : "false");
+    buf_json_number(out, t->modulus);
     view_string(out, "equipment", t->equipment);
     view_string(out, "role", t->role);
     buf_text(out, ",\"states\":[");

@@ -142,9 +142,10 @@ static bool prepare_change(struct api *a, struct request_list *q) {
     a->host.health(a->host.ctx, &health);
     if (strcmp(health.store, "away") == 0) {
         struct error err;
-        (void)error_set(&err, ERR_UNAVAILABLE, "database",
-                        "the database is away: the configuration cannot be changed. Nothing was done");
-        http_failed(q->r, ERR_UNAVAILABLE, &err);
+        enum status status = health.store_full ? ERR_NO_SPACE : ERR_UNAVAILABLE;
+        (void)error_set(&err, status, "database", "%s: the configuration cannot be changed. Nothing was done",
+                        health.store_full ? "the database's disk is full" : "the database is away");
+        http_failed(q->r, status, &err);
         request_list_free(q);
         return false;
     }
@@ -169,7 +170,8 @@ static bool prepare_change(struct api *a, struct request_list *q) {
 static void on_changed(struct api *a, void *ctx, const struct reply *reply, struct slice touched) {
     struct request_list *q = ctx;
     a->changing = false;
-    bool away = reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT;
+    bool away =
+        reply->status == ERR_UNAVAILABLE || reply->status == ERR_TIMEOUT || reply->status == ERR_NO_SPACE;
     const char *result = away ? "E_UNAVAILABLE" : "E_CONFIG";
     if (reply->status == OK || reply->status == ERR_DENIED) {
         result = reply->status == OK ? NULL : "E_SECOND";

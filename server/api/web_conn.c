@@ -69,11 +69,15 @@ static void release_request(struct web_conn *c) {
     if (r == NULL) {
         return;
     }
-    bool with_handler = c->request_whole && !r->answered;
+    bool in_pieces = r->writer.room != NULL && !r->ended;
+    bool with_handler = (c->request_whole && !r->answered) || in_pieces;
     if (!with_handler) {
         http_request_free(&r);
-    } else {
-        r->holder = NULL; /* its handler is not done: on_done frees it */
+        return;
+    }
+    r->holder = NULL; /* its handler is not done: on_done frees it */
+    if (in_pieces) {
+        r->writer.gone(r->writer.ctx);
     }
 }
 
@@ -140,15 +144,33 @@ void web_pump(struct web *w) {
     }
 }
 
+/* Without its last chunk the peer knows that something is missing. */
+static void cut(struct web_conn *c) {
+    c->closing = true;
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    lws_cancel_service(c->web->context);
+}
+
+/* The answer is there; of one in pieces, also each next one of them. */
 static void on_done(struct http_request *r) {
     struct web_conn *c = r->holder;
     if (c == NULL) {
-        http_request_free(&r); /* nobody waits for it any more */
+        bool more = r->writer.room != NULL && !r->ended;
+        if (!more) {
+            http_request_free(&r); /* nobody waits for it any more */
+        }
         return;
     }
     c->deadline.written_mono_us = clock_mono_us();
-    buf_clear(&c->head);
-    http_write_head(r, c->web->hsts, &c->head);
+    if (r->broken) {
+        cut(c);
+        return;
+    }
+    if (!c->head_made) {
+        c->head_made = true;
+        buf_clear(&c->head);
+        http_write_head(r, c->web->hsts, &c->head);
+    }
     want_write(c);
 }
 
@@ -225,9 +247,20 @@ static int on_body(struct web_conn *c, const void *in, size_t n) {
     return n > rest ? on_body_end(c) : 0;
 }
 
+/* All is sent: the buffers are free for what comes next. A writer that has something already is not asked. */
+static void next_piece(struct web_conn *c, struct http_request *r) {
+    bool idle = c->sent > 0;
+    buf_clear(&c->head);
+    buf_clear(&r->out);
+    c->sent = 0;
+    if (idle) {
+        r->writer.room(r->writer.ctx);
+    }
+}
+
 /* Sends the next piece of head and body. -1: close. */
 static int write_answer(struct web *w, struct web_conn *c) {
-    const struct http_request *r = c->request;
+    struct http_request *r = c->request;
     set_reading(c, 0);
     if (r == NULL || !r->answered) {
         return 0;
@@ -235,6 +268,10 @@ static int write_answer(struct web *w, struct web_conn *c) {
     c->wants_write = false;
     size_t body = r->method == HTTP_HEAD ? 0 : http_body_length(r);
     size_t all = c->head.n + body;
+    if (c->sent == all && r->writer.room != NULL && !r->ended) {
+        next_piece(c, r);
+        return 0;
+    }
     if (c->sent == all) {
         /* The kernel has it all. If the peer is still sending a refused body, it is let finish for a moment:
          * closing on it would take the answer away from it. */

@@ -20,7 +20,8 @@ struct web_conn {
     struct web_conn *prev;
     struct http_request *request;
     struct buf head; /* of the answer, as it is sent */
-    size_t sent;     /* of head and body together */
+    bool head_made;
+    size_t sent; /* of head and body together */
     struct web_deadline deadline;
     struct web_socket socket;
     bool expects_body;

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/tm.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ADAPTERS = 4, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
+enum { ADAPTERS = 6, STOP_COMMIT_MS = 5000, TICK_MS = 100 };
 
 static void on_prepare(uv_prepare_t *handle) {
     turn_end(handle->data);
@@ -66,8 +67,19 @@ static void init_handles(struct app *a) {
 }
 
 static enum status init_store(struct app *a, struct error *err) {
+    size_t n = 0;
+    const struct alarm_record *left = a->spool == NULL ? NULL : spool_left(a->spool, &n);
     struct store_config cfg = {
-        .loop = &a->loop, .conninfo = a->opts.db, .migrations_dir = a->opts.migrations};
+        .loop = &a->loop,
+        .conninfo = a->opts.db,
+        .migrations_dir = a->opts.migrations,
+        .path = a->opts.store_path,
+        .limit_bytes = (int64_t)a->opts.store_limit_gib << 30,
+        .tail_from = n == 0 ? 0 : left[0].seq,
+        .tail_to = n == 0 ? 0 : left[n - 1].seq,
+        /* 0 is the store's word for its default: as soon as can be is 1 */
+        .pack_after_us = a->opts.pack_after_s == 0 ? 1 : (int64_t)a->opts.pack_after_s * TM_SECOND_US,
+        .keep_raw_us = a->opts.keep_raw_h == 0 ? 1 : (int64_t)a->opts.keep_raw_h * 3600 * TM_SECOND_US};
     struct store_host host = route_store_host(a);
     return store_new(&cfg, &host, &a->store, err);
 }
@@ -112,6 +124,21 @@ static enum status init_backtests(struct app *a, struct error *err) {
     struct backtest_jobs_config cfg = {
         .loop = &a->loop, .source = backtest_history_source(&a->past), .now_us = a->started_us};
     return backtest_jobs_new(&cfg, &a->backtests, err);
+}
+
+static enum status init_auditor(struct app *a, struct error *err) {
+    const struct auditor_config cfg = {.loop = &a->loop,
+                                       .ctx = a,
+                                       .reported = audit_watch_on_report,
+                                       .conninfo = a->opts.db,
+                                       .key_file = a->opts.audit_key,
+                                       .file = a->opts.audit_file,
+                                       .host = a->opts.syslog.host,
+                                       .port = a->opts.syslog.port,
+                                       .ca_file = a->opts.syslog.ca,
+                                       .cert_file = a->opts.syslog.cert,
+                                       .cert_key_file = a->opts.syslog.key};
+    return auditor_new(&cfg, &a->auditor, err);
 }
 
 /* Scripts and tests that asked for port 0 learn here what they got. Written whole or not at all. */
@@ -162,6 +189,8 @@ enum status app_init(struct app *a, const struct opts *opts, struct error *err) 
         certificates_read(a);
     }
     status = status == OK ? init_backtests(a, err) : status;
+    status = status == OK ? keeping_new(&a->loop, a->opts.db, &a->keeping, err) : status;
+    status = status == OK ? init_auditor(a, err) : status;
     return status == OK ? write_ports(a, err) : status;
 }
 
@@ -214,6 +243,8 @@ void app_stop(struct app *a, int exit_code) {
     link_stop(a->link, on_adapter_stopped, a);
     api_stop(a->api, on_adapter_stopped, a);
     backtest_jobs_stop(a->backtests, on_adapter_stopped, a);
+    keeping_stop(a->keeping, on_adapter_stopped, a);
+    auditor_stop(a->auditor, on_adapter_stopped, a);
     store_stop(a->store, STOP_COMMIT_MS, on_adapter_stopped, a);
 }
 
@@ -232,6 +263,8 @@ void app_done(struct app *a) {
     link_free(&a->link);
     api_free(&a->api);
     backtest_jobs_free(&a->backtests);
+    keeping_free(&a->keeping);
+    auditor_free(&a->auditor);
     core_free(&a->core);
     model_free(&a->model);
     config_set_free(&a->config);

@@ -5,9 +5,11 @@
 #define PENSTOCK_APP_APP_H
 
 #include "server/api/api.h"
+#include "server/app/auditor.h"
 #include "server/app/backtest_history.h"
 #include "server/app/backtest_job.h"
 #include "server/app/checkpoint.h"
+#include "server/app/keeping.h"
 #include "server/app/now.h"
 #include "server/app/opts.h"
 #include "server/app/spool.h"
@@ -61,6 +63,8 @@ struct app {
     struct api *api;
     struct backtest_history past;
     struct backtest_jobs *backtests;
+    struct keeping *keeping;
+    struct auditor *auditor;
     struct config_set *config;
     struct model *model;
     struct core *core;
@@ -81,9 +85,14 @@ struct app {
     struct request *change; /* of the configuration, on its way to the database; one at a time; owned */
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
+    struct store_packing packing; /* as last told; its damage is not kept */
+    bool packing_known;           /* the core was told … */
+    bool packing_late;            /* … this */
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
+    struct store_disk disk;
+    uint8_t own_levels[SERVER_ALARMS]; /* as the core was told */
     uint64_t journaled_seq;
     int64_t started_us;
     int64_t turn_mono_us; /* when the present turn began */
@@ -143,6 +152,28 @@ void certificates_tell(struct app *a, uint32_t gateway);
 void certificates_tell_all(struct app *a);
 /* What the database knows; copied. */
 void certificates_issued(struct app *a, const struct store_certificate *v, size_t n);
+
+/* disk.c: the disk of the database, as events for the core: it tells when there is little room, when it will
+ * be full, and when it is. */
+void disk_look(struct app *a, const struct store_disk *disk);
+/* The store is away, and this is why. */
+bool disk_is_full(const struct app *a);
+/* The store's state is new. */
+void disk_tell(struct app *a);
+/* The configuration is new. */
+void disk_tell_all(struct app *a);
+
+/* audit_watch.c: the alarm of an audit that is not sealed or not exported, as the auditor reports; and of a
+ * core that does not know yet. */
+void audit_watch_on_report(void *ctx);
+void audit_watch_tell(struct app *a);
+
+/* packing.c: samples on their way into chunks: an event for the core when they wait for too long. */
+void packing_take(struct app *a, const struct store_packing *s);
+/* The configuration is new. */
+void packing_tell_all(struct app *a);
+/* For how long the oldest samples have waited. */
+int64_t packing_lag_us(struct app *a);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

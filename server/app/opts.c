@@ -1,5 +1,7 @@
 #include "server/app/opts.h"
 
+#include "server/store/packer.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +27,12 @@ static const struct opt table[] = {
     OPT(NULL, "migrations", OPT_TEXT, migrations, true),
     OPT(NULL, "ports_file", OPT_TEXT, ports_file, false),
     OPT(NULL, "spool", OPT_TEXT, spool, false),
+    OPT(NULL, "pack_after_s", OPT_COUNT, pack_after_s, false),
+    OPT(NULL, "keep_raw_h", OPT_COUNT, keep_raw_h, false),
+    OPT(NULL, "store_path", OPT_TEXT, store_path, false),
+    OPT(NULL, "store_limit_gib", OPT_COUNT, store_limit_gib, false),
+    OPT(NULL, "audit_key", OPT_TEXT, audit_key, false),
+    OPT(NULL, "audit_file", OPT_TEXT, audit_file, false),
     OPT(NULL, "log", OPT_LEVEL, log_level, false),
 #ifdef PENSTOCK_MUTANTS
     OPT(NULL, "mutant_ack_before_commit", OPT_SWITCH, mutant_ack_before_commit, false),
@@ -45,8 +53,20 @@ static const struct opt table[] = {
     OPT("web", "dir", OPT_TEXT, web.dir, true),
     OPT("web", "origins", OPT_TEXT, web.origins, false),
     OPT("web", "password_mib", OPT_COUNT, web.password_mib, false),
+    OPT("syslog", "host", OPT_TEXT, syslog.host, true),
+    OPT("syslog", "port", OPT_PORT, syslog.port, true),
+    OPT("syslog", "ca", OPT_TEXT, syslog.ca, true),
+    OPT("syslog", "cert", OPT_TEXT, syslog.cert, false),
+    OPT("syslog", "key", OPT_TEXT, syslog.key, false),
 };
 enum { OPTS = sizeof table / sizeof table[0] };
+
+/* Objects at the top. */
+static const struct {
+    const char *name;
+    bool required;
+} groups[] = {{"link", true}, {"web", true}, {"syslog", false}};
+enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 static void pointer_of(const char *group, const char *name, char ret[160]) {
     (void)snprintf(ret, 160, "%s%s/%s", group == NULL ? "" : "/", group == NULL ? "" : group, name);
@@ -109,6 +129,14 @@ static bool same_group(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool is_group_name(const char *name) {
+    size_t i = 0;
+    while (i < GROUPS && strcmp(groups[i].name, name) != 0) {
+        i++;
+    }
+    return i < GROUPS;
+}
+
 /* All fields of one object: known, right, and none missing. At the top, the groups are objects of their own.
  */
 static enum status read_group(const json_t *object, const char *group, struct opts *opts, struct error *err) {
@@ -120,8 +148,8 @@ static enum status read_group(const json_t *object, const char *group, struct op
         while (i < OPTS && !(same_group(table[i].group, group) && strcmp(table[i].name, name) == 0)) {
             i++;
         }
-        bool is_group = (group == NULL && (strcmp(name, "link") == 0 || strcmp(name, "web") == 0)) ||
-                        (group != NULL && strcmp(group, "link") == 0 && strcmp(name, "limits") == 0);
+        bool is_group =
+            group == NULL ? is_group_name(name) : strcmp(group, "link") == 0 && strcmp(name, "limits") == 0;
         if (i == OPTS && !is_group) {
             pointer_of(group, name, where);
             return error_set(err, ERR_INVALID, where, "is not a field that penstockd knows");
@@ -172,15 +200,15 @@ static enum status read_object(const json_t *root, struct opts *opts, struct err
         return error_set(err, ERR_INVALID, "/", "wants an object");
     }
     enum status status = read_group(root, NULL, opts, err);
-    static const char *const groups[] = {"link", "web"};
-    for (size_t i = 0; i < 2 && status == OK; i++) {
-        const json_t *group = json_object_get(root, groups[i]);
-        if (!json_is_object(group)) {
+    for (size_t i = 0; i < GROUPS && status == OK; i++) {
+        const json_t *group = json_object_get(root, groups[i].name);
+        bool left_out = group == NULL && !groups[i].required;
+        if (!left_out && !json_is_object(group)) {
             char where[160];
-            pointer_of(NULL, groups[i], where);
+            pointer_of(NULL, groups[i].name, where);
             return error_set(err, ERR_INVALID, where, "is missing or not an object");
         }
-        status = read_group(group, groups[i], opts, err);
+        status = left_out ? OK : read_group(group, groups[i].name, opts, err);
     }
     const json_t *limits = json_object_get(json_object_get(root, "link"), "limits");
     return status == OK ? read_limits(limits, &opts->link.limits, err) : status;
@@ -193,7 +221,7 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
         return error_set(err, fault.line > 0 ? ERR_INVALID : ERR_IO, file, "line %d, column %d: %s",
                          fault.line, fault.column, fault.text);
     }
-    struct opts opts = {.log_level = LOG_INFO};
+    struct opts opts = {.log_level = LOG_INFO, .pack_after_s = PACKER_AFTER_S, .keep_raw_h = PACKER_KEEP_H};
     opts.link.sessions_max = 2000;
     opts.link.limits = link_limits_usual();
     enum status status = read_object(root, &opts, err);

@@ -39,6 +39,20 @@ struct opts {
                                         nowhere */
     char spool[OPTS_TEXT_SIZE]; /* file that keeps operators' actions while the database is away (spool.h);
                                    "" for none: then they are refused meanwhile */
+    uint32_t pack_after_s;      /* so old become samples before they are packed */
+    uint32_t keep_raw_h;        /* … and records as received before they are deleted */
+    char store_path[OPTS_TEXT_SIZE]; /* folder of the database's files, where PostgreSQL may not say it; ""
+                                        for none */
+    uint32_t store_limit_gib; /* most that the database may have, where its disk cannot be seen; 0: unknown */
+    char audit_key[OPTS_TEXT_SIZE];  /* file of the key that signs the audit's checkpoints; "" for none */
+    char audit_file[OPTS_TEXT_SIZE]; /* to which the audit's chain is exported; "" for none */
+    struct {
+        char host[OPTS_TEXT_SIZE]; /* of a collector to which it is exported; "" for none */
+        uint16_t port;
+        char ca[OPTS_TEXT_SIZE];
+        char cert[OPTS_TEXT_SIZE]; /* "": the collector does not ask for one */
+        char key[OPTS_TEXT_SIZE];
+    } syslog;
     enum log_level log_level;
     bool mutant_ack_before_commit; /* only in builds with PENSTOCK_MUTANTS: proves that the fault tests notice
                                     */

@@ -1,4 +1,5 @@
 #include "server/app/app.h"
+#include "server/app/spool_fit.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/core/key_index.h"
@@ -25,15 +26,61 @@ static enum status compile(const struct config_set *set, int64_t revision, struc
     return status;
 }
 
+enum { UNSTORED_TEXT = 2048 }; /* longer than any detail of the audit about a spool that is put aside */
+
 /* What the spool has beyond the journal. */
 struct spool_rest {
     const struct alarm_record *v;
     size_t n;
 };
 
+/* Each action that the journal does not have, and that its operator was told is done, is told to the audit,
+ * under the name of who did it. */
+static enum status audit_unstored(struct app *a, const struct alarm_record *v, size_t n, const char *file,
+                                  struct error *err) {
+    struct key_index alarms = {0};
+    enum status status = key_index_of_alarms(&alarms, a->model, err);
+    for (size_t i = 0; i < n && status == OK; i++) {
+        if (v[i].cause != CAUSE_OPERATOR) {
+            continue;
+        }
+        char object[UNSTORED_TEXT];
+        char detail[UNSTORED_TEXT];
+        uint32_t alarm = key_index_find(&alarms, v[i].alarm_key);
+        struct slice name = alarm == MODEL_NONE ? slice_str("") : a->model->alarm_texts[alarm].name;
+        struct actor actor = {.user_key = v[i].actor_key};
+        (void)snprintf(actor.name, sizeof actor.name, "%s", v[i].actor);
+        (void)snprintf(actor.peer, sizeof actor.peer, "%s", v[i].desk);
+        (void)snprintf(object, sizeof object, "%.*s", SLICE_ARG(name));
+        spool_fit_tell(&v[i], file, detail, sizeof detail);
+        store_audit(a->store, &actor, "spool.unstored", object, detail);
+    }
+    key_index_done(&alarms);
+    return status;
+}
+
+/* The file goes under another name; n records of it, from v on, are not in the journal. */
+static enum status put_aside(struct app *a, const struct alarm_record *v, size_t n, const char *why,
+                             struct error *err) {
+    const char *file = NULL;
+    char detail[UNSTORED_TEXT];
+    enum status status = spool_set_aside(a->spool, &file, err);
+    if (status != OK) {
+        return status;
+    }
+    (void)snprintf(detail, sizeof detail, "%s; %zu records of it are not in the journal", why, n);
+    log_event(LOG_ERROR, "spool.aside", "file=%s unstored=%zu from=%llu journal=%llu text=%s",
+              LOG_Q(slice_str(file)), n, n == 0 ? 0ULL : (unsigned long long)v[0].seq,
+              (unsigned long long)a->journaled_seq, LOG_Q(slice_str(why)));
+    struct actor self = {.name = "penstockd"};
+    store_audit(a->store, &self, "spool.aside", file, detail);
+    return audit_unstored(a, v, n, file, err);
+}
+
 /* What the last process left in the spool goes to the journal before anything else. What does not follow the
- * journal is of another database, or of one that was set back: it is put aside for a person to judge, for to
- * guess would be worse than to lose it. */
+ * journal is of another database, of one that was set back, or was overtaken by another server: it is put
+ * aside for a person to judge. To append it under other numbers would be to guess: an acknowledgement is of
+ * an occurrence that somebody saw, and the alarm that has this number now may be one that nobody saw. */
 static enum status take_spool(struct app *a, const struct store_boot *boot, struct spool_rest *ret,
                               struct error *err) {
     if (a->spool == NULL) {
@@ -41,28 +88,32 @@ static enum status take_spool(struct app *a, const struct store_boot *boot, stru
     }
     size_t n = 0;
     const struct alarm_record *v = spool_left(a->spool, &n);
-    while (n > 0 && v[0].seq <= boot->journal_seq) {
-        v++;
-        n--;
-    }
-    bool fits = n == 0 || v[0].seq == boot->journal_seq + 1;
-    if (!fits || spool_damaged(a->spool)) {
-        log_event(LOG_ERROR, "spool.aside", "file=%s.aside left=%zu journal=%llu text=\"%s\"", a->opts.spool,
-                  n, (unsigned long long)boot->journal_seq,
-                  fits ? "a part of it cannot be read" : "it does not follow the journal");
-        enum status status = spool_set_aside(a->spool, err);
-        if (status != OK) {
-            return status;
-        }
-        for (size_t i = 0; fits && i < n; i++) {
+    const struct spool_journal journal = {.seq = boot->journal_seq,
+                                          .tail = boot->tail,
+                                          .n_tail = boot->n_tail,
+                                          .records = boot->records,
+                                          .n_records = boot->n_records};
+    struct spool_fit fit = {0};
+    enum status status = spool_fit(v, n, &journal, &fit, err);
+    v += fit.n_stored;
+    n -= fit.n_stored;
+    if (status == OK && fit.why != NULL) {
+        status = put_aside(a, v, n, fit.why, err);
+    } else if (status == OK && spool_damaged(a->spool)) {
+        status = put_aside(a, v, 0, "a part of it cannot be read", err);
+        for (size_t i = 0; i < n && status == OK; i++) {
             spool_add(a->spool, &v[i]);
         }
     }
-    if (fits && n > 0) {
+    if (status == OK && spool_asides(a->spool) > 0) {
+        log_event(LOG_WARN, "spool.unread",
+                  "files=%u text=\"they were put aside: look at them, remove them\"", spool_asides(a->spool));
+    }
+    if (status == OK && fit.why == NULL && n > 0) {
         log_event(LOG_WARN, "spool.taken", "records=%zu from=%llu", n, (unsigned long long)v[0].seq);
         *ret = (struct spool_rest){.v = v, .n = n};
     }
-    return OK;
+    return status;
 }
 
 /* To the journal with them, in order and before anything that happens from now on. */
@@ -211,6 +262,10 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
+    disk_tell_all(a);
+    audit_watch_tell(a);
+    keeping_plan(a->keeping, a->model);
+    packing_tell_all(a);
     complete(a);
     return OK;
 }
@@ -243,6 +298,10 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     api_set_view(a->api, a->core, a->config);
     link_set_model(a->link, a->model);
     certificates_tell_all(a);
+    disk_tell_all(a);
+    audit_watch_tell(a);
+    keeping_plan(a->keeping, a->model);
+    packing_tell_all(a);
     core_free(&old_core);
     model_free(&old_model);
     config_set_free(&old_config);

@@ -40,6 +40,37 @@ static void refuse_late(struct app *a, struct app_request *q) {
     free(q->v);
 }
 
+static void refuse_away(struct app *a, uint64_t token) {
+    if (a->store_error.code == ERR_NO_SPACE) {
+        refuse(
+            a, token, ERR_NO_SPACE,
+            "the database's disk is full: what you do could not be kept. Nothing was changed; try again when "
+            "there is room");
+    } else {
+        refuse(a, token, ERR_UNAVAILABLE,
+               "the database is away: what you do could not be kept. Nothing was changed; try again when it "
+               "is back");
+    }
+}
+
+/* An action makes a record, and may make others suppress and release. */
+enum { RESERVE_MIN = 16 };
+
+static void refuse_unkept(struct app *a, uint64_t token, const struct error *why) {
+    log_event(LOG_ERROR, "spool.no_room", "where=%s text=%s", LOG_Q(slice_str(why->where)),
+              LOG_Q(slice_str(why->text)));
+    if (why->code == ERR_NO_SPACE) {
+        refuse(
+            a, token, ERR_NO_SPACE,
+            "the database is away, and the server's own disk is full: what you do could not be kept. Nothing "
+            "was changed; try again when there is room");
+    } else {
+        refuse(a, token, ERR_UNAVAILABLE,
+               "the database is away, and the server's own disk has failed: what you do could not be kept. "
+               "Nothing was changed; try again when the database is back");
+    }
+}
+
 /* The core's answer to the EVENT_REQUEST that apply_all is applying; token is its place in the list. */
 void requests_effect(struct app *a, const struct effect *e) {
     CHECK(a->collecting != NULL);
@@ -77,9 +108,12 @@ void requests_alarm(struct app *a, uint64_t token, const struct request *r) {
         return;
     }
     if (a->store_state == STORE_AWAY && a->spool == NULL) {
-        refuse(a, token, ERR_UNAVAILABLE,
-               "the database is away: what you do could not be kept. Nothing was changed; try again when it "
-               "is back");
+        refuse_away(a, token);
+        return;
+    }
+    struct error err;
+    if (a->store_state == STORE_AWAY && spool_reserve(a->spool, RESERVE_MIN + 2 * r->alarms.n, &err) != OK) {
+        refuse_unkept(a, token, &err);
         return;
     }
     if (a->n_requests == APP_REQUESTS_MAX) {

@@ -31,6 +31,8 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
     sample_normalise(a->model, a->samples, r->n_samples);
     sample_to_history(a->model, a->samples, r->n_samples, r->received_us, app_future_us(a, r->clock_error_us),
                       a->stored);
+    int64_t gone_us = keeping_gone_us(a->keeping, r->received_us);
+    uint32_t n_kept = keeping_sort_out(a->model, a->samples, a->stored, r->n_samples, gone_us);
     struct store_record record = {.gateway_key = r->gateway_key,
                                   .epoch = r->epoch,
                                   .seq = r->seq,
@@ -44,7 +46,7 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
                                   .fault_text = r->fault_text,
                                   .again = r->again,
                                   .samples = a->stored,
-                                  .n_samples = r->n_samples,
+                                  .n_samples = n_kept,
                                   .has_dropped = r->lost != NULL,
                                   .unsynced = r->unsynced,
                                   .unsynced_first = r->unsynced_first,
@@ -74,7 +76,11 @@ static enum status on_link_record(void *ctx, const struct link_record *r) {
             link_refresh(a->link, r->gateway); /* its clock may have been set back */
         }
     }
-    return store_ingest(a->store, &record);
+    enum status status = store_ingest(a->store, &record);
+    if (status == OK && !r->again && r->fault == 0) {
+        keeping_count(a->keeping, r->gateway_key, a->stored + n_kept, r->n_samples - n_kept, r->received_us);
+    }
+    return status;
 }
 
 static void on_link_snapshot(void *ctx, uint32_t gateway, const struct sample *v, uint32_t n,
@@ -212,7 +218,9 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
         log_event(LOG_ERROR, "config.unusable", "where=%s text=%s", LOG_Q(slice_str(err.where)),
                   LOG_Q(slice_str(err.text)));
         app_stop(a, 1);
+        return;
     }
+    auditor_start(a->auditor);
 }
 
 static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
@@ -225,6 +233,10 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
     a->store_state = state;
     a->store_lag_us = lag_us;
     a->store_error = error != NULL ? *error : (struct error){0};
+    if (disk_is_full(a)) { /* PostgreSQL itself may be unable to say so */
+        a->store_error.code = ERR_NO_SPACE;
+    }
+    disk_tell(a);
     link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
     if (changed) {
         log_event(state == STORE_AWAY ? LOG_WARN : LOG_INFO, "store.state", "state=%s text=%s",
@@ -309,12 +321,19 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
 /* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
  * who asks. */
 static const char away[] = "the database does not answer; the server's log says more";
+static const char full[] = "the database's disk is full: nothing is stored until there is room";
 
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct app *a = ctx;
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
         (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+    }
+    if (told.status == ERR_UNAVAILABLE && disk_is_full(a)) {
+        told.status = told.error.code = ERR_NO_SPACE;
+        (void)error_wrap(&told.error, "the database's disk is full");
+    } else if (told.status == ERR_NO_SPACE) {
+        (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
     }
     if (r->kind == REQ_CERTIFICATE) {
         link_certified(a->link, token, told.status, told.error.text);
@@ -340,6 +359,14 @@ static void on_store_certificates(void *ctx, const struct store_certificate *v, 
     certificates_issued(ctx, v, n);
 }
 
+static void on_store_packed(void *ctx, const struct store_packing *s) {
+    packing_take(ctx, s);
+}
+
+static void on_store_disk(void *ctx, const struct store_disk *disk) {
+    disk_look(ctx, disk);
+}
+
 static void on_store_fatal(void *ctx, const struct error *error) {
     log_event(LOG_ERROR, "store.fatal", "where=%s text=%s", LOG_Q(slice_str(error->where)),
               LOG_Q(slice_str(error->text)));
@@ -359,6 +386,8 @@ struct store_host route_store_host(struct app *a) {
                                .config_changed = on_store_config_changed,
                                .revoked = on_store_revoked,
                                .certificates = on_store_certificates,
+                               .packed = on_store_packed,
+                               .disk = on_store_disk,
                                .fatal = on_store_fatal};
 }
 
@@ -434,6 +463,10 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_AUDIT:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:
@@ -441,6 +474,7 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_KEEP:
         store_request(a->store, token, r);
@@ -508,20 +542,85 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
     (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
 }
 
+/* Likewise for the log. */
+static const char not_packed[] = "samples cannot be packed now; the server's log says more";
+
+static const char *store_text(const struct app *a) {
+    if (a->store_state != STORE_AWAY) {
+        return "";
+    }
+    return a->store_error.code == ERR_NO_SPACE ? full : away;
+}
+
+_Static_assert((int)API_EXPORTS_MAX == (int)AUDITOR_EXPORTS_MAX, "every export is shown");
+
+static struct api_audit audit_health(const struct app *a) {
+    struct auditor_status s;
+    auditor_status(a->auditor, &s);
+    struct api_audit ret = {.sealing = s.seal.err.code == OK,
+                            .sealed = s.seal.pos,
+                            .sealed_us = s.seal.sealed_us,
+                            .signs = s.signs,
+                            .checkpoint = s.seal.point_pos,
+                            .checkpoint_us = s.seal.point_us,
+                            .n_exports = s.n_exports};
+    int64_t now_us = clock_wall_us();
+    for (uint32_t i = 0; i < s.n_exports; i++) {
+        const struct audit_report *r = &s.exports[i].report;
+        int64_t waiting_us = r->waiting_since_us == 0 ? 0 : now_us - r->waiting_since_us;
+        ret.exports[i].name = s.exports[i].name;
+        ret.exports[i].state = r->err.code != OK                ? "failing"
+                               : waiting_us > AUDITOR_BEHIND_US ? "behind"
+                                                                : "ok";
+        ret.exports[i].pos = r->pos;
+        ret.exports[i].waiting_us = waiting_us > 0 ? waiting_us : 0;
+    }
+    return ret;
+}
+
 static void on_api_health(void *ctx, struct api_health *ret) {
     struct app *a = ctx;
     bool crl_due = false;
     int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
     *ret = (struct api_health){.store = store_names[a->store_state],
-                               .store_text = a->store_state == STORE_AWAY ? away : "",
+                               .store_text = store_text(a),
+                               .store_full = a->store_error.code == ERR_NO_SPACE,
                                .store_lag_us = a->store_lag_us,
                                .started_us = a->started_us,
+                               .packing = {.lag_us = packing_lag_us(a),
+                                           .rows = a->packing.rows,
+                                           .samples = a->packing.samples,
+                                           .chunks = a->packing.chunks,
+                                           .pruned = a->packing.pruned,
+                                           .damaged = a->packing.damaged,
+                                           .text = a->packing.error.code == OK ? "" : not_packed},
                                .loop_lag_us =
                                    a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
                                .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
                                .journaled_seq = a->journaled_seq,
                                .crl_ends_us = crl_ends_us,
-                               .crl_due = crl_due};
+                               .crl_due = crl_due,
+                               .expired = keeping_expired(a->keeping),
+                               .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
+                               .audit = audit_health(a)};
+}
+
+static void on_api_store(void *ctx, struct api_store *ret) {
+    const struct app *a = ctx;
+    struct store_pending pending = store_pending(a->store);
+    *ret = (struct api_store){.state = store_names[a->store_state],
+                              .text = store_text(a),
+                              .lag_us = a->store_lag_us,
+                              .pending_records = pending.records,
+                              .pending_bytes = pending.bytes,
+                              .disk_known = a->disk.known,
+                              .disk_path = a->disk.path,
+                              .disk_bytes = a->disk.bytes,
+                              .disk_free = a->disk.free,
+                              .grow_bytes_day = a->disk.grow_bytes_day,
+                              .full_at_us = a->disk.full_at_us,
+                              .packed_us = a->packing.at_us,
+                              .packing_error = a->packing.error.code == OK ? "" : not_packed};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
@@ -553,6 +652,7 @@ struct api_host route_api_host(struct app *a) {
                              .request = on_api_request,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
+                             .store = on_api_store,
                              .token = on_api_token,
                              .explain = on_api_explain};
 }

@@ -12,10 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1100, LINE_HEAD = 9, TEXT_MAX = 64 * 1024 * 1024 };
+enum {
+    PATH_SIZE = 1100,
+    ASIDE_SIZE = PATH_SIZE + 16,
+    LINE_HEAD = 9,
+    TEXT_MAX = 64 * 1024 * 1024,
+    /* Of a record: names and numbers, and its texts with some signs that need two bytes. */
+    LINE_BYTES = 1280 + 2 * (ALARM_ACTOR_SIZE + ALARM_DESK_SIZE + ALARM_SOURCE_SIZE + ALARM_UNIT_SIZE +
+                             ALARM_COMMENT_SIZE),
+};
 
 struct spool {
     char path[PATH_SIZE];
@@ -25,6 +34,8 @@ struct spool {
     uint64_t lost_seq; /* newest record that could not be written; 0: none */
     bool synced;       /* what was written is on the disk */
     bool damaged;
+    uint32_t aside_last;          /* highest number of a file that was put aside; 0: there is none */
+    char aside[ASIDE_SIZE];       /* name of the newest */
     struct alarm_record *waiting; /* not in the file yet, in order */
     uint32_t n_waiting;
     struct alarm_record *left;
@@ -289,8 +300,37 @@ static enum status open_file(struct spool *s, struct error *err) {
     if (s->fd < 0) {
         return io_error(s, "cannot be opened", err);
     }
+    /* A folder on a network that cannot lock is believed. */
+    if (flock(s->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        return error_set(err, ERR_IO, s->path, "another penstockd has it: each needs a file of its own");
+    }
     sync_folder(s);
     return OK;
+}
+
+static void aside_name(const struct spool *s, uint32_t number, char ret_name[ASIDE_SIZE]) {
+    int n = snprintf(ret_name, ASIDE_SIZE, "%s.aside", s->path);
+    if (number > 1) {
+        (void)snprintf(ret_name + n, ASIDE_SIZE - (size_t)n, ".%u", number);
+    }
+}
+
+uint32_t spool_asides(const struct spool *s) {
+    uint32_t n = 0;
+    for (uint32_t i = 1; i <= s->aside_last; i++) {
+        char name[ASIDE_SIZE];
+        aside_name(s, i, name);
+        n += access(name, F_OK) == 0 ? 1 : 0;
+    }
+    return n;
+}
+
+/* What processes before this one put aside. */
+static void find_asides(struct spool *s) {
+    for (uint32_t i = SPOOL_ASIDES_MAX; i > 0 && s->aside_last == 0; i--) {
+        aside_name(s, i, s->aside);
+        s->aside_last = access(s->aside, F_OK) == 0 ? i : 0;
+    }
 }
 
 enum status spool_open(const char *path, struct spool **ret, struct error *err) {
@@ -310,6 +350,7 @@ enum status spool_open(const char *path, struct spool **ret, struct error *err) 
         status = open_file(s, err);
     }
     if (status == OK) {
+        find_asides(s);
         status = read_left(s, err);
     }
     if (status == OK && !s->damaged && ftruncate(s->fd, s->size) != 0) {
@@ -349,12 +390,18 @@ void spool_forget_left(struct spool *s) {
     s->cap_left = 0;
 }
 
-enum status spool_set_aside(struct spool *s, struct error *err) {
-    char aside[PATH_SIZE + sizeof ".aside"];
-    (void)snprintf(aside, sizeof aside, "%s.aside", s->path);
-    if (rename(s->path, aside) != 0) {
+enum status spool_set_aside(struct spool *s, const char **ret_name, struct error *err) {
+    if (s->aside_last == SPOOL_ASIDES_MAX) {
+        return error_set(err, ERR_IO, s->path,
+                         "%d files of it were put aside (%s): look at them, remove them", SPOOL_ASIDES_MAX,
+                         s->aside);
+    }
+    aside_name(s, s->aside_last + 1, s->aside);
+    if (rename(s->path, s->aside) != 0) {
         return io_error(s, "cannot be renamed", err);
     }
+    s->aside_last++;
+    *ret_name = s->aside;
     (void)close(s->fd);
     s->fd = -1;
     s->size = 0;
@@ -415,6 +462,18 @@ void spool_add(struct spool *s, const struct alarm_record *r) {
         (void)write_waiting(s); /* a failure is remembered, and told when somebody must rely on it */
     }
     s->waiting[s->n_waiting++] = *r;
+}
+
+enum status spool_reserve(struct spool *s, uint32_t n, struct error *err) {
+    if (s->lost_seq != 0) {
+        return error_set(err, ERR_IO, s->path, "records before could not be written");
+    }
+    off_t bytes = ((off_t)s->n_waiting + n) * LINE_BYTES;
+    if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, s->size, bytes) == 0 || (errno != ENOSPC && errno != EDQUOT)) {
+        return OK; /* what else is wrong, writing will tell */
+    }
+    (void)!ftruncate(s->fd, s->size); /* what it could have had */
+    return error_set(err, ERR_NO_SPACE, s->path, "its disk is full");
 }
 
 enum status spool_sync(struct spool *s, struct error *err) {

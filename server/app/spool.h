@@ -22,9 +22,13 @@
 
 struct spool;
 
-enum { SPOOL_MEMORY_MAX = 4096 }; /* records that wait in memory; then they are written */
+enum {
+    SPOOL_MEMORY_MAX = 4096, /* records that wait in memory; then they are written */
+    SPOOL_ASIDES_MAX = 99,
+};
 
-/* Opens the file, makes it if there is none (mode 0600), and reads what was left in it. ERR_IO, ERR_NOMEM. */
+/* Opens the file, makes it if there is none (mode 0600), locks it, and reads what was left in it. ERR_IO,
+ * also while another process has it, which would cut off what this one promised; ERR_NOMEM. */
 MUSTCHECK enum status spool_open(const char *path, struct spool **ret, struct error *err);
 void spool_close(struct spool **s);
 /* What was left, in order of seq; alarm indexes are not set. Valid until spool_forget_left. */
@@ -32,14 +36,21 @@ const struct alarm_record *spool_left(const struct spool *s, size_t *ret_n);
 /* They have been taken over; they stay in the file until they are durable. */
 void spool_forget_left(struct spool *s);
 /* What was left does not belong to this journal, or a part of it could not be read: the file is kept under
- * another name ("PATH.aside"), for somebody to look at, and an empty one takes its place. What was read of it
- * can still be had by spool_left. */
-MUSTCHECK enum status spool_set_aside(struct spool *s, struct error *err);
+ * another name ("PATH.aside", "PATH.aside.2", …: none is ever overwritten), for somebody to look at and
+ * remove, and an empty one takes its place. What was read of it can still be had by spool_left. ERR_IO, also
+ * when SPOOL_ASIDES_MAX files are there already. */
+MUSTCHECK enum status spool_set_aside(struct spool *s, const char **ret_name, struct error *err);
+/* Files that were put aside, by this process or one before, and that nobody removed yet. */
+uint32_t spool_asides(const struct spool *s);
 /* Lines that could not be read stood between others: records are missing. */
 bool spool_damaged(const struct spool *s);
 
 /* A record that was made now, in order of seq: the database does not have it yet. */
 void spool_add(struct spool *s, const struct alarm_record *r);
+/* There is room on the disk for what waits and for so many records more: asked before something is done that
+ * must be kept. ERR_NO_SPACE if not; ERR_IO when nothing can be kept until the database is back, for a record
+ * is missing. A disk that cannot reserve is believed. */
+MUSTCHECK enum status spool_reserve(struct spool *s, uint32_t n, struct error *err);
 /* All that was added and is not durable is on this disk. ERR_IO if not. */
 MUSTCHECK enum status spool_sync(struct spool *s, struct error *err);
 /* The database has all up to this. */

@@ -8,5 +8,7 @@
 
 /* crc: 0 for the first piece, then the former result: crc32c(crc32c(0, a), b) == crc32c(0, ab). */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
+/* The same, as machines reckon it that have no instruction for it. */
+uint32_t crc32c_by_table(uint32_t crc, const void *p, size_t n);
 
 #endif

@@ -55,6 +55,7 @@ const char *status_name(enum status code) {
         [ERR_UNAVAILABLE] = "unavailable",
         [ERR_TIMEOUT] = "timeout",
         [ERR_INTERNAL] = "internal",
+        [ERR_NO_SPACE] = "no_space",
     };
     return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }

@@ -23,6 +23,7 @@ enum status {
     ERR_UNAVAILABLE, /* the other side (database, gateway) is away */
     ERR_TIMEOUT,
     ERR_INTERNAL,
+    ERR_NO_SPACE, /* a disk is full: the same may succeed when somebody has made room */
 };
 
 struct error {

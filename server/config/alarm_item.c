@@ -87,6 +87,27 @@ bool alarm_item_is_server(struct slice name) {
     return false;
 }
 
+const char *alarm_item_own(enum server_alarm which) {
+    static const char *const names[SERVER_ALARMS] = {
+        [SERVER_DISK_FORECAST] = ALARM_ITEM_SERVER "/disk.forecast",
+        [SERVER_DISK_FREE] = ALARM_ITEM_SERVER "/disk.free",
+        [SERVER_DISK_FULL] = ALARM_ITEM_SERVER "/disk.full",
+        [SERVER_HISTORY] = ALARM_ITEM_SERVER "/history.late",
+        [SERVER_AUDIT_BEHIND] = ALARM_ITEM_SERVER "/audit.behind",
+    };
+    CHECK((unsigned)which < SERVER_ALARMS);
+    return names[which];
+}
+
+bool alarm_item_is_own(struct slice name) {
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        if (slice_is(name, alarm_item_own((enum server_alarm)i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool ends_with(struct slice text, struct slice end) {
     return text.n >= end.n && memcmp(text.p + text.n - end.n, end.p, end.n) == 0;
 }
@@ -105,10 +126,27 @@ static bool is_kept(struct slice local) {
     return false;
 }
 
+/* What the server watches of itself is fixed, and has fixed names. */
+static void check_own(const struct config_parsed *parsed, struct faults *faults) {
+    if (parsed->alarm.kind != ALARM_SERVER) {
+        faults_add(faults, "E_NAME", "/name", "is the name of an alarm of the server itself, of kind server");
+    } else if (!alarm_item_is_own(parsed->name)) {
+        faults_add(faults, "E_NAME", "/name",
+                   "is no name of an alarm of kind server; the server has %s, %s, %s, %s and %s",
+                   alarm_item_own(SERVER_DISK_FORECAST), alarm_item_own(SERVER_DISK_FREE),
+                   alarm_item_own(SERVER_DISK_FULL), alarm_item_own(SERVER_HISTORY),
+                   alarm_item_own(SERVER_AUDIT_BEHIND));
+    }
+}
+
 /* SITE/GATEWAY.comm and the like are the gateways', and only theirs; those of the server's certificates have
  * no gateway. */
 static void check_name(const struct config_parsed *parsed, struct faults *faults) {
     struct slice local = item_local_of(parsed->name);
+    if (parsed->alarm.kind == ALARM_SERVER || alarm_item_is_own(parsed->name)) {
+        check_own(parsed, faults);
+        return;
+    }
     const char *suffix = alarm_item_suffix(parsed->alarm.kind);
     if (suffix == NULL) {
         if (is_kept(local)) {

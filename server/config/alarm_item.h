@@ -13,5 +13,8 @@ const char *alarm_item_suffix(enum alarm_kind kind);
 #define ALARM_ITEM_SERVER "_server"
 const char *alarm_item_server(enum server_certificate which);
 bool alarm_item_is_server(struct slice name);
+/* … and of those of what else it watches of itself. */
+const char *alarm_item_own(enum server_alarm which);
+bool alarm_item_is_own(struct slice name);
 
 #endif

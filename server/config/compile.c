@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/tm.h"
 #include "server/config/fields.h"
+#include "server/config/site_calendar.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,6 +80,9 @@ static enum status init_model(struct compile *c, const uint64_t seed[2], struct 
     for (unsigned i = 0; i < SERVER_CERTIFICATES; i++) {
         m->server_alarms[i] = MODEL_NONE;
     }
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        m->server_own[i] = MODEL_NONE;
+    }
     m->n_sites = config_set_count(c->set, CONFIG_SITE);
     m->n_gateways = config_set_count(c->set, CONFIG_GATEWAY);
     m->n_tags = config_set_count(c->set, CONFIG_TAG);
@@ -135,6 +139,9 @@ uint8_t compile_position(struct compile *c, struct slice name, const struct conf
 
 static void read_policy(struct compile *c) {
     c->policy = config_policy_of(c->set);
+    c->m->rollup_keep_days = (int32_t)c->policy.rollup_keep_days; /* a whole number, by its field */
+    c->m->keeps = site_keeps_make(&c->m->arena, c->policy.keep, &c->m->n_keeps);
+    c->no_memory = c->no_memory || c->m->keeps == NULL;
 }
 
 static void load_zone(struct compile *c, const struct item *item, uint32_t site) {
@@ -181,6 +188,9 @@ static void add_sites(struct compile *c) {
         if (p.site.tz.n > 0) {
             load_zone(c, item, i);
         }
+        c->m->sites[i].calendar =
+            site_calendar_make(&c->m->arena, c->site_zones[i], p.site.shifts, p.site.tariffs);
+        c->no_memory = c->no_memory || c->m->sites[i].calendar == NULL;
         index_name(&c->m->site_by_name, c->m->sites[i].name, i);
     }
 }
@@ -263,12 +273,31 @@ static void fill_tag(struct compile *c, struct model_tag *t, const struct config
         .program = MODEL_NONE,
         .decimals = (uint8_t)tag->decimals, /* 0 to 10 */
         .type = tag->type,
+        .counter = tag->counter,
+        .modulus = tag->modulus,
     };
+    t->stepped = tag->interpolate == INTERPOLATE_STEP ||
+                 (tag->interpolate == INTERPOLATE_BY_TYPE && (tag->type != TAG_FLOAT || tag->counter));
     t->local = item_local_of(t->name);
     t->states = tag_states(c, tag->states, &t->n_states);
     if (t->type == TAG_BOOL) {
         t->low = 0;
         t->high = 1;
+    }
+}
+
+static void find_keep(struct compile *c, struct model_tag *t, const struct config_item *item,
+                      struct slice name) {
+    for (uint32_t i = 0; name.n > 0 && i < c->m->n_keeps; i++) {
+        if (slice_eq(c->m->keeps[i].name, name)) {
+            t->keep = (uint8_t)i; /* below MODEL_KEEPS_MAX */
+            return;
+        }
+    }
+    if (name.n > 0) {
+        cross_fault(&c->faults, "E_CLASS", item, "keep",
+                    "is \"%.*s\", which the policy \"" CONFIG_POLICY_HISTORY "\" does not have",
+                    SLICE_ARG(name));
     }
 }
 
@@ -281,6 +310,7 @@ static void add_tags(struct compile *c) {
         item_unpack(item, &p);
         fill_tag(c, t, &p);
         t->key = item->pub.key;
+        find_keep(c, t, &item->pub, p.tag.keep);
         if (c->no_memory) {
             return;
         }

@@ -94,6 +94,15 @@ static void resolve_certificate(struct making *k) {
     }
 }
 
+/* Its name tells which one it is. */
+static void resolve_own(struct making *k) {
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        if (slice_is(k->item->name, alarm_item_own((enum server_alarm)i))) {
+            k->c->m->server_own[i] = k->index;
+        }
+    }
+}
+
 /* The value of the other tag in the unit of the alarm's own. */
 static uint32_t other_tag(struct making *k, const char *field, struct slice name, double *ret_scale,
                           double *ret_offset) {
@@ -140,6 +149,7 @@ static bool fits_type(enum alarm_kind kind, enum tag_type type) {
     case ALARM_CLOCK:
     case ALARM_CERTIFICATE:
     case ALARM_DUPLICATE:
+    case ALARM_SERVER:
     case ALARM_EXPR:
         break;
     }
@@ -269,6 +279,9 @@ static void resolve(struct making *k) {
         return;
     case ALARM_CERTIFICATE:
         resolve_certificate(k);
+        return;
+    case ALARM_SERVER:
+        resolve_own(k);
         return;
     case ALARM_HIGH:
     case ALARM_LOW:
@@ -408,6 +421,9 @@ static void set_suppression(struct making *k) {
                                                 RULE_WANT_BOOL, (struct slice){0});
     }
     k->more.level = (uint8_t)p->level; /* 0 to 4 */
+    if (given_itself(k, "snapshot")) {
+        k->more.snapshot = p->snapshot ? SNAPSHOT_YES : SNAPSHOT_NO;
+    }
     if (p->hidden_by.n > 0) {
         k->more.hidden_by = model_find_alarm(k->c->m, p->hidden_by);
         if (k->more.hidden_by == MODEL_NONE) {
@@ -450,7 +466,8 @@ static bool is_rare(const struct model_alarm_more *m) {
                  m->max_shelve_us != none.max_shelve_us;
     bool references = m->n_states > 0 || m->n_groups > 0 || m->limit_tag != MODEL_NONE ||
                       m->second_tag != MODEL_NONE || m->program != MODEL_NONE ||
-                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE || m->level > 0;
+                      m->suppress_program != MODEL_NONE || m->hidden_by != MODEL_NONE || m->level > 0 ||
+                      m->snapshot != none.snapshot;
     return numbers || times || references;
 }
 

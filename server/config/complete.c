@@ -72,6 +72,55 @@ static const struct {
          "one before the old one ends, then remove that."},
 };
 
+/* … and of what else it watches of itself. */
+static const struct {
+    const char *en;
+    const char *zh;
+    const char *rest;
+    const char *cause;
+    const char *consequence;
+    const char *action;
+} own_of_server[SERVER_ALARMS] = {
+    [SERVER_DISK_FORECAST] =
+        {"The database's disk is full within a week", "数据库磁盘将在一周内写满", "\"priority\":3",
+         "The database grows as the last day or the last week shows; at one day left the alarm is more "
+         "urgent.",
+         "When the disk is full nothing is stored: gateways keep their samples, and nothing can be changed.",
+         "See Store for what grows. Give the disk more room, or keep less history."},
+    [SERVER_DISK_FREE] =
+        {"The database's disk has little room left", "数据库磁盘剩余空间不足", "\"priority\":3",
+         "Less than a tenth of the disk is free; with less than a twentieth the alarm is more urgent. "
+         "Perhaps "
+         "something else than the database has filled it.",
+         "When the disk is full nothing is stored: gateways keep their samples, and nothing can be changed.",
+         "See Store for what grows. Remove what does not belong on this disk, or give it more room."},
+    [SERVER_DISK_FULL] =
+        {"Not storing: the database's disk is full", "未存储：数据库磁盘已满",
+         "\"off_delay_s\":10,\"priority\":1", "There is no room on the database's disk.",
+         "Values and alarms are live, but nothing is stored: gateways keep their samples for as long as they "
+         "have room, history has no end, and settings cannot be changed.",
+         "Make room on the disk. The server goes on by itself, and the gateways bring what they have kept."},
+    [SERVER_HISTORY] =
+        {"History is not packed", "历史数据未及时压缩归档", "\"priority\":3",
+         "The server moves samples into their compact form a minute after they came. For ten minutes it "
+         "could "
+         "not: the database refuses it, or is too slow for what comes.",
+         "Nothing is lost, and history is whole. But it takes more room on the disk, and trends are slow.",
+         "/api/health (packing) and the log say why. Mend the database, or give it more of the machine; the "
+         "server goes on by itself."},
+    [SERVER_AUDIT_BEHIND] = {"The audit is not sealed, or not exported", "审计记录未封存或未导出",
+                             "\"on_delay_s\":60,\"priority\":3",
+                             "For more than five minutes the syslog collector or the file to which the audit "
+                             "is exported has taken "
+                             "nothing, or the database refuses to seal new rows into its chain.",
+                             "Nothing is lost: what waits follows by itself. Until then there is no copy of "
+                             "it outside the database, "
+                             "and what is not sealed could be changed without a trace.",
+                             "The log says why (audit.not_exported, audit.not_sealed), /api/health says "
+                             "which. Bring the collector "
+                             "back, make room for the file, or look at who changed rights in the database."},
+};
+
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {
     /* pub is the item's first member */
     return (const struct item *)(const void *)config_set_at(set, kind, i);
@@ -194,6 +243,26 @@ static enum status add_server_alarm(struct config_set *set, enum server_certific
     return status;
 }
 
+static enum status add_own_alarm(struct config_set *set, enum server_alarm which, const struct telling *t,
+                                 struct error *err) {
+    const struct slice nobody = {.p = ""};
+    struct buf name;
+    struct buf body;
+    buf_init(&name, BODY_BYTES_MAX);
+    buf_init(&body, BODY_BYTES_MAX);
+    buf_text(&name, alarm_item_own(which));
+    buf_printf(&body, "{\"name\":\"%s\",\"kind\":\"%s\",%s,", alarm_item_own(which),
+               alarm_kind_name(ALARM_SERVER), own_of_server[which].rest);
+    write_message(&body, own_of_server[which].en, own_of_server[which].zh, nobody);
+    write_guidance(&body, own_of_server[which].cause, own_of_server[which].consequence,
+                   own_of_server[which].action, nobody);
+    buf_text(&body, "}");
+    enum status status = add(set, CONFIG_ALARM, &name, &body, t, err);
+    buf_done(&name);
+    buf_done(&body);
+    return status;
+}
+
 /* The site that stands for the server, and its alarms. */
 static enum status add_server(struct config_set *set, const struct telling *t, struct error *err) {
     struct buf name;
@@ -208,6 +277,9 @@ static enum status add_server(struct config_set *set, const struct telling *t, s
     buf_done(&body);
     for (unsigned i = 0; i < SERVER_CERTIFICATES && status == OK; i++) {
         status = add_server_alarm(set, (enum server_certificate)i, t, err);
+    }
+    for (unsigned i = 0; i < SERVER_ALARMS && status == OK; i++) {
+        status = add_own_alarm(set, (enum server_alarm)i, t, err);
     }
     return status;
 }

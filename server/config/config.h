@@ -5,17 +5,20 @@
  *
  * Kinds and bodies; "?" may be left out, "=" is the default. Unknown fields, duplicate keys, wrong types and
  * missing fields are faults.
- *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator)
+ *   site    name, title?, area?, kind?, tz?=UTC ("Europe/Berlin"), position?=main (of its operator),
+ *           shifts?, tariffs? (site_calendar.h)
  *   gateway name, site, title?, enabled?=true, certificate_of? (a gateway), tags_max?
  *   tag     name, gateway, title?, type?=float|int|bool, unit?, low, high, scale?=1, offset?=0, deadband?=0,
- *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool);
+ *           stale_s?=0, decimals?=2, equipment?, role?, states? (names of the values 0, 1, …; int and bool),
+ *           keep?=standard (class of the policy "history");
  *           a bool goes from 0 to 1 and needs no low and high. With expr (a rule) it is calculated: then no
  *           gateway, scale, offset, stale_s, and low and high may be left out
  *   class   name, title?, and what alarms of it have if they do not say otherwise (the fields of an alarm
  *           that are marked *), highly_managed?=false (not shelvable, a comment is
  *           required, and changes are made by two people: two_people.h)
  *   group   name, title?, first_out?=true, suppress_when? (a rule), unsuppress_delay_s?=0
- *   policy  name ("alarms": the only one), matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
+ *   policy  name; of "history": keep?, rollup_keep_days? (site_calendar.h); of "alarms":
+ *           matrix? ({"severe":[{"within_s":300,"priority":1},…],…}),
  *           distribution? ([n, n, n, n] percent of the alarms of priority 1 to 4 that are right),
  *           distribution_tolerance?, distribution_min_alarms?, review_after_days?, silent_days?
  *   alarm   name, kind, then by kind
@@ -35,6 +38,7 @@
  *           policy's matrix), latch*?, confirm*?, comment*?, ack*?=manual|auto|none,
  * on_bad*?=hold|alarm|normal, uncertain*?=use|bad, realarm_s*?, escalate_after_s*?, escalate_priority*?,
  * shelvable*?=true, max_shelve_s*?=28800, suppress_when?, unsuppress_delay_s?, hidden_by? (an alarm),
+ * snapshot? (samples around each raise are kept; else of priority 1),
  * level?=ll|l|h|hh (of a limit alarm: their order is checked),
  * groups?, class?, position?, test?=false, enabled?=true, message? and for people: cause?, consequence?,
  * action?, severity?=minor|moderate|major|severe, time_to_act_s?, priority_reason?, basis?,
@@ -45,7 +49,8 @@
  * {"en":"…","zh":"…"} (zh optional) or a plain string (both). Names: 1 to 200 bytes of A-Z a-z 0-9 . _ -; tag
  * and alarm names have exactly one '/', after the site. Each gateway has exactly one comm alarm, named
  * "SITE/GATEWAY.comm", and one each of kinds clock, certificate and duplicate, named likewise; the site
- * "_server" has an alarm for each certificate of the server. config_set_complete adds what is missing.
+ * "_server" has an alarm for each certificate of the server, and those of kind server. config_set_complete
+ * adds what is missing.
  */
 #ifndef PENSTOCK_CONFIG_CONFIG_H
 #define PENSTOCK_CONFIG_CONFIG_H
@@ -112,8 +117,8 @@ MUSTCHECK enum status config_set_stored(struct config_set *set, enum config_kind
 
 /* Adds the alarms of each gateway's own that it lacks: comm (priority 2, after 30 s), clock (3, off-delay 60
  * s), certificate (4, on-delay 1 h) and duplicate (2, off-delay 10 min); and, where there is any gateway,
- * those of the server's certificates (4). Removes those of gateways that are gone. on_change is told of each,
- * so that the caller can store it too. */
+ * those of the server's certificates (4) and of its disk, history and audit (kind server). Removes those of
+ * gateways that are gone. on_change is told of each, so that the caller can store it too. */
 typedef void (*config_on_change)(void *ctx, enum config_kind kind, struct slice name,
                                  struct slice body_or_empty);
 MUSTCHECK enum status config_set_complete(struct config_set *set, config_on_change on_change, void *ctx,

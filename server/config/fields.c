@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/base/tm.h"
 #include "server/core/rule.h"
+#include "server/history/calendar.h"
 
 #define AT(member) offsetof(struct config_parsed, member)
 
@@ -31,6 +32,8 @@ enum {
 #define SHORTEST_S 0.001
 #define SHELVE_S   (MODEL_SHELVE_MAX_US / TM_SECOND_US)
 
+static const char *const interpolations[] = {
+    [INTERPOLATE_BY_TYPE] = "type", [INTERPOLATE_STEP] = "step", [INTERPOLATE_LINEAR] = "linear", NULL};
 static const char *const tag_types[] = {[TAG_FLOAT] = "float", [TAG_INT] = "int", [TAG_BOOL] = "bool", NULL};
 static const char *const roles[] = {"level", "flow", "power", "run", "suction_pressure", "discharge_pressure",
                                     NULL};
@@ -82,6 +85,8 @@ static const struct field site_fields[] = {
     STRING("kind", AT(site.kind), WORD_MAX),
     {"tz", FIELD_ZONE, OPTIONAL, AT(site.tz), 0, WORD_MAX, NULL, NULL},
     NAME("position", OPTIONAL, AT(site.position)),
+    LIST("shifts", FIELD_SHIFTS, AT(site.shifts), CALENDAR_SHIFTS_MAX),
+    LIST("tariffs", FIELD_TARIFFS, AT(site.tariffs), CALENDAR_BANDS_MAX),
 };
 
 static const struct field gateway_fields[] = {
@@ -110,6 +115,10 @@ static const struct field tag_fields[] = {
     {"role", FIELD_WORD, OPTIONAL, AT(tag.role), 0, 0, roles, NULL},
     LIST("states", FIELD_STATE_NAMES, AT(tag.states), TAG_STATES_MAX),
     RULE("expr", AT(tag.expr)),
+    ENUM("interpolate", AT(tag.interpolate), interpolations),
+    BOOL("counter", AT(tag.counter)),
+    NUMBER("modulus", AT(tag.modulus), 0, NUMBER_MAX),
+    NAME("keep", OPTIONAL, AT(tag.keep)),
 };
 
 static const struct field class_fields[] = {
@@ -135,6 +144,8 @@ static const struct field policy_fields[] = {
     NUMBER("distribution_min_alarms", AT(policy.distribution_min_alarms), 0, ALARMS_MAX),
     NUMBER("review_after_days", AT(policy.review_after_days), 1, 10 * YEAR_DAYS),
     NUMBER("silent_days", AT(policy.silent_days), 1, 10 * YEAR_DAYS),
+    LIST("keep", FIELD_KEEP, AT(policy.keep), MODEL_KEEPS_MAX - 1),
+    {"rollup_keep_days", FIELD_INTEGER, OPTIONAL, AT(policy.rollup_keep_days), 1, 100 * YEAR_DAYS, NULL, NULL},
 };
 
 static const struct field alarm_fields[] = {
@@ -184,6 +195,7 @@ static const struct field alarm_fields[] = {
     STRING("reviewed_by", FIELD_ONLY_IN_BODY, TITLE_MAX),
     DATE("reviewed_on", AT(alarm.reviewed_on)),
     DATE("next_review", AT(alarm.next_review)),
+    BOOL("snapshot", AT(alarm.snapshot)),
 };
 /* clang-format on */
 
@@ -243,6 +255,9 @@ static size_t size_of_type(enum field_type type) {
     case FIELD_NAMES:
     case FIELD_STATE_NAMES:
     case FIELD_STATES:
+    case FIELD_SHIFTS:
+    case FIELD_TARIFFS:
+    case FIELD_KEEP:
         return sizeof(struct slice);
     case FIELD_TEXT:
         return sizeof(struct model_text);
@@ -284,6 +299,9 @@ uint32_t field_slices(const struct field *field, void *at, struct slice *ret[2])
     case FIELD_NAMES:
     case FIELD_STATE_NAMES:
     case FIELD_STATES:
+    case FIELD_SHIFTS:
+    case FIELD_TARIFFS:
+    case FIELD_KEEP:
         ret[0] = at;
         return 1;
     case FIELD_TEXT:

@@ -24,7 +24,10 @@ enum field_type {
     FIELD_ENUM,         /* uint32_t: the index in words */
     FIELD_MATRIX,       /* struct config_matrix */
     FIELD_DISTRIBUTION, /* double[CONFIG_PRIORITIES] */
-    FIELD_LINES,        /* list of texts, at most max; only checked, kept in the body alone */
+    FIELD_SHIFTS,       /* slice: list, see site_calendar.h; at most max, as the next two */
+    FIELD_TARIFFS,
+    FIELD_KEEP,
+    FIELD_LINES, /* list of texts, at most max; only checked, kept in the body alone */
 };
 
 enum need { OPTIONAL, REQUIRED };

@@ -111,12 +111,19 @@ _Static_assert(sizeof(struct item) % PACK_ALIGN == 0, "values stand behind the s
 
 struct config_policy config_policy_of(const struct config_set *set) {
     const struct config_item *item = config_set_find(set, CONFIG_POLICY, slice_str(CONFIG_POLICY_NAME));
+    const struct config_item *history = config_set_find(set, CONFIG_POLICY, slice_str(CONFIG_POLICY_HISTORY));
+    struct config_policy policy = config_policy_default();
     struct config_parsed parsed;
-    if (item == NULL) {
-        return config_policy_default();
+    if (item != NULL) {
+        item_unpack((const struct item *)(const void *)item, &parsed); /* pub is the item's first member */
+        policy = parsed.policy;
     }
-    item_unpack((const struct item *)(const void *)item, &parsed); /* pub is the item's first member */
-    return parsed.policy;
+    if (history != NULL) {
+        item_unpack((const struct item *)(const void *)history, &parsed);
+        policy.keep = parsed.policy.keep;
+        policy.rollup_keep_days = parsed.policy.rollup_keep_days;
+    }
+    return policy;
 }
 
 /* --- checks across the fields of one item */
@@ -167,6 +174,22 @@ static void check_tag_source(const struct config_parsed *parsed, struct faults *
     }
 }
 
+static void check_tag_history(const struct parsed_tag *t, struct faults *faults) {
+    bool states = t->type == TAG_BOOL || t->states.n > 0;
+    if (t->interpolate == INTERPOLATE_LINEAR && (states || t->counter)) {
+        faults_add(
+            faults, "E_TYPE", "/interpolate",
+            "is linear; there is nothing between two states, or two readings of a counter: leave it out");
+    }
+    if (t->counter && states) {
+        faults_add(faults, "E_TYPE", "/counter", "is true; a tag with states counts nothing");
+    }
+    if (t->modulus > 0 && !t->counter) {
+        faults_add(faults, "E_FIELD", "/modulus",
+                   "is of counters alone: give \"counter\": true, or leave it out");
+    }
+}
+
 static void check_tag(const struct config_parsed *parsed, struct faults *faults) {
     const struct parsed_tag *t = &parsed->tag;
     if (t->type == TAG_BOOL) {
@@ -180,6 +203,7 @@ static void check_tag(const struct config_parsed *parsed, struct faults *faults)
         check_tag_range(parsed, faults);
     }
     check_tag_source(parsed, faults);
+    check_tag_history(t, faults);
     if (t->scale == 0) {
         faults_add(faults, "E_RANGE", "/scale",
                    "is 0, so that every value would be the offset; leave it out for 1");
@@ -191,8 +215,24 @@ static void check_tag(const struct config_parsed *parsed, struct faults *faults)
 }
 
 static void check_policy(const struct config_parsed *parsed, struct faults *faults) {
-    if (parsed->name.n > 0 && !slice_is(parsed->name, CONFIG_POLICY_NAME)) {
-        faults_add(faults, "E_NAME", "/name", "must be \"" CONFIG_POLICY_NAME "\", which is the only policy");
+    bool history = slice_is(parsed->name, CONFIG_POLICY_HISTORY);
+    if (parsed->name.n > 0 && !history && !slice_is(parsed->name, CONFIG_POLICY_NAME)) {
+        faults_add(faults, "E_NAME", "/name",
+                   "must be \"" CONFIG_POLICY_NAME "\" or \"" CONFIG_POLICY_HISTORY
+                   "\", which are the only policies");
+        return;
+    }
+    uint32_t n = 0;
+    const struct field *fields = fields_of(CONFIG_POLICY, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        bool of_history = fields[i].offset == offsetof(struct config_parsed, policy.keep) ||
+                          fields[i].offset == offsetof(struct config_parsed, policy.rollup_keep_days);
+        if (fields[i].need == OPTIONAL && is_present(parsed->present, i) && of_history != history) {
+            char pointer[64];
+            (void)snprintf(pointer, sizeof pointer, "/%s", fields[i].name);
+            faults_add(faults, "E_FIELD", pointer, "is a field of the policy \"%s\"",
+                       of_history ? CONFIG_POLICY_HISTORY : CONFIG_POLICY_NAME);
+        }
     }
 }
 

@@ -10,7 +10,8 @@
 #include "server/config/faults.h"
 #include "server/config/policy.h"
 
-#define CONFIG_POLICY_NAME "alarms"
+#define CONFIG_POLICY_NAME    "alarms"
+#define CONFIG_POLICY_HISTORY "history"
 
 /* A number as it was written, perhaps with a unit ("4.2 m": 4.2 and "m"). */
 struct quantity {
@@ -23,6 +24,8 @@ struct parsed_site {
     struct slice kind;
     struct slice tz;
     struct slice position;
+    struct slice shifts; /* lists, see site_calendar.h */
+    struct slice tariffs;
 };
 
 struct parsed_gateway {
@@ -30,6 +33,13 @@ struct parsed_gateway {
     struct slice certificate_of;
     double tags_max; /* 0: none is given */
     bool enabled;
+};
+
+/* How a tag's value goes on between two samples. */
+enum tag_interpolation {
+    INTERPOLATE_BY_TYPE, /* float: straight from one to the other; else, and counters, as a step */
+    INTERPOLATE_STEP,
+    INTERPOLATE_LINEAR,
 };
 
 /* A list is its parts, each ended by a line feed, which none of them contains. */
@@ -40,6 +50,7 @@ struct parsed_tag {
     struct slice role;
     struct slice states; /* list */
     struct slice expr;
+    struct slice keep; /* class of its history */
     double low;
     double high;
     double scale;
@@ -47,7 +58,10 @@ struct parsed_tag {
     double deadband;
     double stale_s;
     double decimals;
+    double modulus; /* 0: none */
     enum tag_type type;
+    enum tag_interpolation interpolate;
+    bool counter;
 };
 
 /* What a class says for its alarms, and each alarm for itself. Priorities: 0 is none. */
@@ -116,6 +130,7 @@ struct parsed_alarm {
     double trip_point;
     struct slice reviewed_on; /* "2026-11-24" */
     struct slice next_review;
+    bool snapshot;
 };
 
 struct config_parsed {
@@ -149,7 +164,7 @@ void item_release(struct item **item);
 /* All fields; texts are the item's. */
 void item_unpack(const struct item *item, struct config_parsed *ret);
 
-/* The policy of the set, or the default one. */
+/* The policy of the set, or the default one: what both of its items say. */
 struct config_policy config_policy_of(const struct config_set *set);
 
 /* The part of "SITE/LOCAL" before and behind the '/'; all of it and nothing if there is none. */

@@ -1,8 +1,11 @@
 /* The site's policy for its alarms: which priority follows from how bad it gets and how soon somebody must
  * act, and what a review looks for. Defaults are those of the alarm specification's tables (severity by time,
- * 80/15/5 % distribution); the one item "alarms" of kind policy changes them. */
+ * 80/15/5 % distribution); the one item "alarms" of kind policy changes them. How long history is kept is the
+ * item "history". */
 #ifndef PENSTOCK_CONFIG_POLICY_H
 #define PENSTOCK_CONFIG_POLICY_H
+
+#include "server/base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +37,8 @@ struct config_policy {
     double distribution_min_alarms;         /* fewer alarms than that have no distribution */
     double review_after_days;               /* a review is due so long after the last one */
     double silent_days;                     /* never raised for so long: is it needed? */
+    struct slice keep;                      /* classes of history: list, see site_calendar.h; the item's */
+    double rollup_keep_days;                /* 0: for ever */
 };
 
 /* "minor", "moderate", "major", "severe" */

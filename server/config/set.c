@@ -8,7 +8,7 @@ struct config_set {
     config_load_zone load_zone;
 };
 
-enum { CLASSES_MAX = 1000, POLICIES_MAX = 1 };
+enum { CLASSES_MAX = 1000, POLICIES_MAX = 2 };
 
 static const char *const kind_names[CONFIG_KINDS] = {
     [CONFIG_SITE] = "site",   [CONFIG_GATEWAY] = "gateway", [CONFIG_TAG] = "tag",    [CONFIG_CLASS] = "class",

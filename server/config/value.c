@@ -3,6 +3,7 @@
 #include "server/base/utf8.h"
 #include "server/config/json.h"
 #include "server/config/reading.h"
+#include "server/config/site_calendar.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -356,6 +357,15 @@ static void read_single(const struct reading *r, void *to) {
         return;
     case FIELD_DISTRIBUTION:
         reading_distribution(r, to);
+        return;
+    case FIELD_SHIFTS:
+        reading_shifts(r, to);
+        return;
+    case FIELD_TARIFFS:
+        reading_tariffs(r, to);
+        return;
+    case FIELD_KEEP:
+        reading_keep(r, to);
         return;
     }
 }

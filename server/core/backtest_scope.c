@@ -203,7 +203,7 @@ static bool is_judged(const struct backtest *bt, const struct model *m, uint32_t
     const struct model_alarm *a = &m->alarms[alarm];
     const struct model_alarm_more *more = model_alarm_more(m, alarm);
     if (a->kind == ALARM_RUNTIME || a->kind == ALARM_TOTAL || a->kind == ALARM_CLOCK ||
-        a->kind == ALARM_CERTIFICATE || a->kind == ALARM_DUPLICATE ||
+        a->kind == ALARM_CERTIFICATE || a->kind == ALARM_DUPLICATE || a->kind == ALARM_SERVER ||
         (a->kind == ALARM_COMM && !bt->cfg.links)) {
         return false;
     }

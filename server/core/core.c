@@ -178,6 +178,10 @@ void core_apply(struct core *core, const struct event *event, int64_t now_us, st
     case EVENT_CERTIFICATE:
         apply_certificate(core, event->certificate.alarm, event->certificate.end_us, &sink);
         break;
+    case EVENT_SERVER:
+        core->cause = CAUSE_LINK;
+        core_server_told(core, event->server.alarm, event, &sink);
+        break;
     case EVENT_DUPLICATE:
         apply_duplicate(core, event->duplicate.alarm, event->duplicate.text, &sink);
         break;

@@ -36,7 +36,8 @@ struct rule_part; /* server/core/rule_machine.h */
 enum {
     CORE_NOTES_MAX = 65536,       /* alarms that are shelved or out of service, with who and why */
     CORE_SUPPRESSORS_MAX = 65536, /* (alarm, suppressor) pairs beside rules and groups of the configuration */
-    CORE_NAMES_MAX = 4096,        /* different names of people and suppressors that are remembered */
+    CORE_SERVER_LEVELS = 3,
+    CORE_NAMES_MAX = 4096, /* different names of people and suppressors that are remembered */
 };
 
 /* After a start, and when it is new, a gateway gets at least this long to connect before its comm alarm. */
@@ -49,7 +50,9 @@ struct sample {
     uint32_t tag;
     uint8_t quality;
     int64_t t_us;
-    double value; /* ignored with QUALITY_NO_VALUE */
+    double value;      /* ignored with QUALITY_NO_VALUE */
+    struct slice text; /* p is NULL but where a text, or other bytes, came instead of a number: for history
+                          alone, which is told so by QUALITY_NO_VALUE */
 };
 
 enum lane {
@@ -66,6 +69,7 @@ enum event_kind {
     EVENT_REQUEST,     /* a person asks something of one alarm */
     EVENT_SILENCE,     /* the sound stops at one position; not an acknowledgement */
     EVENT_CERTIFICATE, /* when a certificate ends, for an alarm of kind certificate */
+    EVENT_SERVER,      /* how something of the server itself is, for an alarm of kind server */
     EVENT_DUPLICATE,   /* a second client showed a gateway's identity, for an alarm of kind duplicate */
     EVENT_TIME, /* nothing but time: delays and staleness that are due by now. Events of one time come before
                    its timers; so send it when core_next_wake is not after now, behind the other events of the
@@ -104,6 +108,12 @@ struct event {
             uint32_t alarm;
             int64_t end_us; /* 0: there is no certificate (any more) */
         } certificate;
+        struct {
+            uint32_t alarm;
+            uint8_t level; /* 0: well; each one more (at most CORE_SERVER_LEVELS) is a priority more urgent */
+            double value;  /* NaN if there is none */
+            double limit;  /* that the level begins at; NaN if there is none */
+        } server;
         struct {
             uint32_t alarm;
             const char *text; /* who it was; goes to the journal with the RAISE */

@@ -10,6 +10,9 @@ struct delay_config core_alarm_delays(const struct core *core, uint32_t alarm) {
     if (m->kind == ALARM_CERTIFICATE && core_certificate_presses(core, alarm)) {
         delays.on_us = 0; /* a renewal that has just begun takes its time in the first step alone */
     }
+    if (m->kind == ALARM_SERVER && core_server_presses(core, alarm)) {
+        delays.on_us = 0;
+    }
     if (m->kind == ALARM_STALE) {
         delays.on_us = 0; /* the silence itself took its time */
     }
@@ -236,6 +239,8 @@ static void evaluate_all(struct core *core, const struct effect_sink *sink) {
             core_gather_evaluate(core, i, core->now_us, false, sink);
         } else if (core->model->alarms[i].kind == ALARM_CERTIFICATE) {
             core_certificate_evaluate(core, i, core->now_us, sink);
+        } else if (core->model->alarms[i].kind == ALARM_SERVER) {
+            core_server_evaluate(core, i, sink);
         } else {
             core_alarm_evaluate(core, i, core->now_us, sink);
         }

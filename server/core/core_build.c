@@ -146,7 +146,8 @@ static bool build_all_dependents(struct core *core) {
 /* --- memory --- */
 
 static bool has_memo(enum alarm_kind kind) {
-    return (core_gathers(kind) && kind != ALARM_STALE) || kind == ALARM_DISC || kind == ALARM_CERTIFICATE;
+    return (core_gathers(kind) && kind != ALARM_STALE) || kind == ALARM_DISC || kind == ALARM_CERTIFICATE ||
+           kind == ALARM_SERVER;
 }
 
 static uint32_t count_memos(const struct model *m) {
@@ -322,7 +323,8 @@ static void check_kind(const struct model *m, uint32_t alarm) {
     bool has_second = kind == ALARM_DEV || kind == ALARM_DISC;
     bool has_step = kind == ALARM_TOTAL || kind == ALARM_CUSUM || kind == ALARM_CUSUM_LOW;
     CHECK(!of_gateway || kind == ALARM_CERTIFICATE || a->gateway != MODEL_NONE);
-    CHECK(by_rule ? more->program != MODEL_NONE : (a->tag == MODEL_NONE) == of_gateway);
+    bool has_tag = !of_gateway && kind != ALARM_SERVER;
+    CHECK(by_rule ? more->program != MODEL_NONE : (a->tag != MODEL_NONE) == has_tag);
     CHECK(!has_second || more->second_tag < m->n_tags);
     CHECK(!has_step || more->every_us > 0);
 }
@@ -350,7 +352,7 @@ static void build_alarms(struct core *core) {
         };
         if (gathers) {
             core->memos[core->n_memos++] =
-                (struct alarm_memo){.value = NAN, .end_us = END_UNKNOWN, .alarm = i};
+                (struct alarm_memo){.value = NAN, .end_us = END_UNKNOWN, .level = LEVEL_UNKNOWN, .alarm = i};
         }
         use_program(core, more->program, USER_ALARM, i);
         use_program(core, more->suppress_program, USER_SUPPRESS_ALARM, i);

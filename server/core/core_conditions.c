@@ -82,6 +82,9 @@ double core_alarm_limit(const struct core *core, uint32_t alarm, enum lens lens)
     if (core->model->alarms[alarm].kind == ALARM_CERTIFICATE) {
         return core_certificate_limit(core, alarm);
     }
+    if (core->model->alarms[alarm].kind == ALARM_SERVER) {
+        return core_server_limit(core, alarm);
+    }
     return alarm_kind_has_limit((enum alarm_kind)core->model->alarms[alarm].kind)
                ? limit_of(core, alarm, lens, &r)
                : (double)NAN;
@@ -113,6 +116,8 @@ static double value_of(struct core *core, uint32_t alarm, enum lens lens, int64_
         return (double)NAN;
     case ALARM_CERTIFICATE:
         return core_certificate_days(core, alarm);
+    case ALARM_SERVER:
+        return core_server_value(core, alarm);
     case ALARM_HIGH:
     case ALARM_LOW:
     case ALARM_STALE:
@@ -141,6 +146,8 @@ struct reading core_alarm_numbers(const struct core *core, uint32_t alarm) {
         r.value = core_gathered(core, alarm);
     } else if (kind == ALARM_CERTIFICATE) {
         r.value = core_certificate_days(core, alarm);
+    } else if (kind == ALARM_SERVER) {
+        r.value = core_server_value(core, alarm);
     } else if (m->tag != MODEL_NONE) {
         r.value = core->tags[m->tag].value; /* also one that is bad by now: it is what was there */
     }
@@ -216,6 +223,10 @@ struct reading core_condition(struct core *core, uint32_t alarm, enum lens lens,
     }
     if (kind == ALARM_CERTIFICATE) {
         r.truth = core_certificate_truth(core, alarm);
+        return r;
+    }
+    if (kind == ALARM_SERVER) {
+        r.truth = core_server_truth(core, alarm);
         return r;
     }
     if (kind == ALARM_DUPLICATE) {

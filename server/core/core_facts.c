@@ -181,7 +181,7 @@ static uint16_t record_flags(const struct core *core, uint32_t alarm) {
 }
 
 static uint8_t present_quality(const struct core *core, const struct model_alarm *m) {
-    if (m->kind == ALARM_CERTIFICATE) {
+    if (m->kind == ALARM_CERTIFICATE || m->kind == ALARM_SERVER) {
         return QUALITY_GOOD; /* the server knows it, whether the gateway is there or not */
     }
     if (m->tag != MODEL_NONE) {
@@ -304,6 +304,9 @@ static void calm_priority(struct core *core, uint32_t alarm) {
 
 static uint8_t occurrence_priority(const struct core *core, uint32_t alarm) {
     const struct model_alarm *m = &core->model->alarms[alarm];
+    if (m->kind == ALARM_SERVER) {
+        return core_server_priority(core, alarm);
+    }
     return m->kind == ALARM_CERTIFICATE ? core_certificate_priority(core, alarm) : m->priority;
 }
 

@@ -24,6 +24,7 @@ bool core_gathers(enum alarm_kind kind) {
     case ALARM_CLOCK:
     case ALARM_CERTIFICATE:
     case ALARM_DUPLICATE:
+    case ALARM_SERVER:
         return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");

@@ -77,7 +77,7 @@ static uint64_t mix_alarm(uint64_t hash, const struct core *core, uint32_t alarm
         const struct alarm_memo *memo = &core->memos[a->memo];
         hash = mix_double(mix_double(hash, memo->amount), memo->value);
         hash = mix(mix_time(hash, memo->growing ? memo->since_us : 0), memo->growing);
-        hash = mix_time(hash, memo->end_us);
+        hash = mix(mix_time(hash, memo->end_us), (uint64_t)(int64_t)memo->level);
     }
     if (core->shadows[alarm].open) {
         hash = mix(mix_delay(hash, &core->shadows[alarm].delay), core->shadows[alarm].condition);

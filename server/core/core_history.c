@@ -25,6 +25,7 @@ static bool is_told_by_samples(enum alarm_kind kind) {
     case ALARM_CLOCK:
     case ALARM_CERTIFICATE:
     case ALARM_DUPLICATE:
+    case ALARM_SERVER:
         return false;
     }
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");

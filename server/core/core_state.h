@@ -119,17 +119,19 @@ struct alarm_detail {
 };
 
 /* Gathered by alarms of kinds change (the previous good value), disc (the newest command), runtime, total and
- * cusum; what one of kind certificate was told. */
+ * cusum; what one of kind certificate or server was told. */
 struct alarm_memo {
-    double amount;
+    double amount;    /* of kind server: the level's limit */
     double value;     /* NaN before the first */
     int64_t since_us; /* source time from which the amount grows; meaningless unless growing */
     int64_t end_us;   /* of the certificate; 0: there is none; END_UNKNOWN: nobody has told yet */
     uint32_t alarm;
     bool growing;
+    int8_t level; /* of kind server; LEVEL_UNKNOWN: nobody has told yet */
 };
 
-#define END_UNKNOWN INT64_MIN
+#define END_UNKNOWN   INT64_MIN
+#define LEVEL_UNKNOWN (-1)
 
 struct suppressor {
     uint32_t next; /* in the alarm's set, or in the free list */
@@ -409,6 +411,21 @@ uint8_t core_certificate_priority(const struct core *core, uint32_t alarm);
 /* Looks at it with evidence of this time, and again when it has come to its next limit. */
 void core_certificate_evaluate(struct core *core, uint32_t alarm, int64_t ts_us,
                                const struct effect_sink *sink);
+
+/* --- core_server.c */
+enum truth core_server_truth(const struct core *core, uint32_t alarm);
+/* What was told; NaN if nothing was. */
+double core_server_value(const struct core *core, uint32_t alarm);
+double core_server_limit(const struct core *core, uint32_t alarm);
+const char *core_server_unit(const struct core *core, uint32_t alarm);
+/* It is beyond the first of its levels. */
+bool core_server_presses(const struct core *core, uint32_t alarm);
+/* The priority of an occurrence now. */
+uint8_t core_server_priority(const struct core *core, uint32_t alarm);
+void core_server_evaluate(struct core *core, uint32_t alarm, const struct effect_sink *sink);
+/* EVENT_SERVER */
+void core_server_told(struct core *core, uint32_t alarm, const struct event *event,
+                      const struct effect_sink *sink);
 
 /* --- core_suppress.c */
 void core_suppress_alarm(struct core *core, uint32_t alarm, int64_t ts_us, const struct effect_sink *sink);

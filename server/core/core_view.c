@@ -115,6 +115,8 @@ const char *core_alarm_unit(const struct core *core, uint32_t alarm, char ret[AL
         unit = slice_str("s");
     } else if (m->kind == ALARM_CERTIFICATE) {
         unit = slice_str("d");
+    } else if (m->kind == ALARM_SERVER) {
+        unit = slice_str(core_server_unit(core, alarm));
     }
     const char *per = m->kind == ALARM_ROC && unit.n > 0 ? "/s" : "";
     char text[64];
@@ -212,6 +214,13 @@ static void explain_condition(struct explanation *e, struct core *core, uint32_t
     }
     if (kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE) {
         explain_identity(e, core, alarm);
+        return;
+    }
+    if (kind == ALARM_SERVER) {
+        double value = core_server_value(core, alarm);
+        explain(e, core->model->alarm_texts[alarm].name,
+                isnan(value) ? rule_unknown() : rule_known(value, false), RULE_NUMBER,
+                slice_str(core_server_unit(core, alarm)));
         return;
     }
     if (core_gathers(kind) || kind == ALARM_QUALITY || kind == ALARM_STATE) {

@@ -57,6 +57,7 @@ const char *const alarm_kind_names[ALARM_KINDS + 1] = {
     [ALARM_CLOCK] = "clock",
     [ALARM_CERTIFICATE] = "certificate",
     [ALARM_DUPLICATE] = "duplicate",
+    [ALARM_SERVER] = "server",
     [ALARM_KINDS] = NULL,
 };
 
@@ -76,6 +77,7 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     case ALARM_CUSUM:
     case ALARM_CUSUM_LOW:
     case ALARM_CERTIFICATE:
+    case ALARM_SERVER:
         return true;
     case ALARM_STALE:
     case ALARM_COMM:
@@ -93,6 +95,16 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
 
 bool alarm_kind_of_gateway(enum alarm_kind kind) {
     return kind == ALARM_COMM || kind == ALARM_CLOCK || kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE;
+}
+
+const char *server_alarm_unit(enum server_alarm which) {
+    static const char *const units[SERVER_ALARMS] = {[SERVER_DISK_FORECAST] = "d",
+                                                     [SERVER_DISK_FREE] = "%",
+                                                     [SERVER_DISK_FULL] = "",
+                                                     [SERVER_HISTORY] = "min",
+                                                     [SERVER_AUDIT_BEHIND] = "min"};
+    CHECK((unsigned)which < SERVER_ALARMS);
+    return units[which];
 }
 
 struct model_alarm_more model_alarm_more_none(void) {
@@ -117,6 +129,11 @@ const struct model_alarm_more *model_alarm_more(const struct model *m, uint32_t 
                                                  .hidden_by = MODEL_NONE};
     uint32_t more = m->alarms[alarm].more;
     return more == MODEL_NONE ? &none : &m->more[more];
+}
+
+bool model_alarm_snapshot(const struct model *m, uint32_t alarm) {
+    uint8_t said = model_alarm_more(m, alarm)->snapshot;
+    return said == SNAPSHOT_BY_PRIORITY ? m->alarms[alarm].priority == 1 : said == SNAPSHOT_YES;
 }
 
 const char *tag_type_name(enum tag_type type) {

@@ -25,10 +25,12 @@ enum {
     MODEL_POSITIONS_MAX = 64,
     MODEL_STATES_MAX = 32, /* of one state alarm */
     MODEL_NAME_MAX = 200,
+    MODEL_KEEPS_MAX = 32, /* classes of how long history is kept */
 };
 
 struct rule_set; /* server/core/rule.h */
 struct zone;     /* server/base/zone.h */
+struct calendar; /* server/history/calendar.h */
 
 /* One text in the two languages of the HMI; zh may be empty (then en is shown). */
 struct model_text {
@@ -41,8 +43,9 @@ struct model_site {
     struct slice name; /* "S1" */
     struct model_text title;
     struct slice area;
-    struct slice kind; /* "pump_station", … */
-    struct slice tz;   /* zone of its local time, "Europe/Berlin"; empty: UTC */
+    struct slice kind;               /* "pump_station", … */
+    struct slice tz;                 /* zone of its local time, "Europe/Berlin"; empty: UTC */
+    const struct calendar *calendar; /* its days, shifts and tariffs */
     uint32_t first_tag;
     uint32_t n_tags;
 };
@@ -84,8 +87,21 @@ struct model_tag {
     uint32_t gateway; /* MODEL_NONE: calculated */
     uint32_t program; /* of a calculated tag, in model.rules; else MODEL_NONE */
     uint8_t decimals;
+    bool stepped;   /* its value stays until the next sample; else it goes straight to it */
+    bool counter;   /* it counts up */
+    double modulus; /* … and begins at 0 again before this value; 0: it does not */
+    uint8_t keep;   /* how long its history is kept: index in model.keeps */
     enum tag_type type;
 };
+
+/* How long the samples of a class of tags are kept. */
+struct model_keep {
+    struct slice name;
+    int32_t days; /* 0: for ever */
+};
+
+/* Are the samples around an alarm kept for good? */
+enum model_snapshot { SNAPSHOT_BY_PRIORITY, SNAPSHOT_YES, SNAPSHOT_NO };
 
 enum alarm_kind {
     ALARM_HIGH,        /* beyond limit; returns at limit - deadband or better */
@@ -106,8 +122,9 @@ enum alarm_kind {
     ALARM_CLOCK,       /* the gateway's samples come from the future, or its clock is off */
     ALARM_CERTIFICATE, /* a gateway's certificate, or one of the server's, ends soon */
     ALARM_DUPLICATE,   /* a second client shows the gateway's identity while the first one is there */
+    ALARM_SERVER,      /* something of the server itself, which it watches and tells of by levels */
 };
-enum { ALARM_KINDS = ALARM_DUPLICATE + 1 };
+enum { ALARM_KINDS = ALARM_SERVER + 1 };
 
 /* Certificates of the server itself; each has an alarm of kind certificate that is of no gateway. */
 enum server_certificate {
@@ -116,6 +133,16 @@ enum server_certificate {
     SERVER_CERTIFICATE_AUTHORITY, /* signs gateways */
 };
 enum { SERVER_CERTIFICATES = SERVER_CERTIFICATE_AUTHORITY + 1 };
+
+/* What else the server watches of itself; each has an alarm of kind server. */
+enum server_alarm {
+    SERVER_DISK_FORECAST, /* the database's disk is full soon, as it grows now */
+    SERVER_DISK_FREE,     /* … has little room left */
+    SERVER_DISK_FULL,     /* … is full: nothing is stored */
+    SERVER_HISTORY,       /* samples wait for too long to be packed */
+    SERVER_AUDIT_BEHIND,  /* the audit is not sealed, or does not arrive where it is exported to */
+};
+enum { SERVER_ALARMS = SERVER_AUDIT_BEHIND + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,
@@ -148,7 +175,7 @@ struct model_alarm {
     int64_t on_delay_us;
     int64_t off_delay_us;
     uint32_t tag;     /* MODEL_NONE for expr alarms and those of gateways */
-    uint32_t gateway; /* of the tag, or that it watches; MODEL_NONE for rules and the server's certificates */
+    uint32_t gateway; /* of the tag, or that it watches; MODEL_NONE for rules and the server's own alarms */
     uint32_t site;
     uint32_t more;    /* index in model.more, MODEL_NONE if it has nothing rare */
     uint8_t kind;     /* enum alarm_kind */
@@ -184,6 +211,7 @@ struct model_alarm_more {
     uint32_t hidden_by; /* alarm index: suppressed while that one is active */
     uint8_t escalate_priority;
     uint8_t level; /* of a limit alarm: 1 LL, 2 L, 3 H, 4 HH; 0: none of these. For people and for checks */
+    uint8_t snapshot; /* enum model_snapshot */
 };
 
 /* The empty one: no tags, no programs, default shelf. */
@@ -218,6 +246,8 @@ struct model {
     struct model_alarm_text *alarm_texts; /* n_alarms */
     struct model_alarm_more *more;
     struct model_group *groups;
+    struct model_keep *keeps;     /* classes of history; the first one is that of all others */
+    int32_t rollup_keep_days;     /* 0: for ever */
     struct slice *positions;      /* names of operators' positions; the first one is the default */
     const struct rule_set *rules; /* all programs; NULL if there are none */
     uint32_t *calculated;         /* calculated tags, each behind those that it depends on */
@@ -228,8 +258,10 @@ struct model {
     uint32_t n_more;
     uint32_t n_groups;
     uint32_t n_positions;
+    uint32_t n_keeps;
     uint32_t n_calculated;
     uint32_t server_alarms[SERVER_CERTIFICATES]; /* alarm of each; MODEL_NONE if none */
+    uint32_t server_own[SERVER_ALARMS];          /* likewise */
     struct map site_by_name;
     struct map gateway_by_name;
     struct map tag_by_name;
@@ -243,13 +275,18 @@ uint32_t model_find_site(const struct model *m, struct slice name);
 uint32_t model_find_gateway(const struct model *m, struct slice name);
 uint32_t model_find_tag(const struct model *m, struct slice name);
 uint32_t model_find_alarm(const struct model *m, struct slice name);
-/* "high", "low", "stale", … "clock", "certificate", "duplicate", by kind; NULL behind the last one. */
+/* "high", "low", "stale", … "clock", "certificate", "duplicate", "server", by kind; NULL behind the last one.
+ */
 extern const char *const alarm_kind_names[ALARM_KINDS + 1];
 const char *alarm_kind_name(enum alarm_kind kind);
-/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate). */
+/* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate, server). */
 bool alarm_kind_has_limit(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);
+/* Unit of the number that it tells: "d", "%", "min", "". */
+const char *server_alarm_unit(enum server_alarm which);
+/* Its samples around each raise are kept: said so, or of priority 1. */
+bool model_alarm_snapshot(const struct model *m, uint32_t alarm);
 /* The rare settings of an alarm, or the empty ones. */
 const struct model_alarm_more *model_alarm_more(const struct model *m, uint32_t alarm);
 static inline bool model_alarm_is(const struct model_alarm *a, enum alarm_option option) {

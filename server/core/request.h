@@ -11,6 +11,9 @@
 #include "server/core/identity.h"
 #include "server/core/sample.h"
 
+struct aggregate; /* server/history/aggregate.h */
+struct aggregate_rule;
+
 enum {
     USER_NAME_SIZE = 64,
     PASSWORD_HASH_SIZE = 128, /* libsodium crypto_pwhash_STRBYTES */
@@ -20,8 +23,12 @@ enum {
     ALARM_LIST_MAX = 500,
     HISTORY_LIMIT_MAX = 1000,
     SAMPLES_POINTS_MAX = 10000,
-    STATE_LIMIT_MAX = 10000,   /* alarms of one answer to REQ_ALARM_STATE_AT */
-    RAISED_LIMIT_MAX = 100000, /* … and to REQ_ALARM_LAST_RAISED */
+    SAMPLES_TAGS_MAX = 32,      /* of one question */
+    SAMPLES_ANSWER_MAX = 64000, /* points of all its tags together */
+    AGGREGATES_MAX = 10000,     /* intervals of all tags together */
+    RAW_PIECE_MAX = 4096,       /* samples of one piece */
+    STATE_LIMIT_MAX = 10000,    /* alarms of one answer to REQ_ALARM_STATE_AT */
+    RAISED_LIMIT_MAX = 100000,  /* … and to REQ_ALARM_LAST_RAISED */
     SITE_LIST_MAX = 2000,
     POSITION_SIZE = 64,
     LEDGER_DAYS_MAX = 366, /* of one answer to REQ_LEDGER */
@@ -62,7 +69,11 @@ enum request_kind {
     REQ_ALARM,        /* what a person asks of alarms: a list, done in order */
     REQ_SILENCE,      /* the sound at one position, or at all */
     REQ_ALARM_HISTORY,
-    REQ_SAMPLES,
+    REQ_SAMPLES,       /* trends of tags */
+    REQ_AGGREGATES,    /* what tags did in intervals */
+    REQ_RAW_OPEN,      /* every sample of tags, piece by piece: answered with the first piece, as … */
+    REQ_RAW_NEXT,      /* … with the one behind it; nothing more once a piece was the last one */
+    REQ_RAW_CLOSE,     /* not needed behind the last one, nor after an error */
     REQ_CONFIG_CHANGE, /* a list of items put or removed: one revision */
     REQ_CONFIG_HISTORY,
     REQ_AUDIT_LIST,
@@ -79,6 +90,7 @@ enum request_kind {
     REQ_QUARANTINE_REPLAY, /* … to be used after all */
     REQ_QUARANTINE_KEEP,   /* what came of that, for the store alone */
     REQ_GATEWAY_RELEASE,   /* a suspended gateway may come in again */
+    REQ_STORE,             /* what the store holds */
 };
 
 /* By seq: the newest that the room learnt first. By source: the newest that happened first; then from, to and
@@ -211,11 +223,18 @@ struct request {
             struct ledger_lost lost;
         } quarantine_keep;
         struct {
-            int64_t tag_key;
+            int64_t tags[SAMPLES_TAGS_MAX]; /* keys, each once */
+            uint32_t n_tags;
             int64_t from_us; /* [from, to) in source time */
             int64_t to_us;
-            uint32_t
-                points; /* 1 to SAMPLES_POINTS_MAX buckets; raw when there are no more samples than that */
+            uint32_t points; /* of REQ_SAMPLES, for each tag: 1 to SAMPLES_POINTS_MAX pixels; raw when there
+                                are no more samples than that */
+            /* Of REQ_AGGREGATES, borrowed during the call. */
+            const struct aggregate_rule *rules; /* one for each tag */
+            const int64_t *complete_us;         /* … : nothing is known of it behind this time */
+            const int64_t *edges; /* ascending from from_us to to_us: [edges[i], edges[i + 1]) */
+            uint32_t n_edges;
+            uint64_t stream; /* of REQ_RAW_NEXT and REQ_RAW_CLOSE: as REQ_RAW_OPEN was answered */
         } samples;
         struct {
             const struct config_change_item *v; /* borrowed during the call */
@@ -266,6 +285,23 @@ struct sample_point {
     int64_t count;
     int64_t bad;     /* how many of count are bad */
     uint8_t quality; /* the worst in it */
+};
+
+/* The trend of one tag. */
+struct tag_samples {
+    const struct sample_point *v;
+    uint32_t n;
+    bool raw;        /* each point is one sample */
+    bool has_before; /* the newest sample before from_us, to draw a step from the edge */
+    struct sample_point before;
+};
+
+/* One sample as it is kept. */
+struct raw_sample {
+    int64_t t_us;
+    double value;      /* NaN: none */
+    struct slice text; /* p is NULL: it is no text */
+    uint8_t quality;
 };
 
 /* One line of alarm history: the record with the names as they were configured then. */
@@ -359,6 +395,22 @@ struct ledger_gap {
     int64_t samples; /* of "dropped", as the next two: the lost samples and their times */
     int64_t from_us;
     int64_t to_us;
+};
+
+/* A table with its parts, indexes and long values. */
+struct store_table_row {
+    struct slice name;
+    int64_t bytes;
+    int64_t rows; /* estimated */
+};
+
+/* A class of tags by how long their samples are kept. */
+struct store_class_row {
+    int16_t class;
+    struct slice name;
+    int32_t keep_days; /* 0: for ever */
+    int64_t from_us;   /* start of its first period; 0: it has none */
+    int64_t bytes;     /* of its chunks */
 };
 
 /* A record that could not be used, and what a person made of it last. */
@@ -457,12 +509,24 @@ struct reply {
             uint32_t n;
         } history;
         struct {
-            const struct sample_point *v;
+            const struct tag_samples *v; /* in the order of the request's tags */
             uint32_t n;
-            bool raw;
-            bool has_before; /* the newest sample before from_us, to draw a step from the edge */
-            struct sample_point before;
+            int64_t asked_us; /* server time: all that was received before is in it */
         } samples;
+        struct {
+            const struct aggregate *v; /* all intervals of the first tag, then those of the next */
+            uint32_t n_tags;
+            uint32_t n_intervals;
+            int64_t asked_us; /* as above */
+        } aggregates;
+        struct {
+            uint64_t stream;
+            int64_t tag_key; /* tags follow each other in the order of the request */
+            const struct raw_sample *v;
+            uint32_t n;
+            bool last;
+            int64_t asked_us; /* as above */
+        } raw;                /* REQ_RAW_OPEN, REQ_RAW_NEXT */
         struct {
             int64_t revision;             /* the new one */
             const struct config_fault *v; /* with ERR_INVALID */
@@ -503,6 +567,22 @@ struct reply {
             const struct ledger_clock *clocks; /* newest first; at most LEDGER_CLOCKS_MAX */
             uint32_t n_clocks;
         } ledger;
+        struct {
+            const struct store_table_row *tables; /* the biggest first */
+            uint32_t n_tables;
+            const struct store_class_row *classes; /* in order of class */
+            uint32_t n_classes;
+            int64_t hot_rows; /* that are not packed yet */
+            int64_t hot_samples;
+            int64_t hot_lag_us; /* age of the oldest; 0: none waits */
+            int64_t from_us;    /* of the earliest chunk; 0: there is none */
+            int64_t chunks;
+            int64_t samples;
+            int64_t bytes;
+            int64_t sealed;        /* last place in the chain over the operations journal; 0: none */
+            int64_t unsealed;      /* rows behind it that have no place yet */
+            int64_t checkpoint_us; /* when the chain was signed last; 0: never */
+        } store;
         struct {
             const struct quarantine_row *v; /* of REQ_QUARANTINE_GET the one */
             uint32_t n;

@@ -37,11 +37,15 @@ void sample_to_history(const struct model *m, const struct sample *v, uint32_t n
             .tag_key = m->tags[v[i].tag].key,
             .t_us = v[i].t_us,
             .value = v[i].value,
+            .text = v[i].text,
             .quality = v[i].quality,
         };
+        if (v[i].text.p != NULL) {
+            ret[i].quality &= (uint8_t)~QUALITY_NO_VALUE;
+        }
         if (v[i].t_us < TM_YEAR_2000_US || v[i].t_us > received_us + future_us) {
             ret[i].t_us = received_us + i;
-            ret[i].quality = quality_worse(v[i].quality, QUALITY_UNCERTAIN | REASON_CLOCK);
+            ret[i].quality = quality_worse(ret[i].quality, QUALITY_UNCERTAIN | REASON_CLOCK);
         }
     }
 }

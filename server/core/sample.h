@@ -14,6 +14,7 @@ struct stored_sample {
     int64_t tag_key;
     int64_t t_us;
     double value;
+    struct slice text; /* instead of the value, if p is not NULL; borrowed from the record */
     uint8_t quality;
 };
 
@@ -23,7 +24,7 @@ void sample_normalise(const struct model *m, struct sample *v, uint32_t n);
 
 /* What history keeps of normalised samples. A time before 2000 or more than future_us ahead of
  * received_us is replaced by received_us (plus its place in the message, so that no two collide) with quality
- * uncertain/clock or worse. ret has room for n. */
+ * uncertain/clock or worse. With a text there is a value, and the quality says so. ret has room for n. */
 void sample_to_history(const struct model *m, const struct sample *v, uint32_t n, int64_t received_us,
                        int64_t future_us, struct stored_sample *ret);
 

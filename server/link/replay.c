@@ -2,6 +2,7 @@
 
 #include "protocol/dict.h"
 #include "server/base/tm.h"
+#include "server/link/sample_in.h"
 #include "server/link/shelf.h"
 
 #include <inttypes.h>
@@ -70,12 +71,7 @@ static enum status on_sample(void *ctx, const struct link_sample *s, struct erro
         x->result->unknown++;
         return OK;
     }
-    struct sample *out = &x->in->samples[x->result->n_samples++];
-    *out = (struct sample){.tag = tag, .quality = s->quality, .t_us = s->t_us};
-    if (!link_sample_number(s, e, &out->value)) {
-        out->value = 0;
-        out->quality |= QUALITY_NO_VALUE;
-    }
+    x->in->samples[x->result->n_samples++] = sample_in(s, e, tag);
     return OK;
 }
 

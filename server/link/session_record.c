@@ -3,6 +3,7 @@
 #include "server/base/crc32c.h"
 #include "server/base/tm.h"
 #include "server/base/utf8.h"
+#include "server/link/sample_in.h"
 #include "server/link/session_internal.h"
 
 #include <stdio.h>
@@ -41,20 +42,17 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     uint32_t place = 0;
     const struct dict_entry *e = dict_find(x->d->dict, in->alias, &place);
     CHECK(e != NULL); /* type_of had it */
-    double value = 0;
-    bool has_value = link_sample_number(in, e, &value);
-    if (x->health != NULL && x->d->has_own) {
-        gateway_health_take(x->health, e->name, has_value ? &value : NULL, x->now_us);
-    }
     uint32_t tag = x->d->tags[place];
+    struct sample s = sample_in(in, e, tag);
+    bool has_value = (s.quality & QUALITY_NO_VALUE) == 0;
+    if (x->health != NULL && x->d->has_own) {
+        gateway_health_take(x->health, e->name, has_value ? &s.value : NULL, x->now_us);
+    }
     if (!shelf_is_tag(tag)) {
         x->unknown += tag != SHELF_OWN;
     } else {
         CHECK(x->n < LINK_SAMPLES_MAX);
-        x->v[x->n++] = (struct sample){.tag = tag,
-                                       .quality = in->quality | (has_value ? 0 : QUALITY_NO_VALUE),
-                                       .value = has_value ? value : 0,
-                                       .t_us = in->t_us};
+        x->v[x->n++] = s;
     }
     return OK;
 }

@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/store/load.h"
 #include "server/store/lock.h"
+#include "server/store/record_sql.h"
 #include "server/store/restore.h"
 #include "server/store/revoked.h"
 
@@ -23,10 +24,12 @@ struct boot {
     bool fenced;  /* no other server can write the journal */
     bool waiting; /* for that: then everything is loaded */
     int64_t revision; /* newest that the host knows */
+    int64_t restored; /* the newest restore of the database that this server started on */
     struct store_boot found;
     struct restore restore;
     PGresult *items; /* of the configuration, while the journal is read */
     struct alarm_accumulator *accumulators;
+    struct alarm_record *tail;
     uint8_t *revoked; /* fingerprints */
     uint32_t handles;
     void (*on_closed)(void *ctx);
@@ -78,8 +81,19 @@ static const char accumulators_sql[] = "select alarm_key, amount from alarm_accu
 /* By alarm_journal_pk. */
 static const char state_sql[] =
     "select coalesce((select max(seq) from alarm_journal), 0), (select count(*) from app_user)";
+/* By alarm_journal_pk. */
+static const char tail_sql[] =
+    "select " RECORD_SELECT " from alarm_journal j where j.seq between $1 and $2 order by j.seq";
 
-enum { REVISION_RESULT, ITEMS_RESULT, KEYS_RESULT, ACCUMULATORS_RESULT, STATE_RESULT, REVOKED_RESULT };
+enum {
+    REVISION_RESULT,
+    ITEMS_RESULT,
+    KEYS_RESULT,
+    ACCUMULATORS_RESULT,
+    STATE_RESULT,
+    REVOKED_RESULT,
+    TAIL_RESULT
+};
 
 static enum status take_keys(struct boot *b, const PGresult *r) {
     enum status status = OK;
@@ -100,10 +114,12 @@ static void open_connection(struct boot *b) {
 static void free_found(struct boot *b) {
     restore_done(&b->restore);
     free(b->accumulators);
+    free(b->tail);
     free(b->revoked);
     PQclear(b->items);
     b->revoked = NULL;
     b->accumulators = NULL;
+    b->tail = NULL;
     b->items = NULL;
 }
 
@@ -113,6 +129,7 @@ static void finish_first_load(struct boot *b, struct config_set *set) {
     found.records = b->restore.records;
     found.n_records = b->restore.n;
     found.accumulators = b->accumulators;
+    found.tail = b->tail;
     b->revision = found.revision;
     b->loaded = true;
     b->cfg.loaded(b->cfg.ctx, &found);
@@ -162,6 +179,19 @@ static void take_accumulators(struct boot *b, const PGresult *r) {
     b->found.n_accumulators = n;
 }
 
+static bool take_tail(struct boot *b, const PGresult *r) {
+    size_t n = (size_t)PQntuples(r);
+    b->tail = calloc(n + 1, sizeof *b->tail);
+    CHECK(b->tail != NULL); /* at a start: nothing to go on with */
+    b->found.n_tail = n;
+    for (size_t i = 0; i < n; i++) {
+        if (!record_read(r, (int)i, 0, &b->tail[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Takes items. */
 static void start_load(struct boot *b, PGresult *items, int64_t revision) {
     struct boot_load *load = malloc(sizeof *load);
@@ -207,6 +237,13 @@ static void on_all_read(void *ctx, struct pg_answer *answer) {
     b->found.revision = pg_get_i64(answer->results[REVISION_RESULT], 0, 0);
     b->found.journal_seq = (uint64_t)pg_get_i64(answer->results[STATE_RESULT], 0, 0);
     b->found.users = (uint32_t)pg_get_i64(answer->results[STATE_RESULT], 0, 1);
+    if (!take_tail(b, answer->results[TAIL_RESULT])) {
+        struct error err;
+        (void)error_set(&err, ERR_UNSUPPORTED, "alarm_journal",
+                        "a record has a kind or cause that this program does not know");
+        die(b, &err);
+        return;
+    }
     if (pg_has_room(b->cfg.pg)) {
         restore_begin(&b->restore);
     }
@@ -257,6 +294,10 @@ static void look_for_config(struct boot *b) {
 }
 
 static void load_all(struct boot *b) {
+    struct pg_args tail;
+    pg_args_init(&tail, 64);
+    pg_arg_i64(&tail, (int64_t)b->cfg.tail_from);
+    pg_arg_i64(&tail, (int64_t)b->cfg.tail_to);
     pg_begin(b->cfg.pg, PG_SNAPSHOT, on_all_read, b);
     pg_send(b->cfg.pg, revision_sql, NULL);
     pg_send(b->cfg.pg, items_sql, NULL);
@@ -264,7 +305,9 @@ static void load_all(struct boot *b) {
     pg_send(b->cfg.pg, accumulators_sql, NULL);
     pg_send(b->cfg.pg, state_sql, NULL);
     pg_send(b->cfg.pg, revoked_sql, NULL);
+    pg_send(b->cfg.pg, tail_sql, &tail);
     pg_end(b->cfg.pg);
+    pg_args_done(&tail);
     pg_flush(b->cfg.pg);
 }
 
@@ -338,6 +381,39 @@ static enum status compare_schema(const struct boot *b, const PGresult *r, struc
     return OK;
 }
 
+/* --- restores ------------------------------------------------------------------------------------------ */
+
+/* By store_restore_pk. */
+static const char restored_sql[] = "select coalesce(max(restore_id), 0) from store_restore";
+
+/* What this server holds of alarms, gateways and accounts is of the database that it started on. One that was
+ * set back has another past, in which the same numbers may come to mean something else. */
+static void on_restore_known(void *ctx, struct pg_answer *answer) {
+    struct boot *b = ctx;
+    if (!usable(b, answer)) {
+        return;
+    }
+    int64_t restored = pg_get_i64(answer->results[0], 0, 0);
+    if (b->loaded && restored != b->restored) {
+        struct error err;
+        (void)error_set(&err, ERR_CONFLICT, "store_restore",
+                        "the database was restored from a backup while this server ran; start it again");
+        die(b, &err);
+        return;
+    }
+    b->restored = restored;
+    lock_begin(b->lock);
+}
+
+static void look_for_restore(struct boot *b) {
+    if (pg_has_room(b->cfg.pg)) {
+        pg_begin(b->cfg.pg, PG_READ, on_restore_known, b);
+        pg_send(b->cfg.pg, restored_sql, NULL);
+        pg_end(b->cfg.pg);
+        pg_flush(b->cfg.pg);
+    }
+}
+
 static void on_schema(void *ctx, struct pg_answer *answer) {
     struct boot *b = ctx;
     struct error err;
@@ -354,7 +430,7 @@ static void on_schema(void *ctx, struct pg_answer *answer) {
         die(b, &err);
         return;
     }
-    lock_begin(b->lock);
+    look_for_restore(b);
 }
 
 /* --- for the owner ------------------------------------------------------------------------------------- */

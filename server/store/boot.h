@@ -1,8 +1,9 @@
 /* What must be true before this server may use the database, checked on the events connection each time it
- * comes up: the schema is exactly the one that the program's migrations make; no other server has the
- * database (lock.h). The first time, all that a start needs is loaded, as soon as no other server can write
- * the alarm journal any more (boot_fenced). Later, and whenever another program commits a revision (NOTIFY
- * penstock_config), the configuration is loaded anew if it changed. */
+ * comes up: the schema is exactly the one that the program's migrations make; it was not restored from a
+ * backup since this server started; no other server has the database (lock.h). The first time, all that a
+ * start needs is loaded, as soon as no other server can write the alarm journal any more (boot_fenced).
+ * Later, and whenever another program commits a revision (NOTIFY penstock_config), the configuration is
+ * loaded anew if it changed. */
 #ifndef PENSTOCK_STORE_BOOT_H
 #define PENSTOCK_STORE_BOOT_H
 
@@ -19,6 +20,8 @@ struct boot_config {
     struct keys *keys;
     const struct migration *migrations;
     uint32_t n_migrations;
+    uint64_t tail_from; /* as in struct store_config */
+    uint64_t tail_to;
     void *ctx;
     void (*locked)(void *ctx);                          /* each time: this server has the database */
     void (*loaded)(void *ctx, struct store_boot *boot); /* once */

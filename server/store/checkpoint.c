@@ -18,6 +18,7 @@ struct checkpoint {
     bool replaced; /* what is under way belongs to a former checkpoint */
     int64_t at_us;
     uint64_t retry_ms;
+    struct error trouble; /* code OK: none */
 };
 
 /* By alarm_accumulator_pk. An amount that did not change is not written anew. */
@@ -35,7 +36,11 @@ static void refused(struct checkpoint *c, const struct pg_answer *answer) {
         c->cfg.fatal(c->cfg.ctx, &answer->error);
         return;
     }
-    log_event(LOG_WARN, "checkpoint.retry", "text=%s", LOG_Q(slice_str(answer->error.text)));
+    struct error trouble = pg_trouble(&answer->error);
+    if (pg_is_news(&c->trouble, &trouble)) {
+        log_event(LOG_WARN, "checkpoint.retry", "text=%s", LOG_Q(slice_str(answer->error.text)));
+    }
+    c->trouble = trouble;
 }
 
 static void on_done(void *ctx, struct pg_answer *answer) {
@@ -44,8 +49,9 @@ static void on_done(void *ctx, struct pg_answer *answer) {
     c->in_flight = 0;
     if (answer->outcome != PG_DONE) {
         refused(c, answer);
-    } else if (!c->replaced) {
-        c->stored += n;
+    } else {
+        c->trouble = (struct error){0};
+        c->stored += c->replaced ? 0 : n;
     }
     c->replaced = false;
     checkpoint_turn_end(c);

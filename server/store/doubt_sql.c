@@ -42,28 +42,27 @@ static void span_of_step(const struct store_record *r, struct doubt *ret) {
     ret->step_us = r->step_us;
 }
 
-static void span_of_samples(const struct store_record *r, struct doubt *ret) {
-    ret->from_us = r->samples[0].t_us;
-    ret->to_us = r->samples[0].t_us;
-    for (uint32_t i = 1; i < r->n_samples; i++) {
-        int64_t t_us = r->samples[i].t_us;
-        ret->from_us = t_us < ret->from_us ? t_us : ret->from_us;
-        ret->to_us = t_us > ret->to_us ? t_us : ret->to_us;
+static void span_of_samples(const struct ingest_record *r, struct doubt *ret) {
+    ret->from_us = r->hot[0].from_us;
+    ret->to_us = r->hot[0].to_us;
+    for (uint32_t i = 1; i < r->n_hot; i++) {
+        ret->from_us = r->hot[i].from_us < ret->from_us ? r->hot[i].from_us : ret->from_us;
+        ret->to_us = r->hot[i].to_us > ret->to_us ? r->hot[i].to_us : ret->to_us;
     }
-    ret->first_seq = pg_seq(r->unsynced_first);
+    ret->first_seq = pg_seq(r->v.unsynced_first);
 }
 
-static bool has_doubt(const struct store_record *r) {
-    return r->fault == 0 && (r->has_step || (r->unsynced && r->n_samples > 0));
+static bool has_doubt(const struct ingest_record *r) {
+    return r->v.fault == 0 && (r->v.has_step || (r->v.unsynced && r->n_hot > 0));
 }
 
-static struct doubt doubt_of(const struct store_record *r) {
-    struct doubt d = {.gateway_key = r->gateway_key,
-                      .epoch = (int64_t)r->epoch, /* the same bits, see migrations/0002 */
-                      .seq = (int64_t)r->seq,
-                      .crc = r->crc};
-    if (r->has_step) {
-        span_of_step(r, &d);
+static struct doubt doubt_of(const struct ingest_record *r) {
+    struct doubt d = {.gateway_key = r->v.gateway_key,
+                      .epoch = (int64_t)r->v.epoch, /* the same bits, see migrations/0002 */
+                      .seq = (int64_t)r->v.seq,
+                      .crc = r->v.crc};
+    if (r->v.has_step) {
+        span_of_step(&r->v, &d);
     } else {
         span_of_samples(r, &d);
     }
@@ -72,7 +71,7 @@ static struct doubt doubt_of(const struct store_record *r) {
 
 bool doubt_sql_has(const struct ingest_record *first) {
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        if (has_doubt(&r->v)) {
+        if (has_doubt(r)) {
             return true;
         }
     }
@@ -86,10 +85,10 @@ const char *doubt_sql(void) {
 static void numbers(struct pg_args *args, const struct ingest_record *first, size_t offset) {
     pg_array_i64_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        if (!has_doubt(&r->v)) {
+        if (!has_doubt(r)) {
             continue;
         }
-        struct doubt d = doubt_of(&r->v);
+        struct doubt d = doubt_of(r);
         int64_t v = 0;
         memcpy(&v, (const char *)&d + offset, sizeof v);
         if (offset == offsetof(struct doubt, step_us) && !r->v.has_step) {

@@ -145,11 +145,14 @@ static void retry_later(struct events *e, const struct error *why) {
         op = op->next;
     }
     e->deadline_ms = 0; /* requests among them may be overdue by now */
-    e->trouble = *why;
-    e->trouble.code = ERR_UNAVAILABLE;
+    struct error trouble = pg_trouble(why);
+    bool news = pg_is_news(&e->trouble, &trouble);
+    e->trouble = trouble;
     e->retry_ms = uv_now(e->cfg.loop) + e->backoff_ms;
     e->backoff_ms = e->backoff_ms * 2 > EVENTS_RETRY_MAX_MS ? EVENTS_RETRY_MAX_MS : e->backoff_ms * 2;
-    log_event(LOG_WARN, "events.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    if (news) {
+        log_event(LOG_WARN, "events.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    }
 }
 
 static void finish_request(struct events *e, const struct pg_answer *answer) {
@@ -179,12 +182,14 @@ static void finish_group(struct events *e, uint32_t n, const struct pg_answer *a
     }
 }
 
-/* Refused for good: a request is answered so; without the audit the server cannot go on. */
+/* Refused for good: a request is answered so; without the audit the server cannot go on. A full disk may stay
+ * so for hours: nobody waits for it with a request, the audit does. */
 static void refused(struct events *e, const struct pg_answer *answer) {
-    if (pg_refusal(answer) == PG_REFUSAL_LATER) {
-        retry_later(e, &answer->error);
-    } else if (pg_refusal(answer) == PG_REFUSAL_CONTENT && e->first->kind == OP_REQUEST) {
+    bool content = pg_refusal(answer) == PG_REFUSAL_CONTENT || answer->error.code == ERR_NO_SPACE;
+    if (content && e->first->kind == OP_REQUEST) {
         finish_request(e, answer);
+    } else if (pg_refusal(answer) == PG_REFUSAL_LATER) {
+        retry_later(e, &answer->error);
     } else {
         die(e, &answer->error);
     }

@@ -1,40 +1,70 @@
 #include "server/store/history.h"
 
 #include "server/base/check.h"
+#include "server/history/pack.h"
 #include "server/store/pgvalue.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define WINDOW_MIN_US   INT64_C(1000000)
 #define WINDOW_FIRST_US INT64_C(60000000)
 #define WINDOW_MAX_US   (INT64_C(86400000000) * 30)
 
+/* Samples of one window: so many are aimed at, and more than that are not kept in memory. */
+enum { WINDOW_SAMPLES = 500000, WINDOW_SAMPLES_MAX = 8000000, CAP_FIRST = 4096 };
+
+/* Where a sample is from: of one tag and moment the higher one counts. Records come behind, by their number
+ * and the place in it. */
+enum { ORDER_ROW, ORDER_CHUNK, ORDER_RECORDS };
+
+struct found {
+    struct stored_sample s;
+    int64_t order;
+};
+
 struct history {
     struct history_config cfg;
     PGconn *conn;
     struct pg_args args;
-    struct stored_sample *v;
+    struct found *v; /* of the present window, in the order in which they are handed out */
+    size_t n;
     size_t cap;
-    int64_t window_us; /* so much time is asked for at once */
-    int64_t at_us;     /* everything before (at_us, after_tag) was handed out */
-    int64_t after_tag;
+    size_t at;                   /* so many were handed out */
+    struct stored_sample *batch; /* HISTORY_BATCH_MAX of them */
+    struct found *before;        /* of each tag, while they are looked for; order -1: none yet */
+    int64_t window_us;           /* so much time is asked for at once */
+    int64_t at_us;               /* everything before was asked for */
     bool failed;
+    struct chunk_work work;
+    struct chunk_sample chunk[CHUNK_SAMPLES_MAX];
 };
 
-/* By sample_pk, once for each tag; of a tag one sample more than can be handed out, for the first one may
- * have been handed out already. */
-static const char window_sql[] =
+/* By sample_hot_pk. */
+static const char records_sql[] =
+    "select h.id, h.data from sample_hot h"
+    " where h.from_us < $3 and h.to_us >= $2"
+    "   and exists (select from unnest($1::bigint[]) as k(key) where k.key between h.tag_min and h.tag_max)"
+    " order by h.id";
+/* By sample_chunk_pk of each period, once for each tag. A chunk that reaches into the window began in its
+ * period, $4. */
+static const char chunks_sql[] =
+    "select u.tag_key, c.data from unnest($1::bigint[]) as u(tag_key)"
+    " cross join lateral (select x.data from sample_chunk x where x.tag_key = u.tag_key and x.from_us >= $4"
+    "                        and x.from_us < $3 and x.to_us >= $2) c";
+/* By sample_row_pk, once for each tag. */
+static const char rows_sql[] =
     "select s.tag_key, s.t_us, s.value, s.quality from unnest($1::bigint[]) as u(tag_key)"
-    " cross join lateral (select x.* from sample x where x.tag_key = u.tag_key and x.t_us >= $2 and x.t_us < "
-    "$3"
-    "                      order by x.t_us limit $6 + 1) s"
-    " where (s.t_us, s.tag_key) > ($4, $5) order by s.t_us, s.tag_key limit $6";
-/* By sample_pk. */
-static const char before_sql[] =
+    " cross join lateral (select x.* from sample_row x where x.tag_key = u.tag_key and x.t_us >= $2 and "
+    "x.t_us < $3) s";
+static const char chunk_before_sql[] =
+    "select u.tag_key, c.data from unnest($1::bigint[]) as u(tag_key)"
+    " cross join lateral sample_chunk_before(u.tag_key, $2) as c(data) where c.data is not null";
+/* By sample_row_pk. */
+static const char row_before_sql[] =
     "select s.tag_key, s.t_us, s.value, s.quality from unnest($1::bigint[]) as u(tag_key)"
-    " cross join lateral (select x.* from sample x where x.tag_key = u.tag_key and x.t_us < $2"
-    "                      order by x.t_us desc limit 1) s"
-    " order by s.tag_key";
+    " cross join lateral (select x.* from sample_row x where x.tag_key = u.tag_key and x.t_us < $2"
+    "                      order by x.t_us desc limit 1) s";
 /* By alarm_journal_alarm_unique. An activation begins an outage unless it was one already; a return ends it,
  * and so does whatever ends the alarm's activity. */
 static const char outages_sql[] =
@@ -120,27 +150,93 @@ static enum status connect(struct history *h, struct error *err) {
 
 /* --- samples ------------------------------------------------------------------------------------------- */
 
-static enum status reserve(struct history *h, size_t n, struct error *err) {
-    if (n <= h->cap) {
-        return OK;
+static enum status no_memory(struct history *h, struct error *err) {
+    h->failed = true;
+    return error_set(err, ERR_NOMEM, "history", "no memory for samples");
+}
+
+static int by_key(const void *a, const void *b) {
+    const int64_t *x = a;
+    const int64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+static const int64_t *tag_of(const struct history *h, int64_t tag_key) {
+    return h->cfg.n_tags == 0 ? NULL
+                              : bsearch(&tag_key, h->cfg.tags, h->cfg.n_tags, sizeof *h->cfg.tags, by_key);
+}
+
+/* Takes a sample of a tag that was asked for. False: no memory. */
+typedef bool (*take_sample)(struct history *h, const int64_t *tag, const struct found *f);
+
+/* Into the window, if it is of it; what is too much is counted and left out. */
+static bool take_into_window(struct history *h, const int64_t *tag, const struct found *f) {
+    (void)tag;
+    if (f->s.t_us < h->at_us || f->s.t_us >= h->at_us + h->window_us || f->s.t_us >= h->cfg.to_us) {
+        return true;
     }
-    struct stored_sample *v = realloc(h->v, n * sizeof *v);
-    if (v == NULL) {
-        h->failed = true;
-        return error_set(err, ERR_NOMEM, "history", "no memory for %zu samples", n);
+    if (h->n == h->cap) {
+        size_t cap = h->cap == 0 ? CAP_FIRST : h->cap * 2;
+        struct found *v = h->n > WINDOW_SAMPLES_MAX ? NULL : realloc(h->v, cap * sizeof *v);
+        if (v == NULL) {
+            h->n = WINDOW_SAMPLES_MAX + 1; /* the window is tried again, shorter */
+            return false;
+        }
+        h->v = v;
+        h->cap = cap;
     }
-    h->v = v;
-    h->cap = n;
+    h->v[h->n++] = *f;
+    return true;
+}
+
+static bool take_before(struct history *h, const int64_t *tag, const struct found *f) {
+    struct found *best = &h->before[tag - h->cfg.tags];
+    bool newer =
+        best->order < 0 || f->s.t_us > best->s.t_us || (f->s.t_us == best->s.t_us && f->order > best->order);
+    if (newer && f->s.t_us < h->cfg.from_us) {
+        *best = *f;
+    }
+    return true;
+}
+
+/* Chunks (of the tag of their row) or records (id, several tags). */
+static enum status take_packed(struct history *h, const PGresult *r, bool records, take_sample take,
+                               struct error *err) {
+    for (int row = 0; row < PQntuples(r); row++) {
+        int64_t first = pg_get_i64(r, row, 0);
+        uint32_t n = 0;
+        enum status status = chunk_read(pg_get_slice(r, row, 1), &h->work, h->chunk, &n, err);
+        if (status != OK) {
+            h->failed = true;
+            return status;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            const struct chunk_sample *s = &h->chunk[i];
+            const struct found f = {.s = {.tag_key = records ? s->tag_key : first,
+                                          .t_us = s->t_us,
+                                          .value = s->kind == CHUNK_NUMBER ? s->number : (double)NAN,
+                                          .quality = s->quality},
+                                    .order = records ? ORDER_RECORDS + first * CHUNK_SAMPLES_MAX + i
+                                                     : ORDER_CHUNK};
+            const int64_t *tag = tag_of(h, f.s.tag_key);
+            if (tag != NULL && !take(h, tag, &f)) {
+                return OK;
+            }
+        }
+    }
     return OK;
 }
 
-static void read_samples(struct history *h, const PGresult *r) {
-    for (int row = 0; row < PQntuples(r); row++) {
+static void take_rows(struct history *h, const PGresult *r, take_sample take) {
+    bool room = true;
+    for (int row = 0; row < PQntuples(r) && room; row++) {
         /* 0 to 255, by sample_quality_check */
-        h->v[row] = (struct stored_sample){.tag_key = pg_get_i64(r, row, 0),
-                                           .t_us = pg_get_i64(r, row, 1),
-                                           .value = pg_get_f64(r, row, 2),
-                                           .quality = (uint8_t)pg_get_i16(r, row, 3)};
+        const struct found f = {.s = {.tag_key = pg_get_i64(r, row, 0),
+                                      .t_us = pg_get_i64(r, row, 1),
+                                      .value = pg_get_f64(r, row, 2),
+                                      .quality = (uint8_t)pg_get_i16(r, row, 3)},
+                                .order = ORDER_ROW};
+        room = take(h, tag_of(h, f.s.tag_key), &f);
     }
 }
 
@@ -153,77 +249,143 @@ static void tag_args(struct history *h) {
     pg_array_end(&h->args);
 }
 
-enum status history_before(struct history *h, const struct stored_sample **ret, size_t *ret_n,
-                           struct error *err) {
-    CHECK(!h->failed);
+enum source { SOURCE_ROWS, SOURCE_CHUNKS, SOURCE_RECORDS };
+
+/* Asks with what is in h->args. */
+static enum status take_from(struct history *h, enum source source, const char *sql, take_sample take,
+                             struct error *err) {
     PGresult *r = NULL;
-    tag_args(h);
-    pg_arg_i64(&h->args, h->cfg.from_us);
-    enum status status = ask(h, before_sql, &r, err);
+    enum status status = ask(h, sql, &r, err);
     if (status != OK) {
         return status;
     }
-    size_t n = (size_t)PQntuples(r);
-    status = reserve(h, n + 1, err);
-    if (status == OK) {
-        read_samples(h, r);
-        *ret = h->v;
-        *ret_n = n;
+    if (source == SOURCE_ROWS) {
+        take_rows(h, r, take);
+    } else {
+        status = take_packed(h, r, source == SOURCE_RECORDS, take, err);
     }
     PQclear(r);
     return status;
 }
 
-/* Time is asked for in windows of about half a batch. A full answer ends in the middle of its window. */
-static void move_on(struct history *h, int64_t to_us, size_t n) {
-    if (n == HISTORY_BATCH_MAX) {
-        h->at_us = h->v[n - 1].t_us;
-        h->after_tag = h->v[n - 1].tag_key;
-        h->window_us = h->window_us / 2 < WINDOW_MIN_US ? WINDOW_MIN_US : h->window_us / 2;
-        return;
+static size_t hand_out_before(struct history *h) {
+    size_t n = 0;
+    for (size_t i = 0; i < h->cfg.n_tags; i++) {
+        if (h->before[i].order >= 0) {
+            h->batch[n++] = h->before[i].s;
+        }
     }
-    h->at_us = to_us;
-    h->after_tag = INT64_MIN;
-    if (n < HISTORY_BATCH_MAX / 2) {
-        h->window_us = h->window_us > WINDOW_MAX_US / 2 ? WINDOW_MAX_US : h->window_us * 2;
-    }
+    return n;
 }
 
-static enum status next_window(struct history *h, size_t *ret_n, struct error *err) {
+static enum status reserve(struct history *h, size_t n, struct error *err) {
+    struct stored_sample *batch = realloc(h->batch, n * sizeof *batch);
+    h->batch = batch == NULL ? h->batch : batch;
+    return batch == NULL ? no_memory(h, err) : OK;
+}
+
+enum status history_before(struct history *h, const struct stored_sample **ret, size_t *ret_n,
+                           struct error *err) {
+    CHECK(!h->failed);
+    size_t n = h->cfg.n_tags;
+    h->before = calloc(n + 1, sizeof *h->before);
+    enum status status = h->before == NULL ? no_memory(h, err) : reserve(h, n + HISTORY_BATCH_MAX, err);
+    for (size_t i = 0; i < n && status == OK; i++) {
+        h->before[i].order = -1;
+    }
+    tag_args(h);
+    pg_arg_i64(&h->args, h->cfg.from_us);
+    status = status == OK ? take_from(h, SOURCE_ROWS, row_before_sql, take_before, err) : status;
+    status = status == OK ? take_from(h, SOURCE_CHUNKS, chunk_before_sql, take_before, err) : status;
+    tag_args(h);
+    pg_arg_i64(&h->args, 0);
+    pg_arg_i64(&h->args, h->cfg.from_us);
+    status = status == OK ? take_from(h, SOURCE_RECORDS, records_sql, take_before, err) : status;
+    if (status == OK) {
+        *ret_n = hand_out_before(h);
+        *ret = h->batch;
+    }
+    free(h->before);
+    h->before = NULL;
+    return status;
+}
+
+static int by_time_and_tag(const void *a, const void *b) {
+    const struct found *x = a;
+    const struct found *y = b;
+    if (x->s.t_us != y->s.t_us) {
+        return x->s.t_us < y->s.t_us ? -1 : 1;
+    }
+    if (x->s.tag_key != y->s.tag_key) {
+        return x->s.tag_key < y->s.tag_key ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void sort_window(struct history *h) {
+    size_t kept = 0;
+    if (h->n > 0) {
+        qsort(h->v, h->n, sizeof *h->v, by_time_and_tag);
+    }
+    for (size_t i = 0; i < h->n; i++) {
+        bool again = kept > 0 && h->v[kept - 1].s.t_us == h->v[i].s.t_us &&
+                     h->v[kept - 1].s.tag_key == h->v[i].s.tag_key;
+        kept -= again;
+        h->v[kept++] = h->v[i];
+    }
+    h->n = kept;
+}
+
+static enum status read_window(struct history *h, struct error *err) {
     int64_t left_us = h->cfg.to_us - h->at_us;
     int64_t to_us = left_us < h->window_us ? h->cfg.to_us : h->at_us + h->window_us;
-    PGresult *r = NULL;
+    h->n = h->at = 0;
     tag_args(h);
     pg_arg_i64(&h->args, h->at_us);
     pg_arg_i64(&h->args, to_us);
-    pg_arg_i64(&h->args, h->at_us);
-    pg_arg_i64(&h->args, h->after_tag);
-    pg_arg_i64(&h->args, HISTORY_BATCH_MAX);
-    enum status status = ask(h, window_sql, &r, err);
+    enum status status = take_from(h, SOURCE_ROWS, rows_sql, take_into_window, err);
+    status = status == OK ? take_from(h, SOURCE_RECORDS, records_sql, take_into_window, err) : status;
+    pg_arg_i64(&h->args, pack_period(h->at_us));
+    status = status == OK ? take_from(h, SOURCE_CHUNKS, chunks_sql, take_into_window, err) : status;
     if (status != OK) {
         return status;
     }
-    size_t n = (size_t)PQntuples(r);
-    read_samples(h, r);
-    PQclear(r);
-    move_on(h, to_us, n);
-    *ret_n = n;
+    if (h->n > WINDOW_SAMPLES_MAX) {
+        if (h->window_us <= WINDOW_MIN_US) {
+            return no_memory(h, err);
+        }
+        h->window_us /= 2;
+        h->n = 0;
+        return OK;
+    }
+    if (h->n < WINDOW_SAMPLES / 2) {
+        h->window_us = h->window_us > WINDOW_MAX_US / 2 ? WINDOW_MAX_US : h->window_us * 2;
+    } else if (h->n > WINDOW_SAMPLES && h->window_us > WINDOW_MIN_US) {
+        h->window_us /= 2;
+    }
+    sort_window(h);
+    h->at_us = to_us;
     return OK;
 }
 
 enum status history_next(struct history *h, const struct stored_sample **ret, size_t *ret_n,
                          struct error *err) {
     CHECK(!h->failed);
-    size_t n = 0;
-    enum status status = reserve(h, HISTORY_BATCH_MAX, err);
-    while (status == OK && n == 0 && h->at_us < h->cfg.to_us && h->cfg.n_tags > 0) {
-        status = next_window(h, &n, err);
+    enum status status = reserve(h, h->cfg.n_tags + HISTORY_BATCH_MAX, err);
+    while (status == OK && h->at == h->n && h->at_us < h->cfg.to_us && h->cfg.n_tags > 0) {
+        status = read_window(h, err);
     }
-    if (status == OK) {
-        *ret = h->v;
-        *ret_n = n;
+    if (status != OK) {
+        return status;
     }
-    return status;
+    size_t n = h->n - h->at < HISTORY_BATCH_MAX ? h->n - h->at : HISTORY_BATCH_MAX;
+    for (size_t i = 0; i < n; i++) {
+        h->batch[i] = h->v[h->at + i].s;
+    }
+    h->at += n;
+    *ret = h->batch;
+    *ret_n = n;
+    return OK;
 }
 
 double history_progress(const struct history *h) {
@@ -279,7 +441,6 @@ enum status history_open(const struct history_config *cfg, struct history **ret,
     }
     h->cfg = *cfg;
     h->at_us = cfg->from_us;
-    h->after_tag = INT64_MIN;
     h->window_us = WINDOW_FIRST_US;
     pg_args_init(&h->args, 4096 + (cfg->n_tags + HISTORY_ALARMS_MAX) * 12);
     enum status status = connect(h, err);
@@ -299,6 +460,7 @@ void history_close(struct history **history) {
     PQfinish(h->conn); /* accepts NULL; the transaction only read */
     pg_args_done(&h->args);
     free(h->v);
+    free(h->batch);
     free(h);
     *history = NULL;
 }

@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/doubt_sql.h"
+#include "server/store/hot.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
 #include "server/store/settle.h"
@@ -52,6 +53,7 @@ struct ingest {
     struct settle **settles_end;
     uint32_t n_settles; /* waiting or under way */
     struct notes *notes;
+    struct hot *hot; /* to write samples in */
 
     struct error trouble; /* code OK: none */
     uint64_t retry_ms;    /* not before this loop time */
@@ -63,33 +65,48 @@ static void arm_timer(struct ingest *g);
 
 /* --- records ------------------------------------------------------------------------------------------- */
 
-static size_t record_bytes(const struct store_record *r) {
-    size_t samples = r->fault == 0 ? r->n_samples * sizeof *r->samples : 0;
-    return sizeof(struct ingest_record) + samples + r->body.n + strlen(r->fault_text) + 1;
+/* What is quarantined has no effect. */
+static uint32_t samples_of(const struct store_record *r) {
+    return r->fault == 0 ? r->n_samples : 0;
 }
 
-/* One block: head, samples, body, text. */
-static struct ingest_record *record_copy(const struct store_record *r) {
-    size_t bytes = record_bytes(r);
+static size_t record_bytes(const struct store_record *r) {
+    return sizeof(struct ingest_record) + hot_bytes_max(r->samples, samples_of(r)) + r->body.n +
+           strlen(r->fault_text) + 1;
+}
+
+static char *put_bytes(char *at, struct slice bytes) {
+    if (bytes.n > 0) {
+        memcpy(at, bytes.p, bytes.n);
+    }
+    return at + bytes.n;
+}
+
+/* One block: head, rows of samples, their bytes, body, text. */
+static struct ingest_record *record_copy(const struct store_record *r, const struct hot *hot) {
+    struct slice data = buf_slice(&hot->bytes);
+    struct slice text = slice_str(r->fault_text);
+    size_t bytes =
+        sizeof(struct ingest_record) + hot->n_rows * sizeof *hot->rows + data.n + r->body.n + text.n + 1;
     struct ingest_record *copy = malloc(bytes);
     if (copy == NULL) {
         return NULL;
     }
-    *copy = (struct ingest_record){.bytes = bytes, .v = *r};
-    struct stored_sample *samples = (struct stored_sample *)(copy + 1);
-    copy->v.n_samples = r->fault == 0 ? r->n_samples : 0; /* what is quarantined has no effect */
-    copy->v.samples = samples;
-    if (copy->v.n_samples > 0) {
-        memcpy(samples, r->samples, copy->v.n_samples * sizeof *samples);
+    *copy = (struct ingest_record){.bytes = bytes, .n_hot = hot->n_rows, .v = *r};
+    struct hot_row *rows = (struct hot_row *)(copy + 1);
+    char *at = (char *)(rows + hot->n_rows);
+    copy->v.n_samples = samples_of(r);
+    copy->v.samples = NULL; /* they are in the rows */
+    copy->hot = rows;
+    for (uint32_t i = 0; i < hot->n_rows; i++) {
+        rows[i] = hot->rows[i];
+        rows[i].data.p = at;
+        at = put_bytes(at, hot->rows[i].data);
     }
-    char *body = (char *)(samples + copy->v.n_samples);
-    if (r->body.n > 0) {
-        memcpy(body, r->body.p, r->body.n);
-    }
-    copy->v.body = slice_of(body, r->body.n);
-    char *text = body + r->body.n;
-    memcpy(text, r->fault_text, strlen(r->fault_text) + 1);
-    copy->v.fault_text = text;
+    copy->v.body = slice_of(at, r->body.n);
+    at = put_bytes(at, r->body);
+    copy->v.fault_text = at;
+    *put_bytes(at, text) = '\0';
     return copy;
 }
 
@@ -111,7 +128,8 @@ enum status ingest_put(struct ingest *g, const struct store_record *r) {
     if (!ingest_has_room(g, r)) {
         return ERR_FULL;
     }
-    struct ingest_record *copy = record_copy(r);
+    bool written = hot_write(g->hot, r->samples, samples_of(r));
+    struct ingest_record *copy = written ? record_copy(r, g->hot) : NULL;
     if (copy == NULL) {
         g->full_told = true;
         return ERR_FULL;
@@ -161,7 +179,7 @@ static void count_batch(struct batch *b) {
     for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
         b->n_records++;
         b->n_samples += r->v.n_samples;
-        b->bytes += r->v.body.n + strlen(r->v.fault_text);
+        b->bytes += r->bytes;
     }
 }
 
@@ -265,11 +283,14 @@ static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *f
 }
 
 static void retry_later(struct ingest *g, const struct error *why) {
-    g->trouble = *why;
-    g->trouble.code = ERR_UNAVAILABLE;
+    struct error trouble = pg_trouble(why);
+    bool news = pg_is_news(&g->trouble, &trouble);
+    g->trouble = trouble;
     g->retry_ms = uv_now(g->loop) + g->backoff_ms;
     g->backoff_ms = g->backoff_ms * 2 > INGEST_RETRY_MAX_MS ? INGEST_RETRY_MAX_MS : g->backoff_ms * 2;
-    log_event(LOG_WARN, "ingest.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    if (news) {
+        log_event(LOG_WARN, "ingest.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    }
 }
 
 static void give_up(struct ingest *g, const struct error *why) {
@@ -289,6 +310,7 @@ static void condemn(struct ingest_record *r, const struct error *why) {
     r->v.fault = LINK_BAD_RECORD;
     r->v.fault_text = r->refusal != NULL ? r->refusal : "refused by the database";
     r->v.n_samples = 0;
+    r->n_hot = 0;
 }
 
 /* One of the batch's records is guilty: halves are tried alone. */
@@ -357,7 +379,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
 
 static void send_batch(struct ingest *g, struct batch *b) {
     struct pg_args args;
-    pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->n_samples, b->bytes));
+    pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->bytes));
     ingest_sql_args(&args, b->first, b->tried);
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
     pg_send(g->pg, ingest_sql(), &args);
@@ -473,7 +495,7 @@ static void arm_timer(struct ingest *g) {
         queued = queued || !b->sent;
     }
     if (pg_has_room(g->pg)) {
-        due = earlier(due, g->hurry && notes_due_ms(g->notes) != UINT64_MAX ? 0 : notes_due_ms(g->notes));
+        due = earlier(due, notes_due_ms(g->notes));
     }
     if (can_send && queued) {
         due = earlier(due, g->retry_ms);
@@ -511,8 +533,8 @@ static void submit(struct ingest *g) {
         }
     }
     uint64_t notes_ms = notes_due_ms(g->notes);
-    if (pg_has_room(g->pg) && notes_ms != UINT64_MAX && (g->hurry || uv_now(g->loop) >= notes_ms)) {
-        notes_send(g->notes, g->pg, on_noted, g);
+    if (pg_has_room(g->pg) && uv_now(g->loop) >= notes_ms) {
+        notes_send(g->notes, g->pg, uv_now(g->loop), on_noted, g);
     }
     while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
         settle_send(take_settle(g), g->pg, on_settle_done);
@@ -532,6 +554,7 @@ void ingest_journaled(struct ingest *g, uint64_t seq) {
 
 void ingest_hurry(struct ingest *g) {
     g->hurry = true;
+    notes_hurry(g->notes);
     ingest_turn_end(g);
 }
 
@@ -541,11 +564,36 @@ bool ingest_is_empty(const struct ingest *g) {
     return g->batches == NULL && g->waiting == NULL && (notes_is_empty(g->notes) || !pg_is_up(g->pg));
 }
 
+struct store_pending ingest_pending(const struct ingest *g) {
+    struct store_pending p = {.records = g->waiting_records, .bytes = g->pending_bytes};
+    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+        p.records += b->n_records;
+    }
+    return p;
+}
+
 uint64_t ingest_oldest_ms(const struct ingest *g) {
     if (g->batches != NULL) {
         return g->batches->first->came_ms;
     }
     return g->waiting != NULL ? g->waiting->came_ms : UINT64_MAX;
+}
+
+static void visit_record(const struct ingest_record *r, ingest_visit visit, void *ctx) {
+    for (uint32_t i = 0; !r->v.again && r->v.fault == 0 && i < r->n_hot; i++) {
+        visit(ctx, &r->hot[i]);
+    }
+}
+
+void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx) {
+    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+        for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
+            visit_record(r, visit, ctx);
+        }
+    }
+    for (const struct ingest_record *r = g->waiting; r != NULL; r = r->next) {
+        visit_record(r, visit, ctx);
+    }
 }
 
 const struct error *ingest_trouble(const struct ingest *g) {
@@ -576,7 +624,10 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
         return error_set(err, ERR_NOMEM, "store", "no memory");
     }
     g->notes = notes_new();
-    if (g->notes == NULL) {
+    g->hot = hot_new();
+    if (g->notes == NULL || g->hot == NULL) {
+        notes_free(&g->notes);
+        hot_free(&g->hot);
         free(g);
         return error_set(err, ERR_NOMEM, "store", "no memory");
     }
@@ -590,12 +641,14 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
+                           .prepared = ingest_sql(),
                            .ctx = g,
                            .on_up = on_up,
                            .on_down = on_down};
     enum status status = pg_new(&pg, &g->pg, err);
     if (status != OK) {
         notes_free(&g->notes);
+        hot_free(&g->hot);
         free(g);
         return status;
     }
@@ -658,6 +711,7 @@ void ingest_free(struct ingest **ingest) {
     }
     pg_free(&g->pg);
     notes_free(&g->notes);
+    hot_free(&g->hot);
     free(g);
     *ingest = NULL;
 }

@@ -7,11 +7,12 @@
 #ifndef PENSTOCK_STORE_INGEST_H
 #define PENSTOCK_STORE_INGEST_H
 
+#include "server/store/hot.h"
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
 enum {
-    INGEST_BATCH_SAMPLES = 5000, /* a batch is closed when it has as many */
+    INGEST_BATCH_SAMPLES = 50000, /* a batch is closed when it has as many */
     INGEST_BATCH_RECORDS = 2000,
     INGEST_BATCH_BYTES = 8 * 1024 * 1024,
     INGEST_IN_FLIGHT = 2,
@@ -44,7 +45,12 @@ void ingest_turn_end(struct ingest *g);
 void ingest_hurry(struct ingest *g);
 bool ingest_is_empty(const struct ingest *g);
 /* Loop time at which the oldest waiting record came; UINT64_MAX if none waits. */
+struct store_pending ingest_pending(const struct ingest *g);
 uint64_t ingest_oldest_ms(const struct ingest *g);
+/* The samples of all records that are not known to be committed, in order of arrival: as rows of sample_hot.
+ */
+typedef void (*ingest_visit)(void *ctx, const struct hot_row *row);
+void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx);
 /* NULL, or why nothing is stored now. */
 const struct error *ingest_trouble(const struct ingest *g);
 /* Answers waiting settles with ERR_UNAVAILABLE, closes. */

@@ -1,33 +1,35 @@
 #include "server/store/ingest_sql.h"
 
-/* r: the records. old: those that are there already, by ingest_batch_pk. fresh: those that were inserted now;
- * only they have an effect. first: of equal ones within this batch, the first counts. A record that came
- * before with another content (a forked journal) goes to quarantine: the stored one stands; the answer names
- * its place. again: known to be stored, so never inserted, whatever became of its row. The ranges take
- * all, fresh or not: so a repeated batch writes something too, and its COMMIT waits for standbys as the first
- * one should have. counted: the ledger's counts, of the same records in the same transaction. gone has the
- * columns of gateway_dropped, in their order. Everything is found by primary keys. */
+/* r: the records. fresh: those that were inserted now; only they have an effect. old: the others, usually
+ * none, as far as they were there before, by ingest_batch_pk. first: of equal ones within this batch, the
+ * first counts. A record that came before with another content (a forked journal) goes to quarantine: the
+ * stored one stands; the answer names its place. again: known to be stored, so never inserted, whatever
+ * became of its row. The ranges take all, fresh or not: so a repeated batch writes something too, and its
+ * COMMIT waits for standbys as the first one should have. counted: the ledger's counts, of the same records
+ * in the same transaction. gone has the columns of gateway_dropped, in their order. hot: rows of samples in
+ * their order of arrival. Everything is found by primary keys. */
 static const char sql[] =
     "with r as materialized ("
     " select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], "
-    "$6::integer[], $7::bigint[], $8::bigint[], $9::bytea[], $10::integer[], $11::text[], $19::integer[], "
-    "$28::integer[])"
+    "$6::integer[], $7::bigint[], $8::bigint[], $9::bytea[], $10::integer[], $11::text[], $21::integer[], "
+    "$30::integer[])"
     " with ordinality as u(gateway_key, epoch, seq, dict, type, flags, crc, received_us, body, code, reason, "
     "samples, again, ord)),"
-    " old as materialized ("
-    " select r.ord, b.crc from r join ingest_batch b using (gateway_key, epoch, seq)),"
     " fresh as ("
     " insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body)"
     " select gateway_key, epoch, seq, dict, type, flags, crc, received_us, body from r where again = 0 order "
     "by ord"
     " on conflict (gateway_key, epoch, seq) do nothing returning gateway_key, epoch, seq),"
+    " old as materialized ("
+    " select r.ord, b.crc from r join ingest_batch b using (gateway_key, epoch, seq)"
+    " where (gateway_key, epoch, seq) not in (select * from fresh)),"
     " first as materialized ("
     " select min(r.ord) as ord from r join fresh using (gateway_key, epoch, seq)"
     " group by r.gateway_key, r.epoch, r.seq),"
     " forked as materialized (select r.ord from r join old using (ord) where old.crc <> r.crc),"
     " bad as ("
     " select ord, code, reason from r join first using (ord) where code <> 0"
-    " union all select ord, $17::integer, 'another record was stored under this number before' from forked),"
+    " union all select ord, $19::integer, 'another record was stored under this number before' from forked),"
     " quarantined as ("
     " insert into quarantine (gateway_key, epoch, seq, crc, received_us, code, reason, body, type, flags, "
     "dict)"
@@ -36,7 +38,7 @@ static const char sql[] =
     " dictionary as ("
     " insert into gateway_dict (gateway_key, epoch, dict, seq, body)"
     " select gateway_key, epoch, dict, seq, body from r join first using (ord)"
-    " where type = $18::integer and code = 0 on conflict do nothing),"
+    " where type = $20::integer and code = 0 on conflict do nothing),"
     " epochs as ("
     " insert into gateway_epoch (gateway_key, epoch, ranges)"
     " select gateway_key, epoch, range_agg(int8range(seq, seq + 1)) from r group by 1, 2 order by 1, 2"
@@ -44,8 +46,8 @@ static const char sql[] =
     " gone as materialized ("
     " select r.gateway_key, d.epoch, d.first_seq, d.end_seq, d.samples, d.from_us, d.to_us, r.epoch as "
     "told_epoch, r.seq as told_seq, r.received_us"
-    " from unnest($20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], "
-    "$26::bigint[]) as d(ord, epoch, first_seq, end_seq, samples, from_us, to_us)"
+    " from unnest($22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[], "
+    "$28::bigint[]) as d(ord, epoch, first_seq, end_seq, samples, from_us, to_us)"
     " join first using (ord) join r using (ord) where code = 0),"
     " dropped as (insert into gateway_dropped select * from gone on conflict do nothing),"
     " counted as ("
@@ -55,7 +57,7 @@ static const char sql[] =
     " from (select gateway_key, epoch, received_us, seq + 1 as next,"
     " (first.ord is not null and code = 0)::integer as a, (first.ord is not null and code <> 0)::integer as "
     "b,"
-    " (first.ord is null and forked.ord is null and $27::integer = 0)::integer as c,"
+    " (first.ord is null and forked.ord is null and $29::integer = 0)::integer as c,"
     " (forked.ord is not null)::integer as e,"
     " case when first.ord is not null and code = 0 then samples else 0 end as f"
     " from r left join first using (ord) left join forked using (ord)"
@@ -65,14 +67,13 @@ static const char sql[] =
     " stored = d.stored + excluded.stored, quarantined = d.quarantined + excluded.quarantined,"
     " repeated = d.repeated + excluded.repeated, conflicts = d.conflicts + excluded.conflicts,"
     " samples = d.samples + excluded.samples),"
-    " history as ("
-    " insert into sample (tag_key, t_us, value, quality)"
-    " select distinct on (tag_key, t_us) tag_key, t_us, value, quality"
-    " from unnest($12::bigint[], $13::bigint[], $14::bigint[], $15::double precision[], $16::smallint[])"
-    " with ordinality as s(record, tag_key, t_us, value, quality, place)"
-    " join first on first.ord = s.record order by tag_key, t_us, place desc"
-    " on conflict (tag_key, t_us) do update set value = excluded.value, quality = excluded.quality"
-    " where (sample.value, sample.quality) is distinct from (excluded.value, excluded.quality))"
+    " hot as ("
+    " insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)"
+    " select gateway_key, received_us, h.n, tag_min, tag_max, from_us, to_us, data"
+    " from unnest($12::bigint[], $13::integer[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], "
+    "$18::bytea[])"
+    " with ordinality as h(ord, n, tag_min, tag_max, from_us, to_us, data, place)"
+    " join first using (ord) join r using (ord) order by place)"
     " select ord from forked order by ord";
 
 const char *ingest_sql(void) {
@@ -143,49 +144,59 @@ static void record_bodies(struct pg_args *args, const struct ingest_record *firs
     pg_array_end(args);
 }
 
-static void sample_keys(struct pg_args *args, const struct ingest_record *first) {
-    pg_array_i64_begin(args);
-    int64_t ord = 0;
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        ord++;
-        for (uint32_t i = 0; i < r->v.n_samples; i++) {
-            pg_array_i64(args, ord);
-        }
-    }
-    pg_array_end(args);
+/* The array of one number of each row of samples. */
+static void hot_numbers(struct pg_args *args, const struct ingest_record *first,
+                        int64_t (*number)(const struct hot_row *row)) {
     pg_array_i64_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->v.n_samples; i++) {
-            pg_array_i64(args, r->v.samples[i].tag_key);
-        }
-    }
-    pg_array_end(args);
-    pg_array_i64_begin(args);
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->v.n_samples; i++) {
-            pg_array_i64(args, r->v.samples[i].t_us);
+        for (uint32_t i = 0; i < r->n_hot; i++) {
+            pg_array_i64(args, number(&r->hot[i]));
         }
     }
     pg_array_end(args);
 }
 
-static void sample_values(struct pg_args *args, const struct ingest_record *first) {
-    pg_array_f64_begin(args);
+static int64_t hot_tag_min(const struct hot_row *row) {
+    return row->tag_min;
+}
+
+static int64_t hot_tag_max(const struct hot_row *row) {
+    return row->tag_max;
+}
+
+static int64_t hot_from(const struct hot_row *row) {
+    return row->from_us;
+}
+
+static int64_t hot_to(const struct hot_row *row) {
+    return row->to_us;
+}
+
+static void hot_rows(struct pg_args *args, const struct ingest_record *first) {
+    int64_t ord = 0;
+    pg_array_i64_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->v.n_samples; i++) {
-            const struct stored_sample *s = &r->v.samples[i];
-            if ((s->quality & QUALITY_NO_VALUE) != 0) {
-                pg_array_null(args);
-            } else {
-                pg_array_f64(args, s->value);
-            }
+        ord++;
+        for (uint32_t i = 0; i < r->n_hot; i++) {
+            pg_array_i64(args, ord);
         }
     }
     pg_array_end(args);
-    pg_array_i16_begin(args);
+    pg_array_i32_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->v.n_samples; i++) {
-            pg_array_i16(args, r->v.samples[i].quality);
+        for (uint32_t i = 0; i < r->n_hot; i++) {
+            pg_array_i32(args, (int32_t)r->hot[i].n); /* CHUNK_SAMPLES_MAX at most */
+        }
+    }
+    pg_array_end(args);
+    hot_numbers(args, first, hot_tag_min);
+    hot_numbers(args, first, hot_tag_max);
+    hot_numbers(args, first, hot_from);
+    hot_numbers(args, first, hot_to);
+    pg_array_bytes_begin(args);
+    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
+        for (uint32_t i = 0; i < r->n_hot; i++) {
+            pg_array_bytes(args, r->hot[i].data.p, r->hot[i].data.n);
         }
     }
     pg_array_end(args);
@@ -255,8 +266,7 @@ void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bo
     record_keys(args, first);
     record_heads(args, first);
     record_bodies(args, first);
-    sample_keys(args, first);
-    sample_values(args, first);
+    hot_rows(args, first);
     pg_arg_i32(args, LINK_SEQ_CONFLICT);
     pg_arg_i32(args, MSG_DICT);
     ledger_counts(args, first);

@@ -63,11 +63,14 @@ static void retry_later(struct journal *j, const struct error *why) {
         w->again = true;
         w = w->next;
     }
-    j->trouble = *why;
-    j->trouble.code = ERR_UNAVAILABLE;
+    struct error trouble = pg_trouble(why);
+    bool news = pg_is_news(&j->trouble, &trouble);
+    j->trouble = trouble;
     j->retry_ms = uv_now(j->cfg.loop) + j->backoff_ms;
     j->backoff_ms = j->backoff_ms * 2 > JOURNAL_RETRY_MAX_MS ? JOURNAL_RETRY_MAX_MS : j->backoff_ms * 2;
-    log_event(LOG_WARN, "journal.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    if (news) {
+        log_event(LOG_WARN, "journal.retry", "text=%s", LOG_Q(slice_str(why->text)));
+    }
 }
 
 static void finish(struct journal *j, uint32_t n, const struct pg_answer *answer) {

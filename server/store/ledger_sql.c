@@ -24,9 +24,12 @@ static const char sums_sql[] =
     " group by gateway order by gateway collate \"C\"";
 
 static const char gaps_sql[] =
-    "select state, epoch, first_seq, end_seq, coalesce(samples, 0), coalesce(from_us, 0), coalesce(to_us, 0)"
+    "select state, coalesce(epoch, 0), coalesce(first_seq, 0), coalesce(end_seq, 0), coalesce(samples, 0),"
+    "       coalesce(from_us, 0), coalesce(to_us, 0)"
     "  from ledger_gap($1)"
-    " order by array_position(array['lost', 'waiting', 'dropped'], state), epoch, first_seq limit $2";
+    " order by array_position(array['restored', 'lost', 'waiting', 'dropped'], state), epoch, first_seq, "
+    "from_us"
+    " limit $2";
 
 /* By gateway_clock_span_time_idx and gateway_clock_session_time_idx. */
 static const char clocks_sql[] =

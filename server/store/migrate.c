@@ -174,12 +174,12 @@ enum status migrate_list(const char *dir, struct migration *ret, uint32_t max, u
 
 /* --- database ------------------------------------------------------------------------------------------ */
 
-/* "PENS", 2: one migrate at a time. Kept until the connection closes. */
+/* The locks are kept until the connection closes. */
 static const char prepare_sql[] =
     "set client_min_messages = warning;"
     "set lock_timeout = '10s';"
     "set statement_timeout = 0;"
-    "select pg_advisory_lock(1346719315, 2);"
+    "select pg_advisory_lock(1346719315, 2);" /* LOCK_MIGRATE */
     "create table if not exists schema_migration ("
     "  version    integer     not null,"
     "  name       text        not null,"
@@ -205,6 +205,37 @@ static enum status execute(PGconn *conn, const char *sql, const char *where, str
     ExecStatusType status = PQresultStatus(r);
     PQclear(r);
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? OK : failed(conn, where, err);
+}
+
+/* lock_timeout ends the wait for another migrate, too. */
+static enum status prepare(PGconn *conn, struct error *err) {
+    PGresult *r = PQexec(conn, prepare_sql);
+    const char *sqlstate = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    enum status status = OK;
+    if (sqlstate != NULL && strcmp(sqlstate, "55P03") == 0) {
+        status = error_set(err, ERR_CONFLICT, "database",
+                           "another penstock migrate has been at work for 10 s: wait until it has ended, "
+                           "then run this again");
+    } else if (PQresultStatus(r) != PGRES_COMMAND_OK) {
+        status = failed(conn, "database", err);
+    }
+    PQclear(r);
+    return status;
+}
+
+/* A server works on exactly the schema that it started on: none may run while the schema changes, nor start.
+ */
+static enum status keep_servers_out(PGconn *conn, struct error *err) {
+    PGresult *r = PQexec(conn, "select pg_try_advisory_lock(1346719315, 1)"); /* LOCK_SERVER */
+    enum status status = PQresultStatus(r) == PGRES_TUPLES_OK ? OK : failed(conn, "database", err);
+    if (status == OK && strcmp(PQgetvalue(r, 0, 0), "t") != 0) {
+        status = error_set(
+            err, ERR_CONFLICT, "database",
+            "a penstockd works on this database and needs the schema as it is: stop it first; gateways keep "
+            "what they measure meanwhile");
+    }
+    PQclear(r);
+    return status;
 }
 
 /* How many are applied; they must be the first of the list, unchanged. */
@@ -287,10 +318,13 @@ static enum status run(PGconn *conn, const char *dir,
     uint32_t applied = 0;
     enum status status = migrate_list(dir, v, MIGRATIONS_MAX, &n, err);
     if (status == OK) {
-        status = execute(conn, prepare_sql, "database", err);
+        status = prepare(conn, err);
     }
     if (status == OK) {
         status = check_applied(conn, v, n, &applied, err);
+    }
+    if (status == OK && applied < n) {
+        status = keep_servers_out(conn, err);
     }
     for (uint32_t i = applied; status == OK && i < n; i++) {
         status = apply(conn, dir, &v[i], err);

@@ -30,6 +30,9 @@ struct notes {
     uint32_t sent_repeats;
     uint32_t sent_clocks;
     bool sent;
+    bool hurry;
+    uint64_t sent_ms;
+    uint64_t retry_ms; /* nothing is sent before */
     uint64_t left_out;
     void (*on_sent)(void *ctx);
     void *ctx;
@@ -169,7 +172,12 @@ uint64_t notes_due_ms(const struct notes *n) {
     if (n->sent) {
         return UINT64_MAX;
     }
-    return n->n_said > 0 ? 0 : n->repeats_due_ms;
+    uint64_t due_ms = n->n_said > 0 || (n->hurry && !notes_is_empty(n)) ? 0 : n->repeats_due_ms;
+    return due_ms > n->retry_ms ? due_ms : n->retry_ms; /* UINT64_MAX: there is nothing */
+}
+
+void notes_hurry(struct notes *n) {
+    n->hurry = true;
 }
 
 static void forget_first(void *v, uint32_t *n, uint32_t first, size_t size) {
@@ -179,15 +187,21 @@ static void forget_first(void *v, uint32_t *n, uint32_t first, size_t size) {
     }
 }
 
+static bool is_for_good(const struct pg_answer *answer) {
+    return answer->outcome == PG_DONE ||
+           (answer->outcome == PG_REFUSED && pg_refusal(answer) != PG_REFUSAL_LATER);
+}
+
 static void on_done(void *ctx, struct pg_answer *answer) {
     struct notes *n = ctx;
     n->sent = false;
-    if (answer->outcome != PG_UNKNOWN) { /* else the same again */
+    n->retry_ms = answer->outcome == PG_REFUSED ? n->sent_ms + NOTES_RETRY_MS : 0;
+    if (is_for_good(answer)) { /* else the same again */
         forget_first(n->said, &n->n_said, n->sent_said, sizeof *n->said);
         forget_first(n->repeats, &n->n_repeats, n->sent_repeats, sizeof *n->repeats);
         forget_first(n->clocks, &n->n_clocks, n->sent_clocks, sizeof *n->clocks);
     }
-    if (answer->outcome == PG_REFUSED) {
+    if (answer->outcome == PG_REFUSED && is_for_good(answer)) {
         log_event(LOG_WARN, "ledger.left_out", "hellos=%u repeats=%u clocks=%u text=%s", n->sent_said,
                   n->sent_repeats, n->sent_clocks, LOG_Q(slice_str(answer->error.text)));
     }
@@ -276,12 +290,13 @@ static void send_clocks(const struct notes *n, struct pg *pg, struct pg_args *ar
     pg_args_clear(args);
 }
 
-void notes_send(struct notes *n, struct pg *pg, void (*on_sent)(void *ctx), void *ctx) {
+void notes_send(struct notes *n, struct pg *pg, uint64_t now_ms, void (*on_sent)(void *ctx), void *ctx) {
     CHECK(!n->sent);
     CHECK(!notes_is_empty(n));
     struct pg_args args;
     pg_args_init(&args, (size_t)NOTES_ROWS_MAX * 160 + 4096);
     n->sent = true;
+    n->sent_ms = now_ms;
     n->on_sent = on_sent;
     n->ctx = ctx;
     n->sent_said = n->n_said < NOTES_ROWS_MAX ? n->n_said : NOTES_ROWS_MAX;

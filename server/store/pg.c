@@ -9,6 +9,8 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 
 enum { WATCHDOG_MS = 5000 };
 #define READ_ONLY "25006"
+#define DISK_FULL "53100"
+#define PREPARED  "penstock"
 
 struct job {
     enum pg_mode mode;
@@ -107,7 +109,8 @@ static void set_failure(struct job *job, const PGresult *r) {
     (void)snprintf(job->answer.sqlstate, sizeof job->answer.sqlstate, "%s", sqlstate == NULL ? "" : sqlstate);
     char text[480];
     one_line(primary != NULL ? primary : PQresultErrorMessage(r), text, sizeof text);
-    (void)error_set(&job->answer.error, ERR_INTERNAL, "postgresql", "%s%s%s%s", text,
+    enum status status = strcmp(job->answer.sqlstate, DISK_FULL) == 0 ? ERR_NO_SPACE : ERR_INTERNAL;
+    (void)error_set(&job->answer.error, status, "postgresql", "%s%s%s%s", text,
                     sqlstate == NULL ? "" : " (SQLSTATE ", sqlstate == NULL ? "" : sqlstate,
                     sqlstate == NULL ? "" : ")");
 }
@@ -260,7 +263,7 @@ static void lose(struct pg *pg) {
         if (job->answer.error.code == OK) {
             job->answer.error = pg->error;
         }
-        job->answer.error.code = ERR_UNAVAILABLE;
+        job->answer.error = pg_trouble(&job->answer.error);
         finish_first(pg, PG_UNKNOWN);
     }
     if (pg->closing) {
@@ -280,12 +283,12 @@ static void lose_with_libpq_text(struct pg *pg, const char *what) {
     char text[400];
     one_line(pg->conn == NULL ? "" : PQerrorMessage(pg->conn), text, sizeof text);
     const struct job *job = job_at(pg, 0);
-    if (pg->n_jobs > 0 && job->answer.error.code != OK) {
-        (void)snprintf(text, sizeof text, "%s",
-                       job->answer.error.text); /* PostgreSQL's last word says more */
+    enum status status = ERR_UNAVAILABLE;
+    if (pg->n_jobs > 0 && job->answer.error.code != OK) { /* PostgreSQL's last word says more */
+        (void)snprintf(text, sizeof text, "%s", job->answer.error.text);
+        status = pg_trouble(&job->answer.error).code;
     }
-    (void)error_set(&pg->error, ERR_UNAVAILABLE, "postgresql", "%s%s%s", what, text[0] == '\0' ? "" : ": ",
-                    text);
+    (void)error_set(&pg->error, status, "postgresql", "%s%s%s", what, text[0] == '\0' ? "" : ": ", text);
     lose(pg);
 }
 
@@ -308,6 +311,15 @@ static void on_setup_done(void *ctx, struct pg_answer *answer) {
 }
 
 static void begin_job(struct pg *pg, enum pg_mode mode, pg_on_done on_done, void *ctx);
+static void sent(struct pg *pg, int ok);
+
+/* Part of the setup's job, so that nothing is sent before it is known to have succeeded. */
+static void prepare(struct pg *pg) {
+    job_at(pg, pg->n_jobs - 1)->sent++;
+    if (!pg->broken) {
+        sent(pg, PQsendPrepare(pg->conn, PREPARED, pg->cfg.prepared, 0, NULL));
+    }
+}
 
 /* synchronous_commit: a weaker setting of the database is raised, a stronger one (remote_apply) stays. */
 static void begin_setup(struct pg *pg) {
@@ -335,6 +347,9 @@ static void begin_setup(struct pg *pg) {
     pg_arg_text(&args, slice_str(limit));
     begin_job(pg, PG_READ, on_setup_done, pg);
     pg_send(pg, sql, &args);
+    if (pg->cfg.prepared != NULL) {
+        prepare(pg);
+    }
     pg_end(pg);
     pg_args_done(&args);
     pg_flush(pg);
@@ -498,6 +513,16 @@ enum pg_refusal pg_refusal(const struct pg_answer *answer) {
     return PG_REFUSAL_LATER;
 }
 
+struct error pg_trouble(const struct error *error) {
+    struct error trouble = *error;
+    trouble.code = error->code == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_UNAVAILABLE;
+    return trouble;
+}
+
+bool pg_is_news(const struct error *before, const struct error *now) {
+    return before->code != now->code || (now->code != ERR_NO_SPACE && strcmp(before->text, now->text) != 0);
+}
+
 /* --- for the owner ------------------------------------------------------------------------------------- */
 
 enum status pg_new(const struct pg_config *cfg, struct pg **ret, struct error *err) {
@@ -599,8 +624,13 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args) {
         values[i] = args->data.p == NULL ? "" : (const char *)args->data.p + args->offsets[i];
         formats[i] = 1;
     }
-    sent(pg, PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values,
-                               n == 0 ? NULL : args->lengths, formats, 1));
+    const int *lengths = n == 0 ? NULL : args->lengths;
+    if (sql == pg->cfg.prepared) {
+        sent(pg, PQsendQueryPrepared(pg->conn, PREPARED, n, values, lengths, formats, 1));
+    } else {
+        sent(pg,
+             PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values, lengths, formats, 1));
+    }
 }
 
 void pg_end(struct pg *pg) {

@@ -43,7 +43,7 @@ enum pg_outcome {
 struct pg_answer {
     enum pg_outcome outcome;
     char sqlstate[6];   /* PG_REFUSED; "" if there is none */
-    struct error error; /* unless PG_DONE */
+    struct error error; /* unless PG_DONE; ERR_NO_SPACE: a disk of the database is full */
     uint32_t n;
     /* PG_DONE: one for each statement, in order. A receiver may keep one by putting NULL in its place. */
     PGresult *results[PG_STATEMENTS_MAX];
@@ -57,6 +57,11 @@ enum pg_refusal {
     PG_REFUSAL_LATER,   /* disk full, read-only, deadlock, time limit, …: the same may succeed later */
 };
 enum pg_refusal pg_refusal(const struct pg_answer *answer);
+/* Why something that failed is to be tried again, from its answer's error: ERR_NO_SPACE when a disk of the
+ * database is full (SQLSTATE 53100), ERR_UNAVAILABLE for all else. */
+struct error pg_trouble(const struct error *error);
+/* True if `now` tells something that `before` did not; a full disk is named by another file each time. */
+bool pg_is_news(const struct error *before, const struct error *now);
 
 typedef void (*pg_on_done)(void *ctx, struct pg_answer *answer);
 
@@ -65,6 +70,9 @@ struct pg_config {
     const char *conninfo;
     const char *name; /* application_name */
     uint32_t statement_ms;
+    /* Borrowed. A statement that is sent so often that parsing and planning it each time would count: it is
+     * prepared whenever a connection is made, and pg_send knows it by its address. NULL: none. */
+    const char *prepared;
     void *ctx;
     void (*on_up)(void *ctx);
     /* The connection went, or could not be made; why it is so is also told by pg_error. Its jobs were

@@ -37,10 +37,10 @@ static const char dicts_sql[] =
 static const char keep_sql[] =
     "with q as (select * from quarantine where quarantine_id = $1),"
     " history as ("
-    "  insert into sample (tag_key, t_us, value, quality)"
-    "  select distinct on (tag_key, t_us) tag_key, t_us, value, quality"
-    "    from unnest($6::bigint[], $7::bigint[], $8::double precision[], $9::smallint[])"
-    "      with ordinality as s(tag_key, t_us, value, quality, place)"
+    "  insert into sample_row (tag_key, t_us, value, quality, bytes)"
+    "  select distinct on (tag_key, t_us) tag_key, t_us, value, quality, bytes"
+    "    from unnest($6::bigint[], $7::bigint[], $8::double precision[], $9::smallint[], $21::bytea[])"
+    "      with ordinality as s(tag_key, t_us, value, quality, bytes, place)"
     "   order by tag_key, t_us, place desc on conflict (tag_key, t_us) do nothing returning 1),"
     " dictionary as ("
     "  insert into gateway_dict (gateway_key, epoch, dict, seq, body)"
@@ -162,7 +162,23 @@ void quarantine_sql_reply(const struct pg_answer *answer, void *memory, struct r
 /* --- what a replay leaves ------------------------------------------------------------------------------- */
 
 size_t quarantine_sql_keep_bytes(const struct request *r) {
-    return 4096 + (size_t)r->quarantine_keep.n * 64;
+    size_t bytes = 4096 + (size_t)r->quarantine_keep.n * 80;
+    for (uint32_t i = 0; i < r->quarantine_keep.n; i++) {
+        bytes += r->quarantine_keep.v[i].text.n;
+    }
+    return bytes;
+}
+
+static void text_args(struct pg_args *args, const struct stored_sample *v, uint32_t n) {
+    pg_array_bytes_begin(args);
+    for (uint32_t i = 0; i < n; i++) {
+        if (v[i].text.p == NULL) {
+            pg_array_null(args);
+        } else {
+            pg_array_bytes(args, v[i].text.p, v[i].text.n);
+        }
+    }
+    pg_array_end(args);
 }
 
 static void told_args(struct pg_args *args, const struct request *r) {
@@ -200,7 +216,7 @@ void quarantine_sql_keep_send(struct pg *pg, struct pg_args *args, const struct 
     pg_array_end(args);
     pg_array_f64_begin(args);
     for (uint32_t i = 0; i < n; i++) {
-        if ((v[i].quality & QUALITY_NO_VALUE) != 0) {
+        if ((v[i].quality & QUALITY_NO_VALUE) != 0 || v[i].text.p != NULL) {
             pg_array_null(args);
         } else {
             pg_array_f64(args, v[i].value);
@@ -215,6 +231,7 @@ void quarantine_sql_keep_send(struct pg *pg, struct pg_args *args, const struct 
     pg_arg_i32(args, r->quarantine_keep.usable && r->quarantine_keep.dictionary ? 1 : 0);
     pg_arg_uuid(args, op);
     told_args(args, r);
+    text_args(args, v, n);
     pg_send(pg, keep_sql, args);
 }
 

@@ -95,7 +95,7 @@ static int lane_of(enum request_kind kind) {
         return LANE_SHORT;
     }
     bool report = kind == REQ_ALARM_STATE_AT || kind == REQ_ALARM_LAST_RAISED || kind == REQ_ALARM_KPI ||
-                  kind == REQ_ALARM_BAD_ACTORS || kind == REQ_LEDGER;
+                  kind == REQ_ALARM_BAD_ACTORS || kind == REQ_LEDGER || kind == REQ_STORE;
     return report ? LANE_REPORT : LANE_LONG;
 }
 

@@ -5,7 +5,7 @@
 #include "server/store/figures_sql.h"
 #include "server/store/ledger_sql.h"
 #include "server/store/quarantine_sql.h"
-#include "server/store/samples_sql.h"
+#include "server/store/store_sql.h"
 #include "server/store/user_sql.h"
 
 #include <stdlib.h>
@@ -52,6 +52,7 @@ enum status read_check(const struct request *r, struct error *err) {
     switch (r->kind) {
     case REQ_USER_FIND:
     case REQ_SESSION_FIND:
+    case REQ_STORE:
         return OK;
     case REQ_ALARM_HISTORY:
     case REQ_ALARM_STATE_AT:
@@ -68,8 +69,6 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
         return check_limit(r->list.limit, err);
-    case REQ_SAMPLES:
-        return samples_check(r, err);
     case REQ_LOGIN_CODE:
     case REQ_SESSION_OPEN:
     case REQ_SESSION_CLOSE:
@@ -84,6 +83,11 @@ enum status read_check(const struct request *r, struct error *err) {
     case REQ_QUARANTINE_REPLAY:
     case REQ_GATEWAY_RELEASE:
     case REQ_QUARANTINE_KEEP:
+    case REQ_SAMPLES: /* the reader's, as the following */
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
         break;
     }
     return error_set(err, ERR_UNSUPPORTED, "request", "is no question to the database");
@@ -118,10 +122,10 @@ void read_send(struct pg *pg, const struct request *r, pg_on_done on_done, void 
         alarm_sql_send(pg, &args, r);
     } else if (is_figures(r->kind)) {
         figures_send(pg, &args, r);
-    } else if (r->kind == REQ_SAMPLES) {
-        samples_send(pg, &args, r);
     } else if (r->kind == REQ_LEDGER) {
         ledger_send(pg, &args, r);
+    } else if (r->kind == REQ_STORE) {
+        store_sql_send(pg);
     } else if (quarantine_sql_reads(r->kind)) {
         quarantine_sql_send(pg, &args, r);
     } else {
@@ -178,12 +182,15 @@ static size_t row_size(enum request_kind kind) {
     if (kind == REQ_CONFIG_HISTORY) {
         return sizeof(struct revision_row);
     }
-    return kind == REQ_AUDIT_LIST ? sizeof(struct audit_row) : sizeof(struct sample_point);
+    return sizeof(struct audit_row);
 }
 
 static size_t memory_size(enum request_kind kind, const struct pg_answer *answer) {
     if (kind == REQ_LEDGER) {
         return ledger_reply_size(answer);
+    }
+    if (kind == REQ_STORE) {
+        return store_sql_reply_size(answer);
     }
     if (quarantine_sql_reads(kind)) {
         return quarantine_sql_reply_size(answer);
@@ -198,7 +205,7 @@ static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
     if (strcmp(answer->sqlstate, QUERY_CANCELED) == 0) {
         (void)error_set(&ret->error, ERR_TIMEOUT, "database",
                         "this takes too long; ask for a shorter span of time");
-    } else {
+    } else if (answer->error.code != ERR_NO_SPACE) {
         ret->error.code = answer->outcome == PG_REFUSED ? ERR_INTERNAL : ERR_UNAVAILABLE;
     }
     ret->status = ret->error.code;
@@ -226,14 +233,14 @@ void read_reply(const struct request *r, const struct pg_answer *answer, struct 
         figures_reply(rows, memory->rows, ret);
     } else if (r->kind == REQ_LEDGER) {
         ledger_reply(answer, memory->rows, ret);
+    } else if (r->kind == REQ_STORE) {
+        store_sql_reply(answer, memory->rows, ret);
     } else if (quarantine_sql_reads(r->kind)) {
         quarantine_sql_reply(answer, memory->rows, ret);
     } else if (r->kind == REQ_CONFIG_HISTORY) {
         reply_revisions(rows, memory->rows, ret);
-    } else if (r->kind == REQ_AUDIT_LIST) {
-        reply_audit(rows, memory->rows, ret);
     } else {
-        samples_reply(answer, memory->rows, ret);
+        reply_audit(rows, memory->rows, ret);
     }
 }
 

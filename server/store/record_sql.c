@@ -30,8 +30,9 @@ static const char insert_sql[] =
 
 /* By alarm_journal_pk. */
 static const char check_sql[] =
-    "select count(*) from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as u(seq, n, alarm_key)"
-    " join alarm_journal j using (seq, n, alarm_key)";
+    "select count(*) from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
+    "                            $6::text[]) as u(seq, n, alarm_key, at_us, actor_key, kind)"
+    " join alarm_journal j using (seq, n, alarm_key, at_us, actor_key, kind)";
 
 const char *record_insert_sql(void) {
     return insert_sql;
@@ -83,14 +84,21 @@ const char *record_check_sql(void) {
         pg_array_end(args);                                                                                  \
     } while (0)
 
-void record_check_args(struct pg_args *args, const struct journal_entry *const *v, uint32_t n) {
+static void identity_args(struct pg_args *args, const struct journal_entry *const *v, uint32_t n) {
     I64_COLUMN(seq);
     I64_COLUMN(n);
     I64_COLUMN(alarm_key);
 }
 
+void record_check_args(struct pg_args *args, const struct journal_entry *const *v, uint32_t n) {
+    identity_args(args, v, n);
+    I64_COLUMN(at_us);
+    I64_COLUMN(actor_key);
+    TEXT_COLUMN(slice_str(alarm_record_kind_name(v[i]->record.kind)));
+}
+
 static void number_args(struct pg_args *args, const struct journal_entry *const *v, uint32_t n) {
-    record_check_args(args, v, n);
+    identity_args(args, v, n);
     I64_COLUMN(site_key);
     I64_COLUMN(tag_key);
     I64_COLUMN(revision);

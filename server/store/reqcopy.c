@@ -1,6 +1,7 @@
 #include "server/store/reqcopy.h"
 
 #include "server/base/check.h"
+#include "server/history/aggregate.h"
 
 #include <stdlib.h>
 
@@ -46,21 +47,57 @@ static struct request *copy_filtered(const struct request *r) {
 }
 
 static struct request *copy_samples(const struct request *r) {
-    size_t bytes = r->quarantine_keep.n * sizeof *r->quarantine_keep.v;
-    struct request *copy = malloc(sizeof *copy + bytes);
+    const struct stored_sample *from = r->quarantine_keep.v;
+    uint32_t n = r->quarantine_keep.n;
+    size_t texts = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        texts += from[i].text.n;
+    }
+    struct request *copy = malloc(sizeof *copy + n * sizeof *from + texts);
     if (copy == NULL) {
         return NULL;
     }
     *copy = *r;
     struct stored_sample *v = (struct stored_sample *)(copy + 1);
-    if (bytes > 0) {
-        memcpy(v, r->quarantine_keep.v, bytes);
+    char *at = (char *)(v + n);
+    for (uint32_t i = 0; i < n; i++) {
+        v[i] = from[i];
+        if (from[i].text.n > 0) {
+            memcpy(at, from[i].text.p, from[i].text.n);
+        }
+        v[i].text.p = from[i].text.p == NULL ? NULL : at;
+        at += from[i].text.n;
     }
     copy->quarantine_keep.v = v;
     return copy;
 }
 
+/* Edges, times, rules: one behind the other. */
+static struct request *copy_aggregates(const struct request *r) {
+    size_t n_tags = r->samples.n_tags;
+    size_t n_times = n_tags + r->samples.n_edges;
+    struct request *copy =
+        malloc(sizeof *copy + n_times * sizeof(int64_t) + n_tags * sizeof *r->samples.rules);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *r;
+    int64_t *edges = (int64_t *)(copy + 1);
+    int64_t *complete_us = edges + r->samples.n_edges;
+    struct aggregate_rule *rules = (struct aggregate_rule *)(complete_us + n_tags);
+    memcpy(edges, r->samples.edges, r->samples.n_edges * sizeof *edges);
+    memcpy(complete_us, r->samples.complete_us, n_tags * sizeof *complete_us);
+    memcpy(rules, r->samples.rules, n_tags * sizeof *rules);
+    copy->samples.edges = edges;
+    copy->samples.complete_us = complete_us;
+    copy->samples.rules = rules;
+    return copy;
+}
+
 struct request *request_copy(const struct request *r) {
+    if (r->kind == REQ_AGGREGATES) {
+        return copy_aggregates(r);
+    }
     if (r->kind == REQ_QUARANTINE_KEEP) {
         return copy_samples(r);
     }

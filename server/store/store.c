@@ -3,10 +3,13 @@
 #include "server/base/check.h"
 #include "server/store/boot.h"
 #include "server/store/checkpoint.h"
+#include "server/store/disk.h"
 #include "server/store/events.h"
 #include "server/store/ingest.h"
 #include "server/store/journal.h"
+#include "server/store/packer.h"
 #include "server/store/query.h"
+#include "server/store/reader.h"
 #include "server/store/revoked.h"
 #include "server/store/write.h"
 
@@ -33,7 +36,10 @@ struct store {
     struct journal *journal;
     struct ingest *ingest;
     struct query *query;
+    struct packer *packer;
+    struct reader *reader;
     struct revoked revoked;
+    struct disk disk;
     uv_timer_t timer;
     bool loaded;
     bool locked; /* this server has the database */
@@ -50,15 +56,17 @@ struct store {
 
 /* --- state --------------------------------------------------------------------------------------------- */
 
+/* A full disk is the reason of whatever else is wrong meanwhile, and somebody can do something about it. */
 static const struct error *trouble(const struct store *s) {
-    if (!pg_is_up(s->pg)) {
-        return pg_error(s->pg);
+    const struct error *v[] = {pg_is_up(s->pg) ? events_trouble(s->events) : pg_error(s->pg),
+                               s->locked ? journal_trouble(s->journal) : NULL,
+                               s->open ? ingest_trouble(s->ingest) : NULL};
+    const struct error *found = NULL;
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        bool full = v[i] != NULL && v[i]->code == ERR_NO_SPACE;
+        found = found == NULL || (full && found->code != ERR_NO_SPACE) ? v[i] : found;
     }
-    const struct error *err = events_trouble(s->events);
-    if (err == NULL && s->locked) {
-        err = journal_trouble(s->journal);
-    }
-    return err == NULL && s->open ? ingest_trouble(s->ingest) : err;
+    return found;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -72,6 +80,7 @@ static void report_state(struct store *s) {
     uint64_t oldest = earlier(earlier(events_oldest_ms(s->events), journal_oldest_ms(s->journal)),
                               ingest_oldest_ms(s->ingest));
     uint64_t lag_ms = oldest >= now ? 0 : now - oldest;
+    packer_lag(s->packer, lag_ms);
     const struct error *why = trouble(s);
     why = why == NULL && !s->open ? &starting : why;
     enum store_state state = why != NULL ? STORE_AWAY : lag_ms > SLOW_MS ? STORE_SLOW : STORE_OK;
@@ -116,6 +125,8 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     ingest_journaled(s->ingest, boot->journal_seq);
     ingest_start(s->ingest);
     query_start(s->query);
+    packer_start(s->packer);
+    reader_start(s->reader);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -126,6 +137,7 @@ static void on_open(void *ctx) {
     checkpoint_open(s->checkpoint);
     journal_confirm(s->journal);
     revoked_open(&s->revoked);
+    disk_open(&s->disk);
     report_state(s);
 }
 
@@ -176,6 +188,7 @@ static void on_down(void *ctx) {
     events_down(s->events);
     checkpoint_down(s->checkpoint);
     revoked_down(&s->revoked);
+    disk_down(&s->disk);
     report_state(s);
 }
 
@@ -200,6 +213,20 @@ static void on_certificates(void *ctx, const struct store_certificate *v, size_t
     struct store *s = ctx;
     if (s->host.certificates != NULL) {
         s->host.certificates(s->host.ctx, v, n);
+    }
+}
+
+static void on_packed(void *ctx, const struct store_packing *packing) {
+    struct store *s = ctx;
+    if (s->host.packed != NULL) {
+        s->host.packed(s->host.ctx, packing);
+    }
+}
+
+static void on_disk(void *ctx, const struct store_disk *disk) {
+    struct store *s = ctx;
+    if (s->host.disk != NULL && !s->stopping) {
+        s->host.disk(s->host.ctx, disk);
     }
 }
 
@@ -237,12 +264,14 @@ static enum status make_journal(struct store *s, const char *conninfo, struct er
     return journal_new(&cfg, &s->journal, err);
 }
 
-static enum status make_boot(struct store *s, struct error *err) {
+static enum status make_boot(struct store *s, const struct store_config *of, struct error *err) {
     struct boot_config cfg = {.loop = s->loop,
                               .pg = s->pg,
                               .keys = &s->keys,
                               .migrations = s->migrations,
                               .n_migrations = s->n_migrations,
+                              .tail_from = of->tail_from,
+                              .tail_to = of->tail_to,
                               .ctx = s,
                               .locked = on_locked,
                               .loaded = on_loaded,
@@ -263,20 +292,39 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
     return pg_new(&cfg, &s->pg, err);
 }
 
-static enum status make_people(struct store *s, const char *conninfo, struct error *err) {
-    enum status status = make_connection(s, conninfo, err);
+static enum status make_people(struct store *s, const struct store_config *cfg, struct error *err) {
+    enum status status = make_connection(s, cfg->conninfo, err);
+    struct disk_config disk = {.loop = s->loop,
+                               .pg = s->pg,
+                               .path = cfg->path == NULL ? "" : cfg->path,
+                               .limit_bytes = cfg->limit_bytes,
+                               .ctx = s,
+                               .on_disk = on_disk};
+    disk_init(&s->disk, &disk);
     s->revoked =
         (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked, .on_certificates = on_certificates};
     status = status == OK ? make_events(s, err) : status;
     status = status == OK ? make_checkpoint(s, err) : status;
-    return status == OK ? make_boot(s, err) : status;
+    return status == OK ? make_boot(s, cfg, err) : status;
+}
+
+static enum status make_packer(struct store *s, const struct store_config *cfg, struct error *err) {
+    struct packer_config packer = {.loop = s->loop,
+                                   .conninfo = cfg->conninfo,
+                                   .after_us = cfg->pack_after_us,
+                                   .keep_raw_us = cfg->keep_raw_us,
+                                   .ctx = s,
+                                   .packed = on_packed};
+    return packer_new(&packer, &s->packer, err);
 }
 
 static enum status make_parts(struct store *s, const struct store_config *cfg, struct error *err) {
-    enum status status = make_people(s, cfg->conninfo, err);
+    enum status status = make_people(s, cfg, err);
     status = status == OK ? make_journal(s, cfg->conninfo, err) : status;
     status = status == OK ? ingest_new(cfg, &s->host, &s->ingest, err) : status;
-    return status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    status = status == OK ? make_packer(s, cfg, err) : status;
+    status = status == OK ? query_new(cfg, &s->host, &s->query, err) : status;
+    return status == OK ? reader_new(cfg, &s->host, s->ingest, &s->reader, err) : status;
 }
 
 enum status store_new(const struct store_config *cfg, const struct store_host *host, struct store **ret,
@@ -355,9 +403,15 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     CHECK(r->kind != REQ_SILENCE);
     if (write_knows(r->kind)) {
         events_request(s->events, token, r);
+    } else if (reader_knows(r->kind)) {
+        reader_request(s->reader, token, r);
     } else {
         query_request(s->query, token, r);
     }
+}
+
+struct store_pending store_pending(const struct store *s) {
+    return ingest_pending(s->ingest);
 }
 
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name) {
@@ -370,7 +424,9 @@ void store_turn_end(struct store *s) {
     checkpoint_turn_end(s->checkpoint);
     ingest_turn_end(s->ingest);
     query_turn_end(s->query);
+    reader_turn_end(s->reader);
     revoked_turn_end(&s->revoked);
+    disk_turn_end(&s->disk);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------- */
@@ -396,12 +452,14 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 6;
+    s->parts = 8;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
     ingest_close(s->ingest, on_part_closed, s);
     query_close(s->query, on_part_closed, s);
+    packer_close(s->packer, on_part_closed, s);
+    reader_close(s->reader, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -423,7 +481,9 @@ void store_free(struct store **s) {
     if (*s == NULL) {
         return;
     }
+    reader_free(&(*s)->reader); /* before the ingest that it reads */
     query_free(&(*s)->query);
+    packer_free(&(*s)->packer);
     ingest_free(&(*s)->ingest);
     journal_free(&(*s)->journal);
     boot_free(&(*s)->boot);

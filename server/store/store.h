@@ -1,7 +1,7 @@
-/* The store: PostgreSQL, asynchronously, on the loop. Six connections: one for the alarm journal (nothing
- * delays alarms), one for the gateways' records (ingest), one for events (audit, sessions, configuration,
- * accumulators), three for queries (who somebody is; reports over the alarm
- * journal; everything else). Each is re-established by itself; what
+/* The store: PostgreSQL, asynchronously, on the loop. Nine connections: one for the alarm journal
+ * (nothing delays alarms), one for the gateways' records (ingest), one for events (audit, sessions,
+ * configuration, accumulators), one for the packer, two for history (screens; exports), three for queries
+ * (who somebody is; reports over the alarm journal; everything else). Each is re-established by itself; what
  * was handed over is kept until it is committed, and submitted again after an unknown outcome: every
  * statement is idempotent. Memory is bounded: beyond the limits, calls say ERR_FULL. The store never calls
  * back from inside a call of its own. */
@@ -116,6 +116,8 @@ struct store_boot {
     const struct alarm_accumulator *accumulators;
     size_t n_accumulators;
     uint64_t journal_seq;
+    const struct alarm_record *tail; /* what the journal has from tail_from to tail_to, in order of seq */
+    size_t n_tail;
     uint32_t users;         /* how many accounts exist */
     const uint8_t *revoked; /* fingerprints of certificates, IDENTITY_HASH_SIZE bytes each, ascending */
     size_t n_revoked;
@@ -127,13 +129,47 @@ struct store_certificate {
     int64_t ends_us; /* of the last one to end that is not revoked; 0: there is none any more */
 };
 
+/* How far samples are on their way into chunks (packer.h). */
+struct store_packing {
+    int64_t at_us;      /* when all was well last; 0: never yet */
+    int64_t failing_us; /* since when it does not go on; 0: it does */
+    int64_t oldest_us;  /* receipt of the oldest samples that wait; 0: none do */
+    int64_t rows;       /* rows of sample_hot that wait, about */
+    uint64_t samples;   /* packed since the start, … */
+    uint64_t chunks;    /* … in so many chunks */
+    uint64_t pruned;    /* records as received that were deleted since the start */
+    uint64_t damaged;   /* rows and chunks that were put aside since the start */
+    const char *damage; /* what, if that was just now; else NULL */
+    struct error error; /* why it does not go on */
+};
+
+enum { STORE_PATH_SIZE = 256 };
+
+/* The disk that the database is on (disk.h). */
+struct store_disk {
+    char path[STORE_PATH_SIZE]; /* what was looked at; "" unless seen */
+    int64_t bytes;
+    int64_t free;          /* of which the database may use so much */
+    double grow_bytes_day; /* NaN: not known yet */
+    int64_t full_at_us;    /* 0: not in sight, or not known */
+    bool known;            /* else all of this is 0 */
+    bool seen;             /* false: it is the configured limit that stands for the disk */
+};
+
+/* What waits for its commit. */
+struct store_pending {
+    uint64_t records;
+    uint64_t bytes;
+};
+
 enum store_state { STORE_OK, STORE_SLOW, STORE_AWAY };
 
 struct store_host {
     void *ctx;
     /* Once, when the database is there, its schema is right and nobody else serves it. */
     void (*loaded)(void *ctx, struct store_boot *boot);
-    /* lag_us: age of the oldest thing that waits for its commit. error says why it is away. */
+    /* lag_us: age of the oldest thing that waits for its commit. error says why it is away; ERR_NO_SPACE: the
+     * database's disk is full, and what waits is stored as soon as there is room. */
     void (*state)(void *ctx, enum store_state state, int64_t lag_us, const struct error *error);
     void (*ingested)(void *ctx, const struct store_key *v, uint32_t n);
     /* Another content is stored under this number: the record is in quarantine. Told instead of ingested. */
@@ -153,6 +189,10 @@ struct store_host {
     /* Of each gateway that was ever issued a certificate, or had one revoked, ascending by key: soon after
      * the start, and whenever it may have changed, behind the call of revoked. May be NULL. */
     void (*certificates)(void *ctx, const struct store_certificate *v, size_t n);
+    /* After each look of the packer. May be NULL. */
+    void (*packed)(void *ctx, const struct store_packing *s);
+    /* The disk of the database, every two seconds once it is known. May be NULL. */
+    void (*disk)(void *ctx, const struct store_disk *disk);
     /* Cannot go on: wrong schema, another server has the database, a statement is refused for good. The
      * server stops. */
     void (*fatal)(void *ctx, const struct error *error);
@@ -164,6 +204,12 @@ struct store_config {
     const char *migrations_dir; /* to know which schema this program needs */
     uint32_t commit_every_ms;   /* longest wait of a record for company; 0: the default, 20 ms */
     size_t pending_bytes_max;   /* of records; 0: the default, 256 MiB */
+    int64_t pack_after_us; /* so old become samples before they are packed; 0: the default, PACKER_AFTER_S */
+    int64_t keep_raw_us;   /* … and records as received before they are deleted; 0: the default, 48 h */
+    const char *path;      /* folder of the database's files; NULL or "": what PostgreSQL says */
+    int64_t limit_bytes;   /* of the database, where its disk cannot be seen; 0: none */
+    uint64_t tail_from;    /* numbers of the journal whose records are told at the start; 0, 0: of none */
+    uint64_t tail_to;
 };
 
 MUSTCHECK enum status store_new(const struct store_config *cfg, const struct store_host *host,
@@ -194,6 +240,7 @@ void store_settle(struct store *s, uint64_t token, struct slice gateway_name, co
 void store_request(struct store *s, uint64_t token, const struct request *r);
 /* Key of a stored item, known from the last boot or config change; 0 if none. */
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);
+struct store_pending store_pending(const struct store *s);
 /* Once per loop turn: submits what waits. */
 void store_turn_end(struct store *s);
 /* Commits what waits (at most timeout_ms), closes; then on_stopped, then store_free. */

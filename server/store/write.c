@@ -181,6 +181,10 @@ bool write_knows(enum request_kind kind) {
     case REQ_SILENCE:
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_BACKTEST:
@@ -189,6 +193,7 @@ bool write_knows(enum request_kind kind) {
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
@@ -385,6 +390,10 @@ void write_reply(const struct request *r, const struct pg_answer *answer, struct
         return;
     }
     ret->error = answer->error;
+    if (answer->error.code == ERR_NO_SPACE) {
+        ret->status = ERR_NO_SPACE;
+        return;
+    }
     ret->error.code = strcmp(answer->sqlstate, CONFIG_CONFLICT) == 0 ? ERR_CONFLICT : ERR_INVALID;
     ret->status = ret->error.code;
 }

@@ -38,6 +38,7 @@ function measure(name, ...args) {
 let conninfo;
 let postmaster;
 function startDatabase() {
+  if (conninfo) return;
   conninfo = run(join(root, 'deploy/cluster'), ['start', cluster]).trim().split('\n').at(-1);
   postmaster = /^\d+/.exec(readFileSync(join(cluster, 'data/postmaster.pid'), 'utf8'))[0];
   // The cleaning up after one program is not to be counted for the next.
@@ -55,6 +56,12 @@ function measureInDatabase(name, ...args) {
 }
 
 const n = (full, little) => (options.smoke ? little : full);
+
+function storePair(limit, each) {
+  const [tags, rows] = [n(1000, 200), n(500000, 2000)];
+  return [measureInDatabase(limit, tags, rows, each), measureInDatabase('store_ingest', tags, rows, each)];
+}
+
 const figures = {
   core: {
     what: 'samples through rules and alarms', limit: 'limit_loop', measured: 'core_eval', unit: 'samples',
@@ -77,13 +84,30 @@ const figures = {
     more: (m) => ({ samples_per_cpu_s: m.samples / m.cpu_s, bytes_per_sample: m.items / m.samples }),
   },
   store: {
-    what: 'samples into history, durable', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
+    what: 'samples into history, durable, then into chunks; each record all tags of a gateway', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
+    prepare: startDatabase,
+    pair: () => storePair('limit_copy', 200),
+    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
+  },
+  store_small: {
+    what: 'the same, each record 28 samples', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
+    prepare: startDatabase,
+    pair: () => storePair('limit_copy', 28),
+    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
+  },
+  chunks: {
+    what: 'as store, against chunks that are there', limit: 'limit_chunks', measured: 'store_ingest', unit: 'rows',
+    prepare: startDatabase,
+    pair: () => storePair('limit_chunks', 200),
+  },
+  trend: {
+    what: '8 pens of 30 days, a sample each 10 s, in 2 000 pixels', limit: 'limit_trend', measured: 'store_trend', unit: 'trends',
     prepare: startDatabase,
     pair() {
-      const [tags, rows] = [n(1000, 200), n(500000, 2000)];
-      return [measureInDatabase('limit_copy', tags, rows), measureInDatabase('store_ingest', tags, rows)];
+      const [pens, days] = [n(8, 2), n(30, 1)];
+      return [measureInDatabase('limit_trend', pens, days, n(3, 1)), measureInDatabase('store_trend', pens, days, n(10, 1))];
     },
-    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
+    more: (m, l) => ({ wall_ms: (1000 * m.wall_s) / m.items, limit_wall_ms: (1000 * l.wall_s) / l.items }),
   },
   live: {
     what: 'frames to browsers', limit: 'limit_ws', measured: 'live_push', unit: 'frames',
@@ -118,7 +142,7 @@ function writeRecording(name, tags, rows, time) {
     if (Number.isFinite(v) && text.trim() !== '') last.set(tag, tag.scale === 0 ? String(Number(v !== 0)) : (Math.round(v / tag.scale) * tag.scale).toFixed(3));
     return last.get(tag) ?? '0';
   };
-  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${tag.scale} ${tag.device}`), ...rows.map((row, i) => [time(row, i), ...tags.map((tag) => value(tag, row[tag.column]))].join(' '))];
+  const lines = [tags.length, ...tags.map((tag) => `${tag.name} ${tag.scale} ${tag.device}`), ...rows.slice(0, n(rows.length, 300)).map((row, i) => [time(row, i), ...tags.map((tag) => value(tag, row[tag.column]))].join(' '))];
   writeFileSync(join(dir, name), `${lines.join('\n')}\n`);
 }
 
@@ -170,12 +194,89 @@ const sizes = {
   },
 };
 
+/** Bytes of all relations that samples leave something in, when old records are gone and VACUUM was there; no VACUUM FULL. */
+const storedSql = `select sum(pg_total_relation_size(c.oid)) as all, coalesce(sum(pg_total_relation_size(c.oid)) filter (where c.relname like 'sample_chunk%'), 0) as chunks
+  from pg_class c where c.relkind = 'r' and (c.relname in ('sample_hot', 'sample_row', 'ingest_batch', 'ingest_pruned', 'gateway_epoch', 'gateway_day') or c.relname like 'sample_chunk%')`;
+function storedBytes(what, aim, ...args) {
+  run('psql', ['-Xq', conninfo, '-c', 'create database bench']);
+  const bench = conninfo.replace('dbname=penstock', 'dbname=bench');
+  const sql = (text) => run('psql', ['-XqAt', bench, '-c', text]).trim();
+  try {
+    const m = measure('store_bytes', bench, ...args);
+    assert.equal(sql('select count(*) from sample_hot'), '0', 'all is packed');
+    while (Number(sql('select ingest_prune((extract(epoch from now()) * 1000000)::bigint, 100000)')) > 0);
+    sql('vacuum');
+    const [all, chunks] = sql(storedSql).split('|').map(Number);
+    const [data, rows] = sql('select sum(length(data)), count(*) from sample_chunk').split('|').map(Number);
+    return { what, aim, bytes_per_sample: all / m.items, chunk_bytes: chunks / m.items, packed_bytes: data / m.items, samples_per_chunk: m.items / rows, samples: m.items };
+  } finally {
+    run('psql', ['-Xq', conninfo, '-c', 'drop database bench with (force)']);
+  }
+}
+
+sizes.bytes_stored = () => {
+  startDatabase();
+  recording();
+  const [round, times] = [n(240, 12000), n(6, 1)]; // the recording is a week
+  const skippedOr = (name, row) => {
+    const what = `${basename(name)}, a row a minute`;
+    if (!existsSync(join(root, '../shared/data', `${name}.csv.gz`))) return { what, skipped: `../shared/data/${name}.csv.gz is not beside the checkout` };
+    recordingBeside(name);
+    return row(what);
+  };
+  return [
+    storedBytes('recording, a row a minute', 3, round, join(dir, 'recording'), 60, times),
+    storedBytes('recording, a row a second', 3, round, join(dir, 'recording'), 1, times),
+    ...beside.map((name) => skippedOr(name, (what) => storedBytes(what, 3, round, join(dir, basename(name)), 60, times))),
+    storedBytes('noise, all bits of the mantissa', 10, n(180, 6000), 'noise', n(50, 2), n(40000, 200)),
+  ];
+};
+
+const headings = { bytes: 'a sample on the line, with its share of the frame', bytes_stored: 'a sample in the database, tables and indexes, packed and vacuumed, without rollups' };
+
 function printSizes(results) {
   for (const [name, rows] of Object.entries(results)) {
-    console.log(`\n${name}: a sample on the line, with its share of the frame`);
+    console.log(`\n${name}: ${headings[name]}`);
     for (const row of rows) {
-      if (row.skipped) console.log(`  ${row.what.padEnd(46)} skipped: ${row.skipped}`);
+      if (row.samples_per_chunk) console.log(`  ${row.what.padEnd(46)} ${row.bytes_per_sample.toFixed(2)} B (aim: ${row.aim} or less), of which chunks ${row.chunk_bytes.toFixed(2)} B, their data ${row.packed_bytes.toFixed(2)} B; ${row.samples_per_chunk.toFixed(0)} samples a chunk`);
+      else if (row.skipped) console.log(`  ${row.what.padEnd(46)} skipped: ${row.skipped}`);
       else console.log(`  ${row.what.padEnd(46)} ${row.bytes_per_sample.toFixed(2)} B${row.aim ? ` (aim: ${row.aim} or less)` : ''}, ${row.samples_per_frame.toFixed(0)} samples a frame`);
+    }
+  }
+}
+
+// --- times: what somebody waits for
+
+const times = {
+  year() {
+    startDatabase();
+    const row = (what, aim, ...more) => {
+      const runs = Array.from({ length: pairs }, () => measureInDatabase('store_trend', 1, n(365, 1), n(10, 1), ...more));
+      const ms = (field) => median(runs.map((m) => (1000 * m[field]) / m.items));
+      return { what, aim, wall_ms: ms('wall_s'), cpu_ms: ms('cpu_s') };
+    };
+    return [row('a tag by day over a year, from rollups', 50, 'days'), row('a tag over a year in 2 000 pixels')];
+  },
+  /** Both in one run, in turn: alone, and while samples come as fast as they are taken and are packed beside. */
+  alarms() {
+    startDatabase();
+    const m = measureInDatabase('store_load', 'alarms', 1000, n(2 * pairs, 2));
+    const row = (what, wall_ms, rest) => ({ what, wall_ms, ...rest });
+    return [
+      row('an alarm record until it is durable, median', m.quiet_p50_ms),
+      row('… under full sample load', m.loaded_p50_ms),
+      row('99 of 100 alarm records, longest', m.quiet_p99_ms),
+      row('… under full sample load', m.loaded_p99_ms, { times: m.loaded_p99_ms / m.quiet_p99_ms, aim_times: 2 }),
+    ];
+  },
+};
+
+function printTimes(results) {
+  for (const [name, rows] of Object.entries(results)) {
+    console.log(`\n${name}:`);
+    for (const row of rows) {
+      const aim = row.aim ? ` (aim: ${row.aim} or less)` : row.times ? `, ${row.times.toFixed(2)} times as long (aim: ${row.aim_times} or less)` : '';
+      console.log(`  ${row.what.padEnd(46)} ${row.wall_ms.toFixed(1)} ms${aim}${row.cpu_ms === undefined ? '' : `, ${row.cpu_ms.toFixed(1)} ms of CPU`}`);
     }
   }
 }
@@ -218,7 +319,7 @@ function print(results) {
   for (const row of table) console.log(row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd());
 }
 
-const all = [...Object.keys(figures), ...Object.keys(sizes)];
+const all = [...Object.keys(figures), ...Object.keys(sizes), ...Object.keys(times)];
 const names = wanted.length > 0 ? wanted : all;
 for (const name of names) assert.ok(all.includes(name), `there is no figure "${name}"; there are ${all.join(', ')}`);
 try {
@@ -229,10 +330,12 @@ try {
   if (results.length > 0) print(results);
   const measured = Object.fromEntries(names.filter((name) => sizes[name]).map((name) => [name, sizes[name]()]));
   printSizes(measured);
+  const waited = Object.fromEntries(names.filter((name) => times[name]).map((name) => [name, times[name]()]));
+  printTimes(waited);
   if (!options.smoke && results.length > 0) console.log(`\n${pairs} pairs each, medians; ${cpus().length} CPUs, load before ${before.toFixed(1)}. A ratio is a share of the limit: 1 is as good as can be.`);
   if (options.json) {
     const machine = { cpus: cpus().length, model: cpus()[0]?.model, kernel: release(), load_before: before };
-    writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, pairs, figures: results, sizes: measured }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ at: new Date().toISOString(), machine, pairs, figures: results, sizes: measured, times: waited }, null, 2)}\n`);
   }
 } finally {
   if (conninfo) run(join(root, 'deploy/cluster'), ['stop', cluster, 'immediate']);

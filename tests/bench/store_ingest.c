@@ -1,7 +1,10 @@
-/* The store's own way of a record into history: as received, once only, with ranges and one row for each
- * sample, durable before it is reported. Records are handed over as gateways do it: each has a window of
- * them on its way. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS (in a new, empty database) */
+/* The store's own way of a sample into history, to its end: the record as received, once only, with ranges
+ * and its samples, durable before it is reported; then into the chunks of its tags. Records are handed over
+ * as gateways do it: each has a window of them on its way. The packer comes around after PACKER_AFTER_S of
+ * the samples' time, as it does when they come in at their own pace: so most chunks are written anew several
+ * times. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a new, empty database) */
 #include "server/store/migrate.h"
+#include "server/store/packer.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/pg_cpu.h"
 #include "tests/bench/records.h"
@@ -15,12 +18,18 @@ struct bench {
     uint32_t ahead; /* most on their way */
     uint32_t given;
     uint32_t ingested;
+    uint32_t end;    /* of the records of this round */
+    uint64_t packed; /* samples */
     bool loaded;
     bool ready;
     bool stopping;
     double cpu;
     double wall;
+    double cpu_end; /* 0: not yet */
+    double wall_end;
 };
+
+#define ROUND_US (PACKER_AFTER_S * INT64_C(1000000))
 
 static void on_loaded(void *ctx, struct store_boot *boot) {
     struct bench *b = ctx;
@@ -58,10 +67,30 @@ static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
     struct bench *b = ctx;
     (void)v;
     b->ingested += n;
-    if (b->ingested == b->records.n) {
-        double wall = bench_wall_s() - b->wall;
-        double cpu = bench_cpu_s() + pg_cpu_s(b->postmaster) - b->cpu;
-        bench_report("store_ingest", (uint64_t)b->ingested * RECORDS_SAMPLES, cpu, wall, "");
+}
+
+static void next_round(struct bench *b) {
+    const struct store_record *v = b->records.v;
+    int64_t until_us = v[b->end].received_us + ROUND_US;
+    while (b->end < b->records.n && v[b->end].received_us < until_us) {
+        b->end++;
+    }
+}
+
+static void on_packed(void *ctx, const struct store_packing *s) {
+    struct bench *b = ctx;
+    if (s->error.code != OK || s->damaged > 0) {
+        bench_die("packer", s->error.text);
+    }
+    b->packed = s->samples;
+    if (!b->ready || b->ingested < b->end || b->packed < (uint64_t)b->end * b->records.each) {
+        return;
+    }
+    if (b->end < b->records.n) {
+        next_round(b);
+    } else if (b->cpu_end == 0) {
+        b->cpu_end = bench_cpu_s() + pg_cpu_s(b->postmaster);
+        b->wall_end = bench_wall_s();
     }
 }
 
@@ -93,11 +122,11 @@ static void on_fatal(void *ctx, const struct error *error) {
 
 static void on_prepare(uv_prepare_t *prepare) {
     struct bench *b = prepare->data;
-    if (b->ingested == b->records.n && !b->stopping) {
+    if (b->cpu_end > 0 && !b->stopping) {
         b->stopping = true;
         store_stop(b->store, 10000, on_stopped, b);
     }
-    while (b->ready && b->given < b->records.n && b->given - b->ingested < b->ahead &&
+    while (b->ready && b->given < b->end && b->given - b->ingested < b->ahead &&
            store_has_room(b->store, &b->records.v[b->given])) {
         bench_need(store_ingest(b->store, &b->records.v[b->given]) == OK, "store_ingest");
         b->given++;
@@ -115,14 +144,17 @@ int main(int argc, char **argv) {
     if (migrate_run(conninfo, "migrations", NULL, NULL, &err) != OK) {
         bench_die(err.where, err.text);
     }
-    records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000));
+    records_make(&b.records, tags, bench_arg(argc, argv, 4, 300000), (uint32_t)bench_arg(argc, argv, 5, 28));
     bench_need(uv_loop_init(&b.loop) == 0 && uv_prepare_init(&b.loop, &b.prepare) == 0, "loop");
     b.prepare.data = &b;
-    struct store_config cfg = {.loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations"};
+    next_round(&b);
+    struct store_config cfg = {
+        .loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations", .pack_after_us = 1};
     struct store_host host = {.ctx = &b,
                               .loaded = on_loaded,
                               .state = on_state,
                               .ingested = on_ingested,
+                              .packed = on_packed,
                               .forked = on_forked,
                               .room = on_room,
                               .journaled = on_journaled,
@@ -134,6 +166,8 @@ int main(int argc, char **argv) {
     }
     bench_need(uv_prepare_start(&b.prepare, on_prepare) == 0, "prepare");
     (void)uv_run(&b.loop, UV_RUN_DEFAULT);
+    bench_report("store_ingest", (uint64_t)b.records.n * b.records.each, b.cpu_end - b.cpu,
+                 b.wall_end - b.wall, "");
     store_free(&b.store);
     bench_need(uv_loop_close(&b.loop) == 0, "loop's end");
     records_done(&b.records);

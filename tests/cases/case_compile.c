@@ -270,8 +270,10 @@ static void key_own_alarm(const struct case_setup *s, struct config_set *set, st
 
 /* Alarms that the configuration adds by itself get keys that stay over revisions. */
 static void key_own_alarms(const struct case_setup *s, struct config_set *set) {
-    static const char *const servers[] = {"_server/link.certificate", "_server/web.certificate",
-                                          "_server/authority.certificate"};
+    static const char *const servers[] = {
+        "_server/link.certificate", "_server/web.certificate", "_server/authority.certificate",
+        "_server/disk.forecast",    "_server/disk.free",       "_server/disk.full",
+        "_server/history.late",     "_server/audit.behind"};
     for (uint32_t i = 0; i < s->n_gateways; i++) {
         for (uint32_t k = 0; k < CASE_OWN; k++) {
             const char *name = case_text(s->arena, SITE "/%s.%s", s->gateway[i].item_name, case_own_kinds[k]);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
 import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 import { random } from './kill.mjs';
@@ -17,11 +17,14 @@ const us = () => BigInt(Date.now()) * 1000n;
 
 /** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
 export class Bench {
-  async start({ build = 'asan' } = {}) {
+  /** before(p), between(p): done before there is anything, and before the server starts. */
+  async start({ build = 'asan', before, between } = {}) {
     const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
     for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
     this.p = new Penstock({ config, build });
+    await before?.(this.p);
     await this.p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'] });
+    await between?.(this.p);
     await this.p.startServer();
     this.proxy = new Proxy(() => this.p.ports.link);
     await this.proxy.listen();
@@ -85,7 +88,7 @@ export class Bench {
     let now;
     await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
     assert.deepEqual(now, this.accepted);
-    const breaches = await alarmJournalBreaches(this.p);
+    const breaches = [...(await alarmJournalBreaches(this.p)), ...chainBreaches(this.p)];
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
       `select k.name, e.epoch, e.ranges::text from gateway_epoch e join config_key k on k.key = e.gateway_key
@@ -166,6 +169,112 @@ async function killAtSend(b, call, n) {
   await tracer.ended;
   await p.startServer({}, { wait: false });
   return struck;
+}
+
+/** What must be in the database again as it was: rows of each table, as one hash. Without what the server writes by itself all the time. */
+async function fingerprint(p) {
+  const tables = (await p.sql(`select relname as name from pg_class where relkind in ('r', 'p') and not relispartition and relnamespace = 'public'::regnamespace
+    and relname not in ('store_restore', 'audit', 'app_session') order by 1`)).map((r) => r.name);
+  const of = async (name) => (await p.sql(`select count(*)::text || ' ' || coalesce(md5(string_agg(t::text, ' ' order by t::text)), '') as hash from ${name} t`))[0].hash;
+  const all = {};
+  for (const name of tables) all[name] = await of(name);
+  return all;
+}
+
+const recordsOf = async (p, name) => new Set((await p.sql(
+  `select b.epoch, b.seq from ingest_batch b join config_key k on k.key = b.gateway_key where k.name = $1`, [name])).map((r) => `${r.epoch} ${r.seq}`));
+
+async function allRecords(p) {
+  const all = {};
+  for (const name of Object.keys(SITES)) all[name] = await recordsOf(p, name);
+  return all;
+}
+
+/** The drill of deploy/README.md, while two gateways go on; gw-s3 is started anew in between, and what it had then is known to nobody else any more. */
+async function restoreDrill(b) {
+  const { p } = b;
+  const backups = join(p.dir, 'backups');
+  const sh = (...args) => execFileSync(args[0], args.slice(1), { encoding: 'utf8' });
+  const stored = (name, n) => until(`${n} records of ${name}`, async () => (await recordsOf(p, name)).size >= n, 120);
+  const follow = p.spawn('follow', join(p.bin, 'penstock'), ['backup', 'follow', backups], { env: { PENSTOCK_DB: p.conninfo } });
+  // gw-s1 keeps nothing of what was acknowledged, gw-s3 as much as usual.
+  const endless = (name) => p.startGateway(name, {
+    speed: 1800, patch: {
+      server: { host: '127.0.0.1', port: b.proxy.port, name: 'localhost' }, ledger: b.ledger(name), flush_ms: 50, source: { loop: true },
+      journal: name === 'gw-s1' ? { keep_mib: 0 } : {},
+    },
+  });
+  const gateways = { 'gw-s1': endless('gw-s1'), 'gw-s3': endless('gw-s3') };
+  for (const name of Object.keys(SITES)) await stored(name, 20);
+  await until('the WAL is followed', () => { try { p.penstock('backup', 'check', backups); return true; } catch { return false; } });
+  p.penstock('backup', backups);
+
+  // The moment: between two lives of the server, so that all of it is known.
+  await p.kill(p.server);
+  await sleep(100);
+  const at = (await p.sql(`select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as t`))[0].t;
+  const then = await fingerprint(p);
+  const had = await allRecords(p);
+  await sleep(100);
+  await p.startServer();
+
+  // What is done afterwards is acknowledged, and will be forgotten.
+  for (const name of Object.keys(SITES)) await stored(name, had[name].size + 30);
+  await p.kill(gateways['gw-s3'], 'SIGTERM');
+  gateways['gw-s3'] = endless('gw-s3');
+  await stored('gw-s3', (await recordsOf(p, 'gw-s3')).size + 30);
+  const operator = await p.login('operator');
+  const [{ last_value: sessions }] = await p.sql('select last_value from gateway_session');
+  const known = await allRecords(p);
+
+  // The drill.
+  await p.kill(p.server);
+  await p.stopDatabase('fast');
+  await p.kill(follow, 'SIGTERM');
+  const data = join(p.dir, 'pg/data');
+  p.penstock('restore', backups, `${data}.then`, '--to', at);
+  sh('mv', data, `${data}.before`);
+  sh('mv', `${data}.then`, data);
+  await p.startDatabase();
+  assert.deepEqual(await fingerprint(p), then, 'the database is as it was at that moment');
+  const begin = us();
+  await p.startServer();
+
+  assert.equal((await p.get('/api/session', { cookie: operator.cookie })).status, 401, 'who had logged in logs in again');
+  await stored('gw-s1', had['gw-s1'].size + 30);
+  await until('gw-s3 has sent again what it kept', async () => { const now = await recordsOf(p, 'gw-s3'); return [...known['gw-s3']].every((r) => now.has(r)); }, 60).catch(() => {});
+  for (const [name, g] of Object.entries(gateways)) {
+    await p.kill(g, 'SIGTERM');
+    await until(`${name} waits with nothing that was sent`, async () => (await p.sql('select bool_and(balanced) as yes from ledger_now($1)', [name]))[0].yes);
+  }
+  const [{ first }] = await p.sql('select min(session) as first from gateway_said where said_us >= $1', [begin]);
+  assert.ok(first > sessions, `session ${first} may have been given out before: ${sessions} was`);
+
+  // Each number that was acknowledged is stored, or a hole with its number and its time; nothing is silent.
+  const restored = (await p.sql(`select gateway, from_us, to_us from ledger_gap() where state = 'restored' and gateway = any($1) order by 1`, [Object.keys(SITES)]));
+  assert.deepEqual(restored.map((r) => r.gateway), Object.keys(SITES));
+  for (const r of restored) assert.ok(r.from_us <= BigInt(Date.parse(at)) * 1000n + 999n && r.to_us <= us() && r.to_us > r.from_us);
+  const shown = (await (await p.login('viewer')).get('/api/gateways/gw-s1/ledger')).json.gaps;
+  const [set, hole] = [shown.find((g) => g.state === 'restored'), shown.find((g) => g.state === 'lost')];
+  assert.deepEqual([set.epoch, set.first, set.end, set.samples], [null, null, null, null]);
+  assert.ok(set.from <= at && at < set.to, JSON.stringify(set));
+  assert.ok(hole.end > hole.first && hole.from < hole.to, JSON.stringify(hole));
+  const counts = {};
+  for (const name of Object.keys(SITES)) {
+    const now = await recordsOf(p, name);
+    const gaps = await p.sql(`select epoch, state, first_seq, end_seq, from_us, to_us from ledger_gap($1) where state <> 'restored'`, [name]);
+    const missing = [...known[name]].filter((r) => !now.has(r)).map((r) => r.split(' ').map(BigInt));
+    const unseen = missing.filter(([epoch, seq]) => !gaps.some((g) => g.epoch === epoch && g.first_seq <= seq && seq < g.end_seq && g.state === 'lost' && g.to_us));
+    assert.ok([...had[name]].every((r) => now.has(r)), 'what was there at the moment is there');
+    counts[name] = { acknowledged: known[name].size, then: had[name].size, lost: missing.length, unseen: unseen.length };
+  }
+  console.log(JSON.stringify(counts));
+  assert.ok(counts['gw-s1'].lost > 0, 'what nobody kept is lost');
+  assert.equal(counts['gw-s1'].unseen, 0, 'and none of it silently');
+  assert.equal(counts['gw-s3'].lost, 0, 'what was kept came again, of the start that had ended, too');
+  assert.deepEqual((await p.sql('select gateway from ledger_now() where not balanced')), []);
+  assert.deepEqual(await alarmJournalBreaches(p), []);
+  assert.deepEqual(await ledgerBreaches(p), []);
 }
 
 /** id, what, short: runs with all other tests; run(b). */
@@ -565,6 +674,17 @@ export const faults = [
       await g.delivers();
       g.end();
       await b.balance();
+    },
+  },
+  {
+    id: 'F-33', what: 'the database is restored to an earlier moment: gateways were acknowledged what it does not have any more', short: false,
+    async run() {
+      const b = await new Bench().start();
+      try {
+        await restoreDrill(b);
+      } finally {
+        await b.stop();
+      }
     },
   },
 ];

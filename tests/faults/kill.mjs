@@ -2,7 +2,7 @@
 // anything was lost, doubled or invented.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, ledgerBreaches, readLedger, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, ledgerBreaches, readLedger, sampleBreaches } from '../lib/invariants.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 
 /** splitmix32: the schedule is the seed's */
@@ -40,10 +40,13 @@ async function stall(p, ms, options) {
   await p.startServer(options, { wait: false });
 }
 
+/** What a server acknowledged and then lacks would be sent again: a fault of the server's must not be mended by that. */
+const NOTHING_KEPT = { journal: { keep_mib: 0 } };
+
 /** A replay that writes down what it produces, ten seconds long, and ends when all of it is acknowledged. */
-function startReplay(p, name) {
+function startReplay(p, name, keep) {
   const ledger = join(p.dir, 'gateways', `${name}.ledger`);
-  return p.startGateway(name, { speed: 1200, patch: { ledger, flush_ms: 50, exit_when_done: true, source: { loop: false, rows: 200 } } });
+  return p.startGateway(name, { speed: 1200, patch: { ledger, flush_ms: 50, ...keep, exit_when_done: true, source: { loop: false, rows: 200 } } });
 }
 
 /**
@@ -55,10 +58,11 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
   const log = [];
   try {
     await p.prepare({ gateways: Object.keys(SITES) });
-    const options = { ...settings, ...(mutant ? { mutant_ack_before_commit: true } : {}) };
+    // Samples are packed as soon as they are there, so that whoever dies is at that, too.
+    const options = { pack_after_s: 0, ...settings, ...(mutant ? { mutant_ack_before_commit: true } : {}) };
     await p.startServer(options);
     const gateways = new Map();
-    for (const name of Object.keys(SITES)) gateways.set(name, startReplay(p, name));
+    for (const name of Object.keys(SITES)) gateways.set(name, startReplay(p, name, mutant ? NOTHING_KEPT : {}));
     for (let round = 0; round < rounds; round++) {
       await sleep(300 + next(1200));
       const victim = mutant ? 'stall' : ['server', 'gateway', 'database', 'stall'][next(4)];
@@ -73,7 +77,7 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
         const name = Object.keys(SITES)[next(gateways.size)];
         await p.kill(gateways.get(name));
         await sleep(next(400));
-        gateways.set(name, startReplay(p, name));
+        gateways.set(name, startReplay(p, name, mutant ? NOTHING_KEPT : {}));
       } else {
         await p.stopDatabase('immediate');
         await sleep(next(400));
@@ -88,7 +92,7 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
       if (end.code !== 0) log.push(`${name} ended with ${end.code ?? end.signal}: ${p.log(name).slice(-500)}`);
     }
     await p.kill(p.server, 'SIGTERM');
-    const breaches = [...(await alarmJournalBreaches(p)), ...(await ledgerBreaches(p))];
+    const breaches = [...(await alarmJournalBreaches(p)), ...(await ledgerBreaches(p)), ...chainBreaches(p)];
     if (!mutant) {
       for (const a of await p.sql(`select gateway, produced, stored, balanced from ledger_now() where gateway = any($1)`, [Object.keys(SITES)])) {
         if (!a.balanced || a.produced !== a.stored) breaches.push(`ledger: ${a.gateway} produced ${a.produced}, stored ${a.stored}`);
@@ -101,7 +105,10 @@ export async function killScenario({ seed, rounds, mutant = false, settings = {}
       breaches.push(...(await sampleBreaches(p, site, name, file)));
     }
     const [{ alarms }] = await p.sql('select count(*) as alarms from alarm_journal');
-    return { breaches, produced, alarms: Number(alarms), log };
+    const [{ packed, overlaps, aside }] = await p.sql(`select coalesce(sum(n), 0)::float8 as packed, (select count(*) from sample_damaged) as aside, count(*) filter (where from_us <= before) as overlaps
+      from (select n, from_us, lag(to_us) over (partition by tag_key order by from_us) as before from sample_chunk) c`);
+    if (overlaps || aside) breaches.push(`history: ${overlaps} chunks overlap, ${aside} were put aside`);
+    return { breaches, produced, packed, alarms: Number(alarms), log };
   } finally {
     await p.stop();
   }

@@ -58,7 +58,7 @@ describe('penstock-gateway', { concurrency: false }, () => {
 
   test('what is recorded while the server is away arrives when it is back, none twice', async () => {
     const ledger = join(dir, 'ledger-away');
-    await p.sql('truncate sample');
+    await p.forgetHistory();
     await p.kill(p.server, 'SIGTERM');
     const child = p.startGateway('away', { config: whole({ ledger, journal: { dir: join(dir, 'journal-away') } }) });
     await until('half of it is recorded', () => ofSources(readLedger(ledger)).length > 400);
@@ -107,7 +107,7 @@ describe('penstock-gateway', { concurrency: false }, () => {
 
   test('several recordings in one gateway', async () => {
     const ledger = join(dir, 'ledger-several');
-    await p.sql('truncate sample');
+    await p.forgetHistory();
     const tags = source().tags;
     const child = p.startGateway('several', {
       config: whole({ ledger, sources: [source({ tags: tags.slice(0, 1) }), source({ rows: 10, tags: tags.slice(1) })], journal: { dir: join(dir, 'journal-several') } }),

@@ -2,7 +2,7 @@
 // Covers: app/requests.c, app/app.c, app/reload.c, app/route.c, app/turn.c
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { alarmJournalBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches } from '../lib/invariants.mjs';
 import { Penstock, password, until } from '../lib/penstock.mjs';
 
 describe('five stations', { concurrency: false }, () => {
@@ -179,6 +179,7 @@ describe('five stations', { concurrency: false }, () => {
       join alarm_journal j on j.alarm_key = w.k and j.n = w.n order by 1`, [before.map((r) => r.alarm_key), before.map((r) => r.n)]);
     assert.deepEqual(rows, before, 'nothing that was journaled changed');
     assert.deepEqual(await alarmJournalBreaches(p), []);
+    assert.deepEqual(chainBreaches(p), []);
     assert.equal((await viewer.get('/api/session')).status, 200, 'sessions survive the server');
   });
 

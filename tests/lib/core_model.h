@@ -189,7 +189,7 @@ static inline void spec_order(struct model *m) {
 /* --- alarms --- */
 
 static inline bool spec_has_tag(enum alarm_kind kind) {
-    return !alarm_kind_of_gateway(kind) && kind != ALARM_EXPR;
+    return !alarm_kind_of_gateway(kind) && kind != ALARM_EXPR && kind != ALARM_SERVER;
 }
 
 static inline struct model_alarm_more *spec_new_more(struct model *m, uint32_t alarm) {

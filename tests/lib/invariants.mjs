@@ -64,6 +64,16 @@ export function alarmJournalBreaches(p) {
   });
 }
 
+/** The chain over the operations journal: whatever happened, it holds. Returns breaches. */
+export function chainBreaches(p) {
+  try {
+    p.penstock('audit', 'verify');
+    return [];
+  } catch (e) {
+    return [`the chain: ${e.stderr || e.message}`];
+  }
+}
+
 /** What an alarm's list entry and the journal's state of a moment must have in common; `then` has no value for what the room alone knows. */
 const durable = (a) => ({
   letter: a.letter, base: a.base, occ: a.occ, call: a.call, since_ack: a.since_ack, priority: a.priority, raised: a.raised, changed: a.changed, acked_by: a.acked_by,

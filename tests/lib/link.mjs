@@ -65,7 +65,7 @@ export function data({ ep = 0, seq, dict = 1, flags = FLAG.J, samples }) {
     const moved = time !== before ? 1n : 0n;
     body.push(varint((BigInt(a - expected) << 3n) | q | moved));
     if (moved) body.push(svarint(time - before));
-    if (q) body.push(Buffer.from([quality]), varint(1));
+    if (q) body.push(Buffer.from([quality]));
     if (!(quality & 0x20)) body.push(typeof value === 'boolean' ? svarint(value ? 1 : 0) : f64(value));
     expected = a + 1;
     before = time;

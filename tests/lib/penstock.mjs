@@ -207,9 +207,14 @@ export class Penstock {
         .replaceAll('@DATA@', join(root, 'deploy/demo-data'));
       const whole = JSON.parse(filled);
       const { source, ...rest } = patch;
-      writeFileSync(file, JSON.stringify({ ...whole, ...rest, sources: [{ ...whole.sources[0], ...source }] }));
+      writeFileSync(file, JSON.stringify({ ...whole, ...rest, journal: { ...whole.journal, ...rest.journal }, sources: [{ ...whole.sources[0], ...source }] }));
     }
     return this.spawn(name, join(this.bin, 'penstock-gateway'), [file], { env });
+  }
+
+  /** All samples, wherever they lie. What is counted of them stays. */
+  forgetHistory() {
+    return this.sql('truncate sample_hot, sample_chunk, sample_row');
   }
 
   /** One statement on a connection of the test's own. */

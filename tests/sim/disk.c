@@ -19,7 +19,7 @@ enum {
     FILES_MAX = 512,
     CHANGES_MAX = 4096,
     FDS_MAX = 512,
-    NAME_SIZE = 48,
+    NAME_SIZE = 80,
     FD_BASE = 1000000,
     FD_DIR = 2000000
 };
@@ -336,6 +336,8 @@ int __wrap_ftruncate(int fd, off_t n);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+int __wrap_fstatat(int dir, const char *text, struct stat *ret, int flags);
 int __wrap_unlinkat(int dir, const char *text, int flags);
 DIR *__wrap_fdopendir(int fd);
 struct dirent *__wrap_readdir(DIR *dir);
@@ -504,6 +506,39 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to) 
         set_name(make_name(to), file, true);
         sweep();
     }
+    return 0;
+}
+
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags) {
+    CHECK(from_dir == FD_DIR && to_dir == FD_DIR && flags == 0);
+    const struct name *old = find_name(from);
+    const struct name *name = find_name(to);
+    if (old == NULL || old->file < 0) {
+        return fail(ENOENT);
+    }
+    if (name != NULL && name->file >= 0) {
+        return fail(EEXIST);
+    }
+    if (disk.fault == DISK_WRITE_FAILS) {
+        return fail(ENOSPC);
+    }
+    if (is_cut()) {
+        return fail(EIO);
+    }
+    if (!disk.frozen) {
+        int file = old->file;
+        set_name(make_name(to), file, false);
+    }
+    return 0;
+}
+
+int __wrap_fstatat(int dir, const char *text, struct stat *ret, int flags) {
+    CHECK(dir == FD_DIR && flags == 0);
+    const struct name *name = find_name(text);
+    if (name == NULL || name->file < 0) {
+        return fail(ENOENT);
+    }
+    *ret = (struct stat){.st_size = (off_t)disk.files[name->file].n};
     return 0;
 }
 

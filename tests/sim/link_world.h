@@ -248,6 +248,8 @@ static inline void world_note(void *ctx, const char *event, const char *text) {
         if (!w->restored) {
             world_violate(w, "a fork is suspected that never was: %s", text);
         }
+    } else if (strcmp(event, "journal.recalled") == 0) {
+        world_violate(w, "a server is taken to be set back that never was: %s", text);
     } else if (strcmp(event, "journal.record_lost") == 0) {
         world_violate(w, "%s: %s", event, text);
     }
@@ -294,6 +296,8 @@ static inline bool world_start_gateway(struct world *w) {
     struct journal_config cfg = {.dir = DISK_DIR,
                                  .capacity_bytes = w->capacity,
                                  .segment_bytes = JOURNAL_SEGMENT_MIN,
+                                 /* A server that forgets what it has acknowledged must not be mended. */
+                                 .keep_bytes = w->rules->acks_early ? 0 : w->capacity / 4,
                                  .epoch = world_start_epoch(w)};
     enum status st = journal_open(&cfg, &w->journal, NULL);
     while (st == ERR_EXISTS) {

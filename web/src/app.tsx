@@ -21,6 +21,7 @@ const BacktestScreen = lazy(async () => (await import('./ui/backtest/backtest-sc
 const KpiScreen = lazy(async () => (await import('./ui/alarms/kpi-screen.tsx')).KpiScreen);
 const LedgerScreen = lazy(async () => (await import('./ui/ledger.tsx')).LedgerScreen);
 const QuarantineScreen = lazy(async () => (await import('./ui/quarantine.tsx')).QuarantineScreen);
+const StoreScreen = lazy(async () => (await import('./ui/store.tsx')).StoreScreen);
 const RevisionsScreen = lazy(async () => (await import('./ui/settings/revisions.tsx')).RevisionsScreen);
 
 function Screen({ at }: { readonly at: Route }) {
@@ -41,6 +42,8 @@ function Screen({ at }: { readonly at: Route }) {
       return <GatewaysScreen />;
     case 'ledger':
       return <LedgerScreen at={at} />;
+    case 'store':
+      return <StoreScreen />;
     case 'quarantine':
       return <QuarantineScreen at={at} />;
     case 'settings':

@@ -388,17 +388,22 @@ export class FakeAlarms {
 
   history(query) {
     const before = Number(query.get('before') ?? Number.MAX_SAFE_INTEGER);
-    const from = Date.parse(query.get('from') ?? '') || 0;
-    const to = Date.parse(query.get('to') ?? '') || Number.MAX_SAFE_INTEGER;
+    const time = (key) => {
+      const text = query.get(key) ?? '';
+      return /^\d+$/.test(text) ? Number(text) / 1000 : Date.parse(text);
+    };
+    const from = time('from') || 0;
+    const to = time('to') || Number.MAX_SAFE_INTEGER;
+    const when = (r) => Date.parse(query.get('order') === 'src' ? r.src : r.at);
     const is = (key, value) => query.get(key) === null || query.get(key) === String(value);
     const records = this.records.filter((r) => {
       const a = this.all.get(r.alarm);
       return (
         r.seq < before &&
-        Date.parse(r.at) >= from &&
-        Date.parse(r.at) < to &&
+        when(r) >= from &&
+        when(r) < to &&
         is('alarm', r.alarm) &&
-        is('kind', r.kind) &&
+        (query.get('kind') ?? r.kind).split(',').includes(r.kind) &&
         is('priority', r.priority) &&
         is('site', r.alarm.split('/')[0]) &&
         is('area', a?.area) &&

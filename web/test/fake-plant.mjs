@@ -185,33 +185,87 @@ export const settings = [
 ].map((s) => ({ ...s, ...SPECIAL[s.name] }));
 
 const POINT_MS = 60_000;
+const BAD_SENSOR = 0xa2;
+const UNCERTAIN = 0x43;
 
-/** One point a minute, grouped into at most `points` buckets; minutes 90 to 80 before the end are missing, 50 to 45 bad. */
-export function samples(t, fromUs, toUs, points, nowMs) {
-  const to = Math.min(toUs / 1000, nowMs);
+/** One sample a minute; minutes 90 to 80 before now are missing, 50 to 45 bad, 35 to 25 uncertain. */
+function rawSamples(t, fromUs, toUs, nowMs, step) {
+  const to = Math.min(toUs / 1000 - 1, nowMs);
   const raw = [];
-  for (let ms = Math.ceil(fromUs / 1000 / POINT_MS) * POINT_MS; ms <= to; ms += POINT_MS) {
+  for (let ms = Math.ceil(fromUs / 1000 / step) * step; ms <= to; ms += step) {
     const ago = (nowMs - ms) / POINT_MS;
     if (ago > 80 && ago < 90) continue;
     const bad = ago > 45 && ago < 50;
-    raw.push([ms * 1000, bad ? null : valueAt(t, ms), bad ? 0xa2 : 0]);
+    const quality = bad ? BAD_SENSOR : ago > 25 && ago < 35 ? UNCERTAIN : 0;
+    raw.push([ms * 1000, bad ? null : valueAt(t, ms), quality]);
   }
-  const size = Math.max(1, Math.ceil(raw.length / points));
-  const buckets = [];
-  for (let i = 0; i < raw.length; i += size) {
-    const group = raw.slice(i, i + size);
-    const good = group.map(([, v]) => v).filter((v) => v !== null);
-    buckets.push([
-      group[0][0],
-      group.at(-1)[0],
-      good[0] ?? null,
-      good.length ? Math.min(...good) : null,
-      good.length ? Math.max(...good) : null,
-      good.at(-1) ?? null,
-      group.length,
-      group.length - good.length,
-      Math.max(...group.map(([, , q]) => q)),
-    ]);
+  return raw;
+}
+
+function bucketOf(group) {
+  const good = group.map(([, v]) => v).filter((v) => v !== null);
+  return [
+    group[0][0],
+    group.at(-1)[0],
+    good[0] ?? null,
+    good.length ? Math.min(...good) : null,
+    good.length ? Math.max(...good) : null,
+    good.at(-1) ?? null,
+    group.length,
+    group.length - good.length,
+    Math.max(...group.map(([, , q]) => q)),
+  ];
+}
+
+/** Reduced to `points` where there are more; long spans are sampled more coarsely, as nobody could tell. */
+export function samples(t, fromUs, toUs, points, nowMs) {
+  const width = (toUs - fromUs) / points;
+  const step = Math.max(POINT_MS, Math.floor(width / 4000 / POINT_MS) * POINT_MS);
+  const raw = rawSamples(t, fromUs, toUs, nowMs, step);
+  const [first] = rawSamples(t, fromUs - 2 * step * 1000, fromUs, nowMs, step).slice(-1);
+  const before = first === undefined ? null : bucketOf([first]);
+  const some = { tag: t.name, from: fromUs, to: toUs, before };
+  if (raw.length <= points) return { ...some, raw: true, points: raw.map((one) => bucketOf([one])) };
+  const buckets = new Map();
+  for (const one of raw) {
+    const i = Math.floor((one[0] - fromUs) / width);
+    if (!buckets.has(i)) buckets.set(i, []);
+    buckets.get(i).push(one);
   }
-  return { tag: t.name, from: fromUs, to: toUs, raw: size === 1, before: null, points: buckets };
+  return { ...some, raw: false, points: [...buckets.values()].map(bucketOf) };
+}
+
+const GIB = 1024 ** 3;
+
+export function storeHealth(nowMs, { state, text }) {
+  const us = (ms) => ms * 1000;
+  const day = 86_400_000;
+  return {
+    state,
+    text,
+    lag_us: state === 'ok' ? 31_000 : 8_200_000,
+    pending: state === 'ok' ? { records: 12, bytes: 4_120 } : { records: 41_208, bytes: 14_120_000 },
+    packer: { lag_us: 95_000_000, hot_rows: 5_120, hot_samples: 204_300, last_us: us(nowMs - 95_000), error: null },
+    disk: {
+      path: '/var/lib/postgresql',
+      bytes: 240 * GIB,
+      free: 151 * GIB,
+      grow_bytes_day: 0.31 * GIB,
+      full_at_us: us(nowMs + 487 * day),
+    },
+    tables: [
+      { name: 'sample_chunk', bytes: 61.4 * GIB, rows: 3_204_118 },
+      { name: 'sample_hot', bytes: 0.2 * GIB, rows: 5_120 },
+      { name: 'ingest_batch', bytes: 9.8 * GIB, rows: 1_204_332 },
+      { name: 'alarm_journal', bytes: 1.1 * GIB, rows: 2_204_001 },
+      { name: 'audit', bytes: 0.4 * GIB, rows: 804_210 },
+    ],
+    history: { from_us: us(nowMs - 211 * day), chunks: 3_204_118, samples: 25_104_332_118, bytes: 61.6 * GIB },
+    retention: [
+      { class: 1, name: 'raw', keep_days: 400, from_us: us(nowMs - 211 * day), bytes: 55.1 * GIB },
+      { class: 2, name: 'fast', keep_days: 90, from_us: us(nowMs - 90 * day), bytes: 6.3 * GIB },
+      { class: 3, name: 'billing', keep_days: null, from_us: us(nowMs - 211 * day), bytes: 0.2 * GIB },
+    ],
+    audit: { sealed: 804_188, behind: 22, checkpoint_us: us(nowMs - 4 * 3_600_000) },
+  };
 }

@@ -87,6 +87,8 @@ export class FakeServer {
       },
     ];
     this.clients = new Set();
+    /** What was asked for of samples. */
+    this.asked = [];
     this.silent = false;
     this.core = new FakeAlarms((frame) => this.everyone((c) => this.send(c, frame)));
     this.alarms = this.core.all;
@@ -363,6 +365,10 @@ export class FakeServer {
         };
       case '/gateways':
         return { gateways: [...this.links].map((link) => this.gateway(...link)) };
+      case '/samples':
+        return this.samplesOfMany(url.searchParams);
+      case '/store':
+        return plant.storeHealth(Date.now(), this.store);
       case '/alarm-settings':
         return { settings: this.settings };
       case '/alarms':
@@ -404,6 +410,11 @@ export class FakeServer {
       oldest_sample: up ? null : iso(since),
       dropped_total: 0,
       clock_offset_ms: -12,
+      clock_error_ms: 4,
+      clock_source: 'ntp',
+      clock_said_error_ms: 2,
+      clock_synchronised: true,
+      clock_off: false,
       last_seen: iso(up ? Date.now() : since),
       certificate: up ? { fingerprint: `${'c0ffee'.repeat(10)}beef`, until: iso(Date.now() + 61 * 86_400_000) } : null,
       fault: '',
@@ -507,6 +518,19 @@ export class FakeServer {
     if (t === undefined) throw new Refusal(404, 'not_found', `there is no tag "${name}"`);
     const number = (key) => Number(url.searchParams.get(key));
     return { json: plant.samples(t, number('from'), number('to'), number('points'), Date.now()) };
+  }
+
+  samplesOfMany(query) {
+    const now = Date.now();
+    const [from, to, points] = ['from', 'to', 'points'].map((key) => Number(query.get(key)));
+    const tags = query.getAll('tag').map((name) => {
+      const t = plant.tagByName.get(name);
+      if (t === undefined) throw new Refusal(404, 'not_found', `there is no tag "${name}"`);
+      const { tag, raw, before, points: list } = plant.samples(t, from, to, points, now);
+      return { tag, raw, before, points: list };
+    });
+    this.asked.push({ tags: tags.length, from, to, points });
+    return { from, to, complete_until: (now - 60_000) * 1000, tags };
   }
 
   setting(method, name, request, session, url, body) {

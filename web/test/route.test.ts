@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {
-  ALARMS,
-  formatRoute,
-  KPI,
-  PENS_MAX,
-  parseRoute,
-  type Route,
-  trendAround,
-  trendOf,
-} from '../src/model/route.ts';
+import { ALARMS, formatRoute, KPI, parseRoute, type Route, trendAround, trendOf } from '../src/model/route.ts';
+import { PENS_MAX, penOfTag } from '../src/model/trend-set.ts';
+import { spanMs } from '../src/model/trend-view.ts';
 
 const ROUTES: readonly (readonly [string, Route])[] = [
   ['/', { page: 'overview' }],
@@ -29,8 +22,30 @@ const ROUTES: readonly (readonly [string, Route])[] = [
   ['/trend?tags=S1/L_T1,S1/L_T2&span=8h', trendOf(['S1/L_T1', 'S1/L_T2'])],
   [
     '/trend?tags=S1/L_T1&span=7d&to=2026-11-24T10:00:00.000Z',
-    { page: 'trend', tags: ['S1/L_T1'], span: '7d', until: Date.UTC(2026, 10, 24, 10) },
+    { ...trendOf(['S1/L_T1'], '7d'), until: Date.UTC(2026, 10, 24, 10) },
   ],
+  [
+    '/trend?tags=S1/L_T1~0..10,S1/L_T2~own;S1/F_PU1~range~step&one=2&span=5400s&over=week&pen=S1/L_T2&hide=alarms',
+    {
+      page: 'trend',
+      panes: [
+        {
+          pens: [
+            { tag: 'S1/L_T1', scale: { low: 0, high: 10 }, draw: 'tag' },
+            { tag: 'S1/L_T2', scale: 'own', draw: 'tag' },
+          ],
+          oneAxis: false,
+        },
+        { pens: [{ tag: 'S1/F_PU1', scale: 'range', draw: 'step' }], oneAxis: true },
+      ],
+      spanMs: 5_400_000,
+      until: null,
+      overlay: 'week',
+      focus: 'S1/L_T2',
+      hide: ['alarms'],
+    },
+  ],
+  ['/store', { page: 'store' }],
   ['/gateways', { page: 'gateways' }],
   ['/quarantine', { page: 'quarantine', gateway: '', code: 0, id: 0 }],
   ['/quarantine?gateway=gw-s1&code=7&id=12', { page: 'quarantine', gateway: 'gw-s1', code: 7, id: 12 }],
@@ -49,12 +64,8 @@ for (const [address, route] of ROUTES) {
 }
 
 test('what is wrong in an address falls back to what is usual', () => {
-  assert.deepEqual(parseRoute('/trend', '?tags=,a,a,&span=9y&to=never'), {
-    page: 'trend',
-    tags: ['a'],
-    span: '8h',
-    until: null,
-  });
+  const one = { ...trendOf(['a']), spanMs: spanMs('8h') };
+  assert.deepEqual(parseRoute('/trend', '?tags=,a,a,;;&span=9y&to=never&over=year&hide=all&one=x'), one);
   assert.deepEqual(parseRoute('/alarms', '?tab=x&priority=7&state=Q&kind=never&order=odd'), ALARMS);
   assert.deepEqual(parseRoute('/kpi', '?days=3&from=never'), KPI);
   assert.deepEqual(parseRoute('/quarantine', '?code=x&id=-1'), { page: 'quarantine', gateway: '', code: 0, id: 0 });
@@ -67,7 +78,7 @@ test('what is wrong in an address falls back to what is usual', () => {
 test('a trend has no more pens than it can show', () => {
   const many = Array.from({ length: 20 }, (_, i) => `S1/T${i}`);
   const route = parseRoute('/trend', `?tags=${many.join(',')}`);
-  assert.equal(route.page === 'trend' && route.tags.length, PENS_MAX);
+  assert.deepEqual(route.page === 'trend' && route.panes[0]?.pens, many.slice(0, PENS_MAX).map(penOfTag));
 });
 
 test('the trend of an alarm shows a quarter of an hour around it, and follows the present where that is not over', () => {

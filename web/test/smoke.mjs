@@ -84,8 +84,9 @@ const SCREENS = [
   '/kpi',
   '/kpi?view=actors',
   '/backtest?alarm=S1/L_T1.high',
-  '/trend?tags=S1/L_T1,S4/L_T5',
+  '/trend?tags=S1/L_T1,S4/L_T5;S1/F_PU1,S1/P_PU1;S1/S_PU1&over=day',
   '/gateways',
+  '/store',
   '/settings',
   '/revisions',
 ];

@@ -31,6 +31,11 @@ struct cli {
 };
 
 enum cli_exit cli_migrate(struct cli *cli);
+enum cli_exit cli_backup_check(struct cli *cli);
+enum cli_exit cli_backup_follow(struct cli *cli);
+enum cli_exit cli_backup_list(struct cli *cli);
+enum cli_exit cli_backup(struct cli *cli);
+enum cli_exit cli_restore(struct cli *cli);
 enum cli_exit cli_config_apply(struct cli *cli);
 enum cli_exit cli_config_export(struct cli *cli);
 enum cli_exit cli_config_check(struct cli *cli);
@@ -47,14 +52,21 @@ enum cli_exit cli_gateway_window(struct cli *cli);
 enum cli_exit cli_gateway_certificates(struct cli *cli);
 enum cli_exit cli_alarms(struct cli *cli);
 enum cli_exit cli_backtest(struct cli *cli);
+enum cli_exit cli_audit_key(struct cli *cli);
+enum cli_exit cli_audit_verify(struct cli *cli);
+enum cli_exit cli_audit_export(struct cli *cli);
 
 /* Order of the values of options. */
 enum { MIGRATE_DIR };
+enum { BACKUP_KEEP, BACKUP_WITHOUT_WAL };
+enum { RESTORE_TO, RESTORE_BACKUP, RESTORE_NO_AMCHECK };
 enum { APPLY_REASON, APPLY_USER, APPLY_PRUNE, APPLY_ONLY_IF_EMPTY, APPLY_DRY_RUN, APPLY_SECOND };
 enum { USER_ADD_ROLE, USER_ADD_TITLE };
 enum { CODE_MINUTES };
 enum { GATEWAY_REASON };
 enum { ALARMS_ALL, ALARMS_AT };
+enum { VERIFY_KEY, VERIFY_CHECKPOINTS, VERIFY_FROM };
+enum { EXPORT_FROM, EXPORT_CHECKPOINTS };
 enum { BACKTEST_FROM, BACKTEST_TO, BACKTEST_CHANGE, BACKTEST_SUGGEST, BACKTEST_ALL, BACKTEST_JSON };
 
 /* "penstock: where: text" on stderr. Returns CLI_FAILED. */

@@ -351,7 +351,7 @@ static void samples_are_asked_by_the_tags_key_and_told_in_microseconds(void **st
                          "/api/tags/S1/L_T1/samples?from=2026-01-01T00:00:00Z&to=1767225601000000&points=10",
                          "", NULL, &json),
                      200);
-    assert_int_equal(rig->last_history.samples.tag_key, 5);
+    assert_int_equal(rig->last_history.samples.tags[0], 5);
     assert_int_equal(rig->last_history.samples.points, 10);
     assert_int_equal(rig->last_history.samples.from_us, 1767225600000000);
     assert_int_equal(json_integer_value(json_object_get(json, "to")), 1767225601000000);

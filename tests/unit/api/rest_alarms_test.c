@@ -97,7 +97,7 @@ static void a_list_is_filtered_by_place_priority_and_state(void **state) {
     expect_list(rig, "state=all&area=north&priority=4", "S2/L_T2.low S2/gw-s2.certificate ");
     expect_list(rig, "state=all&position=desk2&priority=3,4",
                 "S2/L_T2.high S2/L_T2.low S2/gw-s2.certificate S2/gw-s2.clock ");
-    expect_list(rig, "state=all&position=main&priority=1", "S1/L_T1.high ");
+    expect_list(rig, "state=all&position=main&priority=1", "S1/L_T1.high _server/disk.full ");
     expect_list(rig, "state=all&area=south", "");
     expect_list(rig, "", "S1/L_T1.high ");
     expect_list(rig, "priority=2,3,4", "");

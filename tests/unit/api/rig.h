@@ -376,12 +376,14 @@ static inline void rig_read(struct rig *rig, const struct request *q, struct rep
     static const struct figure_row figures[] = {
         {.name = {"rate.mean", 9}, .value = 1.5, .text = {"{\"n\":3}", 7}, .definition = {"what counts", 11}},
         {.name = {"peak", 4}, .value = (double)NAN, .text = {"null", 4}}};
+    static struct tag_samples trends[2];
     rig->last_history = *q;
     if (q->kind == REQ_SAMPLES) {
-        r->samples.v = points;
-        r->samples.n = 1;
-        r->samples.has_before = true;
-        r->samples.before = points[0];
+        trends[0] = (struct tag_samples){.v = points, .n = 1, .has_before = true, .before = points[0]};
+        trends[1] = (struct tag_samples){.v = points, .n = 0, .raw = true};
+        r->samples.v = trends;
+        r->samples.n = q->samples.n_tags;
+        r->samples.asked_us = 1764000001000000;
     } else if (q->kind == REQ_ALARM_HISTORY) {
         rows[0].record = (struct alarm_record){.seq = 5,
                                                .n = 1,
@@ -461,6 +463,10 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
         return;
     case REQ_ALARM_HISTORY:
     case REQ_SAMPLES:
+    case REQ_AGGREGATES:
+    case REQ_RAW_OPEN:
+    case REQ_RAW_NEXT:
+    case REQ_RAW_CLOSE:
     case REQ_CONFIG_HISTORY:
     case REQ_AUDIT_LIST:
     case REQ_ALARM_STATE_AT:
@@ -468,6 +474,7 @@ static inline void rig_fulfil(struct rig *rig, const struct request *q, struct r
     case REQ_ALARM_KPI:
     case REQ_ALARM_BAD_ACTORS:
     case REQ_LEDGER:
+    case REQ_STORE:
     case REQ_QUARANTINE_LIST:
     case REQ_QUARANTINE_GET:
     case REQ_QUARANTINE_REPLAY:
@@ -505,6 +512,12 @@ static inline void rig_on_gateway(void *ctx, uint32_t gateway, struct api_gatewa
     (void)ctx;
     *ret = (struct api_gateway){
         .up = gateway == 0, .since_us = 1764000000000000, .peer = "10.0.0.1", .software = "gw", .fault = ""};
+}
+
+static inline void rig_on_store(void *ctx, struct api_store *ret) {
+    const struct rig *rig = ctx;
+    *ret = (struct api_store){
+        .state = rig->store_away ? "away" : "ok", .text = "", .disk_path = "", .packing_error = ""};
 }
 
 static inline void rig_on_health(void *ctx, struct api_health *ret) {
@@ -643,6 +656,7 @@ static inline void rig_start(struct rig *rig, bool with_view) {
                             .request = rig_on_request,
                             .gateway = rig_on_gateway,
                             .health = rig_on_health,
+                            .store = rig_on_store,
                             .explain = rig_on_explain};
     enum status status = api_new(&cfg, &host, &rig->api, &err);
     if (status != OK) {

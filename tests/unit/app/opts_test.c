@@ -47,6 +47,33 @@ static void the_spool_is_a_file_of_ones_choice(void **state) {
     assert_string_equal(opts.spool, "/var/lib/spool");
 }
 
+#define WITH(more) "{\"db\":\"x\",\"migrations\":\"m\"," LINK "," WEB "," more "}"
+
+static void the_audits_key_and_exports_are_ones_choice(void **state) {
+    (void)state;
+    struct opts opts;
+    struct error err;
+    assert_int_equal(read_text(WITH("\"log\":\"info\""), &opts, &err), OK);
+    assert_string_equal(opts.audit_key, "");
+    assert_string_equal(opts.audit_file, "");
+    assert_string_equal(opts.syslog.host, "");
+    assert_int_equal(read_text(WITH("\"audit_key\":\"/k\",\"audit_file\":\"/f\",\"syslog\":{\"host\":\"h\","
+                                    "\"port\":6514,\"ca\":\"a\",\"cert\":\"c\",\"key\":\"k\"}"),
+                               &opts, &err),
+                     OK);
+    assert_string_equal(opts.audit_key, "/k");
+    assert_string_equal(opts.audit_file, "/f");
+    assert_string_equal(opts.syslog.host, "h");
+    assert_int_equal(opts.syslog.port, 6514);
+    assert_string_equal(opts.syslog.key, "k");
+    assert_int_equal(read_text(WITH("\"syslog\":{\"host\":\"h\",\"port\":6514}"), &opts, &err), ERR_INVALID);
+    assert_string_equal(err.where, "/syslog/ca");
+    assert_int_equal(read_text(WITH("\"syslog\":5"), &opts, &err), ERR_INVALID);
+    assert_string_equal(err.where, "/syslog");
+    assert_int_equal(read_text(WITH("\"limits\":{}"), &opts, &err), ERR_INVALID);
+    assert_string_equal(err.where, "/limits");
+}
+
 #define LIMITED(limits)                                                                                      \
     "{\"db\":\"x\",\"migrations\":\"m\"," WEB ",\"link\":{\"address\":\"127.0.0.1\",\"port\":7411,"          \
     "\"ca\":\"ca\",\"cert\":\"c\",\"key\":\"k\",\"limits\":" limits "}}"
@@ -122,6 +149,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_file_is_read),
         cmocka_unit_test(the_spool_is_a_file_of_ones_choice),
+        cmocka_unit_test(the_audits_key_and_exports_are_ones_choice),
         cmocka_unit_test(limits_of_the_link_have_defaults_and_bounds),
         cmocka_unit_test(faults_are_named_by_their_place),
         cmocka_unit_test(what_is_no_json_is_named_by_line_and_column),

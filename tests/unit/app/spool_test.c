@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,22 +100,30 @@ static void sync_it(struct spool *s) {
     assert_int_equal(spool_sync(s, &err), OK);
 }
 
-/* As a crash leaves it: nothing more is written. */
+static size_t file_size(const struct place *p) {
+    struct stat st;
+    assert_int_equal(stat(p->path, &st), 0);
+    return (size_t)st.st_size;
+}
+
+/* As a crash now would leave it: of whoever has the file open nothing more is written. */
 static void expect_left(const struct place *p, uint64_t first, size_t count) {
     size_t n = 0;
-    struct spool *s = open_spool(p);
+    struct place left = *p;
+    (void)snprintf(left.path, sizeof left.path, "%s/left", p->dir);
+    int from = open(p->path, O_RDONLY | O_CLOEXEC);
+    int to = open(left.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(copy_file_range(from, NULL, to, NULL, file_size(p), 0), file_size(p));
+    assert_int_equal(close(from), 0);
+    assert_int_equal(close(to), 0);
+    struct spool *s = open_spool(&left);
+    assert_int_equal(unlink(left.path), 0);
     const struct alarm_record *v = spool_left(s, &n);
     assert_int_equal(n, count);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(v[i].seq, first + i);
     }
     spool_close(&s);
-}
-
-static size_t file_size(const struct place *p) {
-    struct stat st;
-    assert_int_equal(stat(p->path, &st), 0);
-    return (size_t)st.st_size;
 }
 
 static void a_record_comes_back_as_it_was(void **state) {
@@ -243,7 +252,11 @@ static void a_damaged_file_is_told_put_aside_and_never_overwritten(void **state)
     assert_int_equal(n, 1);
     assert_true(spool_damaged(s));
     assert_int_equal(file_size(p), whole);
-    assert_int_equal(spool_set_aside(s, &err), OK);
+    const char *name = NULL;
+    assert_int_equal(spool_asides(s), 0);
+    assert_int_equal(spool_set_aside(s, &name, &err), OK);
+    assert_string_equal(name, p->aside);
+    assert_int_equal(spool_asides(s), 1);
     assert_int_equal(v[0].seq, 1); /* what could be read is still there */
     assert_int_equal(file_size(p), 0);
     assert_int_equal(access(p->aside, F_OK), 0);
@@ -297,6 +310,52 @@ static void what_cannot_be_written_is_never_promised(void **state) {
     expect_left(p, 4, 1);
 }
 
+/* Whatever was put aside waits for a person, however often it happens. */
+static void what_was_put_aside_is_never_overwritten(void **state) {
+    const struct place *p = *state;
+    struct error err;
+    const char *name = NULL;
+    char second[128];
+    (void)snprintf(second, sizeof second, "%s.2", p->aside);
+    struct spool *s = open_spool(p);
+    for (uint64_t i = 1; i <= SPOOL_ASIDES_MAX; i++) {
+        add(s, i, i);
+        sync_it(s);
+        assert_int_equal(spool_set_aside(s, &name, &err), OK);
+        spool_close(&s);
+        s = open_spool(p);
+        assert_int_equal(spool_asides(s), i);
+    }
+    assert_int_equal(spool_set_aside(s, &name, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "look at them, remove them"));
+    assert_int_equal(unlink(p->aside), 0);
+    assert_int_equal(access(second, F_OK), 0);
+    assert_int_equal(spool_asides(s), SPOOL_ASIDES_MAX - 1);
+    spool_close(&s);
+    for (uint32_t i = 2; i <= SPOOL_ASIDES_MAX; i++) {
+        (void)snprintf(second, sizeof second, "%s.%u", p->aside, i);
+        assert_int_equal(unlink(second), 0);
+    }
+}
+
+static void of_two_servers_the_second_is_kept_from_what_the_first_promised(void **state) {
+    const struct place *p = *state;
+    struct spool *s = open_spool(p);
+    struct spool *other = NULL;
+    struct error err;
+    add(s, 5, 6);
+    sync_it(s);
+    assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
+    assert_non_null(strstr(err.text, "another penstockd has it"));
+    const char *name = NULL;
+    assert_int_equal(spool_set_aside(s, &name, &err), OK); /* the new file is its own, too */
+    assert_int_equal(spool_open(p->path, &other, &err), ERR_IO);
+    add(s, 7, 7);
+    sync_it(s);
+    spool_close(&s);
+    expect_left(p, 7, 1);
+}
+
 static void a_folder_that_is_not_there_is_told(void **state) {
     (void)state;
     struct spool *s = NULL;
@@ -306,18 +365,45 @@ static void a_folder_that_is_not_there_is_told(void **state) {
     assert_null(s);
 }
 
+/* A disk of one's own, so small that a few records fill it; skipped where nobody may mount one. */
+static void without_room_nothing_is_promised(void **state) {
+    const struct place *p = *state;
+    if (mount("none", p->dir, "tmpfs", 0, "size=64k") != 0) {
+        skip();
+    }
+    struct spool *s = open_spool(p);
+    struct error err;
+    assert_int_equal(spool_reserve(s, 4, &err), OK);
+    add(s, 1, 4);
+    sync_it(s);
+    size_t size = file_size(p);
+    assert_int_equal(spool_reserve(s, 1000, &err), ERR_NO_SPACE);
+    assert_string_equal(err.where, p->path);
+    assert_int_equal(file_size(p), size); /* what is there stays */
+    assert_int_equal(spool_reserve(s, 2, &err), OK);
+    add(s, 5, 6); /* what was promised is kept */
+    sync_it(s);
+    spool_close(&s);
+    expect_left(p, 1, 6);
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(umount(p->dir), 0);
+}
+
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_PLACE(without_room_nothing_is_promised),
         IN_PLACE(a_record_comes_back_as_it_was),
         IN_PLACE(only_what_was_synced_is_promised),
         IN_PLACE(what_the_database_has_is_forgotten),
         IN_PLACE(what_waits_in_memory_is_bounded),
         IN_PLACE(a_line_that_a_crash_tore_is_cut_off),
         IN_PLACE(a_damaged_file_is_told_put_aside_and_never_overwritten),
+        IN_PLACE(what_was_put_aside_is_never_overwritten),
         IN_PLACE(records_that_do_not_follow_each_other_are_damage),
         IN_PLACE(what_cannot_be_written_is_never_promised),
+        IN_PLACE(of_two_servers_the_second_is_kept_from_what_the_first_promised),
         cmocka_unit_test(a_folder_that_is_not_there_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

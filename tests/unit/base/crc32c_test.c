@@ -26,10 +26,25 @@ static void pieces_give_the_same_as_the_whole(void **state) {
     }
 }
 
+static void the_table_says_the_same_at_every_length_and_place(void **state) {
+    (void)state;
+    uint8_t bytes[64];
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 151 + 7);
+    }
+    for (size_t at = 0; at < 8; at++) {
+        for (size_t n = 0; at + n <= sizeof bytes; n++) {
+            assert_int_equal(crc32c((uint32_t)n, bytes + at, n), crc32c_by_table((uint32_t)n, bytes + at, n));
+        }
+    }
+    assert_int_equal(crc32c_by_table(0, "123456789", 9), 0xE3069283);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_published_check_values_come_out),
         cmocka_unit_test(pieces_give_the_same_as_the_whole),
+        cmocka_unit_test(the_table_says_the_same_at_every_length_and_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ struct rig {
     uint32_t counted;
     double value;
     bool stuck; /* the line takes nothing */
+    uint64_t keep_bytes;
 };
 
 static inline uint64_t rig_new_epoch(void *ctx) {
@@ -57,7 +58,8 @@ static inline void rig_note(void *ctx, const char *event, const char *text) {
 /* A new process on the same journal. */
 static inline void rig_start(struct rig *r) {
     assert_int_equal(tags_new(&r->tags, NULL), OK);
-    struct journal_config cfg = {.dir = r->d.path, .capacity_bytes = 4 << 20, .epoch = ++r->epoch};
+    struct journal_config cfg = {
+        .dir = r->d.path, .capacity_bytes = 4 << 20, .keep_bytes = r->keep_bytes, .epoch = ++r->epoch};
     assert_int_equal(journal_open(&cfg, &r->journal, NULL), OK);
     struct recorder_host host = {.ctx = r, .new_epoch = rig_new_epoch};
     recorder_init(&r->recorder, r->tags, r->journal, 0, &host);

@@ -429,6 +429,48 @@ static void a_welcome_that_knows_more_than_the_journal_is_a_fork(void **state) {
     assert_true(rig_waiting(r) == 2);
 }
 
+/* Its database was set back: what the journal still has is named by a new HELLO and sent, once; a server that
+ * lacks it all the same is believed. */
+static void a_welcome_that_lacks_what_was_acknowledged_has_it_sent_again(void **state) {
+    struct rig *r = *state;
+    rig_end(r);
+    r->keep_bytes = 1 << 20;
+    rig_start(r);
+    uint64_t epoch = journal_epoch(r->journal);
+    rig_connect(r);
+    for (int i = 0; i < 5; i++) {
+        rig_produce(r, i);
+        rig_run(r);
+    }
+    rig_ack(r, 0, 0, 1000);
+    assert_true(rig_waiting(r) == 0);
+    uint64_t end = journal_next_seq(r->journal);
+    uplink_lost(r->u, "cut");
+    struct msg_epoch has = {.epoch = epoch, .n_ranges = 1, .ranges = {{0, end}}};
+    rig_connect_with(r, &rig_usual, &has, 1);
+    assert_true(rig_waiting(r) == 0 && journal_epoch(r->journal) == epoch);
+    uplink_lost(r->u, "cut");
+
+    has.ranges[0].end = 3;
+    uint32_t notes = r->notes;
+    rig_connect_with(r, &rig_usual, &has, 1);
+    assert_int_equal(uplink_end(r->u), UPLINK_END_AGAIN);
+    assert_true(r->notes == notes + 1);
+    assert_true(journal_epoch(r->journal) != epoch);
+    rig_produce(r, 9);
+    rig_connect_with(r, &rig_usual, &has, 1);
+    assert_int_equal(r->hello.n_epochs, 2);
+    assert_true(r->hello.epochs[1].epoch == epoch && r->hello.epochs[1].oldest_unacked == 0 &&
+                r->hello.epochs[1].next_seq == end);
+    assert_int_equal(rig_backlog(r), end - 3 + 1);
+    /* Acknowledged, and lacking again at once: such a server is not heard before some time has gone by. */
+    rig_ack(r, 1, 0, end);
+    uplink_lost(r->u, "cut");
+    uint64_t present = journal_epoch(r->journal);
+    rig_connect_with(r, &rig_usual, NULL, 0);
+    assert_true(journal_epoch(r->journal) == present);
+}
+
 static void a_server_without_our_dictionary_gets_it_again_under_a_new_number(void **state) {
     struct rig *r = *state;
     rig_produce(r, 1);
@@ -727,6 +769,7 @@ int main(void) {
         T(a_server_that_asks_for_order_gets_the_backlog_before_what_is_live),
         T(a_fork_of_the_journal_is_filed_under_a_new_epoch_and_delivered_there),
         T(a_welcome_that_knows_more_than_the_journal_is_a_fork),
+        T(a_welcome_that_lacks_what_was_acknowledged_has_it_sent_again),
         T(a_server_without_our_dictionary_gets_it_again_under_a_new_number),
         T(other_complaints_are_noted_and_fatal_ones_end_the_session),
         T(what_breaks_the_rules_is_refused_with_the_reason),

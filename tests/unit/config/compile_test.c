@@ -85,8 +85,12 @@ static void every_field_arrives_and_outlives_the_set(void **state) {
         "\"low\":-5,"
         "\"high\":105,\"scale\":0.1,\"offset\":-3,\"deadband\":0.5,\"stale_s\":1.5,\"decimals\":0,"
         "\"equipment\":\"V2\","
-        "\"role\":\"flow\"",
+        "\"role\":\"flow\",\"counter\":true,\"modulus\":100",
         900, 31);
+    put(set, CONFIG_TAG, "S1/W", ",\"gateway\":\"g1\",\"low\":0,\"high\":1,\"interpolate\":\"step\"", 902,
+        33);
+    put(set, CONFIG_TAG, "S1/X",
+        ",\"gateway\":\"g1\",\"type\":\"int\",\"low\":0,\"high\":1,\"interpolate\":\"linear\"", 903, 34);
     put(set, CONFIG_ALARM, "S1/V.low",
         ",\"kind\":\"low\",\"tag\":\"S1/"
         "V\",\"limit\":3,\"deadband\":0.25,\"on_delay_s\":2.5,\"off_delay_s\":60,"
@@ -101,6 +105,9 @@ static void every_field_arrives_and_outlives_the_set(void **state) {
     assert_true(slice_is(t->role, "flow"));
     assert_true(t->type == TAG_INT && t->low == -5 && t->high == 105 && t->scale == 0.1 && t->offset == -3);
     assert_true(t->deadband == 0.5 && t->stale_us == 1500000 && t->decimals == 0);
+    assert_true(t->counter && t->modulus == 100 && t->stepped);
+    assert_true(m->tags[model_find_tag(m, slice_str("S1/W"))].stepped);
+    assert_false(m->tags[model_find_tag(m, slice_str("S1/X"))].stepped);
     const struct model_alarm *a = &m->alarms[model_find_alarm(m, slice_str("S1/V.low"))];
     assert_true(a->key == 901 && a->revision == 32 && a->kind == ALARM_LOW && a->limit == 3 &&
                 a->deadband == 0.25);
@@ -126,7 +133,9 @@ static void defaults_are_those_of_the_manual(void **state) {
     const struct model_tag *t = &m->tags[model_find_tag(m, slice_str("S1/R"))];
     assert_true(t->type == TAG_BOOL && t->low == 0 && t->high == 1 && t->scale == 1 && t->offset == 0);
     assert_true(t->deadband == 0 && t->stale_us == 0 && t->decimals == 2 && t->unit.n == 0);
-    assert_int_equal(m->tags[model_find_tag(m, slice_str("S2/L"))].type, TAG_FLOAT);
+    assert_true(t->stepped && !t->counter && t->modulus == 0);
+    t = &m->tags[model_find_tag(m, slice_str("S2/L"))];
+    assert_true(t->type == TAG_FLOAT && !t->stepped);
     const struct model_alarm *a = &m->alarms[model_find_alarm(m, slice_str("S1/R.on"))];
     assert_true(a->deadband == 0 && a->on_delay_us == 0 && a->off_delay_us == 0);
     assert_int_equal(a->options, ALARM_ENABLED | ALARM_SHELVABLE);
@@ -159,7 +168,7 @@ static void assert_well_formed(const struct model *m) {
     }
     for (uint32_t i = 0; i < m->n_alarms; i++) {
         const struct model_alarm *a = &m->alarms[i];
-        bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)a->kind);
+        bool of_gateway = alarm_kind_of_gateway((enum alarm_kind)a->kind) || a->kind == ALARM_SERVER;
         bool of_server = of_gateway && a->gateway == MODEL_NONE;
         assert_int_equal(model_find_alarm(m, m->alarm_texts[i].name), i);
         assert_true(i == 0 || above(m->alarm_texts[i].name, m->alarm_texts[i - 1].name));
@@ -183,6 +192,10 @@ static void assert_well_formed(const struct model *m) {
         const struct model_alarm *a = &m->alarms[m->server_alarms[i]];
         assert_true(a->kind == ALARM_CERTIFICATE && a->gateway == MODEL_NONE);
     }
+    for (unsigned i = 0; i < SERVER_ALARMS; i++) {
+        const struct model_alarm *a = &m->alarms[m->server_own[i]];
+        assert_true(a->kind == ALARM_SERVER && a->gateway == MODEL_NONE && a->tag == MODEL_NONE);
+    }
 }
 
 static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void **state) {
@@ -204,7 +217,7 @@ static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void
     put(set, CONFIG_ALARM, "S1-a/s", ",\"kind\":\"stale\",\"tag\":\"S1-a/x\",\"priority\":1", 1, 1);
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
-    assert_int_equal(m->n_alarms, 23);
+    assert_int_equal(m->n_alarms, 28);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);
@@ -365,7 +378,7 @@ static void a_big_configuration_is_well_formed(void **state) {
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
     assert_int_equal(m->n_tags, n_tags);
-    assert_int_equal(m->n_alarms, 2 * n_tags + 4 * SITES + SERVER_CERTIFICATES);
+    assert_int_equal(m->n_alarms, 2 * n_tags + 4 * SITES + SERVER_CERTIFICATES + SERVER_ALARMS);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);

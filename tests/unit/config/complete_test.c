@@ -24,7 +24,8 @@ static struct config_set *two_gateways(void) {
 
 #define SERVER                                                                                               \
     "+site _server\n+alarm _server/link.certificate\n+alarm _server/web.certificate\n"                       \
-    "+alarm _server/authority.certificate\n"
+    "+alarm _server/authority.certificate\n+alarm _server/disk.forecast\n+alarm _server/disk.free\n"         \
+    "+alarm _server/disk.full\n+alarm _server/history.late\n+alarm _server/audit.behind\n"
 
 static void what_stands_alone_has_no_alarms_of_the_server(void **state) {
     (void)state;
@@ -41,8 +42,12 @@ static void the_alarms_of_identity_say_what_to_do(void **state) {
     (void)state;
     struct config_set *set = two_gateways();
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
-    static const char *const names[] = {"S1/g1.certificate", "S1/g2.duplicate", "_server/link.certificate",
-                                        "_server/web.certificate", "_server/authority.certificate"};
+    static const char *const names[] = {"S1/g1.certificate",
+                                        "S1/g2.duplicate",
+                                        "_server/link.certificate",
+                                        "_server/web.certificate",
+                                        "_server/authority.certificate",
+                                        "_server/disk.free"};
     for (size_t i = 0; i < COUNT(names); i++) {
         const struct config_item *item = config_set_find(set, CONFIG_ALARM, slice_str(names[i]));
         assert_non_null(item);
@@ -103,7 +108,7 @@ static void each_gateway_gets_the_comm_alarm_that_it_lacks(void **state) {
     assert_true(slice_is(m->sites[a->site].name, "_server"));
     model_free(&m);
     assert_int_equal(config_set_complete(set, on_change, &told, NULL), OK);
-    assert_int_equal(told.n, 11);
+    assert_int_equal(told.n, 7 + 1 + SERVER_CERTIFICATES + SERVER_ALARMS);
     config_set_free(&set);
 }
 
@@ -122,7 +127,7 @@ static void the_comm_alarm_of_a_gateway_that_went_or_moved_goes_too(void **state
         "-alarm S1/g2.duplicate\n-alarm S1/g2.comm\n-alarm S1/g2.clock\n-alarm S1/g2.certificate\n"
         "-alarm S1/g1.duplicate\n-alarm S1/g1.comm\n-alarm S1/g1.clock\n-alarm S1/g1.certificate\n"
         "+alarm S2/g2.comm\n+alarm S2/g2.clock\n+alarm S2/g2.certificate\n+alarm S2/g2.duplicate\n");
-    assert_int_equal(config_set_count(set, CONFIG_ALARM), 5 + SERVER_CERTIFICATES);
+    assert_int_equal(config_set_count(set, CONFIG_ALARM), 5 + SERVER_CERTIFICATES + SERVER_ALARMS);
     config_set_free(&set);
 }
 

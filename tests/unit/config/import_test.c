@@ -131,7 +131,8 @@ static void the_demo_compiles(void **state) {
     }
     /* Everything that there is to show. */
     assert_int_equal(kinds | UINT32_C(1) << ALARM_CLOCK | UINT32_C(1) << ALARM_CERTIFICATE |
-                         UINT32_C(1) << ALARM_DUPLICATE | UINT32_C(1) << ALARM_CUSUM,
+                         UINT32_C(1) << ALARM_DUPLICATE | UINT32_C(1) << ALARM_SERVER |
+                         UINT32_C(1) << ALARM_CUSUM,
                      (UINT32_C(1) << ALARM_KINDS) - 1);
     assert_true(m->n_groups > 0 && m->n_calculated > 0 && m->n_positions > 1 && rule_set_count(m->rules) > 5);
     model_free(&m);

@@ -101,6 +101,23 @@ static void history_replaces_unbelievable_times_so_that_no_two_collide(void **st
     model_free(&m);
 }
 
+static void a_text_is_a_value_to_history(void **state) {
+    (void)state;
+    struct model *m = a_model(2, 1);
+    struct sample v[] = {
+        {.tag = 1, .t_us = NOW, .quality = QUALITY_NO_VALUE, .text = slice_str("Spülen")},
+        {.tag = 1, .t_us = 0, .quality = QUALITY_NO_VALUE, .text = slice_str("")},
+        {.tag = 1, .t_us = NOW, .quality = QUALITY_NO_VALUE},
+    };
+    struct stored_sample ret[3];
+    sample_normalise(m, v, 3);
+    sample_to_history(m, v, 3, NOW, SAMPLE_FUTURE_MAX_US, ret);
+    assert_true(slice_is(ret[0].text, "Spülen") && ret[0].quality == QUALITY_GOOD);
+    assert_true(ret[1].text.p != NULL && ret[1].quality == (QUALITY_UNCERTAIN | REASON_CLOCK));
+    assert_true(ret[2].text.p == NULL && ret[2].quality == QUALITY_NO_VALUE);
+    model_free(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scale_and_offset_are_applied),
@@ -108,6 +125,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_finite_is_bad_without_a_value),
         cmocka_unit_test(a_sample_without_a_value_is_not_scaled_into_one),
         cmocka_unit_test(history_keeps_believable_times),
+        cmocka_unit_test(a_text_is_a_value_to_history),
         cmocka_unit_test(history_replaces_unbelievable_times_so_that_no_two_collide),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

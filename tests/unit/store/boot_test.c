@@ -87,6 +87,28 @@ static void a_server_that_loses_the_lock_while_it_was_away_stops(void **state) {
     rig_stop(&r, 100);
 }
 
+/* Twice a connection comes and goes; the database was restored before the second time only. */
+static void a_server_stops_when_its_database_was_restored_meanwhile(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    static const char cut[] = "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                              " where application_name = 'penstock events' and datname = current_database()";
+    pgtest_do(&pg, "%s", cut);
+    RIG_UNTIL(r, r->state != STORE_OK);
+    RIG_UNTIL(r, r->state == STORE_OK);
+    assert_false(r->fatal);
+    pgtest_do(&pg, "select store_restored(now() - interval '1 hour', 'ann', 'b')");
+    pgtest_do(&pg, "%s", cut);
+    RIG_UNTIL(r, r->fatal);
+    assert_int_equal(r->fatal_error.code, ERR_CONFLICT);
+    assert_non_null(strstr(r->fatal_error.text, "restored from a backup"));
+    rig_stop(&r, 100);
+    struct rig *again = rig_new(&pg);
+    assert_false(again->fatal);
+    rig_stop(&again, 5000);
+}
+
 static void the_lock_is_waited_for_while_its_former_holder_is_dying(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -139,6 +161,7 @@ int main(void) {
         cmocka_unit_test(a_second_server_is_refused_and_told_who_has_the_database),
         cmocka_unit_test(servers_on_two_databases_do_not_disturb_each_other),
         cmocka_unit_test(a_server_that_loses_the_lock_while_it_was_away_stops),
+        cmocka_unit_test(a_server_stops_when_its_database_was_restored_meanwhile),
         cmocka_unit_test(the_lock_is_waited_for_while_its_former_holder_is_dying),
         cmocka_unit_test(a_stored_item_that_this_program_cannot_use_is_fatal_and_named),
         cmocka_unit_test(a_wrong_directory_of_migrations_is_an_error_of_the_start),

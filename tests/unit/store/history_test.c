@@ -49,12 +49,12 @@ static size_t read_all(struct history *h, double *ret_sum) {
 static void samples_come_in_order_of_time_and_tag(void **state) {
     (void)state;
     rig_migrate(&pg);
-    pgtest_do(
-        &pg,
-        "insert into sample (tag_key, t_us, value, quality) values (1, %lld, 1.5, 0), (2, %lld, null, 130),"
-        " (1, %lld, 2, 0), (2, %lld, 4, 67), (9, %lld, 5, 0), (1, %lld, 99, 0), (1, %lld, 77, 0)",
-        (long long)START, (long long)START, (long long)START + 5, (long long)START + 4, (long long)START + 4,
-        (long long)START + 10, (long long)START - 1);
+    pgtest_do(&pg,
+              "insert into sample_row (tag_key, t_us, value, quality) values (1, %lld, 1.5, 0), (2, %lld, "
+              "null, 130),"
+              " (1, %lld, 2, 0), (2, %lld, 4, 67), (9, %lld, 5, 0), (1, %lld, 99, 0), (1, %lld, 77, 0)",
+              (long long)START, (long long)START, (long long)START + 5, (long long)START + 4,
+              (long long)START + 4, (long long)START + 10, (long long)START - 1);
     static const int64_t tags[] = {1, 2};
     struct history *h = open_history(tags, 2, 0, 10);
     const struct stored_sample *v = NULL;
@@ -83,7 +83,7 @@ static void every_sample_comes_once_however_they_lie(void **state) {
     rig_migrate(&pg);
     /* tag 1: 50 000 within 50 ms; tags 2 to 301: one moment, then one a day; tag 302: 20 001 in one second */
     pgtest_do(&pg,
-              "insert into sample select 1, %lld + g, g, 0 from generate_series(0, 49999) g"
+              "insert into sample_row select 1, %lld + g, g, 0 from generate_series(0, 49999) g"
               " union all select 2 + k, %lld + d * 86400000000, 1, 0 from generate_series(0, 299) k,"
               " generate_series(0, 99) d"
               " union all select 302, %lld + 500000000 + g * 40, 2, 0 from generate_series(0, 20000) g",
@@ -119,7 +119,7 @@ static void what_is_stored_meanwhile_does_not_show(void **state) {
     const struct stored_sample *v = NULL;
     size_t n = 0;
     assert_int_equal(history_before(h, &v, &n, NULL), OK);
-    pgtest_do(&pg, "insert into sample values (1, %lld, 1, 0)", (long long)START + 5);
+    pgtest_do(&pg, "insert into sample_row values (1, %lld, 1, 0)", (long long)START + 5);
     double sum = 0;
     assert_int_equal(read_all(h, &sum), 0);
     history_close(&h);

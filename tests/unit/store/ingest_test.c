@@ -1,6 +1,9 @@
-/* Covers: ingest_sql.c, record_sql.c */
+/* Covers: hot.c, ingest_sql.c, record_sql.c */
 #include "server/base/rand.h"
+#include "server/history/chunk.h"
 #include "tests/unit/store/rig.h"
+
+#include <math.h>
 
 static struct pgtest pg;
 
@@ -58,6 +61,61 @@ static void a_record_is_stored_with_its_samples_and_reported(void **state) {
     rig_stop(&r, 5000);
 }
 
+static void texts_and_other_bytes_are_stored_as_they_are(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    char longest[LINK_STRING_MAX];
+    memset(longest, 'x', sizeof longest);
+    struct stored_sample v[] = {{.tag_key = 11, .t_us = at(0), .value = NAN, .text = slice_str("Spülen")},
+                                {.tag_key = 11, .t_us = at(1), .text = slice_of("a\0\xff", 3), .quality = 64},
+                                {.tag_key = 11, .t_us = at(2), .text = slice_of("", 0)},
+                                {.tag_key = 11, .t_us = at(3), .text = slice_of(longest, sizeof longest)},
+                                {.tag_key = 11, .t_us = at(4), .value = 2}};
+    struct store_record rec = record(0, v, COUNT(v));
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_int_equal(
+        pgtest_number(&pg,
+                      "select count(*) from sample where value is null and bytes is not null and "
+                      "(t_us - %lld, quality, bytes) in ((0, 0, convert_to('Spülen', 'UTF8')),"
+                      " (1000, 64, '\\x6100ff'), (2000, 0, ''), (3000, 0, repeat('x', 4096)::bytea))",
+                      (long long)at(0)),
+        4);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample where value = 2 and bytes is null"), 1);
+    rig_stop(&r, 5000);
+}
+
+static void a_large_record_fills_several_rows_in_their_order(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    enum { N = 2 * CHUNK_SAMPLES_MAX + 1 };
+    struct stored_sample *v = calloc(N, sizeof *v);
+    for (int i = 0; i < N; i++) {
+        v[i] = (struct stored_sample){.tag_key = 1 + i % 7, .t_us = at(i / 7), .value = i};
+    }
+    v[N - 1].tag_key = 1; /* again, and the last one counts */
+    v[N - 1].t_us = at(0);
+    struct store_record rec = record(0, v, N);
+    put(r, &rec);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot where gateway_key = 7 and"
+                                        " received_us = 1800000000000000 and (id, n, tag_min, tag_max) in"
+                                        " ((1, 4096, 1, 7), (2, 4096, 1, 7), (3, 1, 1, 1))"),
+                     3);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from sample_hot h where (from_us, to_us) = (select min(t_us),"
+                           " max(t_us) from chunk_read(h.data))"),
+        3);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), N - 1);
+    assert_int_equal(
+        pgtest_number(&pg, "select value::bigint from sample where tag_key = 1 order by t_us limit 1"),
+        N - 1);
+    free(v);
+    rig_stop(&r, 5000);
+}
+
 static void a_record_that_comes_again_is_reported_but_not_applied_again(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -66,11 +124,11 @@ static void a_record_that_comes_again_is_reported_but_not_applied_again(void **s
     struct store_record rec = record(5, v, 1);
     put(r, &rec);
     RIG_UNTIL(r, r->n_ingested == 1);
-    pgtest_do(&pg, "update sample set value = 77");
+    pgtest_do(&pg, "update sample_hot set received_us = 77");
     put(r, &rec);
     RIG_UNTIL(r, r->n_ingested == 2);
     assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), 1);
-    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 77);
+    assert_int_equal(pgtest_number(&pg, "select sum(received_us) from sample_hot"), 77);
     assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
     rig_stop(&r, 5000);
 }
@@ -214,7 +272,7 @@ static void a_record_that_the_database_refuses_is_isolated_and_the_rest_is_store
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), 2 * (N - 1));
     assert_int_equal(pgtest_number(&pg,
                                    "select count(*) from quarantine where seq = %d and code = 7"
-                                   " and reason like 'refused by the database: %%sample_t_us_check%%'",
+                                   " and reason like 'refused by the database: %%sample_hot_t_us_check%%'",
                                    GUILTY),
                      1);
     assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 1);
@@ -279,7 +337,7 @@ static void without_room_records_are_refused_until_the_host_is_told(void **state
         assert_int_equal(store_ingest(r->store, &rec), OK);
         n++;
     }
-    assert_in_range(n, 10, 100);
+    assert_in_range(n, 10, 1000);
     assert_int_equal(store_ingest(r->store, &rec), ERR_FULL);
     assert_int_equal(r->rooms, 0);
     RIG_UNTIL(r, r->rooms == 1 && r->n_ingested == n);
@@ -370,7 +428,7 @@ static bool put_some(struct rig *r, struct chaos *c) {
     return more;
 }
 
-/* A trigger counts each change of a sample, so that applying twice is seen even where it would change
+/* A trigger counts each writing of a sample, so that applying twice is seen even where it would change
  * nothing. */
 static void each_record_has_its_effect_once_however_often_the_connection_dies(void **state) {
     (void)state;
@@ -379,10 +437,12 @@ static void each_record_has_its_effect_once_however_often_the_connection_dies(vo
     rand_seed(&rand, seed);
     rig_migrate(&pg);
     pgtest_do(&pg, "create table touched (tag_key bigint, t_us bigint)");
-    pgtest_do(&pg, "create function touch() returns trigger language plpgsql as $$ begin"
-                   " insert into touched values (new.tag_key, new.t_us); return null; end $$");
     pgtest_do(&pg,
-              "create trigger touch after insert or update on sample for each row execute function touch()");
+              "create function touch() returns trigger language plpgsql as $$ begin"
+              " insert into touched select tag_key, t_us from chunk_read(new.data); return null; end $$");
+    pgtest_do(
+        &pg,
+        "create trigger touch after insert or update on sample_hot for each row execute function touch()");
     struct rig *r = rig_new_with(&pg, (struct store_config){.commit_every_ms = 2});
     RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
     struct chaos c = {.rand = &rand};
@@ -425,6 +485,8 @@ static void what_waits_is_committed_by_a_stop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_stored_with_its_samples_and_reported),
+        cmocka_unit_test(texts_and_other_bytes_are_stored_as_they_are),
+        cmocka_unit_test(a_large_record_fills_several_rows_in_their_order),
         cmocka_unit_test(a_record_that_comes_again_is_reported_but_not_applied_again),
         cmocka_unit_test(of_the_same_number_in_one_batch_the_first_counts),
         cmocka_unit_test(of_two_samples_of_one_moment_the_later_one_stays),

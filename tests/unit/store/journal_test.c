@@ -259,6 +259,46 @@ static void a_journal_that_somebody_else_writes_is_fatal(void **state) {
     rig_stop(&r, 100);
 }
 
+/* The same alarm and the same places, but another person: it is not the record that was handed over. */
+static void another_record_in_the_place_of_one_in_doubt_is_fatal(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    pgtest_do(&pg, "create function another() returns trigger language plpgsql as"
+                   " $$ begin new.actor_key := 99; return new; end $$");
+    pgtest_do(&pg, "create trigger another before insert on alarm_journal for each row"
+                   " execute function another()");
+    pgtest_doubt_first_commit(&pg, "alarm_journal");
+    struct rig *r = rig_new(&pg);
+    journal(r, 1, 1, 1);
+    RIG_UNTIL(r, r->fatal);
+    assert_int_equal(r->journaled, 0);
+    assert_int_equal(r->fatal_error.code, ERR_CONFLICT);
+    rig_stop(&r, 100);
+}
+
+static void a_start_tells_what_stands_under_the_numbers_that_it_is_asked_for(void **state) {
+    (void)state;
+    rig_migrate(&pg);
+    struct rig *r = rig_new(&pg);
+    assert_int_equal(r->n_tail, 0);
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        journal(r, seq, 1, seq);
+    }
+    RIG_UNTIL(r, r->journaled == 4);
+    rig_stop(&r, 5000);
+    r = rig_new_with(&pg, (struct store_config){.tail_from = 2, .tail_to = 3});
+    RIG_UNTIL(r, r->loaded == 1);
+    assert_int_equal(r->n_tail, 2);
+    assert_int_equal(r->tail[0].seq, 2);
+    assert_int_equal(r->tail[1].seq, 3);
+    assert_string_equal(r->tail[1].actor, "anna");
+    rig_stop(&r, 5000);
+    r = rig_new_with(&pg, (struct store_config){.tail_from = 4, .tail_to = 9});
+    RIG_UNTIL(r, r->loaded == 1);
+    assert_int_equal(r->n_tail, 1);
+    rig_stop(&r, 5000);
+}
+
 static void alarms_do_not_wait_behind_requests_or_samples(void **state) {
     (void)state;
     rig_migrate(&pg);
@@ -449,6 +489,8 @@ int main(void) {
         cmocka_unit_test(the_journal_is_whole_however_often_the_connections_die),
         cmocka_unit_test(records_in_doubt_are_submitted_again_but_stored_once),
         cmocka_unit_test(a_journal_that_somebody_else_writes_is_fatal),
+        cmocka_unit_test(another_record_in_the_place_of_one_in_doubt_is_fatal),
+        cmocka_unit_test(a_start_tells_what_stands_under_the_numbers_that_it_is_asked_for),
         cmocka_unit_test(alarms_do_not_wait_behind_requests_or_samples),
         cmocka_unit_test(a_journal_that_waits_makes_the_store_slow),
         cmocka_unit_test(a_start_waits_until_no_other_connection_can_write_the_journal),

@@ -737,7 +737,7 @@ static void blind_time_is_weighed(void **state) {
     put("alarm", "e/3", "{\"tag\":\"e/T\",\"uncertain\":\"bad\",\"position\":\"bl\"}");
     put("alarm", "e/4", "{\"tag\":\"e/N\",\"position\":\"bl\"}");
     put("alarm", "e/5", "{\"expr\":\"1 > 0\",\"position\":\"bl\"}");
-    run("insert into sample (tag_key, t_us, value, quality)"
+    run("insert into sample_row (tag_key, t_us, value, quality)"
         " select k.key, %lld + v.t * 1000000, 1, v.q from config_key k join (values"
         " ('e/T', -50, 128), ('e/T', 10, 0), ('e/T', 20, 64), ('e/T', 40, 192), ('e/T', 50, 0), ('e/T', 100, "
         "128),"

@@ -109,6 +109,10 @@ static void what_is_stored_quarantined_repeated_and_forked_is_counted_with_it(vo
     rig_stop(&r, 5000);
 }
 
+static int64_t newest_hello(void) {
+    return pgtest_number(&pg, "select max(said_us) from gateway_said");
+}
+
 static void what_hello_still_has_waits_and_what_it_has_no_more_is_lost(void **state) {
     (void)state;
     struct rig *r = rig_with_gateway();
@@ -122,19 +126,29 @@ static void what_hello_still_has_waits_and_what_it_has_no_more_is_lost(void **st
     struct msg_epoch second[] = {{.epoch = EPOCH_B, .oldest_unacked = 0, .next_seq = 2},
                                  {.epoch = EPOCH_A, .oldest_unacked = 5, .next_seq = 9}};
     hello(r, second, 2);
-    assert_string_equal(balance(r), "gw-s1 produced 12 = stored 1 + quarantined 0 + dropped 0 + waiting 6 + "
-                                    "lost 5; duplicates 0 conflicts 0 replayed 0\n"
-                                    "lost a [0,3) 0 samples of [0,0]\n"
-                                    "lost a [4,5) 0 samples of [0,0]\n"
-                                    "lost a [9,10) 0 samples of [0,0]\n"
-                                    "waiting a [5,9) 0 samples of [0,0]\n"
-                                    "waiting b [0,2) 0 samples of [0,0]\n");
+    char expected[1024];
+    long long stored = (long long)on_day(DAY_1);
+    long long said = (long long)newest_hello();
+    (void)snprintf(expected, sizeof expected,
+                   "gw-s1 produced 12 = stored 1 + quarantined 0 + dropped 0 + waiting 6 + "
+                   "lost 5; duplicates 0 conflicts 0 replayed 0\n"
+                   "lost a [0,3) 0 samples of [0,%lld]\n"
+                   "lost a [4,5) 0 samples of [%lld,%lld]\n"
+                   "lost a [9,10) 0 samples of [0,%lld]\n"
+                   "waiting a [5,9) 0 samples of [0,0]\n"
+                   "waiting b [0,2) 0 samples of [0,0]\n",
+                   stored, stored, said, said);
+    assert_string_equal(balance(r), expected);
     hello(r, second, 1); /* epoch A is not named any more */
-    assert_string_equal(balance(r), "gw-s1 produced 12 = stored 1 + quarantined 0 + dropped 0 + waiting 2 + "
-                                    "lost 9; duplicates 0 conflicts 0 replayed 0\n"
-                                    "lost a [0,3) 0 samples of [0,0]\n"
-                                    "lost a [4,10) 0 samples of [0,0]\n"
-                                    "waiting b [0,2) 0 samples of [0,0]\n");
+    said = (long long)newest_hello();
+    (void)snprintf(expected, sizeof expected,
+                   "gw-s1 produced 12 = stored 1 + quarantined 0 + dropped 0 + waiting 2 + "
+                   "lost 9; duplicates 0 conflicts 0 replayed 0\n"
+                   "lost a [0,3) 0 samples of [0,%lld]\n"
+                   "lost a [4,10) 0 samples of [%lld,%lld]\n"
+                   "waiting b [0,2) 0 samples of [0,0]\n",
+                   stored, stored, said);
+    assert_string_equal(balance(r), expected);
     rig_stop(&r, 5000);
 }
 
@@ -197,6 +211,53 @@ static void what_the_site_tells_to_be_gone_is_neither_waiting_nor_lost(void **st
                 "dropped 6 (70) samples 0\n");
     assert_non_null(
         strstr(balance(r), "produced 14 = stored 3 + quarantined 0 + dropped 9 + waiting 2 + lost 0;"));
+    rig_stop(&r, 5000);
+}
+
+/* What was acknowledged before the restore, and is not sent again, is lost, with its numbers; of what never
+ * had a number here only the time is known. */
+static void a_restore_is_a_gap_of_each_gateway_and_its_books_balance(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    put(r, record(r, EPOCH_A, 0));
+    pgtest_do(&pg, "select store_restored(to_timestamp(1000), 'ann', '20260102T030405Z')");
+    long long restored =
+        (long long)pgtest_number(&pg, "select extract(epoch from at) * 1000000 from store_restore");
+    struct msg_epoch said[] = {{.epoch = EPOCH_A, .oldest_unacked = 7, .next_seq = 9}};
+    hello(r, said, 1);
+    char expected[1024];
+    (void)snprintf(
+        expected, sizeof expected,
+        "gw-s1 produced 9 = stored 1 + quarantined 0 + dropped 0 + waiting 2 + lost 6; duplicates 0 "
+        "conflicts 0 replayed 0\n"
+        "restored 0 [0,0) 0 samples of [1000000000,%lld]\n"
+        "lost a [1,7) 0 samples of [%lld,%lld]\n"
+        "waiting a [7,9) 0 samples of [0,0]\n",
+        restored, (long long)on_day(DAY_1), (long long)newest_hello());
+    assert_string_equal(balance(r), expected);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ledger_gap() where state = 'restored'"), 2);
+    assert_true(pgtest_number(&pg, "select min(session) from gateway_said") > 1000000000);
+    rig_stop(&r, 5000);
+}
+
+/* What was used after that moment would be good a second time. */
+static void what_was_allowed_once_ends_with_a_restore(void **state) {
+    (void)state;
+    struct rig *r = rig_with_gateway();
+    static const char newest_token[] =
+        "select expires_at > now() from gateway_token order by token_id desc limit 1";
+    static const char newest_window[] =
+        "select closes_at > now() from gateway_window order by window_id desc limit 1";
+    pgtest_do(
+        &pg,
+        "insert into gateway_token (token_hash, gateway_key, created_by, expires_at)"
+        " select sha256('x'), key, 'ann', now() + interval '1 hour' from config_key where name = 'gw-s1'");
+    pgtest_do(&pg, "insert into gateway_window (gateway_key, opened_by, reason, closes_at)"
+                   " select key, 'ann', 'x', now() + interval '1 hour' from config_key where name = 'gw-s1'");
+    assert_int_equal(pgtest_number(&pg, "select ((%s) and (%s))::integer", newest_token, newest_window), 1);
+    pgtest_do(&pg, "select store_restored(to_timestamp(1000), 'ann', '20260102T030405Z')");
+    assert_int_equal(pgtest_number(&pg, "select (%s)::integer", newest_token), 0);
+    assert_int_equal(pgtest_number(&pg, "select (%s)::integer", newest_window), 0);
     rig_stop(&r, 5000);
 }
 
@@ -483,6 +544,8 @@ int main(void) {
         cmocka_unit_test(an_epoch_left_out_of_a_full_list_is_not_called_lost),
         cmocka_unit_test(a_live_record_far_ahead_leaves_what_is_before_it_waiting),
         cmocka_unit_test(what_the_site_tells_to_be_gone_is_neither_waiting_nor_lost),
+        cmocka_unit_test(a_restore_is_a_gap_of_each_gateway_and_its_books_balance),
+        cmocka_unit_test(what_was_allowed_once_ends_with_a_restore),
         cmocka_unit_test(the_last_number_of_an_epoch_is_in_the_account),
         cmocka_unit_test(what_was_told_to_be_gone_and_is_stored_later_counts_as_stored_only),
         cmocka_unit_test(days_are_of_the_servers_receipt_and_sum_up),

@@ -85,7 +85,7 @@ static void turn(struct rig *r) {
     for (be_patient(r); !(condition); turn(r)) {                                                             \
     }
 
-static struct rig *rig_new(const char *conninfo) {
+static struct rig *rig_with(const char *conninfo, const char *prepared) {
     struct rig *r = calloc(1, sizeof *r);
     assert_non_null(r);
     assert_int_equal(uv_loop_init(&r->loop), 0);
@@ -94,6 +94,7 @@ static struct rig *rig_new(const char *conninfo) {
     struct pg_config cfg = {.loop = &r->loop,
                             .conninfo = conninfo,
                             .name = "pg test",
+                            .prepared = prepared,
                             .ctx = r,
                             .on_up = on_up,
                             .on_down = on_down,
@@ -103,6 +104,10 @@ static struct rig *rig_new(const char *conninfo) {
     assert_false(pg_is_up(r->pg));
     pg_start(r->pg);
     return r;
+}
+
+static struct rig *rig_new(const char *conninfo) {
+    return rig_with(conninfo, NULL);
 }
 
 static struct rig *rig_up(void) {
@@ -219,9 +224,56 @@ static void a_lost_connection_makes_what_was_under_way_unknown_and_comes_back(vo
     rig_end(r);
 }
 
+static void ask_with_number(struct rig *r, enum pg_mode mode, const char *sql, int64_t number) {
+    struct pg_args args;
+    pg_args_init(&args, 64);
+    pg_arg_i64(&args, number);
+    pg_begin(r->pg, mode, on_done, r);
+    pg_send(r->pg, sql, &args);
+    pg_end(r->pg);
+    pg_flush(r->pg);
+    pg_args_done(&args);
+}
+
 static void kill_connection(void) {
     pgtest_do(&server, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
                        " where application_name = 'pg test' and datname = current_database()");
+}
+
+/* The statement tells itself how often prepared ones were executed in its session. */
+static void a_prepared_statement_is_prepared_anew_after_a_loss(void **state) {
+    (void)state;
+    static const char sql[] = "select 100 * $1::bigint + (select sum(generic_plans + custom_plans)::bigint"
+                              " from pg_prepared_statements)";
+    char same[sizeof sql];
+    memcpy(same, sql, sizeof same);
+    pgtest_fresh_database(&server);
+    struct rig *r = rig_with(server.conninfo, sql);
+    UNTIL(r, r->ups == 1);
+    ask_with_number(r, PG_WRITE, sql, 7);
+    ask_with_number(r, PG_READ, sql, 8);
+    ask_with_number(r, PG_READ, same, 9);
+    UNTIL(r, r->n == 3);
+    kill_connection();
+    UNTIL(r, r->ups == 2);
+    ask_with_number(r, PG_WRITE, sql, 10);
+    UNTIL(r, r->n == 4);
+    assert_int_equal(r->answers[0].value, 701);
+    assert_int_equal(r->answers[1].value, 802);
+    assert_int_equal(r->answers[2].value, 902);
+    assert_int_equal(r->answers[3].value, 1001);
+    rig_end(r);
+}
+
+static void a_statement_that_cannot_be_prepared_is_told_and_tried_again(void **state) {
+    (void)state;
+    pgtest_fresh_database(&server);
+    struct rig *r = rig_with(server.conninfo, "select count(*) from later");
+    UNTIL(r, r->downs == 1);
+    assert_non_null(strstr(pg_error(r->pg)->text, "later"));
+    pgtest_do(&server, "create table later (i integer)");
+    UNTIL(r, r->ups == 1);
+    rig_end(r);
 }
 
 enum { BIG_BYTES = 4000000 };
@@ -466,6 +518,8 @@ int main(void) {
         cmocka_unit_test(a_refused_job_leaves_its_neighbours_alone),
         cmocka_unit_test(a_snapshot_sees_one_moment_and_cannot_write),
         cmocka_unit_test(a_lost_connection_makes_what_was_under_way_unknown_and_comes_back),
+        cmocka_unit_test(a_prepared_statement_is_prepared_anew_after_a_loss),
+        cmocka_unit_test(a_statement_that_cannot_be_prepared_is_told_and_tried_again),
         cmocka_unit_test(a_connection_that_dies_while_it_is_written_to_comes_back),
         cmocka_unit_test(a_commit_with_a_warning_is_unknown),
         cmocka_unit_test(a_commit_that_fails_is_unknown),

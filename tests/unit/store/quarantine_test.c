@@ -75,21 +75,26 @@ static void a_replay_adds_samples_once_and_changes_none(void **state) {
     struct stored_sample v[] = {
         {.tag_key = 4, .t_us = 1800000000000000, .value = 1.5},
         {.tag_key = 4, .t_us = 1800000000000001, .quality = QUALITY_BAD | QUALITY_NO_VALUE},
-        {.tag_key = 4, .t_us = 1800000000000002, .value = 3}};
-    pgtest_do(&pg, "insert into sample values (4, 1800000000000002, 77, 0)");
-    const struct rig_reply *reply = keep(r, 1, false, v, 3);
+        {.tag_key = 4, .t_us = 1800000000000002, .value = 3},
+        {.tag_key = 4, .t_us = 1800000000000003, .text = slice_str("Spülen")},
+        {.tag_key = 4, .t_us = 1800000000000004, .text = slice_of("", 0)}};
+    pgtest_do(&pg, "insert into sample_row values (4, 1800000000000002, 77, 0)");
+    const struct rig_reply *reply = keep(r, 1, false, v, COUNT(v));
     assert_int_equal(reply->reply.status, OK);
     assert_false(reply->reply.replayed.usable);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), 1);
     assert_string_equal(list(r, "gw-a", LINK_BAD_RECORD, 0, 10)->text,
                         "1 gw-a 10/1 DATA 7 why 5 refused anna so it was 0;");
-    reply = keep(r, 1, true, v, 3);
+    reply = keep(r, 1, true, v, COUNT(v));
     assert_int_equal(reply->reply.status, OK);
-    assert_true(reply->reply.replayed.usable && reply->reply.replayed.samples == 2);
+    assert_true(reply->reply.replayed.usable && reply->reply.replayed.samples == 4);
     assert_int_equal(
         pgtest_number(&pg, "select count(*) from sample where value = 77 or value = 1.5 or quality = 160"),
         3);
-    assert_int_equal(keep(r, 1, true, v, 3)->reply.status, ERR_CONFLICT);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample where value is null and quality = 0 and"
+                                        " bytes in (convert_to('Spülen', 'UTF8'), '')"),
+                     2);
+    assert_int_equal(keep(r, 1, true, v, COUNT(v))->reply.status, ERR_CONFLICT);
     assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine_replay"), 2);
     assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 3);
     assert_int_equal(
@@ -100,7 +105,7 @@ static void a_replay_adds_samples_once_and_changes_none(void **state) {
     /* A later attempt that fails does not hide the one that succeeded. */
     assert_int_equal(keep(r, 1, false, v, 0)->reply.status, OK);
     assert_string_equal(list(r, "gw-a", LINK_BAD_RECORD, 0, 10)->text,
-                        "1 gw-a 10/1 DATA 7 why 5 done anna so it was 2;");
+                        "1 gw-a 10/1 DATA 7 why 5 done anna so it was 4;");
     rig_stop(&r, 5000);
 }
 

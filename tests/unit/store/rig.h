@@ -13,8 +13,9 @@ enum { RIG_PATIENCE_MS = 60000, RIG_REPLIES_MAX = 64, RIG_KEYS_MAX = 100000 };
 
 struct rig_reply {
     uint64_t token;
-    struct reply reply; /* without what it pointed to */
-    char text[4096];    /* first row's text of lists */
+    struct reply reply;       /* without what it pointed to */
+    struct tag_samples trend; /* of the first tag, its points in the rig */
+    char text[4096];          /* first row's text of lists */
 };
 
 struct rig_settled {
@@ -32,6 +33,8 @@ struct rig {
     bool stopped;
     bool impatient;
     uint32_t loaded;
+    size_t n_tail;
+    struct alarm_record tail[4];
     struct config_set *config;
     int64_t revision;
     uint64_t journal_seq;
@@ -48,6 +51,7 @@ struct rig {
     enum store_state state;
     uint32_t away;
     struct error state_error;
+    struct store_packing packing; /* as last told, without its damage */
     bool fatal;
     struct error fatal_error;
     uint32_t n_replies;
@@ -63,8 +67,12 @@ struct rig {
     uint32_t config_changes;
     size_t n_revoked; /* as last told */
     uint8_t revoked[16 * IDENTITY_HASH_SIZE];
+    uint32_t disks; /* how often one was told, and the last */
+    struct store_disk disk;
     size_t n_certificates; /* as last told */
     struct store_certificate certificates[16];
+    void (*on_history)(void *ctx, const struct reply *reply); /* of history; may be NULL */
+    void *history_ctx;
 };
 
 static inline void rig_on_revoked(void *ctx, const uint8_t *fingerprints, size_t n) {
@@ -83,6 +91,12 @@ static inline void rig_on_certificates(void *ctx, const struct store_certificate
     }
 }
 
+static inline void rig_on_disk(void *ctx, const struct store_disk *disk) {
+    struct rig *r = ctx;
+    r->disks++;
+    r->disk = *disk;
+}
+
 static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     struct rig *r = ctx;
     r->loaded++;
@@ -91,6 +105,10 @@ static inline void rig_on_loaded(void *ctx, struct store_boot *boot) {
     r->journal_seq = boot->journal_seq;
     r->users = boot->users;
     rig_on_revoked(r, boot->revoked, boot->n_revoked);
+    r->n_tail = boot->n_tail;
+    for (size_t i = 0; i < boot->n_tail && i < 4; i++) {
+        r->tail[i] = boot->tail[i];
+    }
     r->n_records = boot->n_records;
     for (size_t i = 0; i < boot->n_records && i < 16; i++) {
         r->records[i] = boot->records[i];
@@ -268,9 +286,13 @@ static inline void rig_on_reply(void *ctx, uint64_t token, const struct reply *r
     if (reply->status != OK) {
         return;
     }
+    if (r->on_history != NULL) {
+        r->on_history(r->history_ctx, reply);
+    }
     if (reply->kind == REQ_SAMPLES) {
-        assert_true(reply->samples.n <= 2000);
-        memcpy(r->points, reply->samples.v, reply->samples.n * sizeof r->points[0]);
+        copy->trend = reply->samples.v[0];
+        assert_true(copy->trend.n <= 2000);
+        memcpy(r->points, copy->trend.v, copy->trend.n * sizeof r->points[0]);
     } else if (reply->kind == REQ_ALARM_HISTORY) {
         assert_true(reply->history.n <= 64);
         memcpy(r->history, reply->history.v, reply->history.n * sizeof r->history[0]);
@@ -307,6 +329,12 @@ static inline void rig_on_config_changed(void *ctx, int64_t revision, struct con
     r->config = config;
     r->revision = revision;
     r->config_changes++;
+}
+
+static inline void rig_on_packed(void *ctx, const struct store_packing *s) {
+    struct rig *r = ctx;
+    r->packing = *s;
+    r->packing.damage = NULL;
 }
 
 static inline void rig_on_fatal(void *ctx, const struct error *error) {
@@ -369,6 +397,8 @@ static inline struct rig *rig_new_with(const struct pgtest *t, struct store_conf
                               .config_changed = rig_on_config_changed,
                               .revoked = rig_on_revoked,
                               .certificates = rig_on_certificates,
+                              .packed = rig_on_packed,
+                              .disk = rig_on_disk,
                               .fatal = rig_on_fatal};
     struct error err;
     if (store_new(&cfg, &host, &r->store, &err) != OK) {

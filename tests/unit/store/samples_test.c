@@ -1,4 +1,4 @@
-/* Covers: samples_sql.c */
+/* Trends as the store answers them. */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
 #include "tests/unit/store/rig.h"
@@ -40,7 +40,7 @@ static void store_facts(const struct fact *v) {
         if (!isnan(v[i].value)) {
             (void)snprintf(value, sizeof value, "%.17g", v[i].value);
         }
-        (void)snprintf(sql, sizeof sql, "insert into sample values (%d, %lld, %s, %u)", TAG,
+        (void)snprintf(sql, sizeof sql, "insert into sample_row values (%d, %lld, %s, %u)", TAG,
                        (long long)v[i].t_us, value, v[i].quality);
         PQclear(PQexec(conn, sql));
     }
@@ -139,7 +139,8 @@ static void a_trend_equals_a_naive_model_for_any_span_and_number_of_points(void 
         int64_t to = round == 0 ? facts[N - 1].t_us + 1 : from + 1 + (int64_t)rand_below(&rand, whole);
         from = round == 0 ? START_US : from;
         struct request ask = {.kind = REQ_SAMPLES,
-                              .samples = {.tag_key = TAG,
+                              .samples = {.tags = {TAG},
+                                          .n_tags = 1,
                                           .from_us = from,
                                           .to_us = to,
                                           .points = 1 + (uint32_t)rand_below(&rand, 1000)}};
@@ -147,15 +148,15 @@ static void a_trend_equals_a_naive_model_for_any_span_and_number_of_points(void 
         uint32_t n = model(facts, &ask, want, &raw);
         const struct rig_reply *reply = rig_ask(r, &ask);
         assert_int_equal(reply->reply.status, OK);
-        assert_int_equal(reply->reply.samples.n, n);
-        assert_true(reply->reply.samples.raw == raw);
+        assert_int_equal(reply->trend.n, n);
+        assert_true(reply->trend.raw == raw);
         seen[raw ? 1 : 0] = true;
         for (uint32_t i = 0; i < n; i++) {
             check_point(&r->points[i], &want[i], raw);
         }
-        assert_true(reply->reply.samples.has_before == (facts[0].t_us < from));
-        if (reply->reply.samples.has_before) {
-            int64_t before = reply->reply.samples.before.first_us;
+        assert_true(reply->trend.has_before == (facts[0].t_us < from));
+        if (reply->trend.has_before) {
+            int64_t before = reply->trend.before.first_us;
             assert_true(before < from && before >= facts[0].t_us);
         }
     }
@@ -166,21 +167,22 @@ static void a_trend_equals_a_naive_model_for_any_span_and_number_of_points(void 
 static void the_edges_of_a_span_are_from_included_to_excluded(void **state) {
     (void)state;
     rig_migrate(&pg);
-    pgtest_do(&pg,
-              "insert into sample select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
+    pgtest_do(
+        &pg, "insert into sample_row select 1, 1700000000000000 + i * 10, i, 0 from generate_series(0, 9) i");
     struct rig *r = rig_new(&pg);
     struct request ask = {
         .kind = REQ_SAMPLES,
-        .samples = {.tag_key = 1, .from_us = START_US + 20, .to_us = START_US + 50, .points = 10}};
+        .samples = {
+            .tags = {1}, .n_tags = 1, .from_us = START_US + 20, .to_us = START_US + 50, .points = 10}};
     const struct rig_reply *reply = rig_ask(r, &ask);
-    assert_int_equal(reply->reply.samples.n, 3);
-    assert_true(reply->reply.samples.raw);
+    assert_int_equal(reply->trend.n, 3);
+    assert_true(reply->trend.raw);
     assert_true(r->points[0].first == 2 && r->points[2].last == 4);
-    assert_true(reply->reply.samples.has_before && reply->reply.samples.before.last == 1);
+    assert_true(reply->trend.has_before && reply->trend.before.last == 1);
     ask.samples.points = 1;
     reply = rig_ask(r, &ask);
-    assert_int_equal(reply->reply.samples.n, 1);
-    assert_false(reply->reply.samples.raw);
+    assert_int_equal(reply->trend.n, 1);
+    assert_false(reply->trend.raw);
     assert_true(r->points[0].count == 3 && r->points[0].min == 2 && r->points[0].max == 4);
     rig_stop(&r, 5000);
 }
@@ -189,12 +191,13 @@ static void a_span_without_samples_has_no_points(void **state) {
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    struct request ask = {.kind = REQ_SAMPLES,
-                          .samples = {.tag_key = 1, .from_us = INT64_MIN, .to_us = INT64_MAX, .points = 10}};
+    struct request ask = {
+        .kind = REQ_SAMPLES,
+        .samples = {.tags = {1}, .n_tags = 1, .from_us = INT64_MIN, .to_us = INT64_MAX, .points = 10}};
     const struct rig_reply *reply = rig_ask(r, &ask);
     assert_int_equal(reply->reply.status, OK);
-    assert_int_equal(reply->reply.samples.n, 0);
-    assert_false(reply->reply.samples.has_before);
+    assert_int_equal(reply->trend.n, 0);
+    assert_false(reply->trend.has_before);
     rig_stop(&r, 5000);
 }
 
@@ -203,7 +206,7 @@ static void a_span_that_makes_no_sense_is_refused(void **state) {
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
     struct request ask = {.kind = REQ_SAMPLES,
-                          .samples = {.tag_key = 1, .from_us = 5, .to_us = 5, .points = 10}};
+                          .samples = {.tags = {1}, .n_tags = 1, .from_us = 5, .to_us = 5, .points = 10}};
     assert_int_equal(rig_ask(r, &ask)->reply.status, ERR_INVALID);
     ask.samples.to_us = 6;
     ask.samples.points = 0;

@@ -8,11 +8,16 @@ export type Params = Readonly<Record<string, string | number>>;
 
 const CATALOGUES: Readonly<Record<Lang, Readonly<Record<Key, string>>>> = { en, zh };
 
-export function textOf(lang: Lang, key: Key, params: Params = {}): string {
-  return CATALOGUES[lang][key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+/** `{name}` becomes what is given for it. */
+export function filled(text: string, params: Params = {}): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = params[name];
     return value === undefined ? whole : String(value);
   });
+}
+
+export function textOf(lang: Lang, key: Key, params?: Params): string {
+  return filled(CATALOGUES[lang][key], params);
 }
 
 /** A text of the configuration; where a language is missing, the other is better than nothing. */

@@ -1,23 +1,8 @@
 /** The address is the screen's state: each route has one address, and each address one route. */
 import { type AlarmFilter, isStateChip, LIST_TABS, NO_FILTER } from './alarm-filter.ts';
+import { formatPanes, PENS_MAX, parsePanes, penOfTag, type SetPane } from './trend-set.ts';
+import { formatSpan, OVERLAYS, type Overlay, parseSpan, type Span, spanMs, type View } from './trend-view.ts';
 import { type AlarmRecordKind, RECORD_KINDS } from './types.ts';
-
-export const SPANS = ['10m', '1h', '4h', '8h', '24h', '3d', '7d'] as const;
-export type Span = (typeof SPANS)[number];
-
-const SPAN_MS: Readonly<Record<Span, number>> = {
-  '10m': 600_000,
-  '1h': 3_600_000,
-  '4h': 14_400_000,
-  '8h': 28_800_000,
-  '24h': 86_400_000,
-  '3d': 259_200_000,
-  '7d': 604_800_000,
-};
-
-export const spanMs = (span: Span): number => SPAN_MS[span];
-
-export const PENS_MAX = 8;
 
 export const ALARM_TABS = [...LIST_TABS, 'untrusted', 'history'] as const;
 export type AlarmTab = (typeof ALARM_TABS)[number];
@@ -49,12 +34,18 @@ export interface KpiRoute {
   readonly to: number | null;
 }
 
-export interface TrendRoute {
+/** What may be left out of a trend's picture. */
+export const TREND_LAYERS = ['limits', 'alarms'] as const;
+export type TrendLayer = (typeof TREND_LAYERS)[number];
+
+export interface TrendRoute extends View {
   readonly page: 'trend';
-  readonly tags: readonly string[];
-  readonly span: Span;
-  /** Right edge in milliseconds; null follows the present. */
-  readonly until: number | null;
+  readonly panes: readonly SetPane[];
+  /** The same pens of another time, drawn pale. */
+  readonly overlay: Overlay | '';
+  /** The pen whose limits are drawn; '' where a pane has only one. */
+  readonly focus: string;
+  readonly hide: readonly TrendLayer[];
 }
 
 export type Route =
@@ -66,12 +57,11 @@ export type Route =
   | { readonly page: 'backtest'; readonly alarm: string; readonly id: string }
   | { readonly page: 'gateways' }
   | { readonly page: 'ledger'; readonly gateway: string }
+  | { readonly page: 'store' }
   | { readonly page: 'quarantine'; readonly gateway: string; readonly code: number; readonly id: number }
   | { readonly page: 'settings'; readonly q: string }
   | { readonly page: 'revisions' }
   | { readonly page: 'missing'; readonly path: string };
-
-const isSpan = (text: string | null): text is Span => SPANS.some((s) => s === text);
 
 function alarmsRoute(query: URLSearchParams): AlarmsRoute {
   const text = (key: string): string => query.get(key) ?? '';
@@ -111,13 +101,15 @@ function kpiRoute(query: URLSearchParams): KpiRoute {
 }
 
 function trendRoute(query: URLSearchParams): TrendRoute {
-  const tags = (query.get('tags') ?? '').split(',').filter((name) => name !== '');
-  const span = query.get('span');
+  const hidden = (query.get('hide') ?? '').split(',');
   return {
     page: 'trend',
-    tags: [...new Set(tags)].slice(0, PENS_MAX),
-    span: isSpan(span) ? span : '8h',
+    panes: parsePanes(query.get('tags') ?? '', query.get('one') ?? ''),
+    spanMs: parseSpan(query.get('span')) ?? spanMs(USUAL_SPAN),
     until: time(query, 'to'),
+    overlay: OVERLAYS.find((overlay) => overlay === query.get('over')) ?? '',
+    focus: query.get('pen') ?? '',
+    hide: TREND_LAYERS.filter((layer) => hidden.includes(layer)),
   };
 }
 
@@ -147,6 +139,7 @@ export function parseRoute(path: string, search: string): Route {
   switch (first) {
     case 'overview':
     case 'gateways':
+    case 'store':
     case 'revisions':
       return { page: first };
     case 'site':
@@ -178,16 +171,26 @@ export function parseRoute(path: string, search: string): Route {
 function withQuery(path: string, pairs: readonly (readonly [string, string])[]): string {
   const query = pairs
     .filter(([, value]) => value !== '')
-    // Names of tags stay readable: a slash and a comma need no escape in a query.
-    .map(
-      ([key, value]) =>
-        `${key}=${encodeURIComponent(value).replace(/%2F/g, '/').replace(/%2C/g, ',').replace(/%3A/g, ':')}`,
-    )
+    // Names of tags stay readable: these need no escape in a query.
+    .map(([key, value]) => `${key}=${encodeURIComponent(value).replace(/%(2F|2C|3A|3B)/g, decodeURIComponent)}`)
     .join('&');
   return query === '' ? path : `${path}?${query}`;
 }
 
 const isoOf = (ms: number | null): string => (ms === null ? '' : new Date(ms).toISOString());
+
+function trendQuery(route: TrendRoute): readonly (readonly [string, string])[] {
+  const { tags, one } = formatPanes(route.panes);
+  return [
+    ['tags', tags],
+    ['one', one],
+    ['span', formatSpan(route.spanMs)],
+    ['to', isoOf(route.until)],
+    ['over', route.overlay],
+    ['pen', route.focus],
+    ['hide', route.hide.join(',')],
+  ];
+}
 
 export function formatRoute(route: Route): string {
   switch (route.page) {
@@ -223,11 +226,7 @@ export function formatRoute(route: Route): string {
         ['id', route.id],
       ]);
     case 'trend':
-      return withQuery('/trend', [
-        ['tags', route.tags.join(',')],
-        ['span', route.span],
-        ['to', isoOf(route.until)],
-      ]);
+      return withQuery('/trend', trendQuery(route));
     case 'ledger':
       return withQuery('/ledger', [['gateway', route.gateway]]);
     case 'quarantine':
@@ -239,6 +238,7 @@ export function formatRoute(route: Route): string {
     case 'settings':
       return withQuery('/settings', [['q', route.q]]);
     case 'gateways':
+    case 'store':
     case 'revisions':
       return `/${route.page}`;
     case 'missing':
@@ -265,6 +265,11 @@ export function trendAround(tags: readonly string[], ms: number, nowMs: number):
 
 const QUARTER_MS = 15 * 60_000;
 
-export function trendOf(tags: readonly string[], span: Span = '8h'): TrendRoute {
-  return { page: 'trend', tags: tags.slice(0, PENS_MAX), span, until: null };
+const USUAL_SPAN: Span = '8h';
+
+/** In one pane. */
+export function trendOf(tags: readonly string[], span: Span = USUAL_SPAN): TrendRoute {
+  const pens = tags.slice(0, PENS_MAX).map(penOfTag);
+  const panes = pens.length === 0 ? [] : [{ pens, oneAxis: false }];
+  return { page: 'trend', panes, spanMs: spanMs(span), until: null, overlay: '', focus: '', hide: [] };
 }

@@ -54,6 +54,7 @@ export const KIND_FIELDS: Readonly<Record<AlarmKind, readonly ExtraField[]>> = {
   clock: [],
   certificate: [],
   duplicate: [],
+  server: [],
   disc: ['command', 'feedback'],
   expr: ['expr'],
   runtime: [],
@@ -80,13 +81,13 @@ export const COMMON_FIELDS = [
   'hidden_by',
 ] as const satisfies readonly ExtraField[];
 
-const GATEWAY_KINDS: ReadonlySet<AlarmKind> = new Set(['comm', 'clock', 'certificate', 'duplicate']);
+const GATEWAY_KINDS: ReadonlySet<AlarmKind> = new Set(['comm', 'clock', 'certificate', 'duplicate', 'server']);
 
-/** Each gateway has exactly one of these (the server, too, of the third): nobody makes another one. */
+/** Each gateway has exactly one of these (the server, too, of the third, and only the server of the last): nobody makes another one. */
 export const ofGateway = (kind: AlarmKind): boolean => GATEWAY_KINDS.has(kind);
 
-/** The tag or gateway whose alarm it is; these name theirs in other fields. */
-export const hasSource = (kind: AlarmKind): boolean => kind !== 'expr' && kind !== 'disc';
+/** The tag or gateway whose alarm it is; these name theirs in other fields, or have none. */
+export const hasSource = (kind: AlarmKind): boolean => kind !== 'expr' && kind !== 'disc' && kind !== 'server';
 
 export interface SettingForm {
   readonly name: string;

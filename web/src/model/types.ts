@@ -114,12 +114,12 @@ export interface LedgerRow {
   readonly all: LedgerBalance;
 }
 
-/** Numbers from first up to, but not including, end that are not stored. */
+/** Numbers from first up to, but not including, end that are not stored; of a restore of the database only the time is known. */
 export interface LedgerGap {
-  readonly state: 'lost' | 'waiting' | 'dropped';
-  readonly epoch: string;
-  readonly first: number;
-  readonly end: number;
+  readonly state: 'restored' | 'lost' | 'waiting' | 'dropped';
+  readonly epoch: string | null;
+  readonly first: number | null;
+  readonly end: number | null;
   readonly samples: number | null;
   readonly from: string | null;
   readonly to: string | null;
@@ -219,6 +219,7 @@ export const ALARM_KINDS = [
   'clock',
   'certificate',
   'duplicate',
+  'server',
   'disc',
   'expr',
   'runtime',

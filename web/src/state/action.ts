@@ -24,6 +24,7 @@ const KNOWN: Readonly<Record<string, Key>> = {
   no_session: 'error.session',
   denied: 'error.denied',
   store_away: 'error.storeAway',
+  store_full: 'error.storeFull',
   unreadable: 'error.unknown',
   changed: 'error.changed',
   conflict: 'error.changed',

@@ -2,7 +2,7 @@ import { t } from '../state/prefs.ts';
 import { Go } from './go.tsx';
 
 /** What can be looked at of the gateways. */
-export function GatewayTabs({ at }: { readonly at: 'gateways' | 'ledger' | 'quarantine' }) {
+export function GatewayTabs({ at }: { readonly at: 'gateways' | 'ledger' | 'quarantine' | 'store' }) {
   return (
     <nav class="tabs" aria-label={t('gateways.title')}>
       <Go to={{ page: 'gateways' }} current={at === 'gateways'} testid="tab-gateways">
@@ -17,6 +17,9 @@ export function GatewayTabs({ at }: { readonly at: 'gateways' | 'ledger' | 'quar
         testid="tab-quarantine"
       >
         {t('nav.quarantine')}
+      </Go>
+      <Go to={{ page: 'store' }} current={at === 'store'} testid="tab-store">
+        {t('nav.store')}
       </Go>
     </nav>
   );

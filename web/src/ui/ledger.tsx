@@ -98,13 +98,15 @@ function Gaps({ gaps, more }: { readonly gaps: readonly LedgerGap[]; readonly mo
       </thead>
       <tbody>
         {gaps.map((gap) => (
-          <tr key={`${gap.state} ${gap.epoch} ${gap.first}`} data-state={gap.state}>
+          <tr key={`${gap.state} ${gap.epoch} ${gap.first} ${gap.from}`} data-state={gap.state}>
             <td class={gap.state === 'waiting' ? '' : 'cell-odd'} title={t(`ledgerText.${gap.state}`)}>
               {t(`ledger.${gap.state}`)}
             </td>
-            <td class="num">{gap.epoch}</td>
-            <td class="cell-number num">{formatCount(gap.first)}</td>
-            <td class="cell-number num">{gap.end > gap.first ? formatCount(gap.end - 1) : NONE}</td>
+            <td class="num">{gap.epoch ?? NONE}</td>
+            <td class="cell-number num">{gap.first === null ? NONE : formatCount(gap.first)}</td>
+            <td class="cell-number num">
+              {gap.end !== null && gap.end > (gap.first ?? gap.end) ? formatCount(gap.end - 1) : NONE}
+            </td>
             <td class="cell-number num">{gap.samples === null ? NONE : formatCount(gap.samples)}</td>
             <td class="num">{moment(gap.from)}</td>
             <td class="num">{moment(gap.to)}</td>

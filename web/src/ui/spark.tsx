@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Span, spanMs } from '../model/route.ts';
 import { fraction } from '../model/scale.ts';
 import { extentOf, type Pen } from '../model/trend.ts';
+import { type Span, spanMs } from '../model/trend-view.ts';
 import type { Tag } from '../model/types.ts';
 import { serverNow } from '../state/clock.ts';
 import { recentPen } from '../state/history.ts';

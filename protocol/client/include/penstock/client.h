@@ -129,7 +129,9 @@ struct penstock_config {
     const char *journal_dir;        /* made if its parent is there; one process at a time */
     uint64_t journal_bytes;         /* capacity. 0: 64 MiB */
     uint32_t journal_segment_bytes; /* 0: chosen */
-    uint32_t flush_ms;              /* samples are collected for so long. 0: 1000 */
+    uint64_t journal_keep_bytes; /* of the capacity, for what the server has, should its database be set back.
+                                    0: a quarter; 1: none */
+    uint32_t flush_ms;           /* samples are collected for so long. 0: 1000 */
     uint32_t sync_ms;   /* the journal is made durable at most so often; nothing is sent before. 0: 200 */
     uint32_t gather_ms; /* while the line is down, samples make one record for so long at most. 0: 600000 */
     enum penstock_clock clock_source;

@@ -31,6 +31,16 @@ const GROUPS: readonly (readonly [title: Key, keys: readonly (readonly [key: str
       ['G', 'keys.site'],
     ],
   ],
+  [
+    'keys.charts',
+    [
+      ['← →', 'keys.cursor'],
+      ['Shift+← → · PgUp PgDn', 'keys.pan'],
+      ['+ −', 'keys.zoom'],
+      ['End', 'keys.live'],
+      ['Shift+drag', 'keys.stretch'],
+    ],
+  ],
 ];
 
 function Overlay() {

@@ -20,6 +20,7 @@ const PARENTS: Readonly<Partial<Record<Route['page'], Route['page']>>> = {
   backtest: 'settings',
   ledger: 'gateways',
   quarantine: 'gateways',
+  store: 'gateways',
 };
 
 export function Rail() {

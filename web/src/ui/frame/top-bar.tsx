@@ -66,6 +66,7 @@ const TITLES = {
   gateways: 'nav.gateways',
   ledger: 'nav.ledger',
   quarantine: 'nav.quarantine',
+  store: 'nav.store',
   settings: 'nav.settings',
   revisions: 'nav.revisions',
   missing: 'nav.overview',

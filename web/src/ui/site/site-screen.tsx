@@ -1,8 +1,9 @@
 import { useMemo } from 'preact/hooks';
 import { isHidden, isListed, sortAlarms } from '../../model/alarm-list.ts';
 import { formatSince } from '../../model/format.ts';
-import { PENS_MAX, trendOf } from '../../model/route.ts';
+import { trendOf } from '../../model/route.ts';
 import { byEquipment } from '../../model/station.ts';
+import { PENS_MAX } from '../../model/trend-set.ts';
 import type { Alarm, Site, Tag } from '../../model/types.ts';
 import { alarmsBySite } from '../../state/alarms.ts';
 import { second } from '../../state/clock.ts';

@@ -1,7 +1,8 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Tag } from '../../model/types.ts';
 import { tags } from '../../state/plant.ts';
-import { t, tt } from '../../state/prefs.ts';
+import { tt } from '../../state/prefs.ts';
+import { w } from './words.ts';
 
 const SHOWN_MAX = 12;
 
@@ -56,8 +57,9 @@ export function TagSearch({ taken, full, onPick }: Props) {
         role="combobox"
         list={undefined}
         data-testid="trend-search"
-        placeholder={t(full ? 'trend.full' : 'trend.search')}
-        aria-label={t('trend.add')}
+        data-key="/"
+        placeholder={w(full ? 'full' : 'search')}
+        aria-label={w('add')}
         aria-expanded={found.length > 0}
         aria-controls="trend-found"
         aria-activedescendant={found.length > 0 ? `found-${at}` : undefined}
@@ -69,7 +71,7 @@ export function TagSearch({ taken, full, onPick }: Props) {
         }}
         onKeyDown={onKey}
       />
-      <div id="trend-found" role="listbox" class="found" aria-label={t('trend.add')} hidden={text.trim() === ''}>
+      <div id="trend-found" role="listbox" class="found" aria-label={w('add')} hidden={text.trim() === ''}>
         {found.map((tag, i) => (
           // biome-ignore lint/a11y/useKeyWithClickEvents: the field handles the keys
           <div
@@ -83,7 +85,7 @@ export function TagSearch({ taken, full, onPick }: Props) {
             <b>{tag.name}</b> {tt(tag.title)} <span class="unit">{tag.unit}</span>
           </div>
         ))}
-        {found.length === 0 ? <p>{t('trend.noMatch')}</p> : null}
+        {found.length === 0 ? <p>{w('noMatch')}</p> : null}
       </div>
     </div>
   );

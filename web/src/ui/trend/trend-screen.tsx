@@ -1,163 +1,321 @@
-import { useMemo, useState } from 'preact/hooks';
+import { type Signal, useSignal } from '@preact/signals';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type AxisPen, drawsSteps } from '../../model/axes.ts';
 import { formatDateTime } from '../../model/format.ts';
-import { PENS_MAX, SPANS, spanMs, type TrendRoute } from '../../model/route.ts';
+import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
+import { tileLength, tilesOf } from '../../model/tiles.ts';
+import { addPen, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
+import type { View } from '../../model/trend-view.ts';
 import type { Tag } from '../../model/types.ts';
+import { say } from '../../state/action.ts';
 import { serverNow } from '../../state/clock.ts';
-import { limits, plantLoaded, tags } from '../../state/plant.ts';
-import { t } from '../../state/prefs.ts';
+import { limits, plantLoaded, settings, tags } from '../../state/plant.ts';
+import { t, tt } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
-import { Icon } from '../icons.tsx';
-import { Chart } from './chart.tsx';
-import { PenTable } from './pen-table.tsx';
+import { Chart, type ChartAlarms, type ChartLimits, slotsOf } from './chart.tsx';
+import { EventList } from './event-list.tsx';
+import { type PenRow, PenTable } from './pen-table.tsx';
+import { drawPicture, savePicture } from './picture.ts';
 import { TagSearch } from './tag-search.tsx';
-import { usePens } from './use-pens.ts';
+import { Moves, Tools } from './toolbar.tsx';
+import { useAlarmMarks } from './use-alarm-marks.ts';
+import { useMoves } from './use-moves.ts';
+import { type PenWish, useTrend } from './use-trend.ts';
+import { w } from './words.ts';
+import './trend.css';
 
 const NO_LIMITS: readonly Limit[] = [];
+/** Widths that differ by less are asked for alike. */
+const PIXEL_STEP = 128;
 
-function Controls({ at }: { readonly at: TrendRoute }) {
-  const step = (direction: -1 | 1) => {
-    const until = (at.until ?? serverNow()) + (direction * spanMs(at.span)) / 2;
-    navigate({ ...at, until: until >= serverNow() ? null : until }, 'replace');
-  };
+/** Where the next pen goes: the pane that was chosen last, while it has room. */
+function PaneChoice({ at, pane, onPane }: { at: TrendRoute; pane: number; onPane: (pane: number) => void }) {
+  if (at.panes.length === 0) return null;
+  const choices = at.panes.length < PANES_MAX ? at.panes.length + 1 : PANES_MAX;
   return (
-    <>
-      <fieldset class="segments">
-        <legend class="hidden">{t('trend.span')}</legend>
-        {SPANS.map((span) => (
-          <button
-            key={span}
-            type="button"
-            aria-pressed={at.span === span}
-            data-testid={`span-${span}`}
-            onClick={() => navigate({ ...at, span }, 'replace')}
-          >
-            {t(`trend.span.${span}`)}
-          </button>
-        ))}
-      </fieldset>
-      <fieldset class="segments">
-        <legend class="hidden">{t('trend.live')}</legend>
+    <fieldset class="segments">
+      <legend class="hidden">{w('into')}</legend>
+      {Array.from({ length: choices }, (_, i) => (
         <button
+          key={i}
           type="button"
-          data-testid="trend-back"
-          aria-label={t('trend.back')}
-          title={t('trend.back')}
-          onClick={() => step(-1)}
+          aria-pressed={pane === i}
+          data-testid={`trend-into-${i + 1}`}
+          onClick={() => onPane(i)}
         >
-          <Icon name="back" size={16} />
+          {i === at.panes.length ? `${w('pane')}: ${w('newPane')}` : w('paneN', { n: i + 1 })}
         </button>
-        <button
-          type="button"
-          aria-pressed={at.until !== null}
-          data-testid="trend-hold"
-          onClick={() => navigate({ ...at, until: at.until ?? serverNow() }, 'replace')}
-        >
-          {t('trend.hold')}
-        </button>
-        <button
-          type="button"
-          aria-pressed={at.until === null}
-          data-testid="trend-live"
-          onClick={() => navigate({ ...at, until: null }, 'replace')}
-        >
-          {t('trend.live')}
-        </button>
-        <button
-          type="button"
-          data-testid="trend-forward"
-          aria-label={t('trend.forward')}
-          title={t('trend.forward')}
-          disabled={at.until === null}
-          onClick={() => step(1)}
-        >
-          <Icon name="forward" size={16} />
-        </button>
-      </fieldset>
-    </>
+      ))}
+    </fieldset>
   );
 }
 
-function Plot({ at, list }: { readonly at: TrendRoute; readonly list: readonly Tag[] }) {
-  const [cursor, setCursor] = useState<number | null>(null);
-  const [wholeRange, setWholeRange] = useState(false);
-  const pens = usePens(list, spanMs(at.span), at.until);
-  const [only] = list;
-  const its = list.length === 1 && only !== undefined ? (limits.value.get(only.name) ?? NO_LIMITS) : NO_LIMITS;
-  const end = cursor ?? pens.to;
+/** The width of an element in steps; 0 before it is known. */
+function usePixels(element: { readonly current: HTMLElement | null }): number {
+  const [pixels, setPixels] = useState(0);
+  useEffect(() => {
+    if (element.current === null) return undefined;
+    const watcher = new ResizeObserver(([entry]) => {
+      const width = entry?.contentRect.width ?? 0;
+      if (width > 0) setPixels(Math.ceil(width / PIXEL_STEP) * PIXEL_STEP);
+    });
+    watcher.observe(element.current);
+    return () => watcher.disconnect();
+  }, []);
+  return pixels;
+}
+
+/** Pens whose tags are known, as they are drawn. */
+function wishesOf(panes: readonly SetPane[], known: ReadonlyMap<string, Tag>): readonly PenWish[] {
+  const wishes = new Map<string, PenWish>();
+  for (const set of panes.flatMap((pane) => pane.pens)) {
+    const tag = known.get(set.tag);
+    if (tag === undefined) continue;
+    const step = drawsSteps(tag, set);
+    wishes.set(`${tag.name} ${step}`, { tag, step });
+  }
+  return [...wishes.values()];
+}
+
+/** The one pen of a pane whose limits are drawn: the chosen one, or the only one. */
+function limitsOf(pens: readonly AxisPen[], focus: string): ChartLimits | null {
+  const measured = pens.filter((pen) => pen.tag.type !== 'bool');
+  const [only] = measured.length === 1 ? measured : [];
+  const pen = pens.find((p) => p.tag.name === focus) ?? only;
+  return pen === undefined ? null : { tag: pen.tag.name, list: limits.value.get(pen.tag.name) ?? NO_LIMITS };
+}
+
+interface PaneProps {
+  readonly pens: readonly AxisPen[];
+  readonly pane: SetPane;
+  readonly n: number;
+  readonly panes: number;
+  readonly slots: number;
+  readonly from: number;
+  readonly to: number;
+  readonly loading: boolean;
+  readonly at: TrendRoute;
+  readonly alarms: ChartAlarms | null;
+  readonly cursor: Signal<number | null>;
+  readonly hands: ReturnType<typeof useMoves>['hands'];
+}
+
+function Pane({ pens, pane, n, panes, at, ...props }: PaneProps) {
+  const its = at.hide.includes('limits') ? null : limitsOf(pens, at.focus);
+  const empty = !props.loading && pens.every((pen) => pen.pen.xs.length === 0);
   return (
-    <>
-      <div class="toolbar">
-        <span class="num" data-testid="trend-time">
-          {cursor === null
-            ? `${formatDateTime(pens.from * 1000)} – ${formatDateTime(end * 1000)}`
-            : formatDateTime(cursor * 1000)}
-        </span>
-        <span class="key">
-          <span class="key-hatch" /> {`${t('trend.bad')}, ${t('trend.silent')}`}
-        </span>
-        <span class="key">
-          <span class="key-hatch key-hatch-wide" /> {t('trend.uncertain')}
-        </span>
-        <span class="spread" />
-        <label class="inline">
-          {t('trend.scale')}
-          <select
-            data-testid="trend-scale"
-            value={wholeRange ? 'range' : 'auto'}
-            onChange={(event) => setWholeRange(event.currentTarget.value === 'range')}
-          >
-            <option value="auto">{t('trend.scaleAuto')}</option>
-            <option value="range">{t('trend.scaleRange')}</option>
-          </select>
-        </label>
-      </div>
-      <div class={pens.loading ? 'trend-plot trend-loading' : 'trend-plot'} aria-busy={pens.loading}>
+    <section class="trend-pane" aria-label={w('paneN', { n: n + 1 })} data-testid={`pane-${n + 1}`}>
+      {panes > 1 ? <b class="trend-pane-name">{w('paneN', { n: n + 1 })}</b> : null}
+      <div class="trend-plot">
         <Chart
-          pens={pens.pens}
-          from={pens.from}
-          to={pens.to}
+          pens={pens}
+          oneAxis={pane.oneAxis}
+          from={props.from}
+          to={props.to}
           limits={its}
-          wholeRange={wholeRange}
-          onCursor={setCursor}
-          testid="trend-canvas"
+          alarms={props.alarms}
+          focus={at.focus}
+          slots={props.slots}
+          times={n === panes - 1}
+          cursor={props.cursor}
+          hands={props.hands}
+          testid={n === 0 ? 'trend-canvas' : `trend-canvas-${n + 1}`}
         />
+        {empty ? (
+          <p class="trend-nothing">
+            <span>{w('nothing')}</span>
+          </p>
+        ) : null}
       </div>
-      <PenTable
-        pens={pens}
-        cursor={cursor}
-        onRemove={(name) => navigate({ ...at, tags: at.tags.filter((other) => other !== name) }, 'replace')}
-      />
-    </>
+    </section>
   );
 }
 
-/** The address says it all: tags, span, and the right edge where it is held. */
-export function TrendScreen({ at }: { readonly at: TrendRoute }) {
-  const known = tags.value;
-  const key = at.tags.join();
-  const list = useMemo(
-    () => at.tags.map((name) => known.get(name)).filter((tag): tag is Tag => tag !== undefined),
-    [key, known],
+/** Marks of the alarms of a pane's tags alone. */
+function alarmsOf(all: ChartAlarms, pens: readonly AxisPen[]): ChartAlarms {
+  const names = new Set(pens.map((pen) => pen.tag.name));
+  const mine = new Set(settings.value.filter((s) => names.has(s.tag ?? '')).map((s) => s.name));
+  return {
+    marks: all.marks.filter((mark) => mine.has(mark.record.alarm ?? '')),
+    standings: all.standings.filter((standing) => mine.has(standing.alarm)),
+    now: all.now,
+  };
+}
+
+/** Pens that the address names and the configuration does not. */
+function Unknown({ at, change }: { at: TrendRoute; change: (panes: readonly SetPane[]) => void }) {
+  const gone = tagsOf(at.panes).filter((name) => !tags.value.has(name));
+  if (!plantLoaded.value || gone.length === 0) return null;
+  const drop = () =>
+    change(
+      at.panes
+        .map((pane) => ({ ...pane, pens: pane.pens.filter((pen) => !gone.includes(pen.tag)) }))
+        .filter((pane) => pane.pens.length > 0),
+    );
+  return (
+    <p class="trend-fault" data-testid="trend-unknown">
+      {w('unknown', { tags: gone.join(', ') })}
+      <button type="button" onClick={drop}>
+        {w('unknownDrop')}
+      </button>
+    </p>
   );
+}
+
+interface BenchProps {
+  readonly at: TrendRoute;
+  readonly change: (part: Partial<TrendRoute>) => void;
+  readonly moves: ReturnType<typeof useMoves>;
+  readonly cursor: Signal<number | null>;
+  readonly go: (view: View) => void;
+}
+
+function Bench({ at, change, moves, cursor, go }: BenchProps) {
+  const charts = useRef<HTMLDivElement>(null);
+  const pixels = usePixels(charts);
+  const known = tags.value;
+  const wishes = useMemo(() => wishesOf(at.panes, known), [at.panes, known]);
+  const data = useTrend(wishes, moves.view, at.overlay, pixels);
+  const { from, to } = data;
+  const length = tileLength(moves.view.spanMs * 1000, pixels);
+  const names = at.hide.includes('alarms') ? [] : wishes.map((wish) => wish.tag.name);
+  const marks = useAlarmMarks(names, settings.value, tilesOf(from * 1e6, to * 1e6, length), length);
+  const panes = at.panes.map((pane) =>
+    pane.pens.flatMap((set): AxisPen[] => {
+      const tag = known.get(set.tag);
+      if (tag === undefined) return [];
+      const wish = { tag, step: drawsSteps(tag, set) };
+      return [{ ...wish, set, pen: data.penOf(wish), overlay: data.overlayOf(wish) }];
+    }),
+  );
+  const rows = panes.flatMap((pens, pane) => pens.map((pen, place): PenRow => ({ ...pen, pane, place })));
+  const slots = Math.max(...panes.map((pens, i) => slotsOf(pens, at.panes[i]?.oneAxis ?? false)));
+  const alarms: ChartAlarms | null = at.hide.includes('alarms')
+    ? null
+    : { ...marks, now: Math.min(to, serverNow() / 1000) };
+  const setPanes = (next: readonly SetPane[]) => change({ panes: next });
+  const onPicture = () => void takePicture(charts.current, panes, from, to);
+  return (
+    <section class="panel trend" aria-busy={data.loading}>
+      <Tools
+        at={at}
+        from={from}
+        to={to}
+        cursor={cursor}
+        marks={names.length === 0 ? [] : marks.marks}
+        change={change}
+        go={go}
+        onPicture={onPicture}
+      />
+      <Unknown at={at} change={setPanes} />
+      {data.failed === '' ? null : (
+        <p class="trend-fault" role="alert" data-testid="trend-failed">
+          {w('failed', { why: data.failed })}
+          <button type="button" onClick={data.retry}>
+            {w('retry')}
+          </button>
+        </p>
+      )}
+      <div
+        ref={charts}
+        class="trend-charts"
+        role="group"
+        aria-label={w('area')}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: its keys move cursor and view
+        tabIndex={0}
+        data-testid="trend-charts"
+        data-loading={data.loading}
+        onKeyDown={moves.onKey}
+      >
+        {panes.map((pens, i) => (
+          <Pane
+            key={i}
+            pens={pens}
+            pane={at.panes[i] ?? { pens: [], oneAxis: false }}
+            n={i}
+            panes={panes.length}
+            slots={slots}
+            from={from}
+            to={to}
+            loading={data.loading}
+            at={at}
+            alarms={alarms === null ? null : alarmsOf(alarms, pens)}
+            cursor={cursor}
+            hands={moves.hands}
+          />
+        ))}
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+      <div class="trend-below scroll" tabIndex={0} role="group" aria-label={w('pens')}>
+        <PenTable
+          rows={rows}
+          panes={at.panes}
+          from={from}
+          to={to}
+          cursor={cursor}
+          focus={at.focus}
+          overlaid={at.overlay === '' ? '' : w(`over.${at.overlay}`)}
+          change={setPanes}
+          onFocus={(focus) => change({ focus })}
+        />
+        {alarms === null ? null : <EventList alarms={marks} from={from} to={to} onPick={moves.pointAt} />}
+      </div>
+    </section>
+  );
+}
+
+async function takePicture(
+  charts: HTMLElement | null,
+  panes: readonly (readonly AxisPen[])[],
+  from: number,
+  to: number,
+): Promise<void> {
+  const canvases = [...(charts?.querySelectorAll('canvas') ?? [])];
+  const drawn = canvases.map((canvas, i) => ({
+    canvas,
+    lines: (panes[i] ?? []).map(({ tag }, place) => ({
+      text: [tag.name, tt(tag.title), tag.unit === '' ? '' : `[${tag.unit}]`].filter((text) => text !== '').join('  '),
+      place,
+    })),
+  }));
+  const title = `${t('app.name')} · ${w('title')}`;
+  const name = `trend-${formatDateTime(to * 1000).replace(/[: ]/g, '-')}.png`;
+  const saved = await savePicture(drawPicture(title, from * 1000, to * 1000, drawn), name).catch(() => false);
+  if (!saved) say('bad', w('pngFailed'));
+}
+
+/** The address says it all: panes, pens, span, what is laid over, and the right edge where it is held. */
+export function TrendScreen({ at }: { readonly at: TrendRoute }) {
+  const cursor = useSignal<number | null>(null);
+  const [chosen, setChosen] = useState(0);
+  const into = Math.min(chosen, at.panes.length);
+  const go = (view: View) => {
+    if (view.spanMs !== at.spanMs || view.until !== at.until) navigate({ ...at, ...view });
+  };
+  const moves = useMoves(at, cursor, go);
+  const change = (part: Partial<TrendRoute>) =>
+    navigate({ ...at, spanMs: moves.view.spanMs, until: moves.view.until, ...part });
+  const taken = (at.panes[into]?.pens ?? []).map((pen) => pen.tag);
   return (
     <div class="page page-full">
       <header class="page-head">
-        <h1>{t('trend.title')}</h1>
+        <h1>{w('title')}</h1>
         <TagSearch
-          taken={at.tags}
-          full={at.tags.length >= PENS_MAX}
-          onPick={(name) => navigate({ ...at, tags: [...at.tags, name] }, 'replace')}
+          taken={taken}
+          full={!hasRoom(at.panes, into)}
+          onPick={(name) => change({ panes: addPen(at.panes, into, penOfTag(name)) })}
         />
-        <Controls at={at} />
+        <PaneChoice at={at} pane={into} onPane={setChosen} />
+        <Moves at={at} view={moves.view} go={go} />
       </header>
-      <section class="panel trend">
-        {list.length > 0 ? (
-          <Plot at={at} list={list} />
-        ) : (
-          <p class="page-note">{t(plantLoaded.value ? 'trend.none' : 'app.loading')}</p>
-        )}
-      </section>
+      {at.panes.length > 0 && plantLoaded.value ? (
+        <Bench at={at} change={change} moves={moves} cursor={cursor} go={go} />
+      ) : (
+        <section class="panel trend">
+          <p class="page-note">{plantLoaded.value || at.panes.length === 0 ? w('none') : w('loading')}</p>
+        </section>
+      )}
     </div>
   );
 }

@@ -1,0 +1,1 @@
+-- Schema 0005 has functions alone: no data of its own.
