@@ -5,7 +5,7 @@
  * times. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a new, empty database) */
 #include "server/store/migrate.h"
 #include "server/store/packer.h"
-#include "tests/bench/bench.h"
+#include "tests/bench/host.h"
 #include "tests/bench/pg_cpu.h"
 #include "tests/bench/records.h"
 
@@ -56,13 +56,6 @@ static void on_stopped(void *ctx) {
     uv_close((uv_handle_t *)&b->prepare, NULL);
 }
 
-/* The records are all new. */
-static void on_forked(void *ctx, const struct store_key *key) {
-    (void)ctx;
-    (void)key;
-    abort();
-}
-
 static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
     struct bench *b = ctx;
     (void)v;
@@ -92,32 +85,6 @@ static void on_packed(void *ctx, const struct store_packing *s) {
         b->cpu_end = bench_cpu_s() + pg_cpu_s(b->postmaster);
         b->wall_end = bench_wall_s();
     }
-}
-
-static void on_room(void *ctx) {
-    (void)ctx; /* asked again each turn */
-}
-
-static void on_journaled(void *ctx, uint64_t seq) {
-    (void)ctx;
-    (void)seq;
-}
-
-static void on_settled(void *ctx, uint64_t token, const struct store_settled *s) {
-    (void)ctx;
-    (void)token;
-    (void)s;
-}
-
-static void on_reply(void *ctx, uint64_t token, const struct reply *r) {
-    (void)ctx;
-    (void)token;
-    (void)r;
-}
-
-static void on_fatal(void *ctx, const struct error *error) {
-    (void)ctx;
-    bench_die(error->where, error->text);
 }
 
 static void on_prepare(uv_prepare_t *prepare) {
@@ -150,17 +117,11 @@ int main(int argc, char **argv) {
     next_round(&b);
     struct store_config cfg = {
         .loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations", .pack_after_us = 1};
-    struct store_host host = {.ctx = &b,
-                              .loaded = on_loaded,
-                              .state = on_state,
-                              .ingested = on_ingested,
-                              .packed = on_packed,
-                              .forked = on_forked,
-                              .room = on_room,
-                              .journaled = on_journaled,
-                              .settled = on_settled,
-                              .reply = on_reply,
-                              .fatal = on_fatal};
+    struct store_host host = host_of(&b);
+    host.loaded = on_loaded;
+    host.state = on_state;
+    host.ingested = on_ingested;
+    host.packed = on_packed;
     if (store_new(&cfg, &host, &b.store, &err) != OK) {
         bench_die(err.where, err.text);
     }

@@ -3,10 +3,11 @@
  * CONNINFO POSTMASTER PENS DAYS TIMES [days] (in a new, empty database) */
 #include "server/history/pack.h"
 #include "server/store/migrate.h"
+#include "server/store/packing_sql.h"
 #include "server/store/roller.h"
 #include "server/store/store.h"
-#include "tests/bench/bench.h"
 #include "tests/bench/copy.h"
+#include "tests/bench/host.h"
 #include "tests/bench/pens.h"
 #include "tests/bench/pg_cpu.h"
 
@@ -39,8 +40,6 @@ struct bench {
 
 /* --- what is there ------------------------------------------------------------------------------------- */
 
-static const char copy_sql[] = "copy sample_chunk (class, tag_key, from_us, to_us, n, usable, bad, first, "
-                               "last, min, max, min_us, max_us, worst, data) from stdin (format binary)";
 static const char tables_sql[] =
     "do $$ begin for i in 0 .. 30 loop perform sample_chunk_prepare(1::smallint, "
     "1728000000000000 + i * 2419200000000::bigint); end loop; end $$";
@@ -52,22 +51,7 @@ struct fill {
 
 static enum status on_chunk(void *ctx, const struct pack_chunk *c) {
     struct fill *f = ctx;
-    copy_row(&f->out, 15);
-    copy_field(&f->out, 1, 2);
-    copy_field(&f->out, (uint64_t)f->tag_key, 8);
-    copy_field(&f->out, (uint64_t)c->head.from_us, 8);
-    copy_field(&f->out, (uint64_t)c->head.to_us, 8);
-    copy_field(&f->out, c->head.n, 4);
-    copy_field(&f->out, c->usable, 4);
-    copy_field(&f->out, c->bad, 4);
-    copy_double(&f->out, c->first);
-    copy_double(&f->out, c->last);
-    copy_double(&f->out, c->min);
-    copy_double(&f->out, c->max);
-    copy_field(&f->out, (uint64_t)c->min_us, 8);
-    copy_field(&f->out, (uint64_t)c->max_us, 8);
-    copy_field(&f->out, c->worst, 2);
-    copy_bytes(&f->out, c->bytes.p, c->bytes.n);
+    packing_copy_chunk(&f->out, 1, f->tag_key, c);
     return OK;
 }
 
@@ -86,7 +70,7 @@ static void fill(PGconn *pg, int64_t tag_key, int64_t n) {
         bench_need(pack_sample_in(&p, &s, false) == OK, "memory");
     }
     bench_need(pack_out(&p, (struct chunk_scale){0}, on_chunk, &f) == OK, "packing");
-    copy_send(pg, copy_sql, &f.out);
+    copy_send(pg, packing_copy_sql, &f.out);
     pack_done(&p);
     buf_done(&f.out);
 }
@@ -174,44 +158,6 @@ static void on_reply(void *ctx, uint64_t token, const struct reply *r) {
     }
 }
 
-static void on_state(void *ctx, enum store_state state, int64_t lag_us, const struct error *error) {
-    (void)ctx;
-    (void)state;
-    (void)lag_us;
-    (void)error;
-}
-
-static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
-    (void)ctx;
-    (void)v;
-    (void)n;
-}
-
-static void on_forked(void *ctx, const struct store_key *key) {
-    (void)ctx;
-    (void)key;
-}
-
-static void on_room(void *ctx) {
-    (void)ctx;
-}
-
-static void on_journaled(void *ctx, uint64_t seq) {
-    (void)ctx;
-    (void)seq;
-}
-
-static void on_settled(void *ctx, uint64_t token, const struct store_settled *s) {
-    (void)ctx;
-    (void)token;
-    (void)s;
-}
-
-static void on_fatal(void *ctx, const struct error *error) {
-    (void)ctx;
-    bench_die(error->where, error->text);
-}
-
 static void on_stopped(void *ctx) {
     struct bench *b = ctx;
     uv_close((uv_handle_t *)&b->prepare, NULL);
@@ -263,16 +209,9 @@ int main(int argc, char **argv) {
     bench_need(uv_loop_init(&b.loop) == 0 && uv_prepare_init(&b.loop, &b.prepare) == 0, "loop");
     b.prepare.data = &b;
     struct store_config cfg = {.loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations"};
-    struct store_host host = {.ctx = &b,
-                              .loaded = on_loaded,
-                              .state = on_state,
-                              .ingested = on_ingested,
-                              .forked = on_forked,
-                              .room = on_room,
-                              .journaled = on_journaled,
-                              .settled = on_settled,
-                              .reply = on_reply,
-                              .fatal = on_fatal};
+    struct store_host host = host_of(&b);
+    host.loaded = on_loaded;
+    host.reply = on_reply;
     struct error err;
     if (store_new(&cfg, &host, &b.store, &err) != OK) {
         bench_die(err.where, err.text);
