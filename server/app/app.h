@@ -86,8 +86,7 @@ struct app {
     struct sample *samples; /* scratch, APP_SAMPLES_MAX */
     struct stored_sample *stored;
     struct store_packing packing; /* as last told; its damage is not kept */
-    bool packing_known;           /* the core was told … */
-    bool packing_late;            /* … this */
+    bool packing_known;           /* the core was told of it */
     enum store_state store_state;
     struct error store_error;
     int64_t store_lag_us;
@@ -114,6 +113,8 @@ void app_stop(struct app *a, int exit_code);
 
 /* turn.c: hands an event to the core at the present server time; effects wait for turn_end. */
 void app_apply(struct app *a, const struct event *event);
+/* An alarm of the server's own, by how bad it is: the core hears of it, if it is configured. */
+void app_tell_server(struct app *a, enum server_alarm which, uint8_t level, double value, double limit);
 int64_t app_now_us(struct app *a);
 /* How far ahead of the server a sample's time is believed; clock_error_us: of its gateway (link_record). */
 int64_t app_future_us(const struct app *a, int64_t clock_error_us);

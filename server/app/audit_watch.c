@@ -13,15 +13,8 @@ static void tell(struct app *a, enum audit_telling telling) {
         (telling == AUDIT_TELL_CHANGES && level == a->own_levels[SERVER_AUDIT_BEHIND])) {
         return;
     }
-    uint32_t alarm = a->model->server_own[SERVER_AUDIT_BEHIND];
-    a->own_levels[SERVER_AUDIT_BEHIND] = level;
-    if (alarm != MODEL_NONE) {
-        app_apply(a, &(struct event){.kind = EVENT_SERVER,
-                                     .server = {.alarm = alarm,
-                                                .level = level,
-                                                .value = (double)behind_us / (double)TM_MINUTE_US,
-                                                .limit = (double)AUDITOR_BEHIND_US / (double)TM_MINUTE_US}});
-    }
+    app_tell_server(a, SERVER_AUDIT_BEHIND, level, (double)behind_us / (double)TM_MINUTE_US,
+                    (double)AUDITOR_BEHIND_US / (double)TM_MINUTE_US);
 }
 
 void audit_watch_on_report(void *ctx) {

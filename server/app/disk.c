@@ -17,16 +17,6 @@ static uint8_t level_of(double value, const double limits[2], double ease, uint8
     return level;
 }
 
-static void tell(struct app *a, enum server_alarm which, uint8_t level, double value, double limit) {
-    uint32_t alarm = a->model->server_own[which];
-    a->own_levels[which] = level;
-    if (alarm != MODEL_NONE) {
-        app_apply(
-            a, &(struct event){.kind = EVENT_SERVER,
-                               .server = {.alarm = alarm, .level = level, .value = value, .limit = limit}});
-    }
-}
-
 static const double free_limits[2] = {10, 5}; /* % */
 static const double days_limits[2] = {7, 1};
 #define FREE_EASE 1.1
@@ -35,14 +25,14 @@ static const double days_limits[2] = {7, 1};
 static void tell_free(struct app *a) {
     double percent = a->disk.known ? 100.0 * (double)a->disk.free / (double)a->disk.bytes : (double)NAN;
     uint8_t level = level_of(percent, free_limits, FREE_EASE, a->own_levels[SERVER_DISK_FREE]);
-    tell(a, SERVER_DISK_FREE, level, percent, free_limits[level > 1 ? 1 : 0]);
+    app_tell_server(a, SERVER_DISK_FREE, level, percent, free_limits[level > 1 ? 1 : 0]);
 }
 
 static void tell_forecast(struct app *a) {
     double days = a->disk.full_at_us == 0 ? (double)NAN
                                           : (double)(a->disk.full_at_us - app_now_us(a)) / (double)TM_DAY_US;
     uint8_t level = level_of(days, days_limits, DAYS_EASE, a->own_levels[SERVER_DISK_FORECAST]);
-    tell(a, SERVER_DISK_FORECAST, level, days, days_limits[level > 1 ? 1 : 0]);
+    app_tell_server(a, SERVER_DISK_FORECAST, level, days, days_limits[level > 1 ? 1 : 0]);
 }
 
 bool disk_is_full(const struct app *a) {
@@ -53,7 +43,7 @@ bool disk_is_full(const struct app *a) {
 void disk_tell(struct app *a) {
     uint8_t level = disk_is_full(a) ? 1 : 0;
     if (a->core != NULL && level != a->own_levels[SERVER_DISK_FULL]) {
-        tell(a, SERVER_DISK_FULL, level, (double)NAN, (double)NAN);
+        app_tell_server(a, SERVER_DISK_FULL, level, (double)NAN, (double)NAN);
     }
 }
 
@@ -62,7 +52,7 @@ void disk_tell_all(struct app *a) {
         tell_free(a);
         tell_forecast(a);
     }
-    tell(a, SERVER_DISK_FULL, disk_is_full(a) ? 1 : 0, (double)NAN, (double)NAN);
+    app_tell_server(a, SERVER_DISK_FULL, disk_is_full(a) ? 1 : 0, (double)NAN, (double)NAN);
 }
 
 void disk_look(struct app *a, const struct store_disk *disk) {

@@ -2,7 +2,7 @@
 #include "server/app/app.h"
 #include "server/base/tm.h"
 
-/* A minute is usual. At the border the alarm stays what it was. */
+/* PACKER_AFTER_S is usual. At the border the alarm stays what it was. */
 #define LATE_MIN    10.0
 #define IN_TIME_MIN 5.0
 
@@ -18,20 +18,13 @@ int64_t packing_lag_us(struct app *a) {
     return waits_us > fails_us ? waits_us : fails_us;
 }
 
-static void tell(struct app *a, bool late, double lag_min) {
-    uint32_t alarm = a->model->server_own[SERVER_HISTORY];
-    a->packing_late = late;
-    if (alarm != MODEL_NONE) {
-        app_apply(
-            a, &(struct event){
-                   .kind = EVENT_SERVER,
-                   .server = {.alarm = alarm, .level = late ? 1 : 0, .value = lag_min, .limit = LATE_MIN}});
-    }
+static void tell(struct app *a, uint8_t level, double lag_min) {
+    app_tell_server(a, SERVER_HISTORY, level, lag_min, LATE_MIN);
 }
 
 void packing_tell_all(struct app *a) {
     if (a->packing_known) { /* until then, what was restored stands */
-        tell(a, a->packing_late, (double)packing_lag_us(a) / (double)TM_MINUTE_US);
+        tell(a, a->own_levels[SERVER_HISTORY], (double)packing_lag_us(a) / (double)TM_MINUTE_US);
     }
 }
 
@@ -43,9 +36,10 @@ void packing_take(struct app *a, const struct store_packing *s) {
         store_audit(a->store, &server, "history.damaged", "history", s->damage);
     }
     double lag_min = (double)packing_lag_us(a) / (double)TM_MINUTE_US;
-    bool late = lag_min > (a->packing_late ? IN_TIME_MIN : LATE_MIN);
-    if (a->core != NULL && (!a->packing_known || late != a->packing_late)) {
+    uint8_t before = a->own_levels[SERVER_HISTORY];
+    uint8_t level = lag_min > (before > 0 ? IN_TIME_MIN : LATE_MIN) ? 1 : 0;
+    if (a->core != NULL && (!a->packing_known || level != before)) {
         a->packing_known = true;
-        tell(a, late, lag_min);
+        tell(a, level, lag_min);
     }
 }

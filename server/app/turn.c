@@ -53,6 +53,16 @@ void app_apply(struct app *a, const struct event *event) {
     core_apply(a->core, event, app_now_us(a), app_sink(a));
 }
 
+void app_tell_server(struct app *a, enum server_alarm which, uint8_t level, double value, double limit) {
+    uint32_t alarm = a->model->server_own[which];
+    a->own_levels[which] = level;
+    if (alarm != MODEL_NONE) {
+        app_apply(
+            a, &(struct event){.kind = EVENT_SERVER,
+                               .server = {.alarm = alarm, .level = level, .value = value, .limit = limit}});
+    }
+}
+
 /* Operator's position of a record's alarm; empty once it left the configuration. */
 static struct slice position_of(const struct app *a, const struct alarm_record *r) {
     if (r->alarm == MODEL_NONE) {
