@@ -26,7 +26,19 @@ static void init_asked(struct api *a) {
     a->free_asked = 0;
 }
 
-bool api_ask(struct api *a, const struct request *q, api_then then, void *ctx) {
+static void on_left(void *ctx, uint64_t token) {
+    struct api *a = ctx;
+    if (!a->stopping) {
+        a->host.forget(a->host.ctx, token);
+    }
+}
+
+void api_forget(const struct http_request *r) {
+    r->watcher.left(r->watcher.ctx, r->watcher.token);
+}
+
+/* r: may be NULL. */
+static bool ask(struct api *a, struct http_request *r, const struct request *q, api_then then, void *ctx) {
     uint32_t slot = a->free_asked;
     if (a->stopping || slot == NO_SLOT) {
         return false;
@@ -36,8 +48,21 @@ bool api_ask(struct api *a, const struct request *q, api_then then, void *ctx) {
     asked->then = then;
     asked->ctx = ctx;
     asked->generation++;
-    a->host.request(a->host.ctx, ((uint64_t)asked->generation << 32) | slot, q);
+    uint64_t token = ((uint64_t)asked->generation << 32) | slot;
+    if (r != NULL) {
+        r->watcher = (struct http_watcher){.ctx = a, .token = token, .left = on_left};
+    }
+    a->host.request(a->host.ctx, token, q);
     return true;
+}
+
+bool api_ask(struct api *a, const struct request *q, api_then then, void *ctx) {
+    return ask(a, NULL, q, then, ctx);
+}
+
+bool api_ask_watched(struct api *a, struct http_request *r, const struct request *q, api_then then,
+                     void *ctx) {
+    return ask(a, r, q, then, ctx);
 }
 
 void api_ask_for(struct api *a, struct http_request *r, const struct request *q, api_then then) {

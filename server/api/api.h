@@ -109,6 +109,9 @@ struct api_host {
     void *ctx;
     /* Answered exactly once, by api_reply with the same token, later in this turn or in another. */
     void (*request)(void *ctx, uint64_t token, const struct request *r);
+    /* Nobody waits for this answer any more: it may be an error, and come at once. A token that was answered
+     * already is none. */
+    void (*forget)(void *ctx, uint64_t token);
     /* Texts are valid until the next loop turn. */
     void (*gateway)(void *ctx, uint32_t gateway, struct api_gateway *ret);
     void (*health)(void *ctx, struct api_health *ret);

@@ -50,6 +50,13 @@ struct http_writer {
     void (*gone)(void *ctx);
 };
 
+/* Whoever can save the work when the peer leaves before the answer is there. It is answered all the same. */
+struct http_watcher {
+    void *ctx;
+    uint64_t token;
+    void (*left)(void *ctx, uint64_t token); /* NULL: nobody */
+};
+
 struct http_request {
     /* What was asked. Texts are NUL-terminated, decoded, and "" when the header was not there. */
     enum http_method method;
@@ -82,8 +89,9 @@ struct http_request {
     struct slice shared; /* a body that lives longer than the request, instead of out */
     bool answered;
     struct http_writer writer; /* of an answer in pieces; room is NULL for others */
-    bool ended;                /* there are no more pieces */
-    bool broken;               /* … although something is missing */
+    struct http_watcher watcher;
+    bool ended;  /* there are no more pieces */
+    bool broken; /* … although something is missing */
     void (*on_done)(struct http_request *r);
     void *holder;
 };

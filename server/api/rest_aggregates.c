@@ -414,7 +414,7 @@ static bool ask(struct api *a, struct asked *q, bool uncertain_is_bad) {
     ask.samples.complete_us = complete_us;
     ask.samples.edges = q->every.edges;
     ask.samples.n_edges = q->every.n;
-    return !q->names.failed && !q->labels.failed && api_ask(a, &ask, on_aggregates, q);
+    return !q->names.failed && !q->labels.failed && api_ask_watched(a, q->r, &ask, on_aggregates, q);
 }
 
 static bool read_span(struct api *a, struct http_request *r, struct span *s) {

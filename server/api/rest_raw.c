@@ -130,7 +130,7 @@ static void ask_next(struct export *x) {
         }
     }
     x->asking = true;
-    if (api_ask(x->api, &q, on_piece, x)) {
+    if (api_ask_watched(x->api, x->r, &q, on_piece, x)) {
         return;
     }
     x->asking = false;
@@ -151,8 +151,10 @@ static void on_room(void *ctx) {
 static void on_gone(void *ctx) {
     struct export *x = ctx;
     x->gone = true;
-    if (!x->asking) {
-        abandon(x); /* else when the answer is here */
+    if (x->asking) {
+        api_forget(x->r); /* its end is the answer's */
+    } else {
+        abandon(x);
     }
 }
 

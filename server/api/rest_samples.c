@@ -92,7 +92,7 @@ static void ask(struct api *a, struct asked *q, uint32_t points) {
     ask.samples.to_us = q->span.to_us;
     ask.samples.points = points;
     q->complete_us = span_all_complete_us(a, &q->span, INT64_MAX);
-    if (q->names.failed || !api_ask(a, &ask, on_samples, q)) {
+    if (q->names.failed || !api_ask_watched(a, q->r, &ask, on_samples, q)) {
         struct error err;
         (void)error_set(&err, ERR_FULL, "api", "too many requests wait for an answer; try again");
         http_failed(q->r, ERR_FULL, &err);

@@ -54,6 +54,11 @@ struct api {
 /* Asks the host; then is called once, later or before this returns. False: too many questions are open (then
  * is not called). */
 bool api_ask(struct api *a, const struct request *q, api_then then, void *ctx);
+/* The same for what r waits for: if its peer leaves before it is answered, the host need not go on. */
+bool api_ask_watched(struct api *a, struct http_request *r, const struct request *q, api_then then,
+                     void *ctx);
+/* The peer left: the host need not go on with what was asked last by api_ask_watched. */
+void api_forget(const struct http_request *r);
 /* The same for a request's handler: answers 503 when there are too many. */
 void api_ask_for(struct api *a, struct http_request *r, const struct request *q, api_then then);
 /* For it, with the request as ctx: 204 when it was done, else why it was not. */

@@ -261,6 +261,7 @@ void web_turn_end(struct web *w, int64_t now_mono_us) {
     if (now_mono_us - w->checked_mono_us > DEADLINES_EVERY_US) {
         w->checked_mono_us = now_mono_us;
         check_deadlines(w, now_mono_us);
+        web_find_left(w);
     }
     web_pump(w);
     /* The plug-in runs what the library owes (bytes already decrypted, for example) only once after each

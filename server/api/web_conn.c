@@ -78,6 +78,8 @@ static void release_request(struct web_conn *c) {
     r->holder = NULL; /* its handler is not done: on_done frees it */
     if (in_pieces) {
         r->writer.gone(r->writer.ctx);
+    } else if (r->watcher.left != NULL) {
+        r->watcher.left(r->watcher.ctx, r->watcher.token);
     }
 }
 
@@ -149,6 +151,22 @@ static void cut(struct web_conn *c) {
     c->closing = true;
     lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     lws_cancel_service(c->web->context);
+}
+
+/* Nothing is read while an answer is made, so that its end would not be seen either: the kernel is asked. */
+static bool peer_left(const struct web_conn *c) {
+    struct pollfd p = {.fd = lws_get_socket_fd(c->wsi), .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0;
+}
+
+void web_find_left(struct web *w) {
+    for (struct web_conn *c = w->conns; c != NULL; c = c->next) {
+        const struct http_request *r = c->request;
+        bool watched = r != NULL && c->request_whole && !r->answered && r->watcher.left != NULL;
+        if (watched && !c->closing && peer_left(c)) {
+            cut(c);
+        }
+    }
 }
 
 /* The answer is there; of one in pieces, also each next one of them. */

@@ -58,6 +58,9 @@ bool web_read_head(struct web *w, struct lws *wsi, struct http_request *r);
 /* The header's text, all of it; "" if it is not there. False: longer than there is room. */
 bool web_copy_header(struct lws *wsi, enum lws_token_indexes token, char *to, size_t size);
 
+/* Now and then: closes the connections of peers that left before their answer was there, where somebody wants
+ * to know. */
+void web_find_left(struct web *w);
 /* Once per turn: lets answers go on for which the kernel has room. */
 void web_pump(struct web *w);
 int web_on_http(struct web *w, struct lws *wsi, enum lws_callback_reasons reason, const void *in, size_t n);

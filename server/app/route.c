@@ -647,9 +647,15 @@ static uint32_t on_api_explain(void *ctx, uint32_t alarm, struct slice *ret_sour
     return core_alarm_explain(a->core, alarm, ret_source, ret, max);
 }
 
+static void on_api_forget(void *ctx, uint64_t token) {
+    struct app *a = ctx;
+    store_forget(a->store, token);
+}
+
 struct api_host route_api_host(struct app *a) {
     return (struct api_host){.ctx = a,
                              .request = on_api_request,
+                             .forget = on_api_forget,
                              .gateway = on_api_gateway,
                              .health = on_api_health,
                              .store = on_api_store,

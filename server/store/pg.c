@@ -7,9 +7,10 @@
 
 enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSED };
 
-enum { WATCHDOG_MS = 5000 };
+enum { WATCHDOG_MS = 5000, CANCELS_MAX = 3 };
 #define READ_ONLY "25006"
 #define DISK_FULL "53100"
+#define CANCELED  "57014"
 #define PREPARED  "penstock"
 
 struct job {
@@ -17,7 +18,10 @@ struct job {
     uint32_t sent; /* statements, without begin and commit */
     uint32_t got;  /* results before the first sync */
     uint32_t syncs;
-    bool doubt; /* COMMIT came with a warning, or was answered by an error */
+    bool doubt;       /* COMMIT came with a warning, or was answered by an error */
+    bool exposed;     /* it was sent when a cancel request was under way, which may hit it */
+    bool unwanted;    /* … is to hit it */
+    uint32_t cancels; /* so many were sent for it */
     uint64_t since_ms;
     pg_on_done on_done;
     void *ctx;
@@ -33,6 +37,8 @@ struct pg {
     uv_poll_t *poll; /* NULL: nothing is watched */
     uv_timer_t timer;
     uint32_t handles; /* open ones of the loop */
+    uv_work_t cancel; /* PQcancel connects, and waits */
+    PGcancel *target; /* of the one under way; NULL: none is */
     uint32_t backoff_ms;
     uint64_t jitter;
     bool dropping;
@@ -50,6 +56,7 @@ static void on_timer(uv_timer_t *timer);
 static void watch(struct pg *pg, int events);
 static void unwatch(struct pg *pg);
 static bool has_socket(struct pg *pg);
+static void finish_closing(struct pg *pg);
 
 /* Text from libpq may have several lines and ends with a newline; an error here is one line. */
 static void one_line(const char *text, char *ret, size_t size) {
@@ -86,11 +93,53 @@ static void free_results(struct pg_answer *answer) {
     }
 }
 
+static void cancel_first(struct pg *pg);
+
+static void on_cancel(uv_work_t *work) {
+    const struct pg *pg = work->data;
+    char text[256];
+    (void)PQcancel(pg->target, text, sizeof text); /* if it fails, the limit of the statement ends it */
+}
+
+static void on_canceled(uv_work_t *work, int status) {
+    struct pg *pg = work->data;
+    (void)status; /* it is never cancelled itself */
+    PQfreeCancel(pg->target);
+    pg->target = NULL;
+    pg->handles--;
+    cancel_first(pg);
+    finish_closing(pg);
+}
+
+/* PostgreSQL ends whatever runs when it is told to, and that is the first job as far as we know; any that was
+ * sent may be it by then. Told between two statements it does nothing: then it is told again. */
+static void cancel_first(struct pg *pg) {
+    struct job *job = job_at(pg, 0);
+    if (pg->n_jobs == 0 || !job->unwanted || job->cancels == CANCELS_MAX || pg->target != NULL ||
+        !pg_is_up(pg)) {
+        return;
+    }
+    pg->target = PQgetCancel(pg->conn);
+    if (pg->target == NULL) {
+        return;
+    }
+    job->cancels++;
+    for (uint32_t i = 0; i < pg->n_jobs; i++) {
+        job_at(pg, i)->exposed = true;
+    }
+    pg->cancel.data = pg;
+    pg->handles++;
+    int rc = uv_queue_work(pg->cfg.loop, &pg->cancel, on_cancel, on_canceled);
+    CHECK(rc == 0);
+}
+
 static void finish_first(struct pg *pg, enum pg_outcome outcome) {
     struct job job = *job_at(pg, 0);
     pg->first = (pg->first + 1) % PG_JOBS_MAX;
     pg->n_jobs--;
     job.answer.outcome = outcome;
+    job.answer.stray =
+        outcome != PG_DONE && job.exposed && !job.unwanted && strcmp(job.answer.sqlstate, CANCELED) == 0;
     if (outcome == PG_DONE) {
         job.answer.n = job.sent;
     } else {
@@ -98,6 +147,7 @@ static void finish_first(struct pg *pg, enum pg_outcome outcome) {
     }
     job.on_done(job.ctx, &job.answer);
     free_results(&job.answer);
+    cancel_first(pg);
 }
 
 static void set_failure(struct job *job, const PGresult *r) {
@@ -588,7 +638,11 @@ static void begin_job(struct pg *pg, enum pg_mode mode, pg_on_done on_done, void
     CHECK(!pg->composing);
     CHECK(pg->n_jobs < PG_JOBS_MAX);
     struct job *job = job_at(pg, pg->n_jobs++);
-    *job = (struct job){.mode = mode, .on_done = on_done, .ctx = ctx, .since_ms = uv_now(pg->cfg.loop)};
+    *job = (struct job){.mode = mode,
+                        .on_done = on_done,
+                        .ctx = ctx,
+                        .exposed = pg->target != NULL,
+                        .since_ms = uv_now(pg->cfg.loop)};
     pg->composing = true;
     if (mode == PG_WRITE) {
         send_plain(pg, "begin isolation level read committed read write");
@@ -661,6 +715,14 @@ void pg_flush(struct pg *pg) {
     }
     /* Reading goes on while there is something to write: otherwise both sides could wait for each other. */
     watch(pg, rc == 1 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void pg_cancel(struct pg *pg, const void *ctx) {
+    for (uint32_t i = 0; i < pg->n_jobs; i++) {
+        struct job *job = job_at(pg, i);
+        job->unwanted = job->unwanted || (job->ctx == ctx && job->mode != PG_WRITE);
+    }
+    cancel_first(pg);
 }
 
 void pg_drop(struct pg *pg, const struct error *why) {

@@ -42,7 +42,9 @@ enum pg_outcome {
 
 struct pg_answer {
     enum pg_outcome outcome;
-    char sqlstate[6];   /* PG_REFUSED; "" if there is none */
+    char sqlstate[6]; /* PG_REFUSED; "" if there is none */
+    bool
+        stray; /* not PG_DONE: called off in place of another job; it changed nothing and can be sent again */
     struct error error; /* unless PG_DONE; ERR_NO_SPACE: a disk of the database is full */
     uint32_t n;
     /* PG_DONE: one for each statement, in order. A receiver may keep one by putting NULL in its place. */
@@ -97,6 +99,10 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args);
 void pg_end(struct pg *pg);
 /* Pushes out what was sent. Results and errors are handled by the loop. */
 void pg_flush(struct pg *pg);
+
+/* Nobody wants the answer to the job with this ctx, one that reads: it is called off, and answered as all
+ * are. A job that runs behind it may be hit instead, and is then told so (stray). */
+void pg_cancel(struct pg *pg, const void *ctx);
 
 /* Gives up the connection soon, with this reason, and makes a new one. */
 void pg_drop(struct pg *pg, const struct error *why);

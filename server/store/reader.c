@@ -26,7 +26,8 @@ struct question {
     enum request_kind kind; /* of what is owed an answer */
     uint64_t token;
     uint64_t export; /* 0: none */
-    bool dropped;    /* nobody wants the answer any more */
+    bool dropped;    /* it is owed no answer any more */
+    bool left;       /* … is owed one that nobody reads */
     struct error refusal;
     struct request *request; /* owned until there is a job */
     struct reader_job *job;
@@ -182,7 +183,9 @@ static void on_worked(uv_work_t *work, int status) {
 static void take_refusal(struct question *q, const struct pg_answer *answer) {
     static const char canceled[] = "57014";
     struct error why = answer->error;
-    if (strcmp(answer->sqlstate, canceled) == 0) {
+    if (q->left) {
+        why = q->refusal;
+    } else if (strcmp(answer->sqlstate, canceled) == 0) {
         (void)error_set(&why, ERR_TIMEOUT, "database", "this takes too long; ask for a shorter span of time");
     } else {
         why.code = answer->outcome == PG_REFUSED ? ERR_INTERNAL : ERR_UNAVAILABLE;
@@ -193,7 +196,12 @@ static void take_refusal(struct question *q, const struct pg_answer *answer) {
 static void on_answer(void *ctx, struct pg_answer *answer) {
     struct question *q = ctx;
     struct reader *r = q->lane->owner;
-    if (answer->outcome != PG_DONE || q->dropped) {
+    if (answer->stray && !q->left) {
+        set_state(q, Q_SEND);
+        reader_turn_end(r);
+        return;
+    }
+    if (answer->outcome != PG_DONE || q->dropped || q->left) {
         take_refusal(q, answer);
         reader_turn_end(r);
         return;
@@ -214,7 +222,7 @@ static void on_answer(void *ctx, struct pg_answer *answer) {
 static void advance(struct question *q) {
     struct reader_lane *lane = q->lane;
     struct error gone;
-    if (q->dropped) {
+    if (q->dropped || q->left) {
         (void)error_set(&gone, ERR_UNAVAILABLE, "history", "nobody waits for it");
         refuse(q, &gone);
         return;
@@ -402,6 +410,31 @@ void reader_request(struct reader *r, uint64_t token, const struct request *ask)
         r->n_exports++;
     }
     set_state(q, Q_WAITING);
+}
+
+static struct question *owed(const struct reader *r, uint64_t token) {
+    for (int i = 0; i < LANES; i++) {
+        for (struct question *q = r->lanes[i].first; q != NULL; q = q->next) {
+            if (q->token == token && q->state != Q_IDLE && !q->dropped) {
+                return q;
+            }
+        }
+    }
+    return NULL;
+}
+
+void reader_forget(struct reader *r, uint64_t token) {
+    struct question *q = owed(r, token);
+    if (q == NULL || q->left) {
+        return;
+    }
+    q->left = true;
+    (void)error_set(&q->refusal, ERR_UNAVAILABLE, "history", "nobody waits for it");
+    if (q->state == Q_ASKED) {
+        pg_cancel(q->lane->pg, q);
+    } else if (q->state != Q_WORKING) {
+        make_ready(q);
+    }
 }
 
 /* --- making and closing -------------------------------------------------------------------------------- */

@@ -26,6 +26,8 @@ void reader_start(struct reader *r);
 /* True for the kinds of requests that are answered here. */
 bool reader_knows(enum request_kind kind);
 void reader_request(struct reader *r, uint64_t token, const struct request *ask);
+/* Nobody waits for this answer any more: it is an error as soon as the statement under way is called off. */
+void reader_forget(struct reader *r, uint64_t token);
 void reader_turn_end(struct reader *r);
 void reader_close(struct reader *r, void (*on_closed)(void *ctx), void *ctx);
 void reader_free(struct reader **r);

@@ -410,6 +410,10 @@ void store_request(struct store *s, uint64_t token, const struct request *r) {
     }
 }
 
+void store_forget(struct store *s, uint64_t token) {
+    reader_forget(s->reader, token);
+}
+
 struct store_pending store_pending(const struct store *s) {
     return ingest_pending(s->ingest);
 }

@@ -238,6 +238,8 @@ void store_settle(struct store *s, uint64_t token, struct slice gateway_name, co
  * stored as given: the caller has checked it; the reply has the revision; keys of new items follow by
  * store_keys. Two servers or sessions: ERR_CONFLICT when an expected revision is not the present one. */
 void store_request(struct store *s, uint64_t token, const struct request *r);
+/* Nobody waits for the answer any more: a question about history is given up, and answered with an error. */
+void store_forget(struct store *s, uint64_t token);
 /* Key of a stored item, known from the last boot or config change; 0 if none. */
 int64_t store_key(const struct store *s, enum config_kind kind, struct slice name);
 struct store_pending store_pending(const struct store *s);

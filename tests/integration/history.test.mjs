@@ -230,6 +230,26 @@ describe('history', { concurrency: false }, () => {
     assert.equal(rest.length, 6);
   });
 
+  test('questions whose askers left hold nobody up', async () => {
+    const asked = async () => (await p.sql(`select state, wait_event_type from pg_stat_activity where application_name = 'penstock trends'`))[0];
+    const o = Object.fromEntries(p.conninfo.trim().split(/\s+/).map((pair) => pair.split('=')));
+    const other = new pg.Client({ host: o.host, port: Number(o.port ?? 5432), database: o.dbname, user: o.user });
+    await other.connect();
+    await other.query('begin');
+    await other.query('lock table sample_row in access exclusive mode');
+    const ask = (path) => https.get({ host: '127.0.0.1', port: p.ports.web, path, agent: false, ca: readFileSync(p.pkiFile('ca.pem')), headers: { Cookie: viewer.cookie } }).on('error', () => {});
+    const span = `from=${at(0)}&to=${at(60)}`;
+    const paths = [`/api/samples?tag=S1/L_T1&${span}`, `/api/tags/S1/L_T1/samples?${span}`, `/api/aggregates?tag=S1/L_T1&${span}&every=10s`];
+    const left = Array.from({ length: 24 }, (_, i) => ask(paths[i % 3]));
+    await until('the first one waits', async () => (await asked()).wait_event_type === 'Lock');
+    for (const request of left) request.destroy();
+    // One statement would wait for ten seconds, and all of them one behind the other.
+    await until('nothing more is asked', async () => (await asked()).state === 'idle', 5);
+    await other.query('commit');
+    await other.end();
+    for (const path of paths) assert.equal((await viewer.get(path)).status, 200);
+  });
+
   test('without the database it says so, and comes back', async () => {
     const { response } = await open(bigPath);
     response.pause();

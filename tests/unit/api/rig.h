@@ -50,7 +50,8 @@ struct rig {
     uint32_t n_audits;
     struct request last_audit;
     bool store_away;
-    bool hold; /* answers wait until it is false again */
+    bool hold;          /* answers wait until it is false again */
+    uint64_t forgotten; /* token of the question whose asker left last; 0: none */
     struct {
         uint64_t token;
         struct request q;
@@ -496,6 +497,11 @@ static inline void rig_answer(struct rig *rig, uint64_t token, const struct requ
 }
 
 /* Lists are only lent during the call: requests with one are answered at once, all others later. */
+static inline void rig_on_forget(void *ctx, uint64_t token) {
+    struct rig *rig = ctx;
+    rig->forgotten = token;
+}
+
 static inline void rig_on_request(void *ctx, uint64_t token, const struct request *q) {
     struct rig *rig = ctx;
     if (q->kind == REQ_ALARM || q->kind == REQ_CONFIG_CHANGE) {
@@ -654,6 +660,7 @@ static inline void rig_start(struct rig *rig, bool with_view) {
                              .password_mib = 8};
     struct api_host host = {.ctx = rig,
                             .request = rig_on_request,
+                            .forget = rig_on_forget,
                             .gateway = rig_on_gateway,
                             .health = rig_on_health,
                             .store = rig_on_store,

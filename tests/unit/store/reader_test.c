@@ -5,6 +5,7 @@
 #include "server/history/aggregate.h"
 #include "server/history/pack.h"
 #include "server/store/history.h"
+#include "server/store/reader.h"
 #include "server/store/roller.h"
 #include "tests/unit/store/rig.h"
 
@@ -981,6 +982,48 @@ static void exports_are_counted_and_can_be_called_off(void **state) {
     rig_stop(&rig, 5000); /* with fifteen open */
 }
 
+/* Their statements would wait ten seconds each, one behind the other. */
+static void who_leaves_holds_nobody_up(void **state) {
+    (void)state;
+    enum { ASKED = 20, STAYS = ASKED - 1 };
+    rig_migrate(&pg);
+    pgtest_do(&pg, "insert into sample_row values (1, 1700000000000000, 1, 0)");
+    struct rig *rig = rig_new(&pg);
+    conn = PQconnectdb(pg.conninfo);
+    PQclear(PQexec(conn, "begin"));
+    PQclear(PQexec(conn, "lock table sample_row in access exclusive mode"));
+    for (uint64_t i = 0; i < ASKED; i++) {
+        struct request q = whole(i % 2 == 0 ? REQ_SAMPLES : REQ_RAW_OPEN);
+        store_request(rig->store, i, &q);
+    }
+    RIG_UNTIL(rig,
+              pgtest_number(&pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                 " and application_name in ('penstock trends', 'penstock export')") == 2);
+    uint64_t since_ms = uv_hrtime() / 1000000;
+    for (uint64_t i = 0; i < ASKED; i++) {
+        if (i != STAYS) {
+            store_forget(rig->store, i);
+        }
+    }
+    store_forget(rig->store, 12345); /* nobody's */
+    assert_int_equal(rig->n_replies, 0);
+    RIG_UNTIL(rig, rig->n_replies == ASKED - 1);
+    assert_true(uv_hrtime() / 1000000 - since_ms < READER_STATEMENT_MS / 2);
+    for (uint32_t i = 0; i < ASKED - 1; i++) {
+        assert_int_equal(rig->replies[i].reply.status, ERR_UNAVAILABLE);
+        assert_true(rig->replies[i].token != STAYS);
+    }
+    store_forget(rig->store, 0); /* answered already */
+    PQclear(PQexec(conn, "commit"));
+    RIG_UNTIL(rig, rig->n_replies == ASKED);
+    assert_true(rig->replies[ASKED - 1].token == STAYS);
+    assert_int_equal(rig->replies[ASKED - 1].reply.status, OK);
+    struct request q = whole(REQ_SAMPLES);
+    assert_int_equal(rig_ask(rig, &q)->reply.status, OK);
+    PQfinish(conn);
+    rig_stop(&rig, 5000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_equals_a_naive_model_wherever_samples_lie),
@@ -990,6 +1033,7 @@ int main(void) {
         cmocka_unit_test(chunks_within_a_pixel_are_not_read),
         cmocka_unit_test(what_is_packed_meanwhile_is_read_once),
         cmocka_unit_test(exports_are_counted_and_can_be_called_off),
+        cmocka_unit_test(who_leaves_holds_nobody_up),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
