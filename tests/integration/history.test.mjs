@@ -262,6 +262,8 @@ describe('history', { concurrency: false }, () => {
     assert.equal((await viewer.get(`/api/samples/raw?tag=S1/L_T1`)).status, 503);
     await p.startDatabase();
     await until('it is back', async () => (await viewer.get(`/api/samples?tag=S1/L_T1&from=${at(0)}&to=${at(60)}`)).json?.tags?.[0].points.length === 4);
+    // Exports have a connection of their own, which comes back in its own time.
+    await until('exports are back', async () => (await viewer.get(`/api/samples/raw?tag=S1/L_T1&from=${at(0)}&to=${at(60)}`)).status === 200);
   });
 
   test('SQL alone reads it: the examples of the documentation run, with psql as one who may only read', () => {
