@@ -262,9 +262,9 @@ export function storeHealth(nowMs, { state, text }) {
     ],
     history: { from_us: us(nowMs - 211 * day), chunks: 3_204_118, samples: 25_104_332_118, bytes: 61.6 * GIB },
     retention: [
-      { class: 1, name: 'raw', keep_days: 400, from_us: us(nowMs - 211 * day), bytes: 55.1 * GIB },
-      { class: 2, name: 'fast', keep_days: 90, from_us: us(nowMs - 90 * day), bytes: 6.3 * GIB },
-      { class: 3, name: 'billing', keep_days: null, from_us: us(nowMs - 211 * day), bytes: 0.2 * GIB },
+      { class: 1, name: 'raw', keep_days: 400, from_us: us(nowMs - 211 * day), bytes: 55.1 * GIB, dropped_before_us: null, expired_samples: 0 },
+      { class: 2, name: 'fast', keep_days: 90, from_us: us(nowMs - 90 * day), bytes: 6.3 * GIB, dropped_before_us: us(nowMs - 92 * day), expired_samples: 1204 },
+      { class: 3, name: 'billing', keep_days: null, from_us: us(nowMs - 211 * day), bytes: 0.2 * GIB, dropped_before_us: null, expired_samples: 0 },
     ],
     audit: { sealed: 804_188, behind: 22, checkpoint_us: us(nowMs - 4 * 3_600_000) },
   };
