@@ -20,7 +20,7 @@ const config = {
     { name: 'S1/TEXT', gateway: 'gw-s1', low: 0, high: 1 },
     { name: 'S1/BIG', gateway: 'gw-s1', low: 0, high: 1e9 },
     { name: 'S1/FLOW', gateway: 'gw-s1', low: 0, high: 100, interpolate: 'step' },
-    { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 },
+    { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 }, { name: 'S1/TWICE', expr: 'L_T1 * 2', unit: 'm' },
     ...Array.from({ length: 40 }, (_, i) => ({ name: `S1/X${i}`, gateway: 'gw-s1', low: 0, high: 1 })),
   ],
   alarms: [{ name: 'S1/L_T1.high', kind: 'high', tag: 'S1/L_T1', limit: 1e6, priority: 2 }],
@@ -75,6 +75,15 @@ describe('history', { concurrency: false }, () => {
     assert.deepEqual(json.tags[1].points[1], [at(20), at(20), null, null, null, null, 1, 1, 128]);
     const one = (await viewer.get(`/api/tags/S1/L_T1/samples?from=${at(5)}&to=${at(40)}&points=100`)).json;
     assert.deepEqual({ ...one, complete_until: 0 }, { from: at(5), to: at(40), complete_until: 0, ...json.tags[1] });
+  });
+
+  test('of a calculated tag it is said that it is not stored', async () => {
+    const span = `from=${at(0)}&to=${at(40)}`;
+    const stored = (list) => list.map((t) => [t.tag ?? t.name, t.stored]);
+    assert.deepEqual(stored((await viewer.get(`/api/samples?tag=S1/L_T1,S1/TWICE&${span}`)).json.tags), [['S1/L_T1', true], ['S1/TWICE', false]]);
+    assert.deepEqual(stored((await viewer.get(`/api/aggregates?tag=S1/TWICE,S1/L_T1&${span}&every=20s`)).json.tags), [['S1/TWICE', false], ['S1/L_T1', true]]);
+    assert.equal((await viewer.get(`/api/tags/S1/TWICE/samples?${span}`)).json.stored, false);
+    assert.deepEqual(stored((await viewer.get('/api/tags?q=TWICE')).json.tags), [['S1/TWICE', false]]);
   });
 
   test('a span of a million samples is a trend of few points', async () => {

@@ -21,6 +21,9 @@ export const en = {
   chart: 'Trend of {tags}',
   area: 'Charts. Left and right move the cursor, with Shift the view; + and − zoom; End follows the present.',
   nothing: 'No samples here.',
+  notStored: 'calculated: no history',
+  notStoredWhy:
+    'Calculated from other tags: history does not keep it. It is drawn as its values come, while this page is open.',
   bad: 'bad',
   partly: 'partly bad',
   uncertain: 'uncertain',

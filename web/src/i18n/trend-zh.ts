@@ -22,6 +22,8 @@ export const zh: Readonly<Record<TrendKey, string>> = {
   chart: '{tags} 的趋势',
   area: '图表区。左右键移动光标，按住 Shift 移动时间；+ 和 − 缩放；End 跟随当前时间。',
   nothing: '此处没有数据。',
+  notStored: '计算值：无历史',
+  notStoredWhy: '由其他测点计算得出，不存入历史。仅在本页面打开期间按实时值绘制。',
   bad: '坏值',
   partly: '部分坏值',
   uncertain: '可疑',

@@ -190,7 +190,10 @@ export type TagRole = '' | 'level' | 'flow' | 'power' | 'run' | 'suction_pressur
 export interface Tag {
   readonly name: string;
   readonly site: string;
-  readonly gateway: string;
+  /** null: calculated. */
+  readonly gateway: string | null;
+  /** Its samples go to history; not those of a calculated tag. */
+  readonly stored: boolean;
   readonly title: Text;
   readonly type: TagType;
   readonly unit: string;

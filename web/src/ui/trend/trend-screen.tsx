@@ -5,7 +5,7 @@ import { formatDateTime } from '../../model/format.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
 import { tileLength, tilesOf } from '../../model/tiles.ts';
-import { addPen, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
+import { addPen, hasRoom, nothingOf, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
 import type { View } from '../../model/trend-view.ts';
 import type { Tag } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
@@ -124,7 +124,7 @@ function Pane({ pens, pane, n, panes, at, ...props }: PaneProps) {
         />
         {empty ? (
           <p class="trend-nothing">
-            <span>{w('nothing')}</span>
+            <span>{w(nothingOf(pens))}</span>
           </p>
         ) : null}
       </div>
