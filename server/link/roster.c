@@ -274,6 +274,7 @@ static void take_over(struct roster *r, struct slot *slot, struct link_now now) 
     if (slot->current != NULL) {
         session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
     }
+    session_complete_before(s, slot->complete_us);
     slot->newcomer = NULL;
     slot->current = s;
     r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");

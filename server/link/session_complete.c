@@ -12,8 +12,8 @@ static int64_t waiting_us(const struct session *s) {
     const struct gateway_health *h = &s->status.health;
     int64_t told_us = h->told_us[GATEWAY_OLDEST_S];
     if (!h->known[GATEWAY_OLDEST_S] || told_us < s->hello_us) {
-        int64_t oldest_us = s->status.oldest_sample_us;
-        return s->awaits_backlog && oldest_us > 0 ? oldest_us : INT64_MAX;
+        int64_t oldest_us = s->tells_oldest ? s->status.oldest_sample_us : s->complete_before_us;
+        return s->awaits_backlog && (oldest_us > 0 || !s->tells_oldest) ? oldest_us : INT64_MAX;
     }
     int64_t oldest_us = gateway_health_oldest_us(h);
     bool usual = !s->awaits_backlog && told_us - oldest_us <= SESSION_COLLECTS_US + TM_SECOND_US;
@@ -39,6 +39,10 @@ int64_t session_complete_us(const struct session *s) {
         ret_us = earlier(ret_us, s->flights[i].oldest_us);
     }
     return ret_us;
+}
+
+void session_complete_before(struct session *s, int64_t complete_us) {
+    s->complete_before_us = complete_us;
 }
 
 int64_t session_oldest_us(const struct sample *v, uint32_t n, int64_t received_us) {

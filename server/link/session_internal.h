@@ -111,6 +111,8 @@ struct session {
     uint32_t flight_bytes;
     int64_t paused_mono_us;
     int64_t hello_us;                        /* of HELLO, by the gateway's clock */
+    bool tells_oldest;                       /* HELLO says what waits in its journal */
+    int64_t complete_before_us;              /* all older samples were committed before this session */
     int64_t receipt_us;                      /* of the next record, at the earliest */
     int64_t narrow_mono_us;                  /* until then its window is narrow; 0: it is not */
     uint32_t backlog_rate;                   /* as told */

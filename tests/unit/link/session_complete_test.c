@@ -11,16 +11,31 @@ static int64_t complete(const struct rig *r) {
     return roster_complete_us(r->roster, 0);
 }
 
+/* One whose clock shows now_us, and of which no sample waits. */
+static struct session *here(struct rig *r, int64_t now_us) {
+    struct session *s = rig_connect(r, "gw-s1");
+    struct msg_hello hello = rig_hello_msg(0);
+    hello.now_us = now_us;
+    hello.journal_capacity = 1000;
+    rig_send_hello(r, s, &hello);
+    struct link_settled settled = rig_settled_ok();
+    rig_settle(r, &settled);
+    return s;
+}
+
 static void commit(struct rig *r, uint64_t epoch, uint64_t seq) {
     roster_committed(r->roster, RIG_KEY, epoch, seq);
 }
 
-/* Number 0 is its dictionary, 1 and 2 wait at the site: samples since oldest_us, as HELLO says. */
+/* Number 0 is its dictionary, 1 and 2 wait at the site: samples since oldest_us, as HELLO says; -1: it does
+ * not. */
 static struct session *behind(struct rig *r, int64_t oldest_us) {
     struct session *s = rig_connect(r, "gw-s1");
     struct msg_hello hello = rig_hello_msg(3);
     hello.epochs[1].next_seq = 4;
-    hello.oldest_sample_us = oldest_us;
+    hello.journal_capacity = oldest_us < 0 ? 0 : 1000;
+    hello.oldest_sample_us = oldest_us < 0 ? 0 : oldest_us;
+    hello.now_us = r->now.wall_us;
     rig_send_hello(r, s, &hello);
     struct link_range known[] = {{RIG_EPOCH, 0, 1}, {RIG_OLD_EPOCH, 0, 4}};
     struct link_settled settled = rig_settled_ok();
@@ -66,7 +81,7 @@ static void nothing_is_certain_of_a_gateway_that_was_never_here(void **state) {
 
 static void a_gateway_that_is_here_is_complete_until_it_was_heard(void **state) {
     struct rig *r = *state;
-    struct session *s = rig_live(r);
+    struct session *s = here(r, T0);
     assert_int_equal(complete(r), T0 - COLLECTS);
     rig_advance(r, 20 * TM_SECOND_US); /* the line may be dead */
     assert_int_equal(complete(r), T0 - COLLECTS);
@@ -79,7 +94,7 @@ static void a_gateway_that_is_here_is_complete_until_it_was_heard(void **state) 
 
 static void what_is_not_committed_is_not_there(void **state) {
     struct rig *r = *state;
-    struct session *s = rig_live(r);
+    struct session *s = here(r, T0);
     rig_send_dict(r, s, 0, 0, 1);
     send_at(r, s, 0, 1, T0 - 60 * TM_SECOND_US);
     send_at(r, s, 0, 2, T0 - 90 * TM_SECOND_US);
@@ -134,9 +149,28 @@ static void what_it_tells_of_what_waits_counts_more_than_its_hello(void **state)
     rig_end(r, s);
 }
 
+static void what_waits_of_a_gateway_that_does_not_tell_is_newer_than_what_was_complete(void **state) {
+    struct rig *r = *state;
+    struct session *s = behind(r, -1);
+    assert_int_equal(complete(r), 0);
+    send_at(r, s, FRAME_BACKLOG, 1, T0);
+    send_at(r, s, FRAME_BACKLOG, 2, T0);
+    commit(r, RIG_EPOCH, 1);
+    commit(r, RIG_EPOCH, 2);
+    assert_int_equal(complete(r), T0 - COLLECTS);
+    rig_end(r, s);
+    rig_advance(r, TM_HOUR_US);
+    s = behind(r, -1);
+    assert_int_equal(complete(r), T0 - COLLECTS);
+    rig_end(r, s);
+    s = behind(r, 0); /* it tells that no sample is among them */
+    assert_int_equal(complete(r), T0 + TM_HOUR_US - COLLECTS);
+    rig_end(r, s);
+}
+
 static void live_samples_that_it_may_not_send_count_when_they_are_more_than_a_moments(void **state) {
     struct rig *r = *state;
-    struct session *s = rig_live(r);
+    struct session *s = here(r, T0);
     const struct dict_entry v[] = {rig_entry(2, "_gateway.oldest_s", VALUE_UINT)};
     rig_send_dict_part(r, s, 0, 0, 1, 0, false, v, COUNT(v));
     s->awaits_backlog = false;
@@ -150,12 +184,7 @@ static void live_samples_that_it_may_not_send_count_when_they_are_more_than_a_mo
 
 static void a_clock_that_is_behind_brings_older_samples(void **state) {
     struct rig *r = *state;
-    struct session *s = rig_connect(r, "gw-s1");
-    struct msg_hello hello = rig_hello_msg(0);
-    hello.now_us = T0 - 300 * TM_SECOND_US;
-    rig_send_hello(r, s, &hello);
-    struct link_settled settled = rig_settled_ok();
-    rig_settle(r, &settled);
+    struct session *s = here(r, T0 - 300 * TM_SECOND_US);
     assert_int_equal(complete(r), T0 - 300 * TM_SECOND_US - COLLECTS);
     s->status.clock_offset_us = 300 * TM_SECOND_US; /* ahead */
     assert_int_equal(complete(r), T0 - COLLECTS);
@@ -175,6 +204,7 @@ int main(void) {
         IN_RIG(a_backlog_counts_from_its_oldest_sample_until_it_has_come),
         IN_RIG(a_gateway_that_goes_in_the_middle_of_its_backlog_is_complete_up_to_it),
         IN_RIG(what_it_tells_of_what_waits_counts_more_than_its_hello),
+        IN_RIG(what_waits_of_a_gateway_that_does_not_tell_is_newer_than_what_was_complete),
         IN_RIG(live_samples_that_it_may_not_send_count_when_they_are_more_than_a_moments),
         IN_RIG(a_clock_that_is_behind_brings_older_samples),
     };
