@@ -1,7 +1,8 @@
 /* The session's insides, shared by session.c (life, time, what it says), session_greeting.c (HELLO to
  * WELCOME), session_load.c (stored dictionaries), session_frames.c (frames, control messages),
  * session_record.c (records, acknowledgements), session_again.c (records that came before), session_report.c
- * (what is told of them), session_backlog.c (what will never come, the end of the backlog), session_clock.c
+ * (what is told of them), session_backlog.c (what will never come, the end of the backlog),
+ * session_complete.c (until when all is committed), session_clock.c
  * (the gateway's clock), session_event.c (what a gateway tells of itself), session_enrol.c (certificates) and
  * session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H

@@ -9,7 +9,6 @@ import {
   formatPanes,
   hasRoom,
   movePen,
-  nothingOf,
   PANES_MAX,
   PENS_MAX,
   parsePanes,
@@ -100,12 +99,4 @@ test('one axis belongs to a pane, and each tag is asked for once', () => {
   const panes = changeAxes(panesOf(['a', 'b'], ['b']), 1, true);
   assert.equal(formatPanes(panes).one, '2');
   assert.deepEqual(tagsOf(panes), ['a', 'b']);
-});
-
-test('an empty chart says when its past is nowhere', () => {
-  const stored = { tag: { stored: true } };
-  const calculated = { tag: { stored: false } };
-  assert.equal(nothingOf([]), 'nothing');
-  assert.equal(nothingOf([stored, calculated]), 'nothing');
-  assert.equal(nothingOf([calculated, calculated]), 'notStoredWhy');
 });

@@ -16,14 +16,15 @@ export const en = {
   none: 'Add a tag to see its trend: type a part of its name or description above.',
   full: 'This pane is full: 8 pens.',
   noMatch: 'No tag matches.',
+  notStored:
+    'Calculated from other tags: history does not keep it. It is drawn as its values come, while this page is open.',
   unknown: 'Not in the configuration: {tags}',
   unknownDrop: 'Leave out',
   chart: 'Trend of {tags}',
   area: 'Charts. Left and right move the cursor, with Shift the view; + and − zoom; End follows the present.',
   nothing: 'No samples here.',
-  notStored: 'calculated: no history',
-  notStoredWhy:
-    'Calculated from other tags: history does not keep it. It is drawn as its values come, while this page is open.',
+  calculated: 'calculated, not stored',
+  calculatedTitle: 'A rule makes its value, which is not stored: only what came since this view was opened is shown',
   bad: 'bad',
   partly: 'partly bad',
   uncertain: 'uncertain',

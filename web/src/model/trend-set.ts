@@ -153,11 +153,6 @@ export function changeAxes(panes: readonly SetPane[], at: number, oneAxis: boole
 }
 
 /** Each once, in the order of the panes. */
-/** What an empty chart says: a calculated tag's past is nowhere, however far back one looks. */
-export function nothingOf(pens: readonly { readonly tag: { readonly stored: boolean } }[]): 'nothing' | 'notStoredWhy' {
-  return pens.length > 0 && pens.every((pen) => !pen.tag.stored) ? 'notStoredWhy' : 'nothing';
-}
-
 export function tagsOf(panes: readonly SetPane[]): readonly string[] {
   return [...new Set(panes.flatMap((pane) => pane.pens.map((pen) => pen.tag)))];
 }

@@ -192,8 +192,6 @@ export interface Tag {
   readonly site: string;
   /** null: calculated. */
   readonly gateway: string | null;
-  /** Its samples go to history; not those of a calculated tag. */
-  readonly stored: boolean;
   readonly title: Text;
   readonly type: TagType;
   readonly unit: string;
@@ -207,6 +205,8 @@ export interface Tag {
   readonly value: number | null;
   readonly quality: number;
   readonly time: string | null;
+  /** Its samples go to history; not those of a calculated tag. */
+  readonly stored: boolean;
 }
 
 export const ALARM_KINDS = [

@@ -131,12 +131,12 @@ function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
                 {w('keep')}
               </th>
               <th scope="col">{w('oldest')}</th>
+              <th scope="col" class="cell-number">
+                {w('size')}
+              </th>
               <th scope="col">{w('dropped')}</th>
               <th scope="col" class="cell-number">
                 {w('expired')}
-              </th>
-              <th scope="col" class="cell-number">
-                {w('size')}
               </th>
             </tr>
           </thead>
@@ -148,9 +148,9 @@ function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
                   {row.keep_days === null ? w('forever') : w('days', { n: formatCount(row.keep_days) })}
                 </td>
                 <td class="num">{moment(row.from_us)}</td>
+                <td class="cell-number num">{formatBytes(row.bytes)}</td>
                 <td class="num">{moment(row.dropped_before_us)}</td>
                 <td class="cell-number num">{formatCount(row.expired_samples)}</td>
-                <td class="cell-number num">{formatBytes(row.bytes)}</td>
               </tr>
             ))}
           </tbody>

@@ -1,11 +1,11 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type AxisPen, drawsSteps } from '../../model/axes.ts';
+import { type AxisPen, drawsSteps, nothingOf } from '../../model/axes.ts';
 import { formatDateTime } from '../../model/format.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
 import { tileLength, tilesOf } from '../../model/tiles.ts';
-import { addPen, hasRoom, nothingOf, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
+import { addPen, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
 import type { View } from '../../model/trend-view.ts';
 import type { Tag } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
