@@ -125,22 +125,43 @@ comment on function rollup_until(bigint) is 'Up to here a tag''s rollups are as 
 create table sample_dropped (
     class     smallint not null,
     before_us bigint   not null,
+    late      bigint   not null default 0,
     constraint sample_dropped_pk primary key (class),
     constraint sample_dropped_class_fk foreign key (class) references retention_class (class)
 );
 comment on table sample_dropped is 'Samples of a class before this time were kept for as long as they had to be, and dropped.';
+comment on column sample_dropped.late is
+    'How many samples got into history of a time that had been dropped, as those that wait for the packer while the class is made shorter: dropped, too.';
 
--- Whoever drops has no right to drop tables; here it may drop just these.
+create function sample_chunk_count(p_table regclass, out n bigint, out bytes bigint, out exact boolean)
+    language plpgsql stable as
+$$
+declare
+    -- Eight MiB of a table are read: all of one of a small site.
+    v_share real := least(100, 100 * 8388608.0 / greatest(pg_relation_size(p_table), 1));
+begin
+    exact := v_share >= 100;
+    bytes := pg_total_relation_size(p_table);
+    execute format('select (coalesce(sum(n), 0) * 100 / $1)::bigint from %s tablesample system ($1)', p_table) into n using v_share;
+end
+$$;
+comment on function sample_chunk_count(regclass) is 'Samples in a table of chunks, and its bytes; of a large one an estimate.';
+
+-- Whoever drops has no right to drop tables; here it may drop just these. What it drops is in the audit. All is counted before anything is locked.
 create function sample_drop(p_class smallint, p_before_us bigint) returns integer
     language plpgsql security definer as
 $$
 declare
+    v_old     bigint := coalesce((select d.before_us from sample_dropped d where d.class = p_class), 0);
+    v_class   retention_class;
     v_table   text;
+    v_tables  text[] := '{}';
+    v_details text[] := '{}';
     v_from    bigint;
-    v_dropped integer := 0;
+    v_count   record;
+    v_late    bigint := 0;
 begin
-    insert into sample_dropped (class, before_us) values (p_class, sample_period(p_before_us))
-        on conflict (class) do update set before_us = greatest(sample_dropped.before_us, excluded.before_us);
+    select c.* into v_class from retention_class c where c.class = p_class;
     for v_table, v_from in
         select p.relname, (regexp_match(pg_get_expr(p.relpartbound, p.oid), 'FROM \(''?(-?\d+)''?\)'))[1]::bigint
           from pg_inherits i
@@ -148,16 +169,31 @@ begin
          where i.inhparent = to_regclass(format('sample_chunk_%s', p_class))
          order by 2
     loop
-        if v_from + 2419200000000 <= p_before_us then
-            execute format('drop table %I', v_table);
-            v_dropped := v_dropped + 1;
-        end if;
+        continue when v_from + 2419200000000 > p_before_us;
+        select c.n, c.bytes, c.exact into v_count from sample_chunk_count(v_table::regclass) c;
+        v_tables := v_tables || v_table;
+        v_details := v_details
+            || format('%s to %s UTC: %s%s samples, %s bytes, table %s; kept for %s days%s',
+                      to_char(to_timestamp(v_from / 1e6) at time zone 'UTC', 'YYYY-MM-DD'),
+                      to_char(to_timestamp((v_from + 2419200000000) / 1e6) at time zone 'UTC', 'YYYY-MM-DD'),
+                      case when v_count.exact then '' else 'about ' end, v_count.n, v_count.bytes, v_table, v_class.keep_days,
+                      case when v_from < v_old then '; they came when that time had been dropped' else '' end);
+        v_late := v_late + case when v_from < v_old then v_count.n else 0 end;
     end loop;
-    return v_dropped;
+    foreach v_table in array v_tables loop
+        execute format('drop table %I', v_table);
+    end loop;
+    insert into sample_dropped (class, before_us, late) values (p_class, sample_period(p_before_us), v_late)
+        on conflict (class) do update set before_us = greatest(sample_dropped.before_us, excluded.before_us),
+                                          late = sample_dropped.late + excluded.late
+         where excluded.before_us > sample_dropped.before_us or excluded.late > 0;
+    insert into audit (actor, action, object, detail)
+    select 'penstockd', 'history.dropped', v_class.name, d from unnest(v_details) with ordinality as u(d, place) order by u.place;
+    return cardinality(v_tables);
 end
 $$;
 comment on function sample_drop(smallint, bigint) is
-    'Drops the tables of a class whose whole period lies before a time, and notes it; how many there were.';
+    'Drops the tables of a class whose whole period lies before a time, and notes it, in the audit, too; how many there were.';
 do $$
 begin
     execute format('alter function sample_drop(smallint, bigint) set search_path = %I, pg_temp', current_schema());

@@ -151,6 +151,7 @@ struct asked {
     int64_t complete_us;
     struct span span;
     struct aggregate_rule rules[SAMPLES_TAGS_MAX];
+    bool stored[SAMPLES_TAGS_MAX];
     struct every every;
     struct buf names;  /* as they are written, NUL-terminated */
     struct buf labels; /* of the calendar's shifts or bands: the same */
@@ -256,11 +257,12 @@ static void write_json_row(struct asked *q, const struct aggregate *a, uint32_t 
     buf_byte(out, '}');
 }
 
-static void write_tag(struct asked *q, const char *name, const struct aggregate *v, uint32_t n,
-                      uint32_t n_states) {
+static void write_tag(struct asked *q, uint32_t tag, const char *name, const struct aggregate *v,
+                      uint32_t n) {
     struct buf *out = &q->r->out;
+    uint32_t n_states = q->rules[tag].n_states;
     if (!q->csv) {
-        buf_printf(out, "{\"tag\":%s,\"intervals\":[", name);
+        buf_printf(out, "{\"tag\":%s,\"stored\":%s,\"intervals\":[", name, q->stored[tag] ? "true" : "false");
     }
     for (uint32_t i = 0; i < n; i++) {
         if (q->csv) {
@@ -289,7 +291,7 @@ static void write_answer(struct asked *q, const struct reply *reply) {
     }
     for (uint32_t tag = 0; tag < q->span.n_tags; tag++) {
         buf_text(out, tag > 0 && !q->csv ? "," : "");
-        write_tag(q, name, reply->aggregates.v + (size_t)tag * n, n, q->rules[tag].n_states);
+        write_tag(q, tag, name, reply->aggregates.v + (size_t)tag * n, n);
         name += strlen(name) + 1;
     }
     buf_text(out, q->csv ? "" : "]}");
@@ -406,6 +408,7 @@ static bool ask(struct api *a, struct asked *q, bool uncertain_is_bad) {
         complete_us[i] = span_complete_us(a, q->span.tags[i], clock_wall_us());
         ask.samples.tags[ask.samples.n_tags++] = t->key;
         write_name(q, &q->names, t->name);
+        q->stored[i] = t->gateway != MODEL_NONE;
     }
     q->complete_us = span_all_complete_us(a, &q->span, INT64_MAX);
     ask.samples.from_us = q->span.from_us;

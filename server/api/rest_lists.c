@@ -209,7 +209,7 @@ static void write_tag(const struct core *core, struct buf *out, uint32_t i, int6
     } else {
         view_string(out, "gateway", m->gateways[t->gateway].name);
     }
-    buf_text(out, ",\"title\":");
+    buf_printf(out, ",\"stored\":%s,\"title\":", t->gateway == MODEL_NONE ? "false" : "true");
     view_text(out, &t->title, t->local);
     view_string(out, "type", slice_str(tag_type_name(t->type)));
     view_string(out, "unit", t->unit);

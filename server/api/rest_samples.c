@@ -40,6 +40,7 @@ struct asked {
     struct span span;
     int64_t complete_us; /* as far as the gateways are known to have sent */
     struct buf names;    /* each with its quotes, NUL-terminated */
+    bool stored[SAMPLES_TAGS_MAX];
 };
 
 static void write_answer(struct asked *q, const struct reply *reply) {
@@ -58,6 +59,7 @@ static void write_answer(struct asked *q, const struct reply *reply) {
         if (!q->one) {
             buf_printf(out, "%s{\"tag\":%s,", i > 0 ? "," : "", name);
         }
+        buf_text(out, q->stored[i] ? "\"stored\":true," : "\"stored\":false,");
         write_trend(out, &reply->samples.v[i]);
         buf_text(out, q->one ? "" : "}");
         name += strlen(name) + 1;
@@ -87,6 +89,7 @@ static void ask(struct api *a, struct asked *q, uint32_t points) {
         ask.samples.tags[ask.samples.n_tags++] = t->key;
         buf_json_string(&q->names, t->name);
         buf_byte(&q->names, 0);
+        q->stored[i] = t->gateway != MODEL_NONE;
     }
     ask.samples.from_us = q->span.from_us;
     ask.samples.to_us = q->span.to_us;

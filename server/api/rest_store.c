@@ -79,6 +79,10 @@ static void write_classes(struct buf *out, const struct reply *reply) {
         key_some(out, "from_us", c->from_us);
         buf_byte(out, ',');
         key_number(out, "bytes", c->bytes);
+        buf_byte(out, ',');
+        key_some(out, "dropped_before_us", c->dropped_us);
+        buf_byte(out, ',');
+        key_number(out, "expired_samples", c->expired);
         buf_byte(out, '}');
     }
     buf_byte(out, ']');

@@ -92,23 +92,14 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* A gateway that is not there may come back with anything since it was heard last; one that is behind tells
- * what its oldest sample is. */
 int64_t span_complete_us(struct api *a, uint32_t tag, int64_t asked_us) {
     const struct model_tag *t = &core_model(a->core)->tags[tag];
     struct api_gateway g;
-    int64_t complete_us = asked_us;
     if (t->gateway == MODEL_NONE) {
-        return complete_us;
+        return asked_us;
     }
     a->host.gateway(a->host.ctx, t->gateway, &g);
-    if (g.oldest_sample_us > 0) {
-        complete_us = earlier(complete_us, g.oldest_sample_us);
-    }
-    if (!g.up) {
-        complete_us = earlier(complete_us, g.last_seen_us > 0 ? g.last_seen_us : core_tag(a->core, tag).t_us);
-    }
-    return complete_us;
+    return earlier(asked_us, g.complete_us);
 }
 
 int64_t span_all_complete_us(struct api *a, const struct span *s, int64_t asked_us) {

@@ -278,5 +278,6 @@ void app_done(struct app *a) {
     free(a->records);
     free(a->samples);
     free(a->stored);
+    quarantine_done(a);
     (void)uv_loop_close(&a->loop);
 }

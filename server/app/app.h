@@ -46,6 +46,9 @@ struct app_replay {
     uint64_t token;
     int64_t id;
     struct actor actor;
+    struct stored_sample *expired; /* left out because their time is past: counted when the rest is stored */
+    uint32_t n_expired;
+    int64_t gateway_key;
 };
 
 struct app {
@@ -143,6 +146,8 @@ void requests_overdue(struct app *a, int64_t mono_us);
 /* quarantine.c: records that could not be used, shown and replayed. */
 void quarantine_request(struct app *a, uint64_t token, const struct request *r);
 void quarantine_reply(struct app *a, uint64_t token, const struct reply *r);
+/* Forgets those that are being replayed. */
+void quarantine_done(struct app *a);
 
 /* certificates.c: when certificates end, as events for the core. Those of the server are read from its files
  * at the start, as they are in use until it ends; their alarms, like the others, go by the core's own timers.

@@ -3,6 +3,7 @@
 #include "protocol/frame.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
+#include "server/base/clock.h"
 #include "server/base/utf8.h"
 #include "server/link/replay.h"
 
@@ -103,6 +104,48 @@ static struct ledger_lost lost_of(const struct event_lost *lost) {
                                 .to_us = lost->to_us};
 }
 
+/* As at the door of history (keeping.h): how many of n samples stay. The others are remembered. */
+static uint32_t leave_out_expired(struct app *a, struct app_replay *replay, struct slice gateway_name,
+                                  uint32_t n) {
+    uint32_t stay =
+        keeping_sort_out(a->model, a->samples, a->stored, n, keeping_gone_us(a->keeping, clock_wall_us()));
+    uint32_t gateway = model_find_gateway(a->model, gateway_name);
+    replay->gateway_key = gateway == MODEL_NONE ? 0 : a->model->gateways[gateway].key;
+    replay->expired = stay < n ? calloc(n - stay, sizeof *replay->expired) : NULL;
+    replay->n_expired = replay->expired == NULL ? 0 : n - stay;
+    for (uint32_t i = 0; i < replay->n_expired; i++) {
+        replay->expired[i] = a->stored[stay + i];
+        replay->expired[i].text = (struct slice){0}; /* is lent until the record is gone */
+    }
+    return stay;
+}
+
+static void end_replay(struct app *a, struct app_replay *replay, bool stored) {
+    if (stored) {
+        keeping_count(a->keeping, replay->gateway_key, replay->expired, replay->n_expired, clock_wall_us());
+    }
+    free(replay->expired);
+    *replay = (struct app_replay){.busy = false};
+}
+
+static void tell_left_out(struct request *q, const struct replay_result *result, uint32_t expired) {
+    char *detail = q->quarantine_keep.detail;
+    size_t size = sizeof q->quarantine_keep.detail;
+    if (!result->usable) {
+        (void)snprintf(detail, size, "%s", result->fault.text);
+        return;
+    }
+    int n = result->unknown == 0
+                ? 0
+                : snprintf(detail, size, "%u samples of tags that are not in the configuration were left out",
+                           result->unknown);
+    if (expired > 0) {
+        (void)snprintf(detail + n, size - (size_t)n,
+                       "%s%u samples were left out that are older than their class of history is kept",
+                       n > 0 ? "; " : "", expired);
+    }
+}
+
 static void keep(struct app *a, struct app_replay *replay, const struct reply *r) {
     struct replay_result result = {0};
     struct buf text;
@@ -111,7 +154,7 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
     buf_done(&text);
     if (!read) {
         refuse(a, replay->token, REQ_QUARANTINE_REPLAY, ERR_NOMEM, "no memory to read the record");
-        replay->busy = false;
+        end_replay(a, replay, false);
         return;
     }
     const struct quarantine_row *row = &r->quarantine.v[0];
@@ -121,22 +164,17 @@ static void keep(struct app *a, struct app_replay *replay, const struct reply *r
                                             .usable = result.usable,
                                             .dictionary = row->type == MSG_DICT,
                                             .v = a->stored,
-                                            .n = result.n_samples,
                                             .action = result.told.action,
                                             .has_lost = result.told.has_lost,
                                             .lost = lost_of(&result.told.lost)}};
     int cut = (int)utf8_valid_prefix(result.told.text, strnlen(result.told.text, REASON_SIZE - 1));
     (void)snprintf(q.quarantine_keep.told, sizeof q.quarantine_keep.told, "%.*s", cut, result.told.text);
-    if (!result.usable) {
-        (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail, "%s", result.fault.text);
-    } else if (result.unknown > 0) {
-        (void)snprintf(q.quarantine_keep.detail, sizeof q.quarantine_keep.detail,
-                       "%u samples of tags that are not in the configuration were left out", result.unknown);
-    }
     sample_normalise(a->model, a->samples, result.n_samples);
     /* By how much the gateway's clock was off then is not known any more. */
     sample_to_history(a->model, a->samples, result.n_samples, row->received_us, app_future_us(a, 0),
                       a->stored);
+    q.quarantine_keep.n = leave_out_expired(a, replay, row->gateway, result.n_samples);
+    tell_left_out(&q, &result, result.n_samples - q.quarantine_keep.n);
     store_request(a->store, replay->token, &q);
 }
 
@@ -152,8 +190,14 @@ void quarantine_reply(struct app *a, uint64_t token, const struct reply *r) {
     }
     struct reply told = *r;
     if (replay != NULL) {
-        replay->busy = false;
+        end_replay(a, replay, r->status == OK && r->kind == REQ_QUARANTINE_KEEP);
         told.kind = REQ_QUARANTINE_REPLAY;
     }
     api_reply(a->api, token, &told);
+}
+
+void quarantine_done(struct app *a) {
+    for (uint32_t i = 0; i < APP_REPLAYS_MAX; i++) {
+        end_replay(a, &a->replays[i], false);
+    }
 }

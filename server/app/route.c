@@ -492,8 +492,7 @@ static void take_health(const struct gateway_health *h, struct api_gateway *ret)
         ret->backlog_bytes = (uint64_t)h->figures[GATEWAY_BUFFER_BYTES];
     }
     if (h->known[GATEWAY_OLDEST_S]) {
-        int64_t s = h->figures[GATEWAY_OLDEST_S];
-        ret->oldest_sample_us = s > 0 && s < h->at_us / TM_SECOND_US ? h->at_us - s * TM_SECOND_US : 0;
+        ret->oldest_sample_us = gateway_health_oldest_us(h);
     }
     if (h->known[GATEWAY_LOST]) {
         ret->dropped_total = (uint64_t)h->figures[GATEWAY_LOST];
@@ -532,6 +531,7 @@ static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret)
                                 .clock_unsynced = s->clock_unsynced,
                                 .clock_off = s->clock_off,
                                 .last_seen_us = s->last_seen_us,
+                                .complete_us = link_complete_us(a->link, gateway),
                                 .certificate = s->certificate,
                                 .certificate_ends_us = s->certificate_ends_us,
                                 .fault = s->fault,

@@ -1,5 +1,7 @@
 #include "server/core/gateway_health.h"
 
+#include "server/base/tm.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +29,8 @@ const char *gateway_figure_name(enum gateway_figure figure) {
     return names[figure];
 }
 
-static void take_figure(struct gateway_health *h, int figure, const double *value) {
+static void take_figure(struct gateway_health *h, int figure, const double *value, int64_t t_us) {
+    h->told_us[figure] = t_us;
     h->known[figure] = value != NULL && fabs(*value) <= figure_max;
     h->figures[figure] = h->known[figure] ? (int64_t)*value : 0;
 }
@@ -58,7 +61,8 @@ static bool is_device(struct slice name, struct slice *ret) {
     return true;
 }
 
-void gateway_health_take(struct gateway_health *h, struct slice name, const double *value, int64_t now_us) {
+void gateway_health_take(struct gateway_health *h, struct slice name, const double *value, int64_t t_us,
+                         int64_t now_us) {
     struct slice device;
     if (!gateway_health_is_name(name)) {
         return;
@@ -66,7 +70,7 @@ void gateway_health_take(struct gateway_health *h, struct slice name, const doub
     struct slice rest = slice_of(name.p + (sizeof PREFIX - 1), name.n - (sizeof PREFIX - 1));
     for (int i = 0; i < GATEWAY_FIGURES; i++) {
         if (slice_is(rest, names[i])) {
-            take_figure(h, i, value);
+            take_figure(h, i, value, t_us);
             h->at_us = now_us;
             return;
         }
@@ -75,4 +79,14 @@ void gateway_health_take(struct gateway_health *h, struct slice name, const doub
         take_device(h, device, value);
         h->at_us = now_us;
     }
+}
+
+/* Its age is told in whole seconds, and a figure stands for as long as no other is told. */
+int64_t gateway_health_oldest_us(const struct gateway_health *h) {
+    int64_t age_s = h->figures[GATEWAY_OLDEST_S];
+    int64_t t_us = h->told_us[GATEWAY_OLDEST_S];
+    if (!h->known[GATEWAY_OLDEST_S] || age_s <= 0 || age_s + 1 >= t_us / TM_SECOND_US) {
+        return 0;
+    }
+    return t_us - (age_s + 1) * TM_SECOND_US;
 }

@@ -408,9 +408,11 @@ struct store_table_row {
 struct store_class_row {
     int16_t class;
     struct slice name;
-    int32_t keep_days; /* 0: for ever */
-    int64_t from_us;   /* start of its first period; 0: it has none */
-    int64_t bytes;     /* of its chunks */
+    int32_t keep_days;  /* 0: for ever */
+    int64_t from_us;    /* start of its first period; 0: it has none */
+    int64_t bytes;      /* of its chunks */
+    int64_t dropped_us; /* its samples before this were dropped; 0: none were */
+    int64_t expired;    /* samples that came later than they are kept, in all time: not stored, or dropped */
 };
 
 /* A record that could not be used, and what a person made of it last. */

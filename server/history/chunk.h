@@ -5,7 +5,7 @@
  * the best of these ways, tried on the samples themselves:
  *
  *   constant  all the same bits
- *   scaled    each is a whole number of steps of a power of ten (or of the tag's declared scale and offset),
+ *   scaled    each is a whole number of steps of a power of ten (or of a scale and an offset: see scale.h),
  * as a double or as a float: whole numbers go out as a column of integers, what rounding made of them, at
  * most CHUNK_ULPS_MAX units in the last place, as another one; the few that are no step follow as they are
  *   xor       what changed of the bits of the one before

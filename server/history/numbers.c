@@ -3,6 +3,7 @@
 #include "protocol/wire.h"
 #include "server/base/check.h"
 #include "server/history/bits.h"
+#include "server/history/scale.h"
 
 #include <math.h>
 #include <string.h>
@@ -126,7 +127,11 @@ static bool find_steps(const double *v, uint32_t n, struct chunk_scale declared,
         return true;
     }
     *ret = (struct steps){.form = FORM_SINGLE};
-    return all_single(v, n) && find_digits(ret, v, n);
+    if (all_single(v, n)) {
+        return find_digits(ret, v, n);
+    }
+    *ret = (struct steps){.form = FORM_DECLARED, .declared = scale_guess(v, n)};
+    return ret->declared.scale != 0 && fits(ret, v, n);
 }
 
 /* Those that are no step count as the step before them, and follow as they are. */

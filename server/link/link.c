@@ -311,6 +311,10 @@ bool link_get_status(const struct link *l, uint32_t gateway, struct link_status 
     return true;
 }
 
+int64_t link_complete_us(const struct link *l, uint32_t gateway) {
+    return roster_complete_us(l->roster, gateway);
+}
+
 struct link_trouble link_trouble(const struct link *l, uint32_t gateway) {
     return roster_trouble(l->roster, gateway, link_now());
 }

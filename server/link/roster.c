@@ -26,6 +26,7 @@ struct slot {
     char breach[256];        /* its last one, or for what else it was suspended */
     char duplicate[256];     /* who fights for its identity */
     struct link_status last; /* of the last session, when there is no current one */
+    int64_t complete_us;     /* likewise; 0: there was none */
 };
 
 struct roster {
@@ -273,6 +274,7 @@ static void take_over(struct roster *r, struct slot *slot, struct link_now now) 
     if (slot->current != NULL) {
         session_bye(slot->current, BYE_REPLACED, RETRY_MS, "replaced by a newer connection", now);
     }
+    session_complete_before(s, slot->complete_us);
     slot->newcomer = NULL;
     slot->current = s;
     r->env->host.state(r->env->host.ctx, slot->gateway, true, session_peer(s), "connected");
@@ -366,6 +368,7 @@ static void on_closed(void *ctx, struct session *s, struct link_now now) {
     } else if (slot->current == s) {
         slot->current = NULL;
         slot->last = *session_status(s);
+        slot->complete_us = session_complete_us(s);
         r->env->host.state(r->env->host.ctx, slot->gateway, false, session_peer(s), session_reason(s));
     } else if (slot->current == NULL && slot->newcomer == NULL) {
         /* Refused at the door: people ask why their gateway is not there. */
@@ -489,4 +492,12 @@ const struct link_status *roster_borrow_status(const struct roster *r, uint32_t 
         return NULL;
     }
     return slot->current != NULL ? session_status(slot->current) : &slot->last;
+}
+
+int64_t roster_complete_us(const struct roster *r, uint32_t gateway) {
+    const struct slot *slot = slot_at(r, gateway);
+    if (slot == NULL) {
+        return 0;
+    }
+    return slot->current != NULL ? session_complete_us(slot->current) : slot->complete_us;
 }

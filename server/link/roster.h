@@ -40,5 +40,7 @@ struct link_trouble roster_trouble(const struct roster *r, uint32_t gateway, str
 bool roster_release(struct roster *r, uint32_t gateway);
 /* NULL if the index is out of range. Valid until the next call that changes anything. */
 const struct link_status *roster_borrow_status(const struct roster *r, uint32_t gateway);
+/* session_complete_us of its present session, or as it was at the end of the last one; 0: there was none. */
+int64_t roster_complete_us(const struct roster *r, uint32_t gateway);
 
 #endif

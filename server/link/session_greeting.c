@@ -76,6 +76,8 @@ static void take_hello(struct session *s, const struct msg_hello *hello, struct 
     status->backlog_bytes = hello->journal_bytes;
     status->oldest_sample_us = hello->oldest_sample_us;
     status->dropped_total = hello->dropped_total;
+    s->hello_us = hello->now_us;
+    s->tells_oldest = hello->journal_capacity > 0;
     session_clock_said(s, hello, now);
 }
 

@@ -46,7 +46,7 @@ static enum status on_sample(void *ctx, const struct link_sample *in, struct err
     struct sample s = sample_in(in, e, tag);
     bool has_value = (s.quality & QUALITY_NO_VALUE) == 0;
     if (x->health != NULL && x->d->has_own) {
-        gateway_health_take(x->health, e->name, has_value ? &s.value : NULL, x->now_us);
+        gateway_health_take(x->health, e->name, has_value ? &s.value : NULL, s.t_us, x->now_us);
     }
     if (!shelf_is_tag(tag)) {
         x->unknown += tag != SHELF_OWN;
@@ -192,12 +192,14 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
+    int64_t oldest_us = session_oldest_us(j->data.v, j->fault == 0 ? j->data.n : 0, receipt_of(s, now));
     CHECK(s->n_flights < s->env->limits.link.window_frames);
     s->flights[s->n_flights++] = (struct flight){.seq = prefix->seq,
                                                  .ep = (uint32_t)prefix->ep,
                                                  .bytes = (uint32_t)f->body.n,
                                                  .crc = crc,
-                                                 .again = j->again};
+                                                 .again = j->again,
+                                                 .oldest_us = oldest_us};
     s->flight_bytes += (uint32_t)f->body.n;
     s->status.records++;
     s->receipt_us = receipt_of(s, now) + j->data.n;

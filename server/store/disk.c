@@ -99,10 +99,10 @@ static void on_asked(void *ctx, struct pg_answer *answer) {
 static void ask(struct disk *d) {
     d->ask_ms = uv_now(d->cfg.loop) + DISK_ASK_MS;
     d->asking = true;
-    pg_begin(d->cfg.pg, PG_READ, on_asked, d);
-    pg_send(d->cfg.pg, ask_sql, NULL);
-    pg_end(d->cfg.pg);
-    pg_flush(d->cfg.pg);
+    pg_begin(d->pg, PG_READ, on_asked, d);
+    pg_send(d->pg, ask_sql, NULL);
+    pg_end(d->pg);
+    pg_flush(d->pg);
 }
 
 /* --- writing, and what growth that makes --------------------------------------------------------------- */
@@ -134,38 +134,48 @@ static void write_figures(struct disk *d) {
     d->write_ms = uv_now(d->cfg.loop) + DISK_WRITE_MS;
     d->asking = true;
     pg_args_init(&args, 256);
-    pg_begin(d->cfg.pg, PG_WRITE, on_written, d);
+    pg_begin(d->pg, PG_WRITE, on_written, d);
     pg_arg_i64(&args, now_us);
     pg_arg_i64(&args, d->database_bytes);
     pg_arg_i64(&args, d->now.seen ? d->now.bytes : 0);
     pg_arg_i64(&args, d->now.seen ? d->now.free : 0);
-    pg_send(d->cfg.pg, write_sql, &args);
+    pg_send(d->pg, write_sql, &args);
     pg_args_clear(&args);
     pg_arg_i64(&args, now_us);
-    pg_send(d->cfg.pg, forget_sql, &args);
+    pg_send(d->pg, forget_sql, &args);
     pg_arg_i64(&args, d->now.seen ? 1 : 0);
     pg_arg_i64(&args, DISK_POINTS_MAX);
-    pg_send(d->cfg.pg, points_sql, &args);
-    pg_end(d->cfg.pg);
+    pg_send(d->pg, points_sql, &args);
+    pg_end(d->pg);
     pg_args_done(&args);
-    pg_flush(d->cfg.pg);
+    pg_flush(d->pg);
 }
 
 /* --- for the owner ------------------------------------------------------------------------------------- */
 
-void disk_init(struct disk *d, const struct disk_config *cfg) {
-    *d = (struct disk){.cfg = *cfg, .now = {.grow_bytes_day = (double)NAN}};
-}
-
-void disk_open(struct disk *d) {
-    d->open = true;
-    d->asking = false;
+static void on_up(void *ctx) {
+    struct disk *d = ctx;
     d->ask_ms = 0;
     disk_turn_end(d);
 }
 
-void disk_down(struct disk *d) {
-    d->open = false;
+static void on_down(void *ctx) {
+    (void)ctx; /* what was asked is answered, and is asked again when it is up */
+}
+
+enum status disk_init(struct disk *d, const struct disk_config *cfg, struct error *err) {
+    *d = (struct disk){.cfg = *cfg, .now = {.grow_bytes_day = (double)NAN}};
+    const struct pg_config pg = {.loop = cfg->loop,
+                                 .conninfo = cfg->conninfo,
+                                 .name = "penstock figures",
+                                 .ctx = d,
+                                 .on_up = on_up,
+                                 .on_down = on_down};
+    return pg_new(&pg, &d->pg, err);
+}
+
+void disk_start(struct disk *d) {
+    pg_start(d->pg);
 }
 
 void disk_turn_end(struct disk *d) {
@@ -174,7 +184,7 @@ void disk_turn_end(struct disk *d) {
         d->look_ms = now + DISK_LOOK_MS;
         tell(d);
     }
-    if (!d->open || d->asking || !pg_has_room(d->cfg.pg)) {
+    if (d->asking || !pg_has_room(d->pg)) {
         return;
     }
     if (now >= d->ask_ms) {
@@ -182,4 +192,12 @@ void disk_turn_end(struct disk *d) {
     } else if (now >= d->write_ms) {
         write_figures(d);
     }
+}
+
+void disk_close(struct disk *d, void (*on_closed)(void *ctx), void *ctx) {
+    pg_close(d->pg, on_closed, ctx);
+}
+
+void disk_done(struct disk *d) {
+    pg_free(&d->pg);
 }

@@ -8,7 +8,10 @@
  * is left of that stands for it.
  *
  * Four times an hour the figures are written into store_figure; growth is told from what is there
- * (server/history/growth.h), so that a restart does not forget it. On the events connection. */
+ * (server/history/growth.h), so that a restart does not forget it.
+ *
+ * On a connection of its own: the size of a database is that of all its files, which takes seconds where they
+ * are many, and nobody is to wait for that. */
 #ifndef PENSTOCK_STORE_DISK_H
 #define PENSTOCK_STORE_DISK_H
 
@@ -25,7 +28,7 @@ enum {
 
 struct disk_config {
     uv_loop_t *loop;
-    struct pg *pg;       /* of the events; borrowed */
+    const char *conninfo;
     const char *path;    /* "": what PostgreSQL says */
     int64_t limit_bytes; /* of the database's size; 0: none */
     void *ctx;
@@ -35,7 +38,7 @@ struct disk_config {
 
 struct disk {
     struct disk_config cfg;
-    bool open;
+    struct pg *pg;
     bool asking;
     bool is_here;               /* the database is on this machine */
     char path[STORE_PATH_SIZE]; /* "": unknown */
@@ -47,11 +50,12 @@ struct disk {
 };
 
 /* cfg: path is borrowed for as long as d is used. */
-void disk_init(struct disk *d, const struct disk_config *cfg);
-/* The connection may be used. */
-void disk_open(struct disk *d);
-void disk_down(struct disk *d);
+MUSTCHECK enum status disk_init(struct disk *d, const struct disk_config *cfg, struct error *err);
+/* Begins to connect: the schema is there. */
+void disk_start(struct disk *d);
 /* Does what is due. */
 void disk_turn_end(struct disk *d);
+void disk_close(struct disk *d, void (*on_closed)(void *ctx), void *ctx);
+void disk_done(struct disk *d);
 
 #endif

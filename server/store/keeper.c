@@ -233,10 +233,9 @@ static enum status drop_past(struct keeper *k, int64_t now_us, int64_t gone_us, 
     for (int row = 0; status == OK && row < PQntuples(rows); row++) {
         int64_t before_us = pack_period(gone_us - pg_get_i32(rows, row, 1) * TM_DAY_US);
         int64_t old_us = pg_get_i64(rows, row, 2);
-        if (before_us <= old_us) {
-            continue;
+        if (before_us > old_us) {
+            status = go_on(snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err), err, ret);
         }
-        status = go_on(snapshot_take_again(&k->b, &k->work, old_us, before_us, now_us, err), err, ret);
         if (status == OK) {
             status = drop_class(k, pg_get_i32(rows, row, 0), before_us, &ret->dropped, err);
         }

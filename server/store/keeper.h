@@ -5,7 +5,8 @@
  *   copies the samples around marked alarms into event_snapshot, soon after the alarm, once more an hour
  * later, and once more before they are dropped (what a gateway delivered late), rolls samples up (roller.h),
  *   drops, once an hour, the periods of each class that are past, and what is older than rollups are kept: as
- * far as time has gone by the clock and by samples, so that a clock which is years ahead drops nothing.
+ * far as time has gone by the clock and by samples, so that a clock which is years ahead drops nothing. Each
+ * period is a row of the audit. Samples that got into one that was dropped before go with it the next hour.
  *
  * Each step is a transaction: whatever ends it, the next turn goes on. */
 #ifndef PENSTOCK_STORE_KEEPER_H

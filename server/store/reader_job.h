@@ -65,6 +65,7 @@ struct reader_job {
     uint32_t at_rolled; /* so many were used */
     int64_t *fresh;     /* days of the tag with samples that are not rolled up */
     size_t n_fresh;
+    size_t n_fresh_late;    /* the first of them, of samples that are not packed */
     struct raw_sample *raw; /* of the present window */
     uint32_t n_raw;
     uint32_t cap_raw;

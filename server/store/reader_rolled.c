@@ -5,9 +5,17 @@
 /* Intervals of one answer: days of hours, quarters or minutes. */
 enum { INTERVALS = 2400 };
 
-/* By sample_row_pk. */
+/* Days from $2 up to $3 with loose samples, the nearest one before, and the nearest one after: by
+ * sample_row_pk, one look for each day however many samples it has. */
+#define DAY_OF "s.t_us - s.t_us % 86400000000"
 static const char row_days_sql[] =
-    "select distinct s.t_us - s.t_us % 86400000000 from sample_row s where s.tag_key = $1";
+    "(select " DAY_OF " from sample_row s where s.tag_key = $1 and s.t_us < $2 order by s.t_us desc limit 1)"
+    " union all"
+    " select d from generate_series($2::bigint, $3::bigint - 1, 86400000000) d"
+    "  where exists (select from sample_row s where s.tag_key = $1 and s.t_us >= d and s.t_us < d + "
+    "86400000000)"
+    " union all"
+    " (select " DAY_OF " from sample_row s where s.tag_key = $1 and s.t_us >= $3 order by s.t_us limit 1)";
 
 bool rolled_init(struct reader_job *job) {
     struct error err;
@@ -54,7 +62,9 @@ bool rolled_begin(struct reader_job *job) {
     for (uint32_t i = 0; i < n && room; i++) {
         room = add_fresh(job, late[i].s.t_us);
     }
-    return room && (after == NULL || add_fresh(job, after->t_us));
+    room = room && (after == NULL || add_fresh(job, after->t_us));
+    job->n_fresh_late = job->n_fresh;
+    return room;
 }
 
 /* The next days. */
@@ -76,6 +86,8 @@ void rolled_send(const struct reader_job *job, struct pg *pg, struct pg_args *ar
     rollup_reader_send(pg, args, &q);
     pg_args_clear(args);
     pg_arg_i64(args, q.tag_key);
+    pg_arg_i64(args, rollup_day_us(q.from_us));
+    pg_arg_i64(args, q.to_us);
     pg_send(pg, row_days_sql, args);
 }
 
@@ -99,6 +111,7 @@ static enum status on_day(void *ctx, const struct aggregate *v, uint32_t n) {
 
 enum status rolled_take(struct reader_job *job, PGresult *const *results, struct error *err) {
     bool room = true;
+    job->n_fresh = job->n_fresh_late; /* of loose samples, those of these days alone */
     for (int row = 0; row < PQntuples(results[2]) && room; row++) {
         room = add_fresh(job, pg_get_i64(results[2], row, 0));
     }

@@ -127,6 +127,7 @@ static void on_loaded(void *ctx, struct store_boot *boot) {
     query_start(s->query);
     packer_start(s->packer);
     reader_start(s->reader);
+    disk_start(&s->disk);
     s->host.loaded(s->host.ctx, boot);
 }
 
@@ -137,7 +138,6 @@ static void on_open(void *ctx) {
     checkpoint_open(s->checkpoint);
     journal_confirm(s->journal);
     revoked_open(&s->revoked);
-    disk_open(&s->disk);
     report_state(s);
 }
 
@@ -188,7 +188,6 @@ static void on_down(void *ctx) {
     events_down(s->events);
     checkpoint_down(s->checkpoint);
     revoked_down(&s->revoked);
-    disk_down(&s->disk);
     report_state(s);
 }
 
@@ -295,12 +294,12 @@ static enum status make_connection(struct store *s, const char *conninfo, struct
 static enum status make_people(struct store *s, const struct store_config *cfg, struct error *err) {
     enum status status = make_connection(s, cfg->conninfo, err);
     struct disk_config disk = {.loop = s->loop,
-                               .pg = s->pg,
+                               .conninfo = cfg->conninfo,
                                .path = cfg->path == NULL ? "" : cfg->path,
                                .limit_bytes = cfg->limit_bytes,
                                .ctx = s,
                                .on_disk = on_disk};
-    disk_init(&s->disk, &disk);
+    status = status == OK ? disk_init(&s->disk, &disk, err) : status;
     s->revoked =
         (struct revoked){.pg = s->pg, .ctx = s, .on_list = on_revoked, .on_certificates = on_certificates};
     status = status == OK ? make_events(s, err) : status;
@@ -456,7 +455,7 @@ static void on_pg_closed(void *ctx) {
 }
 
 static void close_parts(struct store *s) {
-    s->parts = 8;
+    s->parts = 9;
     uv_close((uv_handle_t *)&s->timer, on_timer_closed);
     boot_close(s->boot, on_part_closed, s);
     journal_close(s->journal, on_part_closed, s);
@@ -464,6 +463,7 @@ static void close_parts(struct store *s) {
     query_close(s->query, on_part_closed, s);
     packer_close(s->packer, on_part_closed, s);
     reader_close(s->reader, on_part_closed, s);
+    disk_close(&s->disk, on_part_closed, s);
     pg_close(s->pg, on_pg_closed, s);
 }
 
@@ -492,6 +492,7 @@ void store_free(struct store **s) {
     journal_free(&(*s)->journal);
     boot_free(&(*s)->boot);
     checkpoint_free(&(*s)->checkpoint);
+    disk_done(&(*s)->disk);
     events_free(&(*s)->events);
     pg_free(&(*s)->pg);
     keys_done(&(*s)->keys);

@@ -11,10 +11,16 @@ static const char tables_sql[] =
     " where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'm')"
     " group by 1 order by 2 desc, 1";
 
-/* The name of a part says when it begins (sample_chunk_prepare). */
+/* The name of a part says when it begins (sample_chunk_prepare). What came too late is a row for each tag and
+ * day on which that happens. */
 static const char classes_sql[] =
-    "select r.class, r.name, coalesce(r.keep_days, 0), coalesce(p.from_us, 0), coalesce(p.bytes, 0)"
-    "  from retention_class r,"
+    "select r.class, r.name, coalesce(r.keep_days, 0), coalesce(p.from_us, 0), coalesce(p.bytes, 0),"
+    "       coalesce(d.before_us, 0), coalesce(d.late, 0) + coalesce(e.n, 0)"
+    "  from retention_class r"
+    "  left join sample_dropped d on d.class = r.class"
+    "  left join (select coalesce(t.class, 1) as class, sum(x.n)::bigint as n"
+    "               from sample_expired x left join tag_class t on t.tag_key = x.tag_key"
+    "              group by 1) e on e.class = r.class,"
     "       lateral (select min(to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01')::bigint"
     "                       * 86400000000 as from_us,"
     "                       sum(pg_total_relation_size(c.oid))::bigint as bytes"
@@ -77,7 +83,9 @@ void store_sql_reply(const struct pg_answer *answer, void *memory, struct reply 
                                                 .name = pg_get_slice(rows, row, 1),
                                                 .keep_days = pg_get_i32(rows, row, 2),
                                                 .from_us = pg_get_i64(rows, row, 3),
-                                                .bytes = pg_get_i64(rows, row, 4)};
+                                                .bytes = pg_get_i64(rows, row, 4),
+                                                .dropped_us = pg_get_i64(rows, row, 5),
+                                                .expired = pg_get_i64(rows, row, 6)};
     }
     rows = answer->results[HOT];
     ret->store.hot_rows = pg_get_i64(rows, 0, 0);

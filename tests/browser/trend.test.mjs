@@ -23,7 +23,7 @@ const config = {
   sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }],
   tags: [
     tag('LEVEL', { title: { en: 'Level of the tank', zh: '水池液位' } }), tag('FLOW', { unit: 'L/s' }), tag('QUIET', { unit: 'kW' }),
-    { name: 'S1/RUN', gateway: 'gw-a', type: 'bool', stale_s: 120 },
+    { name: 'S1/RUN', gateway: 'gw-a', type: 'bool', stale_s: 120 }, { name: 'S1/TWICE', expr: 'LEVEL * 2', unit: 'm' },
   ],
   alarms: [
     { name: 'S1/LEVEL.high', kind: 'high', tag: 'S1/LEVEL', limit: 90, deadband: 1, priority: 1, message: { en: 'Level high', zh: '液位高' } },
@@ -146,6 +146,37 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await addressed('tags', 'S1/LEVEL,S1/FLOW;S1/RUN');
     await id('pen-remove-S1/FLOW').click();
     await addressed('tags', 'S1/LEVEL;S1/RUN');
+  });
+
+  test('a calculated tag is said to have no history, where it is chosen and where nothing is drawn', async () => {
+    await go(hour('S1/LEVEL'));
+    await id('trend-search').fill('twice');
+    assert.match(await text('trend-found-S1/TWICE'), /calculated, not stored/);
+    await go(hour('S1/LEVEL;S1/TWICE'));
+    assert.match(await text('pen-S1/TWICE'), /calculated, not stored/);
+    assert.doesNotMatch(await text('pen-S1/LEVEL'), /calculated/);
+    assert.match(await text('pane-2'), /Calculated from other tags: history does not keep it/);
+    await accessible('trend-calculated');
+  });
+
+  test('a set that a person has named is found again by its name', async () => {
+    await go('/trend?tags=S1/LEVEL,S1/FLOW~own;S1/RUN&span=4h');
+    await id('my-sets').click();
+    await id('set-name').fill('Tank and pump');
+    await accessible('trend-sets');
+    await id('set-save').click();
+    await page.goto(url('/trend'));
+    await id('my-sets').click();
+    await id('set-Tank and pump').click();
+    await addressed('tags', 'S1/LEVEL,S1/FLOW~own;S1/RUN');
+    await addressed('span', '4h');
+    await id('pen-S1/RUN').waitFor();
+    assert.equal(await id('set-name').count(), 0, 'the list is closed');
+    await id('my-sets').click();
+    await id('set-remove-Tank and pump').click();
+    await page.getByText('You have not named a set yet').waitFor();
+    await page.keyboard.press('Escape');
+    assert.equal(await id('set-name').count(), 0);
   });
 
   test('one cursor over all panes says what each pen was, and how good', async () => {

@@ -7,6 +7,7 @@ import https from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { FLAG, data, dict, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 
 const many = 1_200_000;
@@ -20,7 +21,7 @@ const config = {
     { name: 'S1/TEXT', gateway: 'gw-s1', low: 0, high: 1 },
     { name: 'S1/BIG', gateway: 'gw-s1', low: 0, high: 1e9 },
     { name: 'S1/FLOW', gateway: 'gw-s1', low: 0, high: 100, interpolate: 'step' },
-    { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 },
+    { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 }, { name: 'S1/TWICE', expr: 'L_T1 * 2', unit: 'm' },
     ...Array.from({ length: 40 }, (_, i) => ({ name: `S1/X${i}`, gateway: 'gw-s1', low: 0, high: 1 })),
   ],
   alarms: [{ name: 'S1/L_T1.high', kind: 'high', tag: 'S1/L_T1', limit: 1e6, priority: 2 }],
@@ -43,7 +44,7 @@ describe('history', { concurrency: false }, () => {
     for (const [s, value, quality = 0] of v) await p.sql('insert into sample_row values ($1, $2, $3, $4)', [k, start + s * 1e6, value, quality]);
   };
   before(async () => {
-    await p.prepare({ gateways: [] });
+    await p.prepare({ gateways: ['gw-s2'] });
     process.env.ASAN_OPTIONS = `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=8`; // else what was freed counts as memory for long
     await p.startServer();
     viewer = await p.login('viewer');
@@ -75,6 +76,15 @@ describe('history', { concurrency: false }, () => {
     assert.deepEqual(json.tags[1].points[1], [at(20), at(20), null, null, null, null, 1, 1, 128]);
     const one = (await viewer.get(`/api/tags/S1/L_T1/samples?from=${at(5)}&to=${at(40)}&points=100`)).json;
     assert.deepEqual({ ...one, complete_until: 0 }, { from: at(5), to: at(40), complete_until: 0, ...json.tags[1] });
+  });
+
+  test('of a calculated tag it is said that it is not stored', async () => {
+    const span = `from=${at(0)}&to=${at(40)}`;
+    const stored = (list) => list.map((t) => [t.tag ?? t.name, t.stored]);
+    assert.deepEqual(stored((await viewer.get(`/api/samples?tag=S1/L_T1,S1/TWICE&${span}`)).json.tags), [['S1/L_T1', true], ['S1/TWICE', false]]);
+    assert.deepEqual(stored((await viewer.get(`/api/aggregates?tag=S1/TWICE,S1/L_T1&${span}&every=20s`)).json.tags), [['S1/TWICE', false], ['S1/L_T1', true]]);
+    assert.equal((await viewer.get(`/api/tags/S1/TWICE/samples?${span}`)).json.stored, false);
+    assert.deepEqual(stored((await viewer.get('/api/tags?q=TWICE')).json.tags), [['S1/TWICE', false]]);
   });
 
   test('a span of a million samples is a trend of few points', async () => {
@@ -300,5 +310,26 @@ describe('history', { concurrency: false }, () => {
     assert.equal(before.value, 4);
     const { json } = await viewer.get(`/api/samples/raw?tag=S1/L_T1&from=${at(0)}&to=${at(60)}&format=json`);
     assert.deepEqual(got.map((r) => [r.t.toISOString(), r.value, r.quality]), json.map((r) => [new Date(r.time).toISOString(), r.value, r.quality]));
+  });
+
+  test('an answer is complete as far as everything of its gateways has come', async () => {
+    const complete = async (tags) => (await viewer.get(`/api/samples?tag=${tags}&points=10`)).json.complete_until;
+    const hourAgo = BigInt(Date.now() - 3_600_000) * 1000n;
+    assert.equal(await complete('S2/L'), 0);
+    const g = await welcomed(p, 'gw-s2', { next: 2, oldest: hourAgo, answers: true });
+    assert.equal(await complete('S2/L'), Number(hourAgo), 'two records wait');
+    g.send(dict({ seq: 0, entries: [[1, 'L']] }));
+    await g.acked(0);
+    assert.equal(await complete('S2/L'), Number(hourAgo), 'one of them does');
+    g.send(data({ seq: 1, flags: FLAG.J | FLAG.H, samples: [[1, hourAgo, 0.5]] }));
+    await g.acked(1);
+    const upTo = await complete('S2/L');
+    assert.ok(upTo > Number(hourAgo) && upTo < Date.now() * 1000, `${upTo}`);
+    assert.equal(await complete('S2/L,S1/L_T1'), 0, 'the earliest of all');
+    g.end();
+    await until('it is away', async () => (await viewer.get('/api/gateways')).json.gateways.some((one) => one.name === 'gw-s2' && !one.up));
+    const last = await complete('S2/L');
+    assert.ok(last >= upTo && last < Date.now() * 1000, `${last}`);
+    assert.equal(await complete('S2/L'), last, 'it stands while nothing is heard');
   });
 });

@@ -45,10 +45,30 @@ describe('retention', { concurrency: false }, () => {
     assert.equal((await p.get('/api/health')).json.expired_samples, 2);
   });
 
+  test('what is replayed from the quarantine after its time is counted and not stored', async () => {
+    const t = BigInt(Date.now()) * 1000n - 100n * DAY_US;
+    const engineer = await p.login('engineer');
+    const again = await welcomed(p, 'gw-a', { answers: true });
+    again.send(data({ seq: 0, dict: 7, samples: [[1, t + 7000n, 5], [2, t + 7000n, 6]] }));
+    await again.acked(0);
+    again.send(dict({ seq: 1, dict: 7, entries: [[1, 'A'], [2, 'B']] }));
+    await again.acked(1);
+    const [{ id }] = (await engineer.get('/api/quarantine')).json.records;
+    const done = await engineer.post(`/api/quarantine/${id}/replay`);
+    assert.deepEqual(done.json, { outcome: 'done', samples: 1, detail: '1 samples were left out that are older than their class of history is kept' });
+    assert.equal(await samples('S1/A', t + 7000n), 0);
+    assert.equal(await samples('S1/B', t + 7000n), 1);
+    await until('it is counted', async () => (await engineer.get('/api/store')).json.retention.find((c) => c.name === 'fast').expired_samples === 3);
+    again.end();
+    gateway = await welcomed(p, 'gw-a');
+    gateway.send(dict({ seq: 0, entries: [[1, 'A'], [2, 'B']] }));
+    await gateway.acked(0);
+  });
+
   test('the samples around an alarm of priority 1 are copied', async () => {
     const t = BigInt(Date.now()) * 1000n;
-    gateway.send(...[[3, 50], [2, 95], [1, 96]].map(([before, value]) => data({ seq: 6 - before, samples: [[1, t - BigInt(before) * 1000000n, value]] })));
-    await gateway.acked(5);
+    gateway.send(...[[3, 50], [2, 95], [1, 96]].map(([before, value]) => data({ seq: 4 - before, samples: [[1, t - BigInt(before) * 1000000n, value]] })));
+    await gateway.acked(3);
     await until('it is due', () => number('select count(*) as n from snapshot_due'));
     await p.sql('update snapshot_due set due_us = 0');
     await until('it is taken', () => number('select count(*) as n from event_snapshot'));

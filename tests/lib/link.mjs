@@ -34,7 +34,8 @@ export function frame(type, flags, body = Buffer.alloc(0)) {
   return Buffer.concat([Buffer.from([0xb7, type]), u16(flags), u32(body.length), body]);
 }
 
-export function hello({ gateway, epochs, versions = [1, 1], now = BigInt(Date.now()) * 1000n }) {
+/** oldest: the time of the oldest sample that waits, 0n: none does; undefined: it does not tell. */
+export function hello({ gateway, epochs, versions = [1, 1], now = BigInt(Date.now()) * 1000n, oldest }) {
   return frame(TYPE.HELLO, 0, Buffer.concat([
     tlv(1, u16(versions[0]), u16(versions[1])),
     tlv(2, Buffer.from(gateway)),
@@ -42,6 +43,7 @@ export function hello({ gateway, epochs, versions = [1, 1], now = BigInt(Date.no
     tlv(4, i64(now), Buffer.from([1]), varint(0)),
     tlv(5, Buffer.from('test gateway')),
     tlv(7, varint(262144)),
+    ...(oldest === undefined ? [] : [tlv(8, varint(1000), varint(1000000), i64(oldest), varint(0))]),
   ]));
 }
 
@@ -174,11 +176,11 @@ export function peer(p, gateway, options = {}) {
 export const randomEpoch = () => BigInt.asUintN(64, (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)));
 
 /** Connects, says HELLO, waits for WELCOME. as: the gateway that it says to be, if its certificate is of another. */
-export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], as = gateway, ...options } = {}) {
+export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], as = gateway, oldest, ...options } = {}) {
   const g = peer(p, gateway, options);
   await g.connected;
   g.epoch = epoch;
-  g.send(hello({ gateway: as, epochs: [{ epoch, next }, ...others] }));
+  g.send(hello({ gateway: as, epochs: [{ epoch, next }, ...others], oldest }));
   g.welcome = await g.frame('WELCOME');
   return g;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type AxisPen, axesOf, drawsSteps, endsOf } from '../src/model/axes.ts';
+import { type AxisPen, axesOf, drawsSteps, endsOf, nothingOf } from '../src/model/axes.ts';
 import type { Pen } from '../src/model/trend.ts';
 import { penOfTag, type SetPen } from '../src/model/trend-set.ts';
 import type { Tag } from '../src/model/types.ts';
@@ -77,4 +77,12 @@ test('states and counts are drawn as steps, measured values are not, unless some
   assert.equal(drawsSteps({ type: 'float' }, { draw: 'tag' }), false);
   assert.equal(drawsSteps({ type: 'float' }, { draw: 'step' }), true);
   assert.equal(drawsSteps({ type: 'bool' }, { draw: 'line' }), false);
+});
+
+test('an empty chart says when its past is nowhere', () => {
+  const stored = { tag: { stored: true } };
+  const calculated = { tag: { stored: false } };
+  assert.equal(nothingOf([]), 'nothing');
+  assert.equal(nothingOf([stored, calculated]), 'nothing');
+  assert.equal(nothingOf([calculated, calculated]), 'notStored');
 });

@@ -51,6 +51,7 @@ export function tag(name: string, part: Partial<Tag> = {}): Tag {
     name,
     site,
     gateway: `gw-${site}`,
+    stored: true,
     title: { en: local, zh: local },
     type: 'float',
     unit: 'm',

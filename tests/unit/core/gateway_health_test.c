@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static void take(struct gateway_health *h, const char *name, double value, int64_t now_us) {
-    gateway_health_take(h, slice_str(name), &value, now_us);
+    gateway_health_take(h, slice_str(name), &value, now_us - 1, now_us);
 }
 
 static void every_figure_is_kept_as_it_was_told_last(void **state) {
@@ -19,6 +19,7 @@ static void every_figure_is_kept_as_it_was_told_last(void **state) {
         assert_true(h.known[i]);
         assert_int_equal(h.figures[i], -7 - i);
         assert_int_equal(h.at_us, 2000 + i);
+        assert_int_equal(h.told_us[i], 1999 + i);
     }
     assert_int_equal(h.n_devices, 0);
 }
@@ -27,7 +28,7 @@ static void what_has_no_value_is_not_known_any_more(void **state) {
     (void)state;
     struct gateway_health h = {0};
     take(&h, "_gateway.lost", 3, 1);
-    gateway_health_take(&h, slice_str("_gateway.lost"), NULL, 2);
+    gateway_health_take(&h, slice_str("_gateway.lost"), NULL, 1, 2);
     assert_false(h.known[GATEWAY_LOST]);
     assert_int_equal(h.at_us, 2);
     take(&h, "_gateway.lost", 1e300, 3); /* beyond what an integer holds */
@@ -52,7 +53,8 @@ static void devices_are_kept_by_name_up_to_the_maximum(void **state) {
         take(&h, name, 1, 3);
     }
     assert_int_equal(h.n_devices, GATEWAY_DEVICES_MAX);
-    gateway_health_take(&h, slice_str("_gateway.meter.up"), NULL, 4); /* says nothing: it stays as it was */
+    gateway_health_take(&h, slice_str("_gateway.meter.up"), NULL, 4,
+                        4); /* says nothing: it stays as it was */
     assert_false(h.devices[1].up);
 }
 
@@ -83,12 +85,31 @@ static void other_names_change_nothing(void **state) {
     assert_false(gateway_health_is_name(slice_str("a_gateway.link")));
 }
 
+static void the_oldest_sample_is_as_old_as_it_was_when_that_was_told(void **state) {
+    (void)state;
+    static const int64_t told_us = INT64_C(1790000000000000);
+    struct gateway_health h = {0};
+    assert_int_equal(gateway_health_oldest_us(&h), 0);
+    take(&h, "_gateway.oldest_s", 60, told_us + 1);
+    take(&h, "_gateway.link", 1, told_us + 600000000); /* another figure, later */
+    assert_int_equal(gateway_health_oldest_us(&h), told_us - 61000000);
+    take(&h, "_gateway.oldest_s", 0, told_us);
+    assert_int_equal(gateway_health_oldest_us(&h), 0);
+    take(&h, "_gateway.oldest_s", -5, told_us);
+    assert_int_equal(gateway_health_oldest_us(&h), 0);
+    take(&h, "_gateway.oldest_s", 9e15, told_us); /* before all times */
+    assert_int_equal(gateway_health_oldest_us(&h), 0);
+    take(&h, "_gateway.oldest_s", 60, INT64_MIN + 1);
+    assert_int_equal(gateway_health_oldest_us(&h), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_figure_is_kept_as_it_was_told_last),
         cmocka_unit_test(what_has_no_value_is_not_known_any_more),
         cmocka_unit_test(devices_are_kept_by_name_up_to_the_maximum),
         cmocka_unit_test(other_names_change_nothing),
+        cmocka_unit_test(the_oldest_sample_is_as_old_as_it_was_when_that_was_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,30 @@ static void a_given_folder_or_limit_stands_for_it(void **state) {
     rig_stop(&r, 5000);
 }
 
+/* They may take as long as they like, and their connection may go. */
+static void figures_keep_nobody_waiting(void **state) {
+    static const char waits[] = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                " and datname = current_database()";
+    (void)state;
+    rig_migrate(&pg);
+    PGconn *other = PQconnectdb(pg.conninfo);
+    PQclear(PQexec(other, "begin; lock table store_figure"));
+    struct rig *r = rig_new_with(&pg, (struct store_config){0});
+    RIG_UNTIL(r, r->disks > 0 && pgtest_number(&pg, waits) == 1);
+    struct request ask = {.kind = REQ_AUDIT, .audit = {.action = "asked"}};
+    assert_int_equal(rig_ask(r, &ask)->reply.status, OK);
+    assert_int_equal(pgtest_number(&pg, waits), 1);
+    pgtest_do(&pg, "select pg_terminate_backend(pid) from pg_stat_activity"
+                   " where application_name = 'penstock figures' and datname = current_database()");
+    PQfinish(other);
+    uint32_t disks = r->disks;
+    RIG_UNTIL(r, pgtest_number(&pg, "select count(*) from pg_stat_activity where state = 'idle'"
+                                    " and application_name = 'penstock figures'") == 1 &&
+                     r->disks > disks);
+    assert_int_equal(r->state, STORE_OK);
+    rig_stop(&r, 5000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_wait_for_room_and_the_state_says_so),
@@ -156,6 +180,7 @@ int main(void) {
         cmocka_unit_test(what_the_ledger_is_told_waits_for_room),
         cmocka_unit_test(alarms_wait_in_their_order),
         cmocka_unit_test(the_disk_of_the_database_is_found_and_its_growth_told),
+        cmocka_unit_test(figures_keep_nobody_waiting),
         cmocka_unit_test(a_given_folder_or_limit_stands_for_it),
     };
     pgtest_start(&pg);

@@ -183,6 +183,13 @@ static void each_class_is_dropped_when_its_time_is_past(void **state) {
     /* What was rolled up before is kept. */
     r = turn(&plan, end_us + 10 * TM_MINUTE_US);
     assert_int_equal(r.dropped, 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'history.dropped'"), 6);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from audit where action = 'history.dropped' and object = 'fast'"
+                           " and actor = 'penstockd' and peer = ''"
+                           " and detail ~ '^20..-..-.. to 20..-..-.. UTC: 10 samples, [0-9]+ bytes, table "
+                           "sample_chunk_[0-9]+_[0-9]{8}; kept for 30 days$'"),
+        4);
     /* One day before the period's last sample is 30 days old it is there, on that day it is not. */
     r = turn(&plan, P0 + 5 * PERIOD_US + 30 * TM_DAY_US - 1);
     assert_int_equal(samples_of(2), 20);
@@ -195,6 +202,49 @@ static void each_class_is_dropped_when_its_time_is_past(void **state) {
         pgtest_number(&pg, "select before_us from sample_dropped d join retention_class c using (class)"
                            " where c.name = 'fast'"),
         P0 + 5 * PERIOD_US);
+    done();
+}
+
+/* They had been taken when their class was kept for longer, and waited for the packer. */
+static void what_gets_into_a_dropped_period_goes_with_the_next_look_and_is_counted(void **state) {
+    (void)state;
+    start();
+    struct keeper_plan plan = plan_of(1);
+    (void)turn(&plan, P0);
+    add_around(&tags[1], P0 + 5 * TM_DAY_US, 10);
+    int64_t end_us = P0 + 6 * PERIOD_US;
+    samples_come(end_us);
+    struct keeper_report r = turn(&plan, end_us);
+    assert_int_equal(r.dropped, 1);
+    assert_int_equal(pgtest_number(&pg, "select max(late) from sample_dropped"), 0);
+    add_around(&tags[1], P0 + 6 * TM_DAY_US, 7);
+    r = turn(&plan, end_us + 10 * TM_MINUTE_US);
+    assert_int_equal(r.dropped, 0);
+    r = turn(&plan, end_us + 61 * TM_MINUTE_US);
+    assert_int_equal(r.dropped, 1);
+    assert_int_equal(samples_of(2), 0);
+    assert_int_equal(pgtest_number(&pg, "select late from sample_dropped join retention_class using (class)"
+                                        " where name = 'fast'"),
+                     7);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'history.dropped' and "
+                                        "detail like '%% 7 samples, %%dropped'"),
+                     1);
+    r = turn(&plan, end_us + 122 * TM_MINUTE_US);
+    assert_int_equal(r.dropped, 0);
+    assert_int_equal(pgtest_number(&pg, "select max(late) from sample_dropped"), 7);
+    done();
+}
+
+/* Of a large one not all is read. */
+static void samples_of_a_large_table_are_estimated(void **state) {
+    (void)state;
+    start();
+    pgtest_do(&pg, "create table large (n integer, filler text);"
+                   " alter table large alter filler set storage plain;"
+                   " insert into large select 10, repeat('x', 2000) from generate_series(1, 10000)");
+    assert_int_equal(pgtest_number(&pg, "select exact::integer from sample_chunk_count('large')"), 0);
+    int64_t n = pgtest_number(&pg, "select n from sample_chunk_count('large')");
+    assert_true(n > 50000 && n < 200000);
     done();
 }
 
@@ -455,6 +505,8 @@ int main(void) {
         cmocka_unit_test(the_plan_is_in_the_database),
         cmocka_unit_test(a_plan_is_made_of_a_model),
         cmocka_unit_test(each_class_is_dropped_when_its_time_is_past),
+        cmocka_unit_test(what_gets_into_a_dropped_period_goes_with_the_next_look_and_is_counted),
+        cmocka_unit_test(samples_of_a_large_table_are_estimated),
         cmocka_unit_test(a_clock_alone_drops_nothing),
         cmocka_unit_test(rollups_outlive_samples_and_go_in_their_own_time),
         cmocka_unit_test(who_reads_is_not_waited_for),

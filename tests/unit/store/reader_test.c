@@ -290,10 +290,7 @@ static int by_time_and_order(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* Stores what is to be read. */
-static struct rig *start(struct rand *r, enum mix mix) {
-    rig_migrate(&pg);
-    make_facts(r, mix);
+static struct rig *store_facts(struct rand *r) {
     conn = PQconnectdb(pg.conninfo);
     PQclear(PQexec(conn, "begin"));
     store_hot();
@@ -313,6 +310,13 @@ static struct rig *start(struct rand *r, enum mix mix) {
     hand_over(rig);
     settle_facts();
     return rig;
+}
+
+/* Stores what is to be read. */
+static struct rig *start(struct rand *r, enum mix mix) {
+    rig_migrate(&pg);
+    make_facts(r, mix);
+    return store_facts(r);
 }
 
 /* --- the model's answers ------------------------------------------------------------------------------- */
@@ -616,7 +620,7 @@ static const struct roller_tag rolled[TAGS] = {{.tag_key = 7, .rule = {.counter 
                                                {.tag_key = 11, .rule = {.stepped = true, .n_states = 8}},
                                                {.tag_key = 4000, .rule = {.stale_us = 5000000}}};
 
-static void roll_up(int64_t now_us) {
+static void roll_up(const struct roller_tag *v, size_t n, int64_t now_us) {
     struct blocking b = {.conn = NULL};
     struct roller *roller = NULL;
     struct error err;
@@ -624,7 +628,7 @@ static void roll_up(int64_t now_us) {
     assert_int_equal(blocking_open(&b, pg.server, "penstock test", 60000, &err), OK);
     assert_int_equal(roller_new(&roller, &err), OK);
     while (done > 0) {
-        const struct roller_task task = {rolled, TAGS, now_us, 1000};
+        const struct roller_task task = {v, n, now_us, 1000};
         assert_int_equal(roller_turn(roller, &b, &task, &done, &err), OK);
     }
     roller_free(&roller);
@@ -742,7 +746,7 @@ static void rollups_and_samples_together_are_as_the_samples(void **state) {
     static struct seen seen;
     rand_seed(&r, unit_seed());
     struct rig *rig = start(&r, MIX_PACKED);
-    roll_up(facts[n_facts - 1].s.t_us + 400 * TM_DAY_US);
+    roll_up(rolled, TAGS, facts[n_facts - 1].s.t_us + 400 * TM_DAY_US);
     assert_true(pgtest_number(&pg, "select count(*) from rollup where level = 2") > 50);
     rig->on_history = on_rolled;
     rig->history_ctx = &seen;
@@ -756,6 +760,62 @@ static void rollups_and_samples_together_are_as_the_samples(void **state) {
     assert_true(whole > 50 && left <= whole && left > loose_in_days());
     PQfinish(conn);
     rig_stop(&rig, 50);
+}
+
+/* Far from the day that is asked for, which goes on from one and up to the other. */
+static void loose_samples_between_days_that_are_rolled_up_are_seen(void **state) {
+    (void)state;
+    static struct seen seen;
+    static const struct roller_tag plain = {.tag_key = 7}; /* straight lines from sample to sample */
+    static const int64_t day0_us = INT64_C(19700) * TM_DAY_US;
+    static const struct {
+        int64_t day;
+        double value;
+        enum tier tier;
+    } v[] = {{0, 10, TIER_CHUNK},
+             {5, 60, TIER_ROW},
+             {10, 20, TIER_CHUNK},
+             {20, 90, TIER_ROW},
+             {30, 30, TIER_CHUNK}};
+    int64_t edges[25];
+    int64_t complete_us[TAGS] = {INT64_MAX, INT64_MAX, INT64_MAX};
+    struct aggregate_rule rules[TAGS];
+    struct rand r;
+    rand_seed(&r, unit_seed());
+    rig_migrate(&pg);
+    for (n_facts = 0; n_facts < COUNT(v); n_facts++) {
+        int64_t t_us = day0_us + v[n_facts].day * TM_DAY_US + 12 * TM_HOUR_US + 1;
+        facts[n_facts] = (struct fact){
+            .tier = v[n_facts].tier,
+            .order = n_facts,
+            .s = {.tag_key = 7, .t_us = t_us, .number = v[n_facts].value, .kind = CHUNK_NUMBER}};
+    }
+    struct rig *rig = store_facts(&r);
+    roll_up(&plain, 1, day0_us + 400 * TM_DAY_US);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from rollup where level = 2"), 3);
+    for (int i = 0; i < TAGS; i++) {
+        rules[i] = plain.rule;
+    }
+    rig->on_history = on_rolled;
+    rig->history_ctx = &seen;
+    for (int day = 0; day <= 10; day += 10) { /* the first one's end, the other one's beginning */
+        for (int i = 0; i < 25; i++) {
+            edges[i] = day0_us + day * TM_DAY_US + i * TM_HOUR_US;
+        }
+        struct request q = {.kind = REQ_AGGREGATES,
+                            .samples = {.tags = {KEYS[0], KEYS[1], KEYS[2]},
+                                        .n_tags = TAGS,
+                                        .from_us = edges[0],
+                                        .to_us = edges[24],
+                                        .rules = rules,
+                                        .complete_us = complete_us,
+                                        .edges = edges,
+                                        .n_edges = 25}};
+        seen.ask = &q;
+        assert_int_equal(rig_ask(rig, &q)->reply.status, OK);
+    }
+    PQfinish(conn);
+    rig_stop(&rig, 5000);
 }
 
 /* --- for backtests ------------------------------------------------------------------------------------- */
@@ -1028,6 +1088,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_equals_a_naive_model_wherever_samples_lie),
         cmocka_unit_test(rollups_and_samples_together_are_as_the_samples),
+        cmocka_unit_test(loose_samples_between_days_that_are_rolled_up_are_seen),
         cmocka_unit_test(a_backtest_reads_the_same_by_time),
         cmocka_unit_test(loose_samples_are_read_in_parts),
         cmocka_unit_test(chunks_within_a_pixel_are_not_read),

@@ -43,6 +43,8 @@ export const en = {
   days: '{n} days',
   forever: 'as long as there is room',
   oldest: 'Oldest',
+  dropped: 'Dropped before',
+  expired: 'Came too late',
   noRetention: 'What is kept is not known while the database does not answer.',
   tables: 'Tables',
   table: 'Table',

@@ -44,6 +44,8 @@ export const zh: Readonly<Record<StoreKey, string>> = {
   days: '{n} 天',
   forever: '永久',
   oldest: '最早',
+  dropped: '此前已删除',
+  expired: '过期到达',
   noRetention: '数据库无应答时无法得知保存期限。',
   tables: '数据表',
   table: '表',

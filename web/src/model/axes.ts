@@ -113,3 +113,8 @@ function spared(low: number, high: number): Ends {
   const spare = Math.max((high - low) * SPARE, Math.abs(high) * 1e-4, 1e-6);
   return [low - spare, high + spare];
 }
+
+/** What an empty chart says: a calculated tag's past is nowhere, however far back one looks. */
+export function nothingOf(pens: readonly { readonly tag: { readonly stored: boolean } }[]): 'nothing' | 'notStored' {
+  return pens.length > 0 && pens.every((pen) => !pen.tag.stored) ? 'notStored' : 'nothing';
+}

@@ -55,6 +55,10 @@ export interface Retention {
   readonly keep_days: number | null;
   readonly from_us: number | null;
   readonly bytes: number;
+  /** Samples before this were dropped; null: none were. */
+  readonly dropped_before_us: number | null;
+  /** Samples that came later than they are kept, in all time. */
+  readonly expired_samples: number;
 }
 
 export interface AuditHealth {

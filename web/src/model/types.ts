@@ -190,7 +190,8 @@ export type TagRole = '' | 'level' | 'flow' | 'power' | 'run' | 'suction_pressur
 export interface Tag {
   readonly name: string;
   readonly site: string;
-  readonly gateway: string;
+  /** null: calculated. */
+  readonly gateway: string | null;
   readonly title: Text;
   readonly type: TagType;
   readonly unit: string;
@@ -204,6 +205,8 @@ export interface Tag {
   readonly value: number | null;
   readonly quality: number;
   readonly time: string | null;
+  /** Its samples go to history; not those of a calculated tag. */
+  readonly stored: boolean;
 }
 
 export const ALARM_KINDS = [

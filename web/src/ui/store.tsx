@@ -134,6 +134,10 @@ function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
               <th scope="col" class="cell-number">
                 {w('size')}
               </th>
+              <th scope="col">{w('dropped')}</th>
+              <th scope="col" class="cell-number">
+                {w('expired')}
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -145,6 +149,8 @@ function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
                 </td>
                 <td class="num">{moment(row.from_us)}</td>
                 <td class="cell-number num">{formatBytes(row.bytes)}</td>
+                <td class="num">{moment(row.dropped_before_us)}</td>
+                <td class="cell-number num">{formatCount(row.expired_samples)}</td>
               </tr>
             ))}
           </tbody>

@@ -83,6 +83,7 @@ export function TagSearch({ taken, full, onPick }: Props) {
             onClick={() => pick(tag)}
           >
             <b>{tag.name}</b> {tt(tag.title)} <span class="unit">{tag.unit}</span>
+            {tag.stored ? null : <span class="hint"> ({w('calculated')})</span>}
           </div>
         ))}
         {found.length === 0 ? <p>{w('noMatch')}</p> : null}

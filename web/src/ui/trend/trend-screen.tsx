@@ -1,6 +1,6 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { type AxisPen, drawsSteps } from '../../model/axes.ts';
+import { type AxisPen, drawsSteps, nothingOf } from '../../model/axes.ts';
 import { formatDateTime } from '../../model/format.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
@@ -15,6 +15,7 @@ import { t, tt } from '../../state/prefs.ts';
 import { navigate } from '../../state/router.ts';
 import { Chart, type ChartAlarms, type ChartLimits, slotsOf } from './chart.tsx';
 import { EventList } from './event-list.tsx';
+import { MySets } from './my-sets.tsx';
 import { type PenRow, PenTable } from './pen-table.tsx';
 import { drawPicture, savePicture } from './picture.ts';
 import { TagSearch } from './tag-search.tsx';
@@ -124,7 +125,7 @@ function Pane({ pens, pane, n, panes, at, ...props }: PaneProps) {
         />
         {empty ? (
           <p class="trend-nothing">
-            <span>{w('nothing')}</span>
+            <span>{w(nothingOf(pens))}</span>
           </p>
         ) : null}
       </div>
@@ -307,6 +308,7 @@ export function TrendScreen({ at }: { readonly at: TrendRoute }) {
           onPick={(name) => change({ panes: addPen(at.panes, into, penOfTag(name)) })}
         />
         <PaneChoice at={at} pane={into} onPane={setChosen} />
+        <MySets at={{ ...at, spanMs: moves.view.spanMs }} />
         <Moves at={at} view={moves.view} go={go} />
       </header>
       {at.panes.length > 0 && plantLoaded.value ? (

@@ -1,0 +1,33 @@
+/** The named sets of who sits here. They stay on this workstation: each person finds their own, and nobody else's. */
+import { computed, signal } from '@preact/signals';
+import { formatSets, type NamedSet, parseSets } from '../model/my-sets.ts';
+import { login } from './session.ts';
+
+const keyOf = (user: string): string => `penstock.sets.${user}`;
+
+function stored(user: string): readonly NamedSet[] {
+  try {
+    return parseSets(localStorage.getItem(keyOf(user)) ?? '');
+  } catch {
+    return [];
+  }
+}
+
+const written = signal(0);
+const user = computed(() => (login.value.state === 'in' ? login.value.session.user : ''));
+
+export const mySets = computed<readonly NamedSet[]>(() => {
+  void written.value;
+  return user.value === '' ? [] : stored(user.value);
+});
+
+/** False: this workstation keeps nothing. */
+export function keepSets(sets: readonly NamedSet[]): boolean {
+  try {
+    localStorage.setItem(keyOf(user.peek()), formatSets(sets));
+  } catch {
+    return false;
+  }
+  written.value += 1;
+  return true;
+}

@@ -1,0 +1,97 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
+import type { TrendRoute } from '../../model/route.ts';
+import { say } from '../../state/action.ts';
+import { keepSets, mySets } from '../../state/my-sets.ts';
+import { Go } from '../go.tsx';
+import { Icon } from '../icons.tsx';
+import { w } from './words.ts';
+
+/** Gives the set that is shown a name, under which it is found again. */
+function Save({ at, onSaved }: { readonly at: TrendRoute; readonly onSaved: () => void }) {
+  const [name, setName] = useState('');
+  const save = (event: Event) => {
+    event.preventDefault();
+    const sets = putSet(mySets.value, name, at);
+    if (sets === null) say('bad', w('setsFull'));
+    else if (!keepSets(sets)) say('bad', w('setsRefused'));
+    else onSaved();
+  };
+  return (
+    <form class="set-save" onSubmit={save}>
+      <input
+        data-testid="set-name"
+        placeholder={w('setName')}
+        aria-label={w('setName')}
+        maxLength={SET_NAME_MAX}
+        value={name}
+        onInput={(event) => setName(event.currentTarget.value)}
+      />
+      <button type="submit" data-testid="set-save" disabled={name.trim() === ''}>
+        {w('setSave')}
+      </button>
+    </form>
+  );
+}
+
+function List({ onGone }: { readonly onGone: () => void }) {
+  const sets = mySets.value;
+  if (sets.length === 0) return <p>{w('setsNone')}</p>;
+  return (
+    <ul>
+      {sets.map(({ name, route }) => (
+        <li key={name}>
+          <span onClickCapture={onGone}>
+            <Go to={route} testid={`set-${name}`}>
+              {name}
+            </Go>
+          </span>
+          <button
+            type="button"
+            class="flat"
+            data-testid={`set-remove-${name}`}
+            aria-label={w('setRemove', { name })}
+            title={w('setRemove', { name })}
+            onClick={() => keepSets(withoutSet(sets, name))}
+          >
+            <Icon name="close" size={14} />
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** The sets that this person has named, and the way to name one. */
+export function MySets({ at }: { readonly at: TrendRoute }) {
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open) return undefined;
+    const close = (event: Event) => {
+      const outside =
+        event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
+      if (outside) setOpen(false);
+    };
+    document.addEventListener('pointerdown', close);
+    document.addEventListener('keydown', close);
+    return () => {
+      document.removeEventListener('pointerdown', close);
+      document.removeEventListener('keydown', close);
+    };
+  }, [open]);
+  return (
+    <div class="my-sets" ref={root}>
+      <button type="button" data-testid="my-sets" aria-expanded={open} onClick={() => setOpen(!open)}>
+        {w('sets')}
+      </button>
+      {open ? (
+        <div class="menu my-sets-menu">
+          <List onGone={() => setOpen(false)} />
+          {at.panes.length === 0 ? null : <Save at={at} onSaved={() => setOpen(false)} />}
+          <p class="unit">{w('setsHere')}</p>
+        </div>
+      ) : null}
+    </div>
+  );
+}
