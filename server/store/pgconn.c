@@ -64,7 +64,7 @@ static bool is_torn(const PQconninfoOption *options) {
     return false;
 }
 
-static enum status check_conninfo(const char *conninfo, struct error *err) {
+enum status pgconn_check(const char *conninfo, struct error *err) {
     char *text = NULL;
     if (!is_uri(conninfo) && strchr(conninfo, '=') == NULL) {
         return OK; /* the name of a database, for libpq */
@@ -96,7 +96,7 @@ enum status pgconn_begin(const char *conninfo, const char *name, PGconn **ret, s
                                     NULL};
     const char *const values[] = {"10",      "5",      "3",  "10000", "read-write",
                                   "disable", conninfo, name, "UTF8",  NULL};
-    enum status status = check_conninfo(conninfo, err);
+    enum status status = pgconn_check(conninfo, err);
     if (status != OK) {
         return status;
     }

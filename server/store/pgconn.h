@@ -29,6 +29,8 @@ struct pgconn_meaning {
 };
 struct pgconn_meaning pgconn_meaning(const char *sqlstate);
 
+/* ERR_INVALID: no connection can be made with it, here or elsewhere. */
+MUSTCHECK enum status pgconn_check(const char *conninfo, struct error *err);
 /* Begins to connect, without waiting but for names that are to be resolved. Several hosts are tried in their
  * order; only one that accepts writes is taken, unless the conninfo says otherwise. *ret may be a connection
  * that has failed already (CONNECTION_BAD): its text says why. ERR_INVALID: the conninfo; ERR_NOMEM. */

@@ -29,6 +29,7 @@ describe('the command line', { concurrency: false }, () => {
     const r = run(args, options);
     assert.equal(r.code, 1, r.out);
     assert.match(r.err, text);
+    return r;
   };
   /** A document in a file of its own. */
   const file = (name, document) => {
@@ -80,6 +81,12 @@ describe('the command line', { concurrency: false }, () => {
 
   test('a database that is away, or has no schema yet, is told plainly', () => {
     fails(['--db', 'host=/nowhere', 'user', 'list'], /database: .*\/nowhere/);
+    for (const command of [['user', 'list'], ['migrate'], ['audit', 'verify'], ['backup', 'check', p.dir]]) {
+      for (const db of ['host=/nowhere password=hush SECRET', 'postgresql://me:hush@SECRET@127.0.0.1/x']) {
+        const { err } = fails(['--db', db, ...command], /conninfo: .*keyword=value/);
+        assert.doesNotMatch(err, /SECRET|hush/);
+      }
+    }
     fails(['user', 'list'], /Run: penstock migrate/);
   });
 
