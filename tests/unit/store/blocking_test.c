@@ -174,7 +174,7 @@ static void a_prepared_statement_is_prepared_once_for_each_connection(void **sta
         for (int i = 0; i < 3; i++) {
             PGresult *r = NULL;
             struct pg_args *a = blocking_args(&b);
-            pg_arg_i64(a, 100 * i);
+            pg_arg_i64(a, INT64_C(100) * i);
             assert_int_equal(blocking_ask_prepared(&b, "count", sql, a, &r, &err), OK);
             assert_int_equal(pg_get_i64(r, 0, 0), 100 * i + 1);
             PQclear(r);
