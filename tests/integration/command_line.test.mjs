@@ -243,6 +243,21 @@ describe('the command line', { concurrency: false }, () => {
     assert.equal((await p.sql('select from app_session where closed_at is null')).length, 0);
   });
 
+  // Settings of a database count in it alone, and what another of its users likes is not enough for what this says is done.
+  test('what it says is done is on the disk, also where the database is set not to wait for that', async () => {
+    await p.sql('create table waited (how text)');
+    await p.sql(`create function waits() returns trigger language plpgsql as $$ begin insert into waited values (current_setting('synchronous_commit')); return null; end $$`);
+    await p.sql('create trigger waits after insert on audit for each row execute function waits()');
+    await p.sql(`do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`);
+    try {
+      done('user', 'add', 'wendy', '--role', 'viewer');
+      assert.deepEqual((await p.sql('select how from waited')).map((r) => r.how), ['on']);
+    } finally {
+      await p.sql(`do $$ begin execute format('alter database %I reset synchronous_commit', current_database()); end $$`);
+      await p.sql('drop trigger waits on audit');
+    }
+  });
+
   test('a login code is 128 bits, kept as a hash only, and the one before it ends', async () => {
     const first = done('login-code', 'ann').trim();
     const code = done('login-code', 'ann', '--minutes', '5').trim();
