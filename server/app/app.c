@@ -123,7 +123,9 @@ static enum status init_backtests(struct app *a, struct error *err) {
     a->past = (struct backtest_history){.conninfo = a->opts.db};
     struct backtest_jobs_config cfg = {
         .loop = &a->loop, .source = backtest_history_source(&a->past), .now_us = a->started_us};
-    return backtest_jobs_new(&cfg, &a->backtests, err);
+    enum status status = backtest_jobs_new(&cfg, &a->backtests, err);
+    a->past.stop = status == OK ? backtest_jobs_borrow_stop(a->backtests) : NULL;
+    return status;
 }
 
 static enum status init_auditor(struct app *a, struct error *err) {

@@ -3,8 +3,12 @@
 static enum status on_open(void *ctx, const int64_t *tags, size_t n_tags, int64_t from_us, int64_t to_us,
                            struct error *err) {
     struct backtest_history *h = ctx;
-    const struct history_config cfg = {
-        .conninfo = h->conninfo, .tags = tags, .n_tags = n_tags, .from_us = from_us, .to_us = to_us};
+    const struct history_config cfg = {.conninfo = h->conninfo,
+                                       .stop = h->stop,
+                                       .tags = tags,
+                                       .n_tags = n_tags,
+                                       .from_us = from_us,
+                                       .to_us = to_us};
     return history_open(&cfg, &h->open, err);
 }
 

@@ -5,8 +5,9 @@
 #include "server/app/backtest_run.h"
 
 struct backtest_history {
-    const char *conninfo; /* borrowed */
-    struct history *open; /* NULL between two backtests */
+    const char *conninfo;    /* borrowed, as stop */
+    const atomic_bool *stop; /* ends what it waits for; may be NULL */
+    struct history *open;    /* NULL between two backtests */
 };
 
 /* h must outlive the source. */

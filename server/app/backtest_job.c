@@ -131,7 +131,7 @@ static void on_done(uv_async_t *async) {
     int rc = uv_thread_join(&jobs->thread);
     CHECK(rc == 0);
     jobs->running = NULL;
-    bool called_off = j->status == ERR_CONFLICT;
+    bool called_off = j->status != OK && atomic_load(&jobs->cancel);
     finish(j,
            j->status == OK ? BACKTEST_DONE
            : called_off    ? BACKTEST_CANCELLED
@@ -159,6 +159,10 @@ enum status backtest_jobs_new(const struct backtest_jobs_config *cfg, struct bac
     jobs->done.data = jobs;
     *ret = jobs;
     return OK;
+}
+
+const atomic_bool *backtest_jobs_borrow_stop(const struct backtest_jobs *jobs) {
+    return &jobs->cancel;
 }
 
 void backtest_jobs_stop(struct backtest_jobs *jobs, void (*on_stopped)(void *ctx), void *ctx) {
@@ -225,8 +229,9 @@ static const char *error_of(const struct job *j) {
     if (j->state != BACKTEST_FAILED) {
         return "";
     }
-    return j->status == ERR_UNAVAILABLE ? "the database does not answer; the server's log says more"
-                                        : j->err.text;
+    return j->status == ERR_UNAVAILABLE || j->status == ERR_INTERNAL
+               ? "the database does not answer; the server's log says more"
+               : j->err.text;
 }
 
 static struct backtest_status row_of(const struct backtest_jobs *jobs, const struct job *j) {

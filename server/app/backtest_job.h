@@ -8,6 +8,7 @@
 #include "server/app/backtest_run.h"
 #include "server/core/request.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 enum {
@@ -27,6 +28,8 @@ struct backtest_jobs_config {
 
 MUSTCHECK enum status backtest_jobs_new(const struct backtest_jobs_config *cfg, struct backtest_jobs **ret,
                                         struct error *err);
+/* True while what runs is called off: for the source, so that it does not wait any longer. */
+const atomic_bool *backtest_jobs_borrow_stop(const struct backtest_jobs *jobs);
 /* REQ_BACKTEST of any kind. present: the configuration in force, looked at during the call only. ret: texts
  * are lent until the next call; faults (room for CONFIG_FAULTS_MAX) are what ret may point to. */
 void backtest_jobs_request(struct backtest_jobs *jobs, const struct request *r,

@@ -1,6 +1,7 @@
 #include "server/app/opts.h"
 
 #include "server/store/packer.h"
+#include "server/store/pgconn.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -226,6 +227,10 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
     opts.link.limits = link_limits_usual();
     enum status status = read_object(root, &opts, err);
     json_decref(root);
+    struct error why;
+    if (status == OK && pgconn_check(opts.db, &why) != OK) {
+        status = error_set(err, ERR_INVALID, "/db", "%s", why.text);
+    }
     if (status == OK) {
         *ret = opts;
     }

@@ -2,114 +2,133 @@
 
 #include "server/base/check.h"
 #include "server/base/clock.h"
+#include "server/store/lock.h"
+#include "server/store/pgconn.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { SLICE_MS = 200, PATIENCE_MS = 10000 /* beyond PostgreSQL's own limit of a statement */ };
+enum { SLICE_MS = 100, PIECE = 1 << 20 };
 
-#define QUERY_CANCELED        "57014"
-#define LOCK_NOT_AVAILABLE    "55P03"
-#define DEADLOCK_DETECTED     "40P01"
-#define SERIALIZATION_FAILURE "40001"
+/* --- failing ------------------------------------------------------------------------------------------- */
 
-/* Classes of SQLSTATE that are about data: values, constraints, what is too much for a function, damage. */
-static bool is_about_data(const char *state) {
-    static const char classes[][3] = {"22", "23", "54", "XX"};
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
-        if (strncmp(state, classes[i], 2) == 0) {
-            return true;
-        }
-    }
-    return false;
+/* r: PostgreSQL's answer; NULL: the connection is to blame. */
+static enum status failed(struct blocking *b, const PGresult *r, struct error *err) {
+    static const char read_only[] = "25006"; /* another host may be the one to write to by now */
+    char text[PGCONN_TEXT_SIZE];
+    const char *sqlstate = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
+    pgconn_text(b->conn, r, text);
+    b->lost = b->lost || r == NULL || PQstatus(b->conn) != CONNECTION_OK ||
+              (sqlstate != NULL && strcmp(sqlstate, read_only) == 0);
+    return error_set(err, pgconn_meaning(sqlstate).status, "database", "%s", text);
 }
 
-static enum status status_of(const char *state) {
-    static const struct {
-        const char *state;
-        enum status status;
-    } rows[] = {{QUERY_CANCELED, ERR_TIMEOUT},
-                {LOCK_NOT_AVAILABLE, ERR_CONFLICT},
-                {DEADLOCK_DETECTED, ERR_CONFLICT},
-                {SERIALIZATION_FAILURE, ERR_CONFLICT}};
-    for (size_t i = 0; state != NULL && i < sizeof rows / sizeof rows[0]; i++) {
-        if (strcmp(state, rows[i].state) == 0) {
-            return rows[i].status;
-        }
-    }
-    return state != NULL && is_about_data(state) ? ERR_INVALID : ERR_UNAVAILABLE;
+static enum status give_up(struct blocking *b, const char *why, struct error *err) {
+    b->lost = true;
+    return error_set(err, ERR_UNAVAILABLE, "database", "%s", why);
 }
 
-static enum status failed(const struct blocking *b, const PGresult *r, struct error *err) {
-    char text[400];
-    (void)snprintf(text, sizeof text, "%s", PQerrorMessage(b->conn));
-    for (char *p = text; *p != '\0'; p++) {
-        if (*p == '\n') {
-            *p = ' ';
-        }
-    }
-    return error_set(err, status_of(r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE)), "database",
-                     "%s", text);
+/* --- waiting ------------------------------------------------------------------------------------------- */
+
+static int64_t deadline_us(const struct blocking *b) {
+    return clock_mono_us() + (int64_t)(b->cfg.statement_ms + BLOCKING_PATIENCE_MS) * 1000;
 }
 
-/* Waits until the socket is ready, in slices, so that an end of the whole is seen. */
-static enum status wait_for(const struct blocking *b, short events, int64_t deadline_ms, struct error *err) {
+/* Until the socket is ready, in slices, so that an end of the whole is seen. A socket that is gone is ready:
+ * libpq will say what is wrong. */
+static enum status wait_for(struct blocking *b, short events, int64_t until_us, struct error *err) {
     struct pollfd fd = {.fd = PQsocket(b->conn), .events = events};
     for (;;) {
-        if (b->stop != NULL && atomic_load(b->stop)) {
-            return error_set(err, ERR_UNAVAILABLE, "database", "the work was ended");
+        if (b->cfg.stop != NULL && atomic_load(b->cfg.stop)) {
+            return give_up(b, "the work was ended", err);
         }
-        if (clock_mono_us() / 1000 > deadline_ms) {
-            return error_set(err, ERR_UNAVAILABLE, "database", "it does not answer");
+        if (clock_mono_us() > until_us) {
+            return give_up(b, "it does not answer", err);
         }
-        int ready = poll(&fd, 1, SLICE_MS);
+        int ready = fd.fd < 0 ? 1 : poll(&fd, 1, SLICE_MS);
         if (ready > 0 || (ready < 0 && errno != EINTR)) {
-            return OK; /* libpq will say what is wrong */
+            return OK;
         }
     }
 }
 
-/* The one result of a statement that was sent. */
-static enum status receive(struct blocking *b, PGresult **ret, struct error *err) {
-    int64_t deadline_ms = clock_mono_us() / 1000 + b->statement_ms + PATIENCE_MS;
-    PGresult *result = NULL;
-    for (;;) {
-        while (PQisBusy(b->conn) != 0) {
-            enum status status = wait_for(b, POLLIN, deadline_ms, err);
-            if (status != OK || PQconsumeInput(b->conn) == 0) {
-                PQclear(result);
-                b->lost = true;
-                return status != OK ? status : failed(b, NULL, err);
-            }
+/* Writes what libpq has to write; reads meanwhile, for the other side may do so too. */
+static enum status flush(struct blocking *b, struct error *err) {
+    int64_t until_us = deadline_us(b);
+    int left = 0;
+    while ((left = PQflush(b->conn)) > 0) {
+        enum status status = wait_for(b, POLLIN | POLLOUT, until_us, err);
+        if (status != OK) {
+            return status;
         }
-        PGresult *next = PQgetResult(b->conn);
-        if (next == NULL) {
-            break;
+        if (PQconsumeInput(b->conn) == 0) {
+            return failed(b, NULL, err);
         }
-        PQclear(result);
-        result = next;
     }
-    ExecStatusType got = PQresultStatus(result);
-    if (got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK) {
-        enum status status = failed(b, result, err);
-        PQclear(result);
-        return status;
+    return left < 0 ? failed(b, NULL, err) : OK;
+}
+
+/* NULL behind the last one of what was sent. */
+static enum status next_result(struct blocking *b, PGresult **ret, struct error *err) {
+    int64_t until_us = deadline_us(b);
+    while (PQisBusy(b->conn) != 0) {
+        enum status status = wait_for(b, POLLIN, until_us, err);
+        if (status != OK) {
+            return status;
+        }
+        if (PQconsumeInput(b->conn) == 0) {
+            return failed(b, NULL, err);
+        }
     }
-    *ret = result;
+    *ret = PQgetResult(b->conn);
     return OK;
 }
 
-enum status blocking_do(struct blocking *b, const char *sql, struct error *err) {
-    PGresult *r = NULL;
-    if (PQsendQuery(b->conn, sql) == 0) {
-        return failed(b, NULL, err);
+/* The last result of what was sent: behind a failed statement none follows. A COPY has only begun. */
+static enum status receive(struct blocking *b, PGresult **ret, struct error *err) {
+    PGresult *last = NULL;
+    PGresult *next = NULL;
+    enum status status = flush(b, err);
+    while (status == OK && PQresultStatus(last) != PGRES_COPY_IN) {
+        status = next_result(b, &next, err);
+        if (status != OK || next == NULL) {
+            break;
+        }
+        PQclear(last);
+        last = next;
     }
-    enum status status = receive(b, &r, err);
+    ExecStatusType got = PQresultStatus(last); /* of none: a fatal error */
+    if (status == OK && got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK && got != PGRES_COPY_IN) {
+        status = failed(b, last, err);
+    }
+    if (status != OK) {
+        PQclear(last);
+        return status;
+    }
+    *ret = last;
+    return OK;
+}
+
+/* sent: what libpq said to it. */
+static enum status answer(struct blocking *b, int sent, PGresult **ret, struct error *err) {
+    return sent == 1 ? receive(b, ret, err) : failed(b, NULL, err);
+}
+
+static enum status acknowledged(struct blocking *b, int sent, struct error *err) {
+    PGresult *r = NULL;
+    enum status status = answer(b, sent, &r, err);
     if (status == OK) {
         PQclear(r);
     }
     return status;
+}
+
+/* --- statements ---------------------------------------------------------------------------------------- */
+
+enum status blocking_do(struct blocking *b, const char *sql, struct error *err) {
+    return acknowledged(b, PQsendQuery(b->conn, sql), err);
 }
 
 struct pg_args *blocking_args(struct blocking *b) {
@@ -117,52 +136,16 @@ struct pg_args *blocking_args(struct blocking *b) {
     return &b->args;
 }
 
-/* name: of a prepared statement; NULL: sql. */
-static enum status ask(struct blocking *b, const char *name, const char *sql, PGresult **ret,
-                       struct error *err) {
-    const struct pg_args *a = &b->args;
-    const char *values[PG_ARGS_MAX] = {NULL};
-    int formats[PG_ARGS_MAX] = {0};
-    if (a->data.failed) {
-        return error_set(err, ERR_NOMEM, "database", "no memory for a statement's parameters");
-    }
-    for (int i = 0; i < a->n; i++) {
-        values[i] = (const char *)a->data.p + a->offsets[i];
-        formats[i] = 1;
-    }
-    int sent = name != NULL ? PQsendQueryPrepared(b->conn, name, a->n, values, a->lengths, formats, 1)
-                            : PQsendQueryParams(b->conn, sql, a->n, a->types, values, a->lengths, formats, 1);
-    return sent == 0 ? failed(b, NULL, err) : receive(b, ret, err);
+static enum status check_args(const struct pg_args *args, struct error *err) {
+    return args->data.failed ? error_set(err, ERR_NOMEM, "database",
+                                         "no memory for a statement's parameters, or over %zu bytes of them",
+                                         args->data.max)
+                             : OK;
 }
 
 enum status blocking_ask(struct blocking *b, const char *sql, PGresult **ret, struct error *err) {
-    return ask(b, NULL, sql, ret, err);
-}
-
-static enum status prepare(struct blocking *b, const char *name, const char *sql, struct error *err) {
-    PGresult *r = NULL;
-    size_t i = 0;
-    while (i < BLOCKING_PREPARED_MAX && b->prepared[i] != NULL) {
-        if (strcmp(b->prepared[i++], name) == 0) {
-            return OK;
-        }
-    }
-    CHECK(i < BLOCKING_PREPARED_MAX);
-    if (PQsendPrepare(b->conn, name, sql, b->args.n, b->args.types) == 0) {
-        return failed(b, NULL, err);
-    }
-    enum status status = receive(b, &r, err);
-    if (status == OK) {
-        PQclear(r);
-        b->prepared[i] = name;
-    }
-    return status;
-}
-
-enum status blocking_ask_prepared(struct blocking *b, const char *name, const char *sql, PGresult **ret,
-                                  struct error *err) {
-    enum status status = prepare(b, name, sql, err);
-    return status == OK ? ask(b, name, NULL, ret, err) : status;
+    enum status status = check_args(&b->args, err);
+    return status == OK ? answer(b, pgconn_send(b->conn, NULL, sql, &b->args), ret, err) : status;
 }
 
 enum status blocking_tell(struct blocking *b, const char *sql, struct error *err) {
@@ -173,6 +156,54 @@ enum status blocking_tell(struct blocking *b, const char *sql, struct error *err
     }
     return status;
 }
+
+static enum status prepare(struct blocking *b, const char *name, const char *sql, const struct pg_args *args,
+                           struct error *err) {
+    size_t i = 0;
+    while (i < BLOCKING_PREPARED_MAX && b->prepared[i] != NULL) {
+        if (strcmp(b->prepared[i++], name) == 0) {
+            return OK;
+        }
+    }
+    CHECK(i < BLOCKING_PREPARED_MAX);
+    enum status status = acknowledged(b, PQsendPrepare(b->conn, name, sql, args->n, args->types), err);
+    b->prepared[i] = status == OK ? name : NULL;
+    return status;
+}
+
+enum status blocking_ask_prepared(struct blocking *b, const char *name, const char *sql,
+                                  const struct pg_args *args, PGresult **ret, struct error *err) {
+    enum status status = check_args(args, err);
+    status = status == OK ? prepare(b, name, sql, args, err) : status;
+    return status == OK ? answer(b, pgconn_send(b->conn, name, NULL, args), ret, err) : status;
+}
+
+/* --- copying ------------------------------------------------------------------------------------------- */
+
+/* p NULL: that was all. PostgreSQL tells why it will not have it in the answer to the whole. */
+static enum status put(struct blocking *b, const char *p, size_t n, struct error *err) {
+    for (;;) {
+        int taken = p == NULL ? PQputCopyEnd(b->conn, NULL) : PQputCopyData(b->conn, p, (int)n); /* PIECE */
+        if (taken < 0) {
+            return failed(b, NULL, err);
+        }
+        enum status status = flush(b, err);
+        if (status != OK || taken > 0) {
+            return status;
+        }
+    }
+}
+
+enum status blocking_copy(struct blocking *b, const char *sql, struct slice rows, struct error *err) {
+    enum status status = blocking_do(b, sql, err);
+    for (size_t at = 0; at < rows.n && status == OK; at += PIECE) {
+        status = put(b, rows.p + at, rows.n - at < PIECE ? rows.n - at : PIECE, err);
+    }
+    status = status == OK ? put(b, NULL, 0, err) : status;
+    return status == OK ? acknowledged(b, 1, err) : status;
+}
+
+/* --- the connection ------------------------------------------------------------------------------------ */
 
 void blocking_rollback(struct blocking *b) {
     bool lost = b->conn != NULL && (b->lost || PQstatus(b->conn) != CONNECTION_OK);
@@ -186,39 +217,65 @@ bool blocking_is_open(const struct blocking *b) {
     return b->conn != NULL;
 }
 
-static enum status connect(struct blocking *b, struct error *err) {
-    int64_t deadline_ms = clock_mono_us() / 1000 + (int64_t)BLOCKING_CONNECT_S * 1000;
+/* Notices would be printed otherwise. */
+static void on_notice(void *ctx, const PGresult *r) {
+    (void)ctx;
+    (void)r;
+}
+
+static enum status finish_connecting(struct blocking *b, struct error *err) {
+    int64_t until_us = clock_mono_us() + (int64_t)BLOCKING_CONNECT_MS * 1000;
     PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    while (PQstatus(b->conn) != CONNECTION_BAD && next != PGRES_POLLING_OK) {
-        enum status status = wait_for(b, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err);
+    while (PQstatus(b->conn) != CONNECTION_BAD && next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
+        enum status status = wait_for(b, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us, err);
         if (status != OK) {
             return status;
         }
         next = PQconnectPoll(b->conn);
-        if (next == PGRES_POLLING_FAILED) {
-            break;
-        }
     }
-    return PQstatus(b->conn) == CONNECTION_OK ? OK : failed(b, NULL, err);
+    if (PQstatus(b->conn) != CONNECTION_OK || PQsetnonblocking(b->conn, 1) != 0) {
+        return failed(b, NULL, err);
+    }
+    (void)PQsetNoticeReceiver(b->conn, on_notice, NULL);
+    return OK;
 }
 
-enum status blocking_open(struct blocking *b, const char *conninfo, const char *name, int statement_ms,
-                          struct error *err) {
-    char set[80];
-    const atomic_bool *stop = b->stop;
-    (void)snprintf(set, sizeof set, "set statement_timeout = %d", statement_ms);
-    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
-    const char *const values[] = {conninfo, name, "UTF8", NULL};
-    *b = (struct blocking){
-        .conn = PQconnectStartParams(keywords, values, 1), .stop = stop, .statement_ms = statement_ms};
+static enum status settle_in(struct blocking *b, struct error *err) {
+    static const char sql[] = "select" PGCONN_SETTINGS;
+    char limit[16];
+    (void)snprintf(limit, sizeof limit, "%d", b->cfg.statement_ms);
+    pg_arg_text(blocking_args(b), slice_str(limit));
+    enum status status = blocking_tell(b, sql, err);
+    return status == OK && b->cfg.setup != NULL ? blocking_do(b, b->cfg.setup, err) : status;
+}
+
+/* The lock is the connection's: it goes with it. */
+static enum status take_lock(struct blocking *b, struct error *err) {
+    PGresult *r = NULL;
+    struct pg_args *a = blocking_args(b);
+    pg_arg_i32(a, LOCK_CLASS);
+    pg_arg_i32(a, b->cfg.lock);
+    enum status status = blocking_ask(b, "select pg_try_advisory_lock($1, $2)", &r, err);
+    if (status == OK && !pg_get_bool(r, 0, 0)) {
+        status = error_set(err, ERR_CONFLICT, "database", "another %s is at work in it, or not gone yet",
+                           b->cfg.name);
+    }
+    PQclear(r);
+    return status;
+}
+
+enum status blocking_open(struct blocking *b, const struct blocking_config *cfg, struct error *err) {
+    CHECK(!blocking_is_open(b));
+    CHECK(cfg->statement_ms > 0);
+    *b = (struct blocking){.cfg = *cfg};
+    enum status status = pgconn_begin(cfg->conninfo, cfg->name, &b->conn, err);
+    if (status != OK) {
+        return status;
+    }
     pg_args_init(&b->args, BLOCKING_ARGS_BYTES);
-    if (b->conn == NULL) {
-        return error_set(err, ERR_NOMEM, "database", "no memory for a connection");
-    }
-    enum status status = connect(b, err);
-    if (status == OK) {
-        status = blocking_do(b, set, err);
-    }
+    status = finish_connecting(b, err);
+    status = status == OK ? settle_in(b, err) : status;
+    status = status == OK && cfg->lock != 0 ? take_lock(b, err) : status;
     if (status != OK) {
         blocking_close(b);
     }
@@ -226,9 +283,9 @@ enum status blocking_open(struct blocking *b, const char *conninfo, const char *
 }
 
 void blocking_close(struct blocking *b) {
-    PQfinish(b->conn); /* accepts NULL */
     if (b->conn != NULL) {
+        PQfinish(b->conn);
         pg_args_done(&b->args);
     }
-    *b = (struct blocking){.stop = b->stop};
+    *b = (struct blocking){0};
 }

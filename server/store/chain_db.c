@@ -1,20 +1,16 @@
 #include "server/store/chain_db.h"
 
 #include "server/base/check.h"
-#include "server/base/clock.h"
 #include "server/chain/verify.h"
-#include "server/store/pgvalue.h"
+#include "server/store/blocking.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MS = 100, ARGS_BYTES = 4096, UNSEALED_MAX = 1000 };
+enum { UNSEALED_MAX = 1000 };
 
 struct chain_db {
-    PGconn *conn;
-    const atomic_bool *stop;
-    struct pg_args args;
+    struct blocking b;
     struct chain_digest *items;
 };
 
@@ -73,124 +69,20 @@ static const char put_mark_sql[] =
 
 /* --- the connection --- */
 
-static enum status failed(const struct chain_db *db, enum status status, struct error *err) {
-    struct slice text = slice_str(PQerrorMessage(db->conn));
-    while (text.n > 0 && text.p[text.n - 1] == '\n') {
-        text.n--;
-    }
-    status = PQstatus(db->conn) == CONNECTION_OK ? status : ERR_UNAVAILABLE;
-    return error_set(err, status, "database", "%.*s", SLICE_ARG(text));
-}
-
-/* Until the socket can do it, for a moment. ERR_UNAVAILABLE: too long, or the program ends. */
-static enum status wait_a_moment(const struct chain_db *db, short what, int64_t until_mono_us,
-                                 struct error *err) {
-    struct pollfd fd = {.fd = PQsocket(db->conn), .events = what};
-    if (db->stop != NULL && atomic_load(db->stop)) {
-        return error_set(err, ERR_UNAVAILABLE, "database", "the program ends");
-    }
-    if (clock_mono_us() > until_mono_us) {
-        return error_set(err, ERR_UNAVAILABLE, "database", "does not answer");
-    }
-    (void)poll(&fd, 1, WAIT_MS);
-    return OK;
-}
-
-static enum status connect(struct chain_db *db, const char *conninfo, const char *name, struct error *err) {
-    const char *const keywords[] = {"target_session_attrs", "tcp_user_timeout", "dbname",
-                                    "application_name",     "client_encoding",  NULL};
-    const char *const values[] = {"read-write", "30000", conninfo, name, "UTF8", NULL};
-    int64_t until = clock_mono_us() + CHAIN_DB_CONNECT_MS * INT64_C(1000);
-    db->conn = PQconnectStartParams(keywords, values, 1);
-    if (db->conn == NULL) {
-        return error_set(err, ERR_NOMEM, "database", "no memory for a connection");
-    }
-    enum status status = OK;
-    PostgresPollingStatusType next =
-        PQstatus(db->conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-    while (status == OK && next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
-        status = wait_a_moment(db, next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until, err);
-        next = status == OK ? PQconnectPoll(db->conn) : next;
-    }
-    return status == OK && next == PGRES_POLLING_FAILED ? failed(db, ERR_UNAVAILABLE, err) : status;
-}
-
-static enum status wait_for_result(struct chain_db *db, struct error *err) {
-    int64_t until = clock_mono_us() + CHAIN_DB_ANSWER_MS * INT64_C(1000);
-    while (PQisBusy(db->conn) == 1) {
-        enum status status = wait_a_moment(db, POLLIN, until, err);
-        if (status != OK) {
-            return status;
-        }
-        if (PQconsumeInput(db->conn) == 0) {
-            return failed(db, ERR_UNAVAILABLE, err);
-        }
-    }
-    return OK;
-}
-
-/* With the parameters in db->args; the answer in binary form. */
-static enum status ask(struct chain_db *db, const char *sql, PGresult **ret, struct error *err) {
-    const struct pg_args *a = &db->args;
-    const char *values[PG_ARGS_MAX] = {NULL};
-    int formats[PG_ARGS_MAX] = {0};
-    CHECK(!a->data.failed || a->data.n < a->data.max);
-    if (a->data.failed) {
-        return error_set(err, ERR_NOMEM, "database", "no memory for parameters");
-    }
-    for (int i = 0; i < a->n; i++) {
-        values[i] = (const char *)a->data.p + a->offsets[i];
-        formats[i] = 1;
-    }
-    if (PQsendQueryParams(db->conn, sql, a->n, a->types, values, a->lengths, formats, 1) != 1) {
-        return failed(db, ERR_UNAVAILABLE, err);
-    }
-    PGresult *first = NULL;
-    for (;;) {
-        enum status status = wait_for_result(db, err);
-        PGresult *r = status == OK ? PQgetResult(db->conn) : NULL;
-        if (status != OK) {
-            PQclear(first);
-            return status;
-        }
-        if (r == NULL) {
-            break;
-        }
-        if (first == NULL) {
-            first = r;
-        } else {
-            PQclear(r);
-        }
-    }
-    ExecStatusType got = PQresultStatus(first);
-    if (got != PGRES_TUPLES_OK && got != PGRES_COMMAND_OK) {
-        PQclear(first);
-        return failed(db, ERR_INVALID, err);
-    }
-    *ret = first;
-    return OK;
-}
-
-static enum status tell(struct chain_db *db, const char *sql, struct error *err) {
-    PGresult *r = NULL;
-    enum status status = ask(db, sql, &r, err);
-    if (status == OK) {
-        PQclear(r);
-    }
-    return status;
-}
-
 enum status chain_db_open(const char *conninfo, const char *name, const atomic_bool *stop,
                           struct chain_db **ret, struct error *err) {
+    /* Who reads the whole chain may take long between two of its statements. */
+    const struct blocking_config cfg = {.conninfo = conninfo,
+                                        .name = name,
+                                        .statement_ms = CHAIN_DB_STATEMENT_MS,
+                                        .setup = "set idle_in_transaction_session_timeout = 0",
+                                        .stop = stop};
     struct chain_db *db = calloc(1, sizeof *db);
     if (db == NULL) {
         return error_set(err, ERR_NOMEM, "database", "no memory for a connection");
     }
-    db->stop = stop;
-    pg_args_init(&db->args, ARGS_BYTES);
     enum status status = chain_digest_new(&db->items, err);
-    status = status == OK ? connect(db, conninfo, name, err) : status;
-    status = status == OK ? tell(db, "set idle_in_transaction_session_timeout = 0", err) : status;
+    status = status == OK ? blocking_open(&db->b, &cfg, err) : status;
     if (status != OK) {
         chain_db_close(&db);
         return status;
@@ -201,8 +93,7 @@ enum status chain_db_open(const char *conninfo, const char *name, const atomic_b
 
 void chain_db_close(struct chain_db **db) {
     if (*db != NULL) {
-        PQfinish((*db)->conn);
-        pg_args_done(&(*db)->args);
+        blocking_close(&(*db)->b);
         chain_digest_free(&(*db)->items);
         free(*db);
         *db = NULL;
@@ -210,18 +101,17 @@ void chain_db_close(struct chain_db **db) {
 }
 
 enum status chain_db_snapshot(struct chain_db *db, struct error *err) {
-    pg_args_clear(&db->args);
-    return tell(db, "begin isolation level repeatable read read only", err);
+    return blocking_do(&db->b, "begin isolation level repeatable read read only", err);
 }
 
 /* --- the chain --- */
 
 enum status chain_db_seal(struct chain_db *db, enum chain_late late, int64_t *ret, struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_i32(&db->args, CHAIN_DB_SEAL_MAX);
-    pg_arg_i64(&db->args, late == CHAIN_LATE_TAKE ? VERIFY_LATE_ROWS : 0);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i32(a, CHAIN_DB_SEAL_MAX);
+    pg_arg_i64(a, late == CHAIN_LATE_TAKE ? VERIFY_LATE_ROWS : 0);
     PGresult *r = NULL;
-    enum status status = ask(db, seal_sql, &r, err);
+    enum status status = blocking_ask(&db->b, seal_sql, &r, err);
     if (status == OK) {
         *ret = pg_get_i32(r, 0, 0);
         PQclear(r);
@@ -248,9 +138,9 @@ static struct chain_seal read_seal(const PGresult *r, int row) {
 }
 
 enum status chain_db_head(struct chain_db *db, struct chain_seal *ret, struct error *err) {
-    pg_args_clear(&db->args);
+    (void)blocking_args(&db->b);
     PGresult *r = NULL;
-    enum status status = ask(db, head_sql, &r, err);
+    enum status status = blocking_ask(&db->b, head_sql, &r, err);
     if (status == OK) {
         *ret = PQntuples(r) == 0 ? (struct chain_seal){0} : read_seal(r, 0);
         PQclear(r);
@@ -268,10 +158,10 @@ static struct chain_field field_at(const PGresult *r, int row, int column) {
 
 static enum status hash_items(struct chain_db *db, int64_t revision, uint8_t ret[CHAIN_HASH_SIZE],
                               struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_i64(&db->args, revision);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, revision);
     PGresult *r = NULL;
-    enum status status = ask(db, items_sql, &r, err);
+    enum status status = blocking_ask(&db->b, items_sql, &r, err);
     for (int i = 0; status == OK && i < PQntuples(r) * 4; i++) {
         struct chain_field f = field_at(r, i / 4, i % 4);
         status = chain_digest_add(db->items, &f, err);
@@ -294,10 +184,10 @@ static enum status ask_rows(struct chain_db *db, struct stretch *s, struct error
     int64_t last = pg_get_i64(s->links, n - 1, 0);
     enum status status = OK;
     for (int i = 0; i < CHAIN_SOURCES && status == OK; i++) {
-        pg_args_clear(&db->args);
-        pg_arg_i64(&db->args, first);
-        pg_arg_i64(&db->args, last);
-        status = ask(db, sql[i], &s->rows[i], err);
+        struct pg_args *a = blocking_args(&db->b);
+        pg_arg_i64(a, first);
+        pg_arg_i64(a, last);
+        status = blocking_ask(&db->b, sql[i], &s->rows[i], err);
     }
     return status;
 }
@@ -342,10 +232,10 @@ static enum status visit_one(struct chain_db *db, struct stretch *s, int i, chai
 enum status chain_db_read(struct chain_db *db, int64_t after, int64_t max, chain_db_visit visit, void *ctx,
                           int64_t *ret_n, struct error *err) {
     struct stretch s = {0};
-    pg_args_clear(&db->args);
-    pg_arg_i64(&db->args, after);
-    pg_arg_i64(&db->args, max);
-    enum status status = ask(db, links_sql, &s.links, err);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, after);
+    pg_arg_i64(a, max);
+    enum status status = blocking_ask(&db->b, links_sql, &s.links, err);
     int n = status == OK ? PQntuples(s.links) : 0;
     if (n > 0) {
         status = ask_rows(db, &s, err);
@@ -364,11 +254,11 @@ enum status chain_db_read(struct chain_db *db, int64_t after, int64_t max, chain
 enum status chain_db_unsealed(struct chain_db *db, int source, int64_t newest, chain_db_unsealed_visit visit,
                               void *ctx, struct error *err) {
     CHECK(chain_table(source) != NULL);
-    pg_args_clear(&db->args);
-    pg_arg_i64(&db->args, newest);
-    pg_arg_i64(&db->args, UNSEALED_MAX);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, newest);
+    pg_arg_i64(a, UNSEALED_MAX);
     PGresult *r = NULL;
-    enum status status = ask(db, unsealed_sql[source - 1], &r, err);
+    enum status status = blocking_ask(&db->b, unsealed_sql[source - 1], &r, err);
     for (int i = 0; status == OK && i < PQntuples(r); i++) {
         int64_t at_us = pg_is_null(r, i, 1) ? 0 : pg_get_i64(r, i, 1);
         status = visit(ctx, source, pg_get_i64(r, i, 0), at_us, err);
@@ -380,13 +270,13 @@ enum status chain_db_unsealed(struct chain_db *db, int source, int64_t newest, c
 /* --- checkpoints and marks --- */
 
 enum status chain_db_put_point(struct chain_db *db, const struct point *p, struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_i64(&db->args, p->pos);
-    pg_arg_bytes(&db->args, p->hash, sizeof p->hash);
-    pg_arg_i64(&db->args, p->at_us);
-    pg_arg_bytes(&db->args, p->key_id, sizeof p->key_id);
-    pg_arg_bytes(&db->args, p->signature, sizeof p->signature);
-    return tell(db, put_point_sql, err);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, p->pos);
+    pg_arg_bytes(a, p->hash, sizeof p->hash);
+    pg_arg_i64(a, p->at_us);
+    pg_arg_bytes(a, p->key_id, sizeof p->key_id);
+    pg_arg_bytes(a, p->signature, sizeof p->signature);
+    return blocking_tell(&db->b, put_point_sql, err);
 }
 
 static struct point read_point(const PGresult *r, int row) {
@@ -399,11 +289,11 @@ static struct point read_point(const PGresult *r, int row) {
 
 enum status chain_db_points(struct chain_db *db, int64_t after, struct point *ret, uint32_t max,
                             uint32_t *ret_n, struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_i64(&db->args, after);
-    pg_arg_i64(&db->args, max);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, after);
+    pg_arg_i64(a, max);
     PGresult *r = NULL;
-    enum status status = ask(db, points_sql, &r, err);
+    enum status status = blocking_ask(&db->b, points_sql, &r, err);
     if (status != OK) {
         return status;
     }
@@ -416,9 +306,9 @@ enum status chain_db_points(struct chain_db *db, int64_t after, struct point *re
 }
 
 enum status chain_db_last_point(struct chain_db *db, struct point *ret, struct error *err) {
-    pg_args_clear(&db->args);
+    (void)blocking_args(&db->b);
     PGresult *r = NULL;
-    enum status status = ask(db, last_point_sql, &r, err);
+    enum status status = blocking_ask(&db->b, last_point_sql, &r, err);
     if (status == OK) {
         *ret = PQntuples(r) == 0 ? (struct point){0} : read_point(r, 0);
         PQclear(r);
@@ -428,10 +318,10 @@ enum status chain_db_last_point(struct chain_db *db, struct point *ret, struct e
 
 enum status chain_db_get_mark(struct chain_db *db, const char *sink, struct chain_mark *ret,
                               struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_text(&db->args, slice_str(sink));
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_text(a, slice_str(sink));
     PGresult *r = NULL;
-    enum status status = ask(db, get_mark_sql, &r, err);
+    enum status status = blocking_ask(&db->b, get_mark_sql, &r, err);
     if (status == OK) {
         bool none = PQntuples(r) == 0;
         *ret = (struct chain_mark){.pos = none ? 0 : pg_get_i64(r, 0, 0),
@@ -443,10 +333,10 @@ enum status chain_db_get_mark(struct chain_db *db, const char *sink, struct chai
 
 enum status chain_db_put_mark(struct chain_db *db, const char *sink, const struct chain_mark *mark,
                               int64_t at_us, struct error *err) {
-    pg_args_clear(&db->args);
-    pg_arg_text(&db->args, slice_str(sink));
-    pg_arg_i64(&db->args, mark->pos);
-    pg_arg_i64(&db->args, mark->point_pos);
-    pg_arg_i64(&db->args, at_us);
-    return tell(db, put_mark_sql, err);
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_text(a, slice_str(sink));
+    pg_arg_i64(a, mark->pos);
+    pg_arg_i64(a, mark->point_pos);
+    pg_arg_i64(a, at_us);
+    return blocking_tell(&db->b, put_mark_sql, err);
 }

@@ -1,8 +1,7 @@
 /* The chain over the operations journal in PostgreSQL, for who works on it beside the loop: the server's own
- * threads (sealing, export) and the command line. One blocking connection; every wait ends within
- * CHAIN_DB_ANSWER_MS, and soon after *stop became true. Never on the loop's thread; one thread at a time.
- * Errors: ERR_UNAVAILABLE (no connection, lost, no answer, stopped), ERR_INVALID (PostgreSQL refused),
- * ERR_NOMEM. After an error only chain_db_close may be called. */
+ * threads (sealing, export) and the command line. One blocking connection (blocking.h, which says what waits
+ * for how long, and which errors there are); *stop ends what it waits for. Never on the loop's thread; one
+ * thread at a time. After an error only chain_db_close may be called. */
 #ifndef PENSTOCK_STORE_CHAIN_DB_H
 #define PENSTOCK_STORE_CHAIN_DB_H
 
@@ -12,10 +11,8 @@
 #include <stdatomic.h>
 
 enum {
-    CHAIN_DB_CONNECT_MS = 10000,
-    CHAIN_DB_ANSWER_MS = 120000,
+    CHAIN_DB_STATEMENT_MS = 120000,
     CHAIN_DB_SEAL_MAX = 2000,
-    CHAIN_DB_NAME_MAX = 63,
 };
 
 struct chain_db;

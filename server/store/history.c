@@ -2,7 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/history/pack.h"
-#include "server/store/pgvalue.h"
+#include "server/store/blocking.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,8 +25,7 @@ struct found {
 
 struct history {
     struct history_config cfg;
-    PGconn *conn;
-    struct pg_args args;
+    struct blocking b;
     struct found *v; /* of the present window, in the order in which they are handed out */
     size_t n;
     size_t cap;
@@ -85,67 +84,22 @@ static const char outages_sql[] =
 
 /* --- the connection ------------------------------------------------------------------------------------ */
 
-#define QUERY_CANCELED "57014"
-
-static enum status failed(struct history *h, const PGresult *r, struct error *err) {
-    char text[400];
-    (void)snprintf(text, sizeof text, "%s", PQerrorMessage(h->conn));
-    for (char *p = text; *p != '\0'; p++) {
-        if (*p == '\n') {
-            *p = ' ';
-        }
-    }
-    h->failed = true;
-    const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    enum status status = state != NULL && strcmp(state, QUERY_CANCELED) == 0 ? ERR_TIMEOUT : ERR_UNAVAILABLE;
-    return error_set(err, status, "database", "%s", text);
+static enum status open_db(struct history *h, struct error *err) {
+    /* Between two statements a whole plant is computed with what the first one brought. */
+    const struct blocking_config cfg = {.conninfo = h->cfg.conninfo,
+                                        .name = "penstock history",
+                                        .statement_ms = HISTORY_STATEMENT_MS,
+                                        .setup = "set idle_in_transaction_session_timeout = 0;"
+                                                 " begin isolation level repeatable read read only",
+                                        .stop = h->cfg.stop};
+    return blocking_open(&h->b, &cfg, err);
 }
 
-static enum status execute(struct history *h, const char *sql, struct error *err) {
-    PGresult *r = PQexec(h->conn, sql);
-    ExecStatusType got = PQresultStatus(r);
-    enum status status = got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK ? OK : failed(h, r, err);
-    PQclear(r);
-    return status;
-}
-
-/* With the parameters in h->args; the answer in binary form. */
+/* With the parameters that were filled in. */
 static enum status ask(struct history *h, const char *sql, PGresult **ret, struct error *err) {
-    const struct pg_args *a = &h->args;
-    const char *values[PG_ARGS_MAX] = {NULL};
-    int formats[PG_ARGS_MAX] = {0};
-    if (a->data.failed) {
-        h->failed = true;
-        return error_set(err, ERR_NOMEM, "history", "no memory for %zu tags", h->cfg.n_tags);
-    }
-    for (int i = 0; i < a->n; i++) {
-        values[i] = (const char *)a->data.p + a->offsets[i];
-        formats[i] = 1;
-    }
-    PGresult *r = PQexecParams(h->conn, sql, a->n, a->types, values, a->lengths, formats, 1);
-    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        enum status status = failed(h, r, err);
-        PQclear(r);
-        return status;
-    }
-    *ret = r;
-    return OK;
-}
-
-static enum status connect(struct history *h, struct error *err) {
-    char timeout[16];
-    char begin[160];
-    (void)snprintf(timeout, sizeof timeout, "%d", HISTORY_CONNECT_S);
-    (void)snprintf(begin, sizeof begin,
-                   "set statement_timeout = %d; begin isolation level repeatable read read only",
-                   HISTORY_STATEMENT_MS);
-    const char *const keywords[] = {"connect_timeout", "dbname", "application_name", "client_encoding", NULL};
-    const char *const values[] = {timeout, h->cfg.conninfo, "penstock history", "UTF8", NULL};
-    h->conn = PQconnectdbParams(keywords, values, 1);
-    if (h->conn == NULL) {
-        return error_set(err, ERR_NOMEM, "database", "no memory for a connection");
-    }
-    return PQstatus(h->conn) == CONNECTION_OK ? execute(h, begin, err) : failed(h, NULL, err);
+    enum status status = blocking_ask(&h->b, sql, ret, err);
+    h->failed = status != OK;
+    return status;
 }
 
 /* --- samples ------------------------------------------------------------------------------------------- */
@@ -240,18 +194,19 @@ static void take_rows(struct history *h, const PGresult *r, take_sample take) {
     }
 }
 
-static void tag_args(struct history *h) {
-    pg_args_clear(&h->args);
-    pg_array_i64_begin(&h->args);
+static struct pg_args *tag_args(struct history *h) {
+    struct pg_args *a = blocking_args(&h->b);
+    pg_array_i64_begin(a);
     for (size_t i = 0; i < h->cfg.n_tags; i++) {
-        pg_array_i64(&h->args, h->cfg.tags[i]);
+        pg_array_i64(a, h->cfg.tags[i]);
     }
-    pg_array_end(&h->args);
+    pg_array_end(a);
+    return a;
 }
 
 enum source { SOURCE_ROWS, SOURCE_CHUNKS, SOURCE_RECORDS };
 
-/* Asks with what is in h->args. */
+/* With the parameters that were filled in. */
 static enum status take_from(struct history *h, enum source source, const char *sql, take_sample take,
                              struct error *err) {
     PGresult *r = NULL;
@@ -293,13 +248,12 @@ enum status history_before(struct history *h, const struct stored_sample **ret, 
     for (size_t i = 0; i < n && status == OK; i++) {
         h->before[i].order = -1;
     }
-    tag_args(h);
-    pg_arg_i64(&h->args, h->cfg.from_us);
+    pg_arg_i64(tag_args(h), h->cfg.from_us);
     status = status == OK ? take_from(h, SOURCE_ROWS, row_before_sql, take_before, err) : status;
     status = status == OK ? take_from(h, SOURCE_CHUNKS, chunk_before_sql, take_before, err) : status;
-    tag_args(h);
-    pg_arg_i64(&h->args, 0);
-    pg_arg_i64(&h->args, h->cfg.from_us);
+    struct pg_args *a = tag_args(h);
+    pg_arg_i64(a, 0);
+    pg_arg_i64(a, h->cfg.from_us);
     status = status == OK ? take_from(h, SOURCE_RECORDS, records_sql, take_before, err) : status;
     if (status == OK) {
         *ret_n = hand_out_before(h);
@@ -340,12 +294,12 @@ static enum status read_window(struct history *h, struct error *err) {
     int64_t left_us = h->cfg.to_us - h->at_us;
     int64_t to_us = left_us < h->window_us ? h->cfg.to_us : h->at_us + h->window_us;
     h->n = h->at = 0;
-    tag_args(h);
-    pg_arg_i64(&h->args, h->at_us);
-    pg_arg_i64(&h->args, to_us);
+    struct pg_args *a = tag_args(h);
+    pg_arg_i64(a, h->at_us);
+    pg_arg_i64(a, to_us);
     enum status status = take_from(h, SOURCE_ROWS, rows_sql, take_into_window, err);
     status = status == OK ? take_from(h, SOURCE_RECORDS, records_sql, take_into_window, err) : status;
-    pg_arg_i64(&h->args, pack_period(h->at_us));
+    pg_arg_i64(a, pack_period(h->at_us));
     status = status == OK ? take_from(h, SOURCE_CHUNKS, chunks_sql, take_into_window, err) : status;
     if (status != OK) {
         return status;
@@ -398,15 +352,15 @@ enum status history_outages(struct history *h, const int64_t *comm_alarms, size_
                             struct history_outage **ret, size_t *ret_n, struct error *err) {
     CHECK(!h->failed);
     PGresult *r = NULL;
-    pg_args_clear(&h->args);
-    pg_array_i64_begin(&h->args);
+    struct pg_args *a = blocking_args(&h->b);
+    pg_array_i64_begin(a);
     for (size_t i = 0; i < n_alarms; i++) {
-        pg_array_i64(&h->args, comm_alarms[i]);
+        pg_array_i64(a, comm_alarms[i]);
     }
-    pg_array_end(&h->args);
-    pg_arg_i64(&h->args, h->cfg.from_us);
-    pg_arg_i64(&h->args, h->cfg.to_us);
-    pg_arg_i64(&h->args, HISTORY_OUTAGES_MAX);
+    pg_array_end(a);
+    pg_arg_i64(a, h->cfg.from_us);
+    pg_arg_i64(a, h->cfg.to_us);
+    pg_arg_i64(a, HISTORY_OUTAGES_MAX);
     enum status status = ask(h, outages_sql, &r, err);
     if (status != OK) {
         return status;
@@ -442,8 +396,7 @@ enum status history_open(const struct history_config *cfg, struct history **ret,
     h->cfg = *cfg;
     h->at_us = cfg->from_us;
     h->window_us = WINDOW_FIRST_US;
-    pg_args_init(&h->args, 4096 + (cfg->n_tags + HISTORY_ALARMS_MAX) * 12);
-    enum status status = connect(h, err);
+    enum status status = open_db(h, err);
     if (status != OK) {
         history_close(&h);
         return status;
@@ -457,8 +410,7 @@ void history_close(struct history **history) {
     if (h == NULL) {
         return;
     }
-    PQfinish(h->conn); /* accepts NULL; the transaction only read */
-    pg_args_done(&h->args);
+    blocking_close(&h->b);
     free(h->v);
     free(h->batch);
     free(h);

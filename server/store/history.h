@@ -1,14 +1,15 @@
 /* Stored samples of a period, for who computes with history on a thread of its own (what would these alarms
  * have done?). One blocking connection to PostgreSQL and one snapshot of the database: what is stored
  * meanwhile does not show. Memory does not grow with the period. Never on the loop's thread; one thread at a
- * time. Errors: ERR_UNAVAILABLE (no connection, or it was lost), ERR_INVALID (the period), ERR_TIMEOUT,
- * ERR_NOMEM. After an error only history_close may be called. */
+ * time. Errors: those of blocking.h, which says what waits for how long; ERR_INVALID: the period, too. After
+ * an error only history_close may be called. */
 #ifndef PENSTOCK_STORE_HISTORY_H
 #define PENSTOCK_STORE_HISTORY_H
 
 #include "server/base/status.h"
 #include "server/core/sample.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,16 +17,15 @@
 enum {
     HISTORY_BATCH_MAX = 20000,     /* samples of one batch */
     HISTORY_STATEMENT_MS = 120000, /* limit of one statement, kept by PostgreSQL */
-    HISTORY_CONNECT_S = 15,
-    HISTORY_ALARMS_MAX = 10000, /* comm alarms in one question */
     HISTORY_OUTAGES_MAX = 1000000,
 };
 
 struct history;
 
 struct history_config {
-    const char *conninfo;
-    const int64_t *tags; /* keys, ascending, each once; borrowed while it is open */
+    const char *conninfo;    /* borrowed while it is open, as tags and stop */
+    const atomic_bool *stop; /* ends what it waits for; may be NULL */
+    const int64_t *tags;     /* keys, ascending, each once */
     size_t n_tags;
     int64_t from_us; /* [from, to) in source time, after 1970 */
     int64_t to_us;

@@ -12,6 +12,7 @@ enum { CONNINFO_SIZE = 4096, DELETE_MAX = 20000, RETRY_MIN = 1 };
 
 struct keeper {
     char conninfo[CONNINFO_SIZE];
+    const atomic_bool *stop;
     struct blocking b;
     struct roller *roller;
     struct snapshot_work work;
@@ -79,7 +80,7 @@ enum status keeper_new(const char *conninfo, const atomic_bool *stop, struct kee
         return status;
     }
     (void)snprintf(k->conninfo, sizeof k->conninfo, "%s", conninfo);
-    k->b.stop = stop;
+    k->stop = stop;
     k->revision = -1;
     *ret = k;
     return OK;
@@ -314,20 +315,25 @@ static enum status work(struct keeper *k, const struct keeper_plan *p, int64_t n
     return status;
 }
 
+/* What a crash of PostgreSQL takes back is done again: thousands of small transactions an hour need not wait
+ * for the disk, which those of alarms wait for, nor for a standby. */
+static enum status connect(struct keeper *k, struct error *err) {
+    const struct blocking_config cfg = {.conninfo = k->conninfo,
+                                        .name = "penstock keeper",
+                                        .statement_ms = KEEPER_STATEMENT_MS,
+                                        .setup = "set synchronous_commit = off",
+                                        .stop = k->stop};
+    k->revision = -1;
+    return blocking_open(&k->b, &cfg, err);
+}
+
 enum status keeper_turn(struct keeper *k, const struct keeper_plan *plan,
                         const struct keeper_expired *expired, uint32_t n_expired, int64_t now_us,
                         struct keeper_report *ret, struct error *err) {
     struct error own;
-    enum status status = OK;
     err = err == NULL ? &own : err;
     *ret = (struct keeper_report){0};
-    if (!blocking_is_open(&k->b)) {
-        status = blocking_open(&k->b, k->conninfo, "penstock keeper", KEEPER_STATEMENT_MS, err);
-        /* What a crash of PostgreSQL takes back is done again: thousands of small transactions an hour need
-         * not wait for the disk, which those of alarms wait for, nor for a standby. */
-        status = status == OK ? blocking_do(&k->b, "set synchronous_commit = off", err) : status;
-        k->revision = -1;
-    }
+    enum status status = blocking_is_open(&k->b) ? OK : connect(k, err);
     if (status == OK && n_expired > 0) {
         status = write_expired(k, expired, n_expired, err);
         ret->expired = status == OK;

@@ -11,7 +11,7 @@ enum {
     LOCK_SERVER = 1,         /* one server on one database */
     LOCK_MIGRATE = 2,        /* one migration at a time (migrate.c) */
     LOCK_JOURNAL = 3,        /* one writer of the alarm journal */
-    LOCK_PACKER = 4,         /* one packer of samples (packing_db.c) */
+    LOCK_PACKER = 4,         /* one packer of samples (packing.c) */
     LOCK_MARKS = 5,          /* who rolls samples up, apart from who writes chunks (roller.c) */
     LOCK_WAIT_MS = 5000,     /* the former holder may still be dying */
     LOCK_RETRY_MS = 250,

@@ -2,6 +2,8 @@
 
 #include "server/base/check.h"
 #include "server/core/quality.h"
+#include "server/store/blocking.h"
+#include "server/store/lock.h"
 #include "server/store/packing_plan.h"
 #include "server/store/packing_sql.h"
 
@@ -9,10 +11,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHRINK = 8, ARGS_BYTES = 256 * 1024 * 1024, COPY_BYTES = 1024 * 1024 * 1024 };
+enum {
+    SHRINK = 8,
+    STATEMENT_MS = 60000,
+    ARGS_BYTES = 256 * 1024 * 1024,
+    COPY_BYTES = 1024 * 1024 * 1024,
+};
 
 struct packing {
-    struct packing_db db;
+    struct blocking_config cfg;
+    struct blocking db;
     uint32_t samples_max;
     uint32_t samples; /* of the next transaction: less than that after trouble */
     bool no_loose;    /* rows of sample_row are left alone: something is wrong with one */
@@ -29,15 +37,24 @@ struct packing {
     struct packing_done done;
 };
 
+/* Plans that go by the indexes, made once: what is stored in a new period has no statistics yet, and planning
+ * for every partition costs more than most of these statements. A commit that a crash of PostgreSQL takes
+ * back is simply done again: it need not wait for the disk, nor for a standby. */
+static const char setup_sql[] =
+    "set plan_cache_mode = force_generic_plan; set enable_hashjoin = off; set enable_mergejoin = off;"
+    " set enable_seqscan = off; set jit = off; set synchronous_commit = off";
+
 struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic_bool *stop) {
     struct packing *p = calloc(1, sizeof *p);
     if (p == NULL) {
         return NULL;
     }
-    p->db = (struct packing_db){.conninfo = conninfo,
-                                .statements = packing_statements,
-                                .n_statements = PACKING_STATEMENTS,
-                                .stop = stop};
+    p->cfg = (struct blocking_config){.conninfo = conninfo,
+                                      .name = "penstock packer",
+                                      .statement_ms = STATEMENT_MS,
+                                      .setup = setup_sql,
+                                      .lock = LOCK_PACKER,
+                                      .stop = stop};
     p->samples_max = samples == 0 ? PACKING_SAMPLES : samples;
     p->samples = p->samples_max;
     plan_init(&p->plan);
@@ -62,7 +79,7 @@ void packing_free(struct packing **packing) {
         return;
     }
     forget(p);
-    packing_db_close(&p->db);
+    blocking_close(&p->db);
     plan_done(&p->plan);
     pack_done(&p->pack);
     pg_args_done(&p->args);
@@ -72,7 +89,19 @@ void packing_free(struct packing **packing) {
 }
 
 static enum status ask(struct packing *p, enum packing_sql statement, PGresult **ret, struct error *err) {
-    return packing_db_ask(&p->db, statement, &p->args, ret, err);
+    const struct packing_statement *s = &packing_statements[statement];
+    return blocking_ask_prepared(&p->db, s->name, s->sql, &p->args, ret, err);
+}
+
+/* The same outside a transaction; connects if need be. */
+static enum status ask_alone(struct packing *p, enum packing_sql statement, PGresult **ret,
+                             struct error *err) {
+    enum status status = blocking_is_open(&p->db) ? OK : blocking_open(&p->db, &p->cfg, err);
+    status = status == OK ? ask(p, statement, ret, err) : status;
+    if (status != OK) {
+        blocking_rollback(&p->db);
+    }
+    return status;
 }
 
 /* --- what is damaged ------------------------------------------------------------------------------------ */
@@ -332,7 +361,6 @@ static enum status take_chunks(struct packing *p, struct error *err) {
     enum status status = ask(p, PACKING_GONE, &p->gone, err);
     if (status == OK && PQntuples(p->gone) != (int)p->plan.n_gone) {
         /* Between two statements of this transaction somebody else took some: what was read is not true. */
-        packing_db_close(&p->db);
         return error_set(err, ERR_UNAVAILABLE, "packer", "chunks changed while they were packed");
     }
     return status;
@@ -407,7 +435,7 @@ static enum status write_groups(struct packing *p, struct error *err) {
     }
     CHECK(row == PQntuples(p->gone));
     packing_copy_end(&p->copy);
-    return packing_db_copy(&p->db, packing_copy_sql, buf_slice(&p->copy), err);
+    return blocking_copy(&p->db, packing_copy_sql, buf_slice(&p->copy), err);
 }
 
 /* --- a transaction ------------------------------------------------------------------------------------- */
@@ -428,14 +456,14 @@ static enum status pack_taken(struct packing *p, struct error *err) {
 }
 
 static enum status transaction(struct packing *p, struct error *err) {
-    enum status status = packing_db_run(&p->db, "begin", err);
+    enum status status = blocking_do(&p->db, "begin", err);
     status = status == OK && !p->no_loose ? take_loose(p, err) : status;
     status = status == OK ? take_hot(p, err) : status;
     if (status == OK && p->plan.n > 0) {
         status = pack_taken(p, err);
     }
     p->done.samples = p->plan.n;
-    return status == OK ? packing_db_run(&p->db, "commit", err) : status;
+    return status == OK ? blocking_do(&p->db, "commit", err) : status;
 }
 
 /* Less the next time; when it was the least already, without loose rows, and then without the first row. */
@@ -452,8 +480,7 @@ static enum status come_around(struct packing *p, const struct error *why, struc
     struct error fault;
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, p->after_id);
-    enum status status = packing_db_open(&p->db, &fault);
-    status = status == OK ? ask(p, PACKING_NEXT, &r, &fault) : status;
+    enum status status = ask_alone(p, PACKING_NEXT, &r, &fault);
     if (status != OK) {
         return error_set(err, status, fault.where, "%s", fault.text);
     }
@@ -473,7 +500,7 @@ static enum status begin(struct packing *p, struct error *err) {
         return status;
     }
     pg_args_clear(&p->args);
-    status = ask(p, PACKING_LAST, &r, err);
+    status = ask_alone(p, PACKING_LAST, &r, err);
     if (status == OK) {
         p->until_id = pg_get_i64(r, 0, 0);
         PQclear(r);
@@ -492,7 +519,7 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
         *ret = p->done;
         return OK;
     }
-    packing_db_close(&p->db);    /* rolls back */
+    blocking_rollback(&p->db);
     if (status == ERR_TIMEOUT) { /* a slow disk: less of it may be done in time */
         p->samples = p->samples / SHRINK > 0 ? p->samples / SHRINK : 1;
     }
@@ -510,8 +537,7 @@ enum status packing_look(struct packing *p, struct packing_waiting *ret, struct 
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, p->after_id);
     pg_arg_i64(&p->args, p->until_id);
-    enum status status = packing_db_open(&p->db, err);
-    status = status == OK ? ask(p, PACKING_LOOK, &r, err) : status;
+    enum status status = ask_alone(p, PACKING_LOOK, &r, err);
     if (status != OK) {
         return status;
     }
@@ -528,8 +554,7 @@ enum status packing_prune(struct packing *p, int64_t before_us, int64_t *ret_n, 
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, before_us);
     pg_arg_i64(&p->args, PACKING_PRUNE);
-    enum status status = packing_db_open(&p->db, err);
-    status = status == OK ? ask(p, PACKING_PRUNED, &r, err) : status;
+    enum status status = ask_alone(p, PACKING_PRUNED, &r, err);
     if (status != OK) {
         return status;
     }

@@ -4,9 +4,9 @@
  * all that it sent, so that a chunk is written anew once and not for every handful of samples: of two samples
  * of one tag and moment that two gateways sent, that of the gateway with the higher key stands. Rows and
  * chunks that are damaged are put aside (sample_damaged) with all their bytes, and the others go on.
- * Blocking, for a thread of its own, one at a time; packing_db.h says which errors. After an error the same
- * object is used again: it connects anew, and comes around what cannot be read: it takes less and less, and
- * in the end skips a row. */
+ * Blocking, for a thread of its own, one at a time; blocking.h says which errors, and ERR_CONFLICT too if
+ * another packer is at work. After an error the same object is used again: it comes around what cannot be
+ * read: it takes less and less, and in the end skips a row. */
 #ifndef PENSTOCK_STORE_PACKING_H
 #define PENSTOCK_STORE_PACKING_H
 

@@ -3,7 +3,7 @@
 #define PENSTOCK_STORE_PACKING_SQL_H
 
 #include "server/history/pack.h"
-#include "server/store/packing_db.h"
+#include "server/store/pgvalue.h"
 
 enum packing_sql {
     PACKING_LOOK,
@@ -18,6 +18,11 @@ enum packing_sql {
     PACKING_PRUNED,
 };
 enum { PACKING_STATEMENTS = PACKING_PRUNED + 1 };
+
+struct packing_statement {
+    const char *name;
+    const char *sql;
+};
 
 extern const struct packing_statement packing_statements[PACKING_STATEMENTS];
 extern const char packing_copy_sql[];

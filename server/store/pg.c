@@ -9,8 +9,6 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 
 enum { WATCHDOG_MS = 5000, CANCELS_MAX = 3 };
 #define READ_ONLY "25006"
-#define DISK_FULL "53100"
-#define CANCELED  "57014"
 #define PREPARED  "penstock"
 
 struct job {
@@ -57,23 +55,6 @@ static void watch(struct pg *pg, int events);
 static void unwatch(struct pg *pg);
 static bool has_socket(struct pg *pg);
 static void finish_closing(struct pg *pg);
-
-/* Text from libpq may have several lines and ends with a newline; an error here is one line. */
-static void one_line(const char *text, char *ret, size_t size) {
-    size_t n = 0;
-    for (const char *p = text; *p != '\0' && n < size - 1; p++) {
-        bool blank = *p == '\n' || *p == '\t' || *p == ' ';
-        if (!blank) {
-            ret[n++] = *p;
-        } else if (n > 0 && ret[n - 1] != ' ') {
-            ret[n++] = ' ';
-        }
-    }
-    while (n > 0 && ret[n - 1] == ' ') {
-        n--;
-    }
-    ret[n] = '\0';
-}
 
 static void arm(struct pg *pg, uint64_t ms) {
     int rc = uv_timer_start(&pg->timer, on_timer, ms, 0);
@@ -139,7 +120,7 @@ static void finish_first(struct pg *pg, enum pg_outcome outcome) {
     pg->n_jobs--;
     job.answer.outcome = outcome;
     job.answer.stray =
-        outcome != PG_DONE && job.exposed && !job.unwanted && strcmp(job.answer.sqlstate, CANCELED) == 0;
+        outcome != PG_DONE && job.exposed && !job.unwanted && strcmp(job.answer.sqlstate, PGCONN_CANCELED) == 0;
     if (outcome == PG_DONE) {
         job.answer.n = job.sent;
     } else {
@@ -155,14 +136,11 @@ static void set_failure(struct job *job, const PGresult *r) {
         return; /* the first one is the reason of the others */
     }
     const char *sqlstate = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    const char *primary = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     (void)snprintf(job->answer.sqlstate, sizeof job->answer.sqlstate, "%s", sqlstate == NULL ? "" : sqlstate);
-    char text[480];
-    one_line(primary != NULL ? primary : PQresultErrorMessage(r), text, sizeof text);
-    enum status status = strcmp(job->answer.sqlstate, DISK_FULL) == 0 ? ERR_NO_SPACE : ERR_INTERNAL;
-    (void)error_set(&job->answer.error, status, "postgresql", "%s%s%s%s", text,
-                    sqlstate == NULL ? "" : " (SQLSTATE ", sqlstate == NULL ? "" : sqlstate,
-                    sqlstate == NULL ? "" : ")");
+    char text[PGCONN_TEXT_SIZE];
+    pgconn_text(NULL, r, text);
+    bool full = pgconn_meaning(sqlstate).status == ERR_NO_SPACE;
+    (void)error_set(&job->answer.error, full ? ERR_NO_SPACE : ERR_INTERNAL, "postgresql", "%s", text);
 }
 
 /* A result of BEGIN, a statement or COMMIT. */
@@ -330,8 +308,8 @@ static void lose_with_libpq_text(struct pg *pg, const char *what) {
         lose(pg); /* for a reason that is known better */
         return;
     }
-    char text[400];
-    one_line(pg->conn == NULL ? "" : PQerrorMessage(pg->conn), text, sizeof text);
+    char text[PGCONN_TEXT_SIZE];
+    pgconn_text(pg->conn, NULL, text);
     const struct job *job = job_at(pg, 0);
     enum status status = ERR_UNAVAILABLE;
     if (pg->n_jobs > 0 && job->answer.error.code != OK) { /* PostgreSQL's last word says more */
@@ -371,20 +349,9 @@ static void prepare(struct pg *pg) {
     }
 }
 
-/* synchronous_commit: a weaker setting of the database is raised, a stronger one (remote_apply) stays. */
 static void begin_setup(struct pg *pg) {
-    static const char sql[] = "select current_setting('fsync'),"
-                              " set_config('statement_timeout', $1, false),"
-                              " set_config('lock_timeout', '15000', false),"
-                              " set_config('idle_in_transaction_session_timeout', '60000', false),"
-                              /* so that PostgreSQL, too, notices a dead line, and lets go of our lock */
-                              " set_config('tcp_keepalives_idle', '10', false),"
-                              " set_config('tcp_keepalives_interval', '5', false),"
-                              " set_config('tcp_keepalives_count', '3', false),"
-                              " set_config('tcp_user_timeout', '10000', false),"
-                              " set_config('synchronous_commit', case when "
-                              "current_setting('synchronous_commit') in ('off', 'local')"
-                              "   then 'on' else current_setting('synchronous_commit') end, false)";
+    static const char sql[] =
+        "select current_setting('fsync'), set_config('lock_timeout', '15000', false)," PGCONN_SETTINGS;
     if (PQsetnonblocking(pg->conn, 1) != 0 || PQenterPipelineMode(pg->conn) != 1) {
         lose_with_libpq_text(pg, "cannot use the connection");
         return;
@@ -427,21 +394,13 @@ static void connect_step(struct pg *pg) {
 }
 
 static void begin_connect(struct pg *pg) {
-    /* What stands before dbname is a default that the conninfo may change, what stands behind it is not. */
-    const char *const keywords[] = {"keepalives_idle",
-                                    "keepalives_interval",
-                                    "keepalives_count",
-                                    "tcp_user_timeout",
-                                    "target_session_attrs",
-                                    "gssencmode",
-                                    "dbname",
-                                    "application_name",
-                                    "client_encoding",
-                                    NULL};
-    const char *const values[] = {"10",      "5",          "3",          "10000", "read-write",
-                                  "disable", pg->conninfo, pg->cfg.name, "UTF8",  NULL};
-    pg->conn = PQconnectStartParams(keywords, values, 1);
-    if (pg->conn == NULL || PQstatus(pg->conn) == CONNECTION_BAD) {
+    struct error err;
+    if (pgconn_begin(pg->conninfo, pg->cfg.name, &pg->conn, &err) != OK) {
+        (void)error_set(&pg->error, ERR_UNAVAILABLE, err.where, "%s", err.text);
+        lose(pg);
+        return;
+    }
+    if (PQstatus(pg->conn) == CONNECTION_BAD) {
         lose_with_libpq_text(pg, "cannot connect");
         return;
     }
@@ -547,20 +506,7 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 enum pg_refusal pg_refusal(const struct pg_answer *answer) {
-    static const struct {
-        char class[3];
-        enum pg_refusal refusal;
-    } known[] = {
-        {"22", PG_REFUSAL_CONTENT}, {"23", PG_REFUSAL_CONTENT}, {"54", PG_REFUSAL_CONTENT},
-        {"PS", PG_REFUSAL_CONTENT}, {"0A", PG_REFUSAL_PROGRAM}, {"3F", PG_REFUSAL_PROGRAM},
-        {"42", PG_REFUSAL_PROGRAM},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strncmp(answer->sqlstate, known[i].class, 2) == 0) {
-            return known[i].refusal;
-        }
-    }
-    return PG_REFUSAL_LATER;
+    return pgconn_meaning(answer->sqlstate).refusal;
 }
 
 struct error pg_trouble(const struct error *error) {
@@ -622,15 +568,15 @@ static void sent(struct pg *pg, int ok) {
     }
     pg->broken = true;
     struct error err;
-    char text[400];
-    one_line(PQerrorMessage(pg->conn), text, sizeof text);
+    char text[PGCONN_TEXT_SIZE];
+    pgconn_text(pg->conn, NULL, text);
     (void)error_set(&err, ERR_UNAVAILABLE, "postgresql", "cannot send: %s", text);
     pg_drop(pg, &err);
 }
 
 static void send_plain(struct pg *pg, const char *sql) {
     if (!pg->broken) {
-        sent(pg, PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 1));
+        sent(pg, pgconn_send(pg->conn, NULL, sql, NULL));
     }
 }
 
@@ -664,27 +610,14 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args) {
     if (pg->broken) {
         return;
     }
-    const char *values[PG_ARGS_MAX] = {NULL};
-    int formats[PG_ARGS_MAX];
-    int n = args == NULL ? 0 : args->n;
-    if (n > 0 && args->data.failed) {
+    if (args != NULL && args->n > 0 && args->data.failed) {
         struct error err;
         (void)error_set(&err, ERR_NOMEM, "store", "no memory for a statement's parameters");
         pg->broken = true;
         pg_drop(pg, &err);
         return;
     }
-    for (int i = 0; i < n; i++) {
-        values[i] = args->data.p == NULL ? "" : (const char *)args->data.p + args->offsets[i];
-        formats[i] = 1;
-    }
-    const int *lengths = n == 0 ? NULL : args->lengths;
-    if (sql == pg->cfg.prepared) {
-        sent(pg, PQsendQueryPrepared(pg->conn, PREPARED, n, values, lengths, formats, 1));
-    } else {
-        sent(pg,
-             PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values, lengths, formats, 1));
-    }
+    sent(pg, pgconn_send(pg->conn, sql == pg->cfg.prepared ? PREPARED : NULL, sql, args));
 }
 
 void pg_end(struct pg *pg) {

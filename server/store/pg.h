@@ -13,7 +13,7 @@
 
 #include "server/base/slice.h"
 #include "server/base/status.h"
-#include "server/store/pgvalue.h"
+#include "server/store/pgconn.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -51,13 +51,7 @@ struct pg_answer {
     PGresult *results[PG_STATEMENTS_MAX];
 };
 
-/* What a PG_REFUSED means for who asked. */
-enum pg_refusal {
-    PG_REFUSAL_CONTENT, /* this content is refused, other content would not be (classes 22, 23, 54, own PSnnn)
-                         */
-    PG_REFUSAL_PROGRAM, /* the statement itself: wrong schema or rights (classes 0A, 3F, 42) */
-    PG_REFUSAL_LATER,   /* disk full, read-only, deadlock, time limit, …: the same may succeed later */
-};
+/* What a PG_REFUSED means for who asked (pgconn.h). */
 enum pg_refusal pg_refusal(const struct pg_answer *answer);
 /* Why something that failed is to be tried again, from its answer's error: ERR_NO_SPACE when a disk of the
  * database is full (SQLSTATE 53100), ERR_UNAVAILABLE for all else. */

@@ -198,11 +198,10 @@ static size_t memory_size(enum request_kind kind, const struct pg_answer *answer
     return ((size_t)PQntuples(answer->results[0]) + 1) * row_size(kind);
 }
 
-#define QUERY_CANCELED "57014"
 
 static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
     ret->error = answer->error;
-    if (strcmp(answer->sqlstate, QUERY_CANCELED) == 0) {
+    if (strcmp(answer->sqlstate, PGCONN_CANCELED) == 0) {
         (void)error_set(&ret->error, ERR_TIMEOUT, "database",
                         "this takes too long; ask for a shorter span of time");
     } else if (answer->error.code != ERR_NO_SPACE) {

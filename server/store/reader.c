@@ -181,11 +181,10 @@ static void on_worked(uv_work_t *work, int status) {
 }
 
 static void take_refusal(struct question *q, const struct pg_answer *answer) {
-    static const char canceled[] = "57014";
     struct error why = answer->error;
     if (q->left) {
         why = q->refusal;
-    } else if (strcmp(answer->sqlstate, canceled) == 0) {
+    } else if (strcmp(answer->sqlstate, PGCONN_CANCELED) == 0) {
         (void)error_set(&why, ERR_TIMEOUT, "database", "this takes too long; ask for a shorter span of time");
     } else {
         why.code = answer->outcome == PG_REFUSED ? ERR_INTERNAL : ERR_UNAVAILABLE;

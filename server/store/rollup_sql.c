@@ -93,7 +93,7 @@ enum status rollup_ask_chunks(struct blocking *b, int64_t tag_key, int64_t from_
     pg_arg_i64(a, tag_key);
     pg_arg_i64(a, from_us);
     pg_arg_i64(a, to_us);
-    return blocking_ask_prepared(b, "chunks", chunks_sql, ret, err);
+    return blocking_ask_prepared(b, "chunks", chunks_sql, a, ret, err);
 }
 
 /* One number of one row; that stays as it is if there is none. */

@@ -78,6 +78,7 @@ static void fill(PGconn *pg, int64_t tag_key, int64_t n) {
 /* As the keeper does, for a time at which all of it is long over. */
 static void roll_all(const char *conninfo, int64_t pens, int64_t until_us) {
     struct roller_tag tags[SAMPLES_TAGS_MAX];
+    const struct blocking_config cfg = {.conninfo = conninfo, .name = "bench", .statement_ms = ROLL_MS};
     struct blocking db = {.conn = NULL};
     struct roller *roller = NULL;
     struct error err;
@@ -85,7 +86,7 @@ static void roll_all(const char *conninfo, int64_t pens, int64_t until_us) {
     for (int64_t i = 0; i < pens; i++) {
         tags[i] = (struct roller_tag){.tag_key = i + 1, .rule = rule};
     }
-    if (roller_new(&roller, &err) != OK || blocking_open(&db, conninfo, "bench", ROLL_MS, &err) != OK) {
+    if (roller_new(&roller, &err) != OK || blocking_open(&db, &cfg, &err) != OK) {
         bench_die(err.where, err.text);
     }
     const struct roller_task task = {tags, (size_t)pens, until_us + 3 * PENS_DAY_US, (uint32_t)pens};

@@ -29,6 +29,7 @@ describe('the command line', { concurrency: false }, () => {
     const r = run(args, options);
     assert.equal(r.code, 1, r.out);
     assert.match(r.err, text);
+    return r;
   };
   /** A document in a file of its own. */
   const file = (name, document) => {
@@ -80,6 +81,12 @@ describe('the command line', { concurrency: false }, () => {
 
   test('a database that is away, or has no schema yet, is told plainly', () => {
     fails(['--db', 'host=/nowhere', 'user', 'list'], /database: .*\/nowhere/);
+    for (const command of [['user', 'list'], ['migrate'], ['audit', 'verify'], ['backup', 'check', p.dir]]) {
+      for (const db of ['host=/nowhere password=hush SECRET', 'postgresql://me:hush@SECRET@127.0.0.1/x']) {
+        const { err } = fails(['--db', db, ...command], /conninfo: .*keyword=value/);
+        assert.doesNotMatch(err, /SECRET|hush/);
+      }
+    }
     fails(['user', 'list'], /Run: penstock migrate/);
   });
 
@@ -234,6 +241,21 @@ describe('the command line', { concurrency: false }, () => {
     const [row] = await p.sql(`select password_hash from app_user where name = 'ann'`);
     assert.match(row.password_hash, /^\$argon2id\$/);
     assert.equal((await p.sql('select from app_session where closed_at is null')).length, 0);
+  });
+
+  // Settings of a database count in it alone, and what another of its users likes is not enough for what this says is done.
+  test('what it says is done is on the disk, also where the database is set not to wait for that', async () => {
+    await p.sql('create table waited (how text)');
+    await p.sql(`create function waits() returns trigger language plpgsql as $$ begin insert into waited values (current_setting('synchronous_commit')); return null; end $$`);
+    await p.sql('create trigger waits after insert on audit for each row execute function waits()');
+    await p.sql(`do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$`);
+    try {
+      done('user', 'add', 'wendy', '--role', 'viewer');
+      assert.deepEqual((await p.sql('select how from waited')).map((r) => r.how), ['on']);
+    } finally {
+      await p.sql(`do $$ begin execute format('alter database %I reset synchronous_commit', current_database()); end $$`);
+      await p.sql('drop trigger waits on audit');
+    }
   });
 
   test('a login code is 128 bits, kept as a hash only, and the one before it ends', async () => {

@@ -13,7 +13,9 @@ import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
 const many = 1_200_000;
 const start = 1_760_000_000_000_000; // 2025-10-09T08:53:20Z
 const config = {
-  sites: [{ name: 'S1', tz: 'Europe/Berlin', shifts: [{ name: 'early', from: '06:00' }, { name: 'late', from: '14:00' }, { name: 'night', from: '22:00' }] }, { name: 'S2' }], gateways: [{ name: 'gw-s1', site: 'S1' }, { name: 'gw-s2', site: 'S2' }],
+  sites: [{ name: 'S1', tz: 'Europe/Berlin', shifts: [{ name: 'early', from: '06:00' }, { name: 'late', from: '14:00' }, { name: 'night', from: '22:00' }] }, { name: 'S2' },
+    { name: 'S3', tz: 'Europe/Berlin', tariffs: [{ name: 'peak', days: 'mo-fr', from: '08:00', to: '20:00' }, { name: 'night', days: 'daily', from: '22:00', to: '06:00' }] }],
+  gateways: [{ name: 'gw-s1', site: 'S1' }, { name: 'gw-s2', site: 'S2' }, { name: 'gw-s3', site: 'S3' }],
   tags: [
     { name: 'S1/L_T1', gateway: 'gw-s1', low: 0, high: 1e9, unit: 'm', stale_s: 60 },
     { name: 'S1/PUMP', gateway: 'gw-s1', type: 'int', low: 0, high: 10, states: ['off', 'on', 'fault'] },
@@ -22,6 +24,7 @@ const config = {
     { name: 'S1/BIG', gateway: 'gw-s1', low: 0, high: 1e9 },
     { name: 'S1/FLOW', gateway: 'gw-s1', low: 0, high: 100, interpolate: 'step' },
     { name: 'S2/L', gateway: 'gw-s2', low: 0, high: 1 }, { name: 'S1/TWICE', expr: 'L_T1 * 2', unit: 'm' },
+    { name: 'S3/POWER', gateway: 'gw-s3', low: 0, high: 100, unit: 'kW', interpolate: 'step' },
     ...Array.from({ length: 40 }, (_, i) => ({ name: `S1/X${i}`, gateway: 'gw-s1', low: 0, high: 1 })),
   ],
   alarms: [{ name: 'S1/L_T1.high', kind: 'high', tag: 'S1/L_T1', limit: 1e6, priority: 2 }],
@@ -134,6 +137,33 @@ describe('history', { concurrency: false }, () => {
     await refused('/api/aggregates?tag=S1/L_T1&every=tariff', 400, /no tariffs/);
   });
 
+  // From a Friday evening to Monday morning, over the hour that comes twice. Worked out by hand: what was drawn in each band, in kWh.
+  test('tariffs are those of the site, with what was drawn in each of them', async () => {
+    const power = await key('S3/POWER');
+    for (const [t, kw] of [['24T16:00', 10], ['24T19:00', 20], ['24T23:00', 4], ['25T10:00', 8], ['26T00:30', 6], ['26T12:00', 0], ['27T06:00', 30], ['27T08:00', 50], ['27T10:00', 0]]) {
+      await p.sql('insert into sample_row values ($1, $2, $3, 0)', [power, Date.parse(`2025-10-${t}:00Z`) * 1000, kw]);
+    }
+    const ask = 'tag=S3/POWER&from=2025-10-24T16:00:00Z&to=2025-10-27T09:00:00Z&every=tariff&fn=integral,average';
+    const { status, json, text } = await viewer.get(`/api/aggregates?${ask}`);
+    assert.equal(status, 200, text);
+    const v = json.tags[0].intervals;
+    assert.deepEqual(v.map((i) => [i.name, new Date(i.from / 1000).toISOString().slice(8, 16), (i.to - i.from) / 3.6e9, i.integral / 3600]), [
+      ['peak', '24T16:00', 2, 10 + 10],
+      [null, '24T18:00', 2, 10 + 20],
+      ['night', '24T20:00', 8, 3 * 20 + 5 * 4],
+      [null, '25T04:00', 16, 6 * 4 + 10 * 8],
+      ['night', '25T20:00', 9, 4.5 * 8 + 4.5 * 6],
+      [null, '26T05:00', 16, 7 * 6],
+      ['night', '26T21:00', 8, 0],
+      [null, '27T05:00', 2, 30],
+      ['peak', '27T07:00', 2, 30 + 50],
+    ]);
+    assert.deepEqual(v.map((i) => i.average), [10, 15, 10, 6.5, 7, 2.625, 0, 15, 40]);
+    const csv = (await viewer.get(`/api/aggregates?${ask}&format=csv`)).text.split('\r\n');
+    assert.equal(csv[0], 'tag,from,to,name,partial,average,integral');
+    assert.match(csv[5], /^"S3\/POWER",2025-10-25T20:00:00.000000Z,2025-10-26T05:00:00.000000Z,"night",(true|false),7,226800$/);
+  });
+
   test('what makes no sense is said, with what would be right', async () => {
     await refused('/api/samples', 400, /tag is missing/);
     await refused('/api/samples?tag=S1/L_T1&tag=S1/NONE', 404, /"S1\/NONE"/);
@@ -173,7 +203,7 @@ describe('history', { concurrency: false }, () => {
     assert.deepEqual(json[4], { tag: 'S1/TEXT', time: '2025-10-09T08:53:21.000000Z', value: '=cmd|"x",y', quality: 0 });
     assert.deepEqual((await viewer.get(`/api/samples/raw?tag=S1/X1&format=json`)).json, []);
     assert.equal((await viewer.get(`/api/samples/raw?tag=S1/X1`)).text, 'tag,time,value,quality\r\n');
-    const all = config.tags.filter((t) => t.name !== 'S1/BIG').map((t) => t.name).join(',');
+    const all = config.tags.filter((t) => !['S1/BIG', 'S3/POWER'].includes(t.name)).map((t) => t.name).join(',');
     assert.equal((await viewer.get(`/api/samples/raw?tag=${all}&from=0`)).text.split('\r\n').length, 2 + 5 + 3 + 5 + 2 + 1);
   });
 

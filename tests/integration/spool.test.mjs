@@ -154,6 +154,34 @@ describe('the spool', { concurrency: false }, () => {
     assert.deepEqual(await alarmJournalBreaches(p), []);
   });
 
+  // The spool is emptied after the commit. Who is killed between the two finds at its start what the journal has already: the start asks
+  // the journal what it has under these very numbers, or all of it would pass for another life's and be put aside.
+  test('what a killed server had stored already is known again, and the rest goes on from there', async () => {
+    const notes = (like) => p.sql(`select comment from alarm_journal where kind = 'comment' and comment like $1 order by seq`, [like]).then((r) => r.map((x) => x.comment));
+    const said = ['stored 1', 'stored 2', 'left 3'];
+    await away();
+    for (const comment of said) await requests({ alarm: 'S1/F.high', do: 'comment', comment });
+    await p.kill(p.server, 'SIGKILL');
+    const kept = readFileSync(spool, 'utf8');
+    const lines = kept.split('\n');
+    assert.equal(lines.length, 4, kept);
+    const unstored = async () => Number((await p.sql(`select count(*) as n from audit where action like 'spool.%'`))[0].n);
+    await p.startDatabase();
+    const before = await unstored();
+    for (const [content, stored] of [[lines.slice(0, 2).join('\n') + '\n', 2], [kept, 3], [kept, 3]]) {
+      writeFileSync(spool, content);
+      await p.startServer();
+      await until('the spool is drained', () => statSync(spool).size === 0);
+      assert.deepEqual([...(await notes('stored _')), ...(await notes('left _'))], said.slice(0, stored));
+      assert.equal(existsSync(`${spool}.aside`), false, 'nothing of it is another life of the database');
+      assert.equal(await unstored(), before);
+      await p.kill(p.server, 'SIGTERM');
+    }
+    await p.startServer();
+    operator = await p.login('operator');
+    assert.deepEqual(await alarmJournalBreaches(p), []);
+  });
+
   test('what does not follow the journal is put aside, and the server runs', async () => {
     await p.kill(p.server, 'SIGTERM');
     writeFileSync(spool, 'not a spool\nat all\n');

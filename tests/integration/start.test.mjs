@@ -59,6 +59,9 @@ describe('wrong starts', { concurrency: false }, () => {
   test('files that are not there, are no JSON, or say something unknown', async () => {
     assert.match(await refused('{"db": }', 'no-json'), /line 1/);
     assert.match(await refused(other((c) => (c.colour = 'red')), 'unknown'), /\/colour/);
+    const torn = await refused(other((c) => (c.db = 'postgresql://me:hush@SECRET@127.0.0.1/x')), 'torn-db');
+    assert.match(torn, /\/db.*%40/);
+    assert.doesNotMatch(torn, /SECRET|hush/);
     assert.match(await refused(other((c) => (c.link.key = '/nonexistent.key')), 'no-key'), /nonexistent\.key/);
     assert.match(await refused(other((c) => (c.web.cert = p.pkiFile('link.key'))), 'no-cert'), /link\.key/);
     assert.match(await refused(other((c) => (c.ports_file = '/nonexistent/ports.json')), 'no-ports'), /ports/);

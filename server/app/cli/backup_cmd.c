@@ -63,7 +63,7 @@ static void add_quoted(struct buf *out, const char *text) {
 }
 
 /* The script's programs get the connection as an argument, and arguments are shown to everybody on the
- * machine: the password goes apart. What is no connection string they refuse with its reason. */
+ * machine: the password goes apart. The name of a database alone is handed on as it is. */
 static enum status set_database(const char *conninfo, struct error *err) {
     struct buf shown;
     buf_init(&shown, CONNINFO_MAX);

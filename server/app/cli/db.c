@@ -1,9 +1,11 @@
 #include "server/app/cli/db.h"
 
+#include "server/store/pgconn.h"
+
 #include <stdio.h>
 #include <string.h>
 
-enum { AUDIT_BYTES = 64 * 1024 };
+enum { AUDIT_BYTES = 64 * 1024, SETTING_BYTES = 16 };
 
 /* libpq's text without the line break at its end. */
 static enum status connection_error(const PGconn *db, struct error *err) {
@@ -12,6 +14,18 @@ static enum status connection_error(const PGconn *db, struct error *err) {
         text.n--;
     }
     return error_set(err, ERR_UNAVAILABLE, "database", "%.*s", SLICE_ARG(text));
+}
+
+/* No limit but for the wait for others: somebody looks on, and may be asked for a password meanwhile. */
+static enum status settle_in(PGconn *db, struct error *err) {
+    static const char sql[] = "select set_config('lock_timeout', '10s', false)," PGCONN_SETTINGS
+                              ", set_config('idle_in_transaction_session_timeout', '0', false)";
+    struct pg_args args;
+    pg_args_init(&args, SETTING_BYTES);
+    pg_arg_text(&args, slice_str("0"));
+    enum status status = db_query(db, sql, &args, NULL, err);
+    pg_args_done(&args);
+    return status;
 }
 
 enum status db_open(const char *conninfo, PGconn **ret, struct error *err) {
@@ -27,7 +41,7 @@ enum status db_open(const char *conninfo, PGconn **ret, struct error *err) {
     if (PQstatus(db) != CONNECTION_OK) {
         status = connection_error(db, err);
     } else {
-        status = db_query(db, "set lock_timeout = '10s'", NULL, NULL, err);
+        status = settle_in(db, err);
     }
     if (status != OK) {
         PQfinish(db);

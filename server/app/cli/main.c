@@ -1,6 +1,7 @@
 /* penstock: the command line. See `penstock --help`. */
 #include "server/app/cli/cli.h"
 #include "server/app/cli/db.h"
+#include "server/store/pgconn.h"
 
 #include <pwd.h>
 #include <stdio.h>
@@ -320,6 +321,9 @@ static enum cli_exit run_command(struct cli *cli, const struct command *c) {
         return wrong_usage(NULL, "no database is named", "give --db CONNINFO, or set PENSTOCK_DB");
     }
     struct error err;
+    if (c->db != NO_DB && pgconn_check(cli->conninfo, &err) != OK) {
+        return cli_fail(&err);
+    }
     if (c->db == WANTS_DB && db_open(cli->conninfo, &cli->db, &err) != OK) {
         return cli_fail(&err);
     }

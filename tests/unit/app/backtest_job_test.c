@@ -22,8 +22,9 @@ struct past {
     int64_t asked_from_us;
     size_t n_tags;
     bool closed;
-    bool fails;
-    atomic_bool held; /* it waits within next() */
+    enum status fails;
+    atomic_bool held;        /* it waits within next() */
+    const atomic_bool *stop; /* … or until this */
 };
 
 struct rig {
@@ -43,7 +44,7 @@ static enum status past_open(void *ctx, const int64_t *tags, size_t n_tags, int6
     p->given = 0;
     p->closed = false;
     assert_true(n_tags == 0 || tags[0] == 100);
-    return p->fails ? error_set(err, ERR_UNAVAILABLE, "database", "is away") : OK;
+    return p->fails != OK ? error_set(err, p->fails, "database", "is away") : OK;
 }
 
 static enum status past_before(void *ctx, const struct stored_sample **ret, size_t *ret_n,
@@ -57,9 +58,11 @@ static enum status past_before(void *ctx, const struct stored_sample **ret, size
 
 static enum status past_next(void *ctx, const struct stored_sample **ret, size_t *ret_n, struct error *err) {
     struct past *p = ctx;
-    (void)err;
     while (atomic_load(&p->held)) {
         uv_sleep(1);
+        if (p->stop != NULL && atomic_load(p->stop)) {
+            return error_set(err, ERR_UNAVAILABLE, "database", "the work was ended");
+        }
     }
     *ret = p->v + p->given;
     *ret_n = p->n - p->given < 3 ? p->n - p->given : 3;
@@ -311,14 +314,33 @@ static void it_can_be_called_off_while_it_runs_and_while_it_waits(void **state) 
     rig_close(g);
 }
 
-static void a_failure_is_kept_with_its_reason(void **state) {
+/* As a question to a database that does not answer. */
+static void what_its_source_waits_for_ends_when_it_is_called_off(void **state) {
     (void)state;
     struct rig *g = rig_open();
-    g->past.fails = true;
-    struct backtest_status s = wait_for(g, start(g, &higher, 1, "").backtests.v[0].id);
-    assert_int_equal(s.state, BACKTEST_FAILED);
-    assert_string_equal(s.error, "the database does not answer; the server's log says more");
-    assert_true(g->past.closed);
+    g->past.stop = backtest_jobs_borrow_stop(g->jobs);
+    atomic_store(&g->past.held, true);
+    uint64_t running = start(g, &higher, 1, "").backtests.v[0].id;
+    assert_int_equal(about(g, BACKTEST_CANCEL, running).status, OK);
+    assert_int_equal(wait_for(g, running).state, BACKTEST_CANCELLED);
+    rig_close(g);
+}
+
+static void a_failure_is_kept_with_its_reason(void **state) {
+    (void)state;
+    static const struct {
+        enum status status;
+        const char *says;
+    } cases[] = {{ERR_UNAVAILABLE, "the database does not answer; the server's log says more"},
+                 {ERR_CONFLICT, "is away"}}; /* nobody called it off */
+    struct rig *g = rig_open();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        g->past.fails = cases[i].status;
+        struct backtest_status s = wait_for(g, start(g, &higher, 1, "").backtests.v[0].id);
+        assert_int_equal(s.state, BACKTEST_FAILED);
+        assert_string_equal(s.error, cases[i].says);
+        assert_true(g->past.closed);
+    }
     rig_close(g);
 }
 
@@ -354,6 +376,7 @@ int main(void) {
         cmocka_unit_test(what_is_wrong_with_the_change_is_pointed_at),
         cmocka_unit_test(one_runs_a_few_wait_and_the_rest_are_refused),
         cmocka_unit_test(it_can_be_called_off_while_it_runs_and_while_it_waits),
+        cmocka_unit_test(what_its_source_waits_for_ends_when_it_is_called_off),
         cmocka_unit_test(a_failure_is_kept_with_its_reason),
         cmocka_unit_test(the_oldest_result_leaves_for_a_new_one),
         cmocka_unit_test(a_stop_calls_off_what_runs),

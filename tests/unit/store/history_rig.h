@@ -100,6 +100,8 @@ static inline void history_write(struct blocking *b, const struct history_tag *t
 
 static inline void history_add(struct pgtest *pg, struct history_tag *t, const struct aggregate_sample *v,
                                uint32_t n) {
+    const struct blocking_config cfg = {
+        .conninfo = pg->server, .name = "penstock test packer", .statement_ms = 60000};
     struct blocking b = {0};
     struct error err;
     PGresult *r = NULL;
@@ -108,7 +110,7 @@ static inline void history_add(struct pgtest *pg, struct history_tag *t, const s
     for (uint32_t i = 0; i < n; i++) {
         history_put(t, &v[i]);
     }
-    assert_int_equal(blocking_open(&b, pg->server, "penstock test packer", 60000, &err), OK);
+    assert_int_equal(blocking_open(&b, &cfg, &err), OK);
     assert_int_equal(blocking_do(&b, "begin", &err), OK);
     struct pg_args *a = blocking_args(&b);
     pg_arg_i64(a, t->key);

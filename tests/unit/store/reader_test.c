@@ -621,11 +621,13 @@ static const struct roller_tag rolled[TAGS] = {{.tag_key = 7, .rule = {.counter 
                                                {.tag_key = 4000, .rule = {.stale_us = 5000000}}};
 
 static void roll_up(const struct roller_tag *v, size_t n, int64_t now_us) {
+    const struct blocking_config cfg = {
+        .conninfo = pg.server, .name = "penstock test", .statement_ms = 60000};
     struct blocking b = {.conn = NULL};
     struct roller *roller = NULL;
     struct error err;
     uint32_t done = 1;
-    assert_int_equal(blocking_open(&b, pg.server, "penstock test", 60000, &err), OK);
+    assert_int_equal(blocking_open(&b, &cfg, &err), OK);
     assert_int_equal(roller_new(&roller, &err), OK);
     while (done > 0) {
         const struct roller_task task = {v, n, now_us, 1000};

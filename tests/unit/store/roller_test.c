@@ -26,7 +26,9 @@ static const struct roller_tag rules[TAGS] = {
 
 static void open_conn(void) {
     struct error err;
-    if (blocking_open(&conn, pg.server, "penstock test", 60000, &err) != OK) {
+    const struct blocking_config cfg = {
+        .conninfo = pg.server, .name = "penstock test", .statement_ms = 60000};
+    if (blocking_open(&conn, &cfg, &err) != OK) {
         fail_msg("%s", err.text);
     }
 }
