@@ -17,14 +17,14 @@ static void write_times(struct buf *out, const struct chunk_sample *v, uint32_t 
     for (uint32_t i = 0; i < n; i++) {
         work->integers[i] = v[i].t_us;
     }
-    column_write(out, work->integers, n, work->rest);
+    column_write(out, work->integers, n);
 }
 
 static void write_tags(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
     for (uint32_t i = 0; i < n; i++) {
         work->integers[i] = v[i].tag_key;
     }
-    column_write(out, work->integers, n, work->rest);
+    column_write(out, work->integers, n);
 }
 
 static void write_qualities(struct buf *out, const struct chunk_sample *v, uint32_t n,
@@ -91,7 +91,7 @@ static void write_texts(struct buf *out, const struct chunk_sample *v, uint32_t 
         CHECK(v[work->rest[i]].text.n <= CHUNK_TEXT_MAX);
         write_counted(out, v[work->rest[i]].text);
     }
-    column_write(out, work->integers, count, work->rest);
+    column_write(out, work->integers, count);
 }
 
 static void write_all(struct buf *out, uint8_t version, const struct chunk_sample *v, uint32_t n,

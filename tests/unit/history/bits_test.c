@@ -10,13 +10,12 @@ enum { MANY = 2000 };
 
 static int64_t in[MANY];
 static int64_t out[MANY];
-static uint64_t work[MANY];
 
 /* Bytes of the column of in[0..n), which must come back whole, and from no shorter piece. */
 static size_t column_of(uint32_t n) {
     struct buf b;
     buf_init(&b, 1 << 20);
-    column_write(&b, in, n, work);
+    column_write(&b, in, n);
     assert_false(b.failed);
     size_t size = b.n;
     buf_text(&b, "what follows");
