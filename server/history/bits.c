@@ -136,7 +136,8 @@ static struct coding choose(const int64_t *v, uint32_t n, const struct unit *u) 
     struct widths widths[ORDERS] = {{{0}}};
     uint32_t step_max = 2 * ((n + LOOKED_AT - 1) / LOOKED_AT) - 1;
     uint32_t looked = 0;
-    for (uint32_t i = 1; i < n; i += 1 + looked++ % step_max) {
+    for (uint32_t i = 1, step = 1; i < n; i += step, step = step == step_max ? 1 : step + 1) {
+        looked++;
         uint64_t next = units(u, v[i], v[0]);
         uint64_t a = units(u, v[i - 1], v[0]);
         uint64_t b = i == 1 ? BEFORE_FIRST : units(u, v[i - 2], v[0]);
@@ -295,12 +296,17 @@ static uint32_t run_from(const uint8_t *v, uint32_t n, uint32_t i) {
 /* The last run's length is not written. No runs: bytes. */
 void runs_write(struct buf *out, const uint8_t *v, uint32_t n) {
     CHECK(n > 0);
+    if (n == 1 || memcmp(v, v + 1, n - 1) == 0) { /* mostly */
+        write_varint(out, 1);
+        buf_byte(out, v[0]);
+        return;
+    }
     uint32_t runs = 1;
     for (uint32_t i = 1; i < n; i++) {
         runs += v[i] != v[i - 1];
     }
     if (runs > n / 2) {
-        write_varint(out, n == 1 ? 1 : 0);
+        write_varint(out, 0);
         buf_append(out, v, n);
         return;
     }

@@ -13,54 +13,11 @@ enum { CRC_BYTES = 4, DISTINCT_MAX = 256 };
 
 /* --- writing --- */
 
-static void write_times(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->integers[i] = v[i].t_us;
-    }
-    column_write(out, work->integers, n);
-}
-
-static void write_tags(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->integers[i] = v[i].tag_key;
-    }
-    column_write(out, work->integers, n);
-}
-
-static void write_qualities(struct buf *out, const struct chunk_sample *v, uint32_t n,
-                            struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->bytes[i] = v[i].quality;
-    }
-    runs_write(out, work->bytes, n);
-}
-
-static void write_kinds(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        CHECK(v[i].kind <= CHUNK_TEXT);
-        work->bytes[i] = v[i].kind;
-    }
-    runs_write(out, work->bytes, n);
-}
-
-static void write_numbers(struct buf *out, const struct chunk_sample *v, uint32_t n,
-                          struct chunk_scale declared, struct chunk_work *work) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_NUMBER) {
-            work->numbers[count++] = v[i].number;
-        }
-    }
-    if (count > 0) {
-        numbers_write(out, work->numbers, count, declared, work);
-    }
-}
-
 /* The place of a text among those found so far, looked for from the newest; found if there is none. */
-static uint32_t place_of(const struct chunk_sample *v, const uint64_t *firsts, uint32_t found,
+static uint32_t place_of(const struct slice *texts, const uint64_t *firsts, uint32_t found,
                          struct slice text) {
     for (uint32_t i = found; i-- > 0;) {
-        if (slice_eq(v[firsts[i]].text, text)) {
+        if (slice_eq(texts[firsts[i]], text)) {
             return i;
         }
     }
@@ -69,60 +26,87 @@ static uint32_t place_of(const struct chunk_sample *v, const uint64_t *firsts, u
 
 /* Texts repeat (a state, a recipe's name): each is written once. Behind DISTINCT_MAX of them nobody looks any
  * more. */
-static void write_texts(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = 0;
+static void write_texts(struct buf *out, const struct slice *texts, uint32_t n, struct chunk_work *work) {
     uint32_t found = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_TEXT) {
-            uint32_t known = found < DISTINCT_MAX ? found : DISTINCT_MAX;
-            uint32_t place = place_of(v, work->rest, known, v[i].text);
-            place = place == known ? found : place;
-            work->integers[count++] = place;
-            if (place == found) {
-                work->rest[found++] = i;
-            }
+        uint32_t known = found < DISTINCT_MAX ? found : DISTINCT_MAX;
+        uint32_t place = place_of(texts, work->rest, known, texts[i]);
+        place = place == known ? found : place;
+        work->integers[i] = place;
+        if (place == found) {
+            work->rest[found++] = i;
         }
-    }
-    if (count == 0) {
-        return;
     }
     write_varint(out, found);
     for (uint32_t i = 0; i < found; i++) {
-        CHECK(v[work->rest[i]].text.n <= CHUNK_TEXT_MAX);
-        write_counted(out, v[work->rest[i]].text);
+        CHECK(texts[work->rest[i]].n <= CHUNK_TEXT_MAX);
+        write_counted(out, texts[work->rest[i]]);
     }
-    column_write(out, work->integers, count);
+    column_write(out, work->integers, n);
 }
 
-static void write_all(struct buf *out, uint8_t version, const struct chunk_sample *v, uint32_t n,
-                      struct chunk_scale declared, struct chunk_work *work) {
-    CHECK(n > 0 && n <= CHUNK_SAMPLES_MAX);
+static void write_all(struct buf *out, uint8_t version, struct chunk_scale declared,
+                      struct chunk_work *work) {
+    const struct chunk_columns *c = &work->columns;
     size_t begin = out->n;
+    CHECK(c->n > 0);
     buf_byte(out, version);
-    write_varint(out, n);
+    write_varint(out, c->n);
     if (version == CHUNK_MIXED_VERSION) {
-        write_tags(out, v, n, work);
+        column_write(out, c->tags, c->n);
     }
-    write_times(out, v, n, work);
-    write_qualities(out, v, n, work);
-    write_kinds(out, v, n, work);
-    write_numbers(out, v, n, declared, work);
-    write_texts(out, v, n, work);
+    column_write(out, c->times, c->n);
+    runs_write(out, c->qualities, c->n);
+    runs_write(out, c->kinds, c->n);
+    if (c->n_numbers > 0) {
+        numbers_write(out, c->numbers, c->n_numbers, declared, work);
+    }
+    if (c->n_texts > 0) {
+        write_texts(out, c->texts, c->n_texts, work);
+    }
     if (!out->failed) {
         write_u32(out, crc32c(0, out->p + begin, out->n - begin));
     }
 }
 
+static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_columns *c) {
+    uint32_t numbers = 0;
+    uint32_t texts = 0;
+    CHECK(n <= CHUNK_SAMPLES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        c->tags[i] = v[i].tag_key;
+        c->times[i] = v[i].t_us;
+        c->qualities[i] = v[i].quality;
+        c->kinds[i] = v[i].kind;
+        if (v[i].kind == CHUNK_NUMBER) {
+            c->numbers[numbers++] = v[i].number;
+        } else if (v[i].kind == CHUNK_TEXT) {
+            c->texts[texts++] = v[i].text;
+        } else {
+            CHECK(v[i].kind == CHUNK_NOTHING);
+        }
+    }
+    c->n = n;
+    c->n_numbers = numbers;
+    c->n_texts = texts;
+}
+
 void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
                  struct chunk_work *work) {
+    put_all(v, n, &work->columns);
     for (uint32_t i = 1; i < n; i++) {
         CHECK(v[i].t_us > v[i - 1].t_us);
     }
-    write_all(out, CHUNK_VERSION, v, n, declared, work);
+    write_all(out, CHUNK_VERSION, declared, work);
 }
 
 void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    write_all(out, CHUNK_MIXED_VERSION, v, n, (struct chunk_scale){.scale = 0}, work);
+    put_all(v, n, &work->columns);
+    chunk_write_columns(out, work);
+}
+
+void chunk_write_columns(struct buf *out, struct chunk_work *work) {
+    write_all(out, CHUNK_MIXED_VERSION, (struct chunk_scale){.scale = 0}, work);
 }
 
 /* --- reading --- */
@@ -143,29 +127,17 @@ static bool pass(struct rest *r, const char *part, size_t used) {
     return true;
 }
 
-static bool read_tags(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "tags", column_read(r->bytes, n, work->integers))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].tag_key = work->integers[i];
-    }
-    return true;
+static bool read_column(struct rest *r, const char *part, uint32_t n, int64_t *ret_v) {
+    return pass(r, part, column_read(r->bytes, n, ret_v));
 }
 
-static bool read_times(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "times", column_read(r->bytes, n, work->integers))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].t_us = work->integers[i];
-    }
-    return true;
+static bool read_runs(struct rest *r, const char *part, uint32_t n, uint8_t *ret_v) {
+    return pass(r, part, runs_read(r->bytes, n, ret_v));
 }
 
-static bool check_order(struct rest *r, const struct chunk_sample *v, uint32_t n) {
+static bool check_order(struct rest *r, const int64_t *times, uint32_t n) {
     for (uint32_t i = 1; i < n; i++) {
-        if (v[i].t_us <= v[i - 1].t_us) {
+        if (times[i] <= times[i - 1]) {
             r->broken = "times: not ascending";
             return false;
         }
@@ -173,80 +145,49 @@ static bool check_order(struct rest *r, const struct chunk_sample *v, uint32_t n
     return true;
 }
 
-static bool read_qualities(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "qualities", runs_read(r->bytes, n, work->bytes))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].quality = work->bytes[i];
-    }
-    return true;
-}
-
-static bool read_kinds(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "kinds of values", runs_read(r->bytes, n, work->bytes))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (work->bytes[i] > CHUNK_TEXT) {
+static bool count_kinds(struct rest *r, struct chunk_columns *c) {
+    uint32_t counts[CHUNK_TEXT + 1] = {0};
+    for (uint32_t i = 0; i < c->n; i++) {
+        if (c->kinds[i] > CHUNK_TEXT) {
             r->broken = "kinds of values: one is not known";
             return false;
         }
-        v[i].kind = work->bytes[i];
+        counts[c->kinds[i]]++;
     }
+    c->n_numbers = counts[CHUNK_NUMBER];
+    c->n_texts = counts[CHUNK_TEXT];
     return true;
 }
 
-static uint32_t count_of(const struct chunk_sample *v, uint32_t n, enum chunk_kind kind) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        count += v[i].kind == kind;
-    }
-    return count;
+static bool read_numbers(struct rest *r, struct chunk_work *work) {
+    struct chunk_columns *c = &work->columns;
+    return c->n_numbers == 0 || pass(r, "numbers", numbers_read(r->bytes, c->n_numbers, work, c->numbers));
 }
 
-static bool read_numbers(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = count_of(v, n, CHUNK_NUMBER);
-    if (count == 0) {
-        return true;
-    }
-    if (!pass(r, "numbers", numbers_read(r->bytes, count, work, work->numbers))) {
-        return false;
-    }
-    const double *next = work->numbers;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_NUMBER) {
-            v[i].number = *next++;
-        }
-    }
-    return true;
-}
-
-static bool read_texts(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = count_of(v, n, CHUNK_TEXT);
-    if (count == 0) {
+/* Each text once, into work->texts, and their places. */
+static bool read_texts(struct rest *r, struct chunk_work *work) {
+    struct chunk_columns *c = &work->columns;
+    if (c->n_texts == 0) {
         return true;
     }
     struct reader head;
     reader_init(&head, r->bytes, "texts", NULL);
-    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", count);
+    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", c->n_texts);
     for (uint32_t i = 0; i < found; i++) {
         work->texts[i] = reader_counted(&head, "text", CHUNK_TEXT_MAX);
     }
     size_t used = r->bytes.n - reader_left(&head);
     if (!pass(r, "texts", reader_ok(&head) ? used : 0) ||
-        !pass(r, "texts: places", column_read(r->bytes, count, work->integers))) {
+        !read_column(r, "texts: places", c->n_texts, work->integers)) {
         return false;
     }
-    const int64_t *next = work->integers;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_TEXT) {
-            if (*next < 0 || *next >= found) {
-                r->broken = "texts: a place without a text";
-                return false;
-            }
-            v[i].text = work->texts[*next++];
+    for (uint32_t i = 0; i < c->n_texts; i++) {
+        int64_t place = work->integers[i];
+        if (place < 0 || place >= found) {
+            r->broken = "texts: a place without a text";
+            return false;
         }
+        c->texts[i] = work->texts[place];
     }
     return true;
 }
@@ -272,13 +213,31 @@ static enum status check_frame(struct slice bytes, struct error *err) {
     return OK;
 }
 
-static bool read_all(struct rest *r, uint8_t version, struct chunk_sample *v, uint32_t n,
-                     struct chunk_work *work) {
+static bool read_all(struct rest *r, uint8_t version, struct chunk_work *work) {
+    struct chunk_columns *c = &work->columns;
     bool mixed = version == CHUNK_MIXED_VERSION;
-    memset(v, 0, n * sizeof *v);
-    return (!mixed || read_tags(r, v, n, work)) && read_times(r, v, n, work) &&
-           (mixed || check_order(r, v, n)) && read_qualities(r, v, n, work) && read_kinds(r, v, n, work) &&
-           read_numbers(r, v, n, work) && read_texts(r, v, n, work) && r->bytes.n == 0;
+    return (!mixed || read_column(r, "tags", c->n, c->tags)) && read_column(r, "times", c->n, c->times) &&
+           (mixed || check_order(r, c->times, c->n)) && read_runs(r, "qualities", c->n, c->qualities) &&
+           read_runs(r, "kinds of values", c->n, c->kinds) && count_kinds(r, c) && read_numbers(r, work) &&
+           read_texts(r, work) && r->bytes.n == 0;
+}
+
+static void take_all(const struct chunk_columns *c, bool mixed, struct chunk_sample *ret_v) {
+    const double *number = c->numbers;
+    const struct slice *text = c->texts;
+    for (uint32_t i = 0; i < c->n; i++) {
+        bool has_number = c->kinds[i] == CHUNK_NUMBER;
+        bool has_text = c->kinds[i] == CHUNK_TEXT;
+        ret_v[i] = (struct chunk_sample){.tag_key = mixed ? c->tags[i] : 0,
+                                         .t_us = c->times[i],
+                                         .number = has_number ? *number : 0,
+                                         .quality = c->qualities[i],
+                                         .kind = c->kinds[i]};
+        if (has_text) {
+            ret_v[i].text = *text++;
+        }
+        number += has_number;
+    }
 }
 
 enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
@@ -293,11 +252,14 @@ enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk
     if (!reader_ok(&head)) {
         return head.status;
     }
+    uint8_t version = (uint8_t)bytes.p[0];
     struct rest r = {.bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
-    if (n == 0 || !read_all(&r, (uint8_t)bytes.p[0], ret_v, n, work)) {
+    work->columns.n = n;
+    if (n == 0 || !read_all(&r, version, work)) {
         return error_set(err, ERR_INVALID, "chunk", "cannot be read: %s",
                          r.broken != NULL ? r.broken : "there is more than its samples");
     }
+    take_all(&work->columns, version == CHUNK_MIXED_VERSION, ret_v);
     *ret_n = n;
     return OK;
 }

@@ -51,10 +51,7 @@ void pack_clear(struct pack *p) {
     p->order = 0;
 }
 
-static enum status make_room(struct pack *p, uint32_t more) {
-    if (p->n + more <= p->cap) {
-        return OK;
-    }
+static enum status grow(struct pack *p, uint32_t more) {
     if (p->n + more > PACK_SAMPLES_MAX) {
         return ERR_FULL;
     }
@@ -69,6 +66,10 @@ static enum status make_room(struct pack *p, uint32_t more) {
     p->v = v;
     p->cap = cap;
     return OK;
+}
+
+static inline enum status make_room(struct pack *p, uint32_t more) {
+    return p->n + more <= p->cap ? OK : grow(p, more);
 }
 
 enum status pack_chunk_in(struct pack *p, struct slice bytes, struct error *err) {
@@ -209,7 +210,7 @@ enum status pack_out(struct pack *p, struct chunk_scale declared,
     sort(p);
     for (uint32_t at = 0, end = 0; at < p->n && status == OK; at = end) {
         int64_t period_us = pack_period(p->v[at].t_us);
-        while (end < p->n && pack_period(p->v[end].t_us) == period_us) {
+        while (end < p->n && (uint64_t)p->v[end].t_us - (uint64_t)period_us < PACK_PERIOD_US) {
             end++;
         }
         status = write_period(p, p->v + at, end - at, declared, emit, ctx);

@@ -20,7 +20,6 @@ struct hot_row {
 
 struct hot {
     struct chunk_work work;
-    struct chunk_sample v[CHUNK_SAMPLES_MAX];
     struct hot_row rows[HOT_ROWS_MAX];
     uint32_t n_rows;
     struct buf bytes; /* of all rows, one behind the other */
