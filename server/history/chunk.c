@@ -91,22 +91,27 @@ static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_colum
     c->n_texts = texts;
 }
 
-void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
-                 struct chunk_work *work) {
-    put_all(v, n, &work->columns);
-    for (uint32_t i = 1; i < n; i++) {
-        CHECK(v[i].t_us > v[i - 1].t_us);
+void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work) {
+    const int64_t *times = work->columns.times;
+    for (uint32_t i = 1; i < work->columns.n; i++) {
+        CHECK(times[i] > times[i - 1]);
     }
     write_all(out, CHUNK_VERSION, declared, work);
 }
 
-void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    put_all(v, n, &work->columns);
-    chunk_write_columns(out, work);
+void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work) {
+    write_all(out, CHUNK_MIXED_VERSION, (struct chunk_scale){.scale = 0}, work);
 }
 
-void chunk_write_columns(struct buf *out, struct chunk_work *work) {
-    write_all(out, CHUNK_MIXED_VERSION, (struct chunk_scale){.scale = 0}, work);
+void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
+                 struct chunk_work *work) {
+    put_all(v, n, &work->columns);
+    chunk_write_columns(out, declared, work);
+}
+
+void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
+    put_all(v, n, &work->columns);
+    chunk_write_columns_mixed(out, work);
 }
 
 /* --- reading --- */
@@ -240,26 +245,32 @@ static void take_all(const struct chunk_columns *c, bool mixed, struct chunk_sam
     }
 }
 
-enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
-                       uint32_t *ret_n, struct error *err) {
+enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err) {
     enum status status = check_frame(bytes, err);
     if (status != OK) {
         return status;
     }
     struct reader head;
     reader_init(&head, slice_of(bytes.p + 1, bytes.n - 1 - CRC_BYTES), "chunk", err);
-    uint32_t n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX);
+    work->columns.n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX);
     if (!reader_ok(&head)) {
         return head.status;
     }
-    uint8_t version = (uint8_t)bytes.p[0];
-    struct rest r = {.bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
-    work->columns.n = n;
-    if (n == 0 || !read_all(&r, version, work)) {
+    bool none = work->columns.n == 0;
+    struct rest r = {.bytes = reader_rest(&head), .broken = none ? "samples: none" : NULL};
+    if (none || !read_all(&r, (uint8_t)bytes.p[0], work)) {
         return error_set(err, ERR_INVALID, "chunk", "cannot be read: %s",
                          r.broken != NULL ? r.broken : "there is more than its samples");
     }
-    take_all(&work->columns, version == CHUNK_MIXED_VERSION, ret_v);
-    *ret_n = n;
     return OK;
+}
+
+enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
+                       uint32_t *ret_n, struct error *err) {
+    enum status status = chunk_read_columns(bytes, work, err);
+    if (status == OK) {
+        take_all(&work->columns, (uint8_t)bytes.p[0] == CHUNK_MIXED_VERSION, ret_v);
+        *ret_n = work->columns.n;
+    }
+    return status;
 }

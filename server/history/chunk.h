@@ -87,11 +87,14 @@ void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, stru
                  struct chunk_work *work);
 /* The same of several tags, in any order. */
 void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work);
-/* The same of work->columns, which the caller has filled. */
-void chunk_write_columns(struct buf *out, struct chunk_work *work);
+/* Both of work->columns, which the caller has filled. */
+void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work);
+void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work);
 /* All of bytes is one chunk, of either version. ret_v has room for CHUNK_SAMPLES_MAX; texts point into bytes.
  * ERR_UNSUPPORTED: a later version; ERR_INVALID: damaged (err says where). */
 MUSTCHECK enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
                                  uint32_t *ret_n, struct error *err);
+/* The same into work->columns; the tags mean nothing if it is of one. */
+MUSTCHECK enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err);
 
 #endif

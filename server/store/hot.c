@@ -66,7 +66,7 @@ static struct hot_row put_all(struct chunk_columns *c, const struct stored_sampl
 static struct hot_row write_row(struct hot *h, const struct stored_sample *v, uint32_t n) {
     size_t before = h->bytes.n;
     struct hot_row row = put_all(&h->work.columns, v, n);
-    chunk_write_columns(&h->bytes, &h->work);
+    chunk_write_columns_mixed(&h->bytes, &h->work);
     row.data.n = h->bytes.n - before;
     return row;
 }
