@@ -87,10 +87,6 @@ bool hot_write(struct hot *h, const struct stored_sample *v, uint32_t n) {
     return !h->bytes.failed;
 }
 
-size_t hot_bytes_max(const struct stored_sample *v, uint32_t n) {
-    size_t bytes = ((size_t)n / CHUNK_SAMPLES_MAX + 1) * ROW_BYTES + (size_t)n * SAMPLE_BYTES;
-    for (uint32_t i = 0; i < n; i++) {
-        bytes += v[i].text.n;
-    }
-    return bytes;
+size_t hot_bytes_max(uint32_t n, size_t texts) {
+    return ((size_t)n / CHUNK_SAMPLES_MAX + 1) * ROW_BYTES + (size_t)n * SAMPLE_BYTES + texts;
 }
