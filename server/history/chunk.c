@@ -74,6 +74,7 @@ static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_colum
     uint32_t texts = 0;
     CHECK(n <= CHUNK_SAMPLES_MAX);
     for (uint32_t i = 0; i < n; i++) {
+        CHECK(v[i].kind <= CHUNK_TEXT);
         c->tags[i] = v[i].tag_key;
         c->times[i] = v[i].t_us;
         c->qualities[i] = v[i].quality;
@@ -82,8 +83,6 @@ static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_colum
             c->numbers[numbers++] = v[i].number;
         } else if (v[i].kind == CHUNK_TEXT) {
             c->texts[texts++] = v[i].text;
-        } else {
-            CHECK(v[i].kind == CHUNK_NOTHING);
         }
     }
     c->n = n;

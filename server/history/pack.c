@@ -190,6 +190,7 @@ static void fill(struct chunk_columns *c, const struct pack_sample *v, uint32_t 
     uint32_t texts = 0;
     CHECK(n <= CHUNK_SAMPLES_MAX);
     for (uint32_t i = 0; i < n; i++) {
+        CHECK(v[i].kind <= CHUNK_TEXT);
         c->times[i] = v[i].t_us;
         c->qualities[i] = v[i].quality;
         c->kinds[i] = v[i].kind;
@@ -197,8 +198,6 @@ static void fill(struct chunk_columns *c, const struct pack_sample *v, uint32_t 
             c->numbers[numbers++] = v[i].number;
         } else if (v[i].kind == CHUNK_TEXT) {
             c->texts[texts++] = slice_of(v[i].text, v[i].text_n);
-        } else {
-            CHECK(v[i].kind == CHUNK_NOTHING);
         }
     }
     c->n = n;
