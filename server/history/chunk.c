@@ -115,8 +115,11 @@ void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n
 
 /* --- reading --- */
 
-/* What is left of a chunk that is being read. */
+/* What is left of a chunk that is being read, behind the samples that are there. */
 struct rest {
+    uint32_t n; /* its samples */
+    uint32_t n_numbers;
+    uint32_t n_texts;
     struct slice bytes;
     const char *broken; /* NULL, or the part that could not be read */
 };
@@ -135,13 +138,25 @@ static bool read_column(struct rest *r, const char *part, uint32_t n, int64_t *r
     return pass(r, part, column_read(r->bytes, n, ret_v));
 }
 
-static bool read_runs(struct rest *r, const char *part, uint32_t n, uint8_t *ret_v) {
-    return pass(r, part, runs_read(r->bytes, n, ret_v));
+static bool read_runs(struct rest *r, const char *part, uint8_t *ret_v) {
+    return pass(r, part, runs_read(r->bytes, r->n, ret_v));
 }
 
-static bool check_order(struct rest *r, const int64_t *times, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++) {
-        if (times[i] <= times[i - 1]) {
+/* Those of a chunk of one tag are 0. */
+static bool read_tags(struct rest *r, bool mixed, int64_t *ret_v) {
+    if (mixed) {
+        return read_column(r, "tags", r->n, ret_v);
+    }
+    memset(ret_v, 0, r->n * sizeof *ret_v);
+    return true;
+}
+
+static bool read_times(struct rest *r, bool mixed, int64_t *ret_v) {
+    if (!read_column(r, "times", r->n, ret_v)) {
+        return false;
+    }
+    for (uint32_t i = 1; i < r->n && !mixed; i++) {
+        if (ret_v[i] <= ret_v[i - 1]) {
             r->broken = "times: not ascending";
             return false;
         }
@@ -149,49 +164,50 @@ static bool check_order(struct rest *r, const int64_t *times, uint32_t n) {
     return true;
 }
 
-static bool count_kinds(struct rest *r, struct chunk_columns *c) {
+static bool read_kinds(struct rest *r, uint8_t *ret_v) {
     uint32_t counts[CHUNK_TEXT + 1] = {0};
-    for (uint32_t i = 0; i < c->n; i++) {
-        if (c->kinds[i] > CHUNK_TEXT) {
+    if (!read_runs(r, "kinds of values", ret_v)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < r->n; i++) {
+        if (ret_v[i] > CHUNK_TEXT) {
             r->broken = "kinds of values: one is not known";
             return false;
         }
-        counts[c->kinds[i]]++;
+        counts[ret_v[i]]++;
     }
-    c->n_numbers = counts[CHUNK_NUMBER];
-    c->n_texts = counts[CHUNK_TEXT];
+    r->n_numbers = counts[CHUNK_NUMBER];
+    r->n_texts = counts[CHUNK_TEXT];
     return true;
 }
 
-static bool read_numbers(struct rest *r, struct chunk_work *work) {
-    struct chunk_columns *c = &work->columns;
-    return c->n_numbers == 0 || pass(r, "numbers", numbers_read(r->bytes, c->n_numbers, work, c->numbers));
+static bool read_numbers(struct rest *r, struct chunk_work *work, double *ret_v) {
+    return r->n_numbers == 0 || pass(r, "numbers", numbers_read(r->bytes, r->n_numbers, work, ret_v));
 }
 
 /* Each text once, into work->texts, and their places. */
-static bool read_texts(struct rest *r, struct chunk_work *work) {
-    struct chunk_columns *c = &work->columns;
-    if (c->n_texts == 0) {
+static bool read_texts(struct rest *r, struct chunk_work *work, struct slice *ret_v) {
+    if (r->n_texts == 0) {
         return true;
     }
     struct reader head;
     reader_init(&head, r->bytes, "texts", NULL);
-    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", c->n_texts);
+    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", r->n_texts);
     for (uint32_t i = 0; i < found; i++) {
         work->texts[i] = reader_counted(&head, "text", CHUNK_TEXT_MAX);
     }
     size_t used = r->bytes.n - reader_left(&head);
     if (!pass(r, "texts", reader_ok(&head) ? used : 0) ||
-        !read_column(r, "texts: places", c->n_texts, work->integers)) {
+        !read_column(r, "texts: places", r->n_texts, work->integers)) {
         return false;
     }
-    for (uint32_t i = 0; i < c->n_texts; i++) {
+    for (uint32_t i = 0; i < r->n_texts; i++) {
         int64_t place = work->integers[i];
         if (place < 0 || place >= found) {
             r->broken = "texts: a place without a text";
             return false;
         }
-        c->texts[i] = work->texts[place];
+        ret_v[i] = work->texts[place];
     }
     return true;
 }
@@ -217,58 +233,60 @@ static enum status check_frame(struct slice bytes, struct error *err) {
     return OK;
 }
 
-static bool read_all(struct rest *r, uint8_t version, struct chunk_work *work) {
+static bool read_all(struct rest *r, bool mixed, struct chunk_work *work) {
     struct chunk_columns *c = &work->columns;
-    bool mixed = version == CHUNK_MIXED_VERSION;
-    return (!mixed || read_column(r, "tags", c->n, c->tags)) && read_column(r, "times", c->n, c->times) &&
-           (mixed || check_order(r, c->times, c->n)) && read_runs(r, "qualities", c->n, c->qualities) &&
-           read_runs(r, "kinds of values", c->n, c->kinds) && count_kinds(r, c) && read_numbers(r, work) &&
-           read_texts(r, work) && r->bytes.n == 0;
-}
-
-static void take_all(const struct chunk_columns *c, bool mixed, struct chunk_sample *ret_v) {
-    const double *number = c->numbers;
-    const struct slice *text = c->texts;
-    for (uint32_t i = 0; i < c->n; i++) {
-        bool has_number = c->kinds[i] == CHUNK_NUMBER;
-        bool has_text = c->kinds[i] == CHUNK_TEXT;
-        ret_v[i] = (struct chunk_sample){.tag_key = mixed ? c->tags[i] : 0,
-                                         .t_us = c->times[i],
-                                         .number = has_number ? *number : 0,
-                                         .quality = c->qualities[i],
-                                         .kind = c->kinds[i]};
-        if (has_text) {
-            ret_v[i].text = *text++;
-        }
-        number += has_number;
-    }
+    return read_tags(r, mixed, c->tags + c->n) && read_times(r, mixed, c->times + c->n) &&
+           read_runs(r, "qualities", c->qualities + c->n) && read_kinds(r, c->kinds + c->n) &&
+           read_numbers(r, work, c->numbers + c->n_numbers) && read_texts(r, work, c->texts + c->n_texts) &&
+           r->bytes.n == 0;
 }
 
 enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err) {
+    struct chunk_columns *c = &work->columns;
     enum status status = check_frame(bytes, err);
     if (status != OK) {
         return status;
     }
     struct reader head;
     reader_init(&head, slice_of(bytes.p + 1, bytes.n - 1 - CRC_BYTES), "chunk", err);
-    work->columns.n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX);
+    uint32_t n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX - c->n);
     if (!reader_ok(&head)) {
         return head.status;
     }
-    bool none = work->columns.n == 0;
-    struct rest r = {.bytes = reader_rest(&head), .broken = none ? "samples: none" : NULL};
-    if (none || !read_all(&r, (uint8_t)bytes.p[0], work)) {
+    struct rest r = {.n = n, .bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
+    if (n == 0 || !read_all(&r, (uint8_t)bytes.p[0] == CHUNK_MIXED_VERSION, work)) {
         return error_set(err, ERR_INVALID, "chunk", "cannot be read: %s",
                          r.broken != NULL ? r.broken : "there is more than its samples");
     }
+    c->n += n;
+    c->n_numbers += r.n_numbers;
+    c->n_texts += r.n_texts;
     return OK;
+}
+
+void chunk_take_columns(const struct chunk_columns *c, struct chunk_sample *ret_v) {
+    const double *number = c->numbers;
+    const struct slice *text = c->texts;
+    for (uint32_t i = 0; i < c->n; i++) {
+        bool has_number = c->kinds[i] == CHUNK_NUMBER;
+        ret_v[i] = (struct chunk_sample){.tag_key = c->tags[i],
+                                         .t_us = c->times[i],
+                                         .number = has_number ? *number : 0,
+                                         .quality = c->qualities[i],
+                                         .kind = c->kinds[i]};
+        number += has_number;
+        if (c->kinds[i] == CHUNK_TEXT) {
+            ret_v[i].text = *text++;
+        }
+    }
 }
 
 enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
                        uint32_t *ret_n, struct error *err) {
+    chunk_columns_clear(&work->columns);
     enum status status = chunk_read_columns(bytes, work, err);
     if (status == OK) {
-        take_all(&work->columns, (uint8_t)bytes.p[0] == CHUNK_MIXED_VERSION, ret_v);
+        chunk_take_columns(&work->columns, ret_v);
         *ret_n = work->columns.n;
     }
     return status;

@@ -94,7 +94,13 @@ void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work);
  * ERR_UNSUPPORTED: a later version; ERR_INVALID: damaged (err says where). */
 MUSTCHECK enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
                                  uint32_t *ret_n, struct error *err);
-/* The same into work->columns; the tags mean nothing if it is of one. */
+/* The same into work->columns, behind the samples that are there: those of several chunks, if they are not
+ * too many. Where it fails they are as they were. Tags are 0 if the chunk is of one. */
 MUSTCHECK enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err);
+void chunk_take_columns(const struct chunk_columns *c, struct chunk_sample *ret_v);
+
+static inline void chunk_columns_clear(struct chunk_columns *c) {
+    c->n = c->n_numbers = c->n_texts = 0;
+}
 
 #endif

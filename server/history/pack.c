@@ -75,6 +75,7 @@ static inline enum status make_room(struct pack *p, uint32_t more) {
 }
 
 enum status pack_chunk_in(struct pack *p, struct slice bytes, struct error *err) {
+    chunk_columns_clear(&p->work->columns);
     enum status status = chunk_read_columns(bytes, p->work, err);
     if (status != OK) {
         return status;

@@ -152,6 +152,7 @@ static enum status take_loose(struct packing *p, struct error *err) {
 static enum status take_hot_row(struct packing *p, int row, struct error *err) {
     struct error why = {0};
     struct slice data = pg_get_slice(p->hot, row, 4);
+    chunk_columns_clear(&p->work.columns);
     enum status status = chunk_read_columns(data, &p->work, &why);
     if (status == OK && (uint8_t)data.p[0] != CHUNK_MIXED_VERSION) {
         status = error_set(&why, ERR_INVALID, "chunk", "it does not say which tags its samples are of");
