@@ -13,7 +13,8 @@ enum {
     ORDER_SHIFT = 6,   /* of the order in the column's first byte, above k */
     ORDERS = 3,
     WIDTH_MAX = 64,
-    LOOKED_AT = 64, /* numbers that say how a column is written */
+    LOOKED_AT = 32, /* numbers, at least, say how a column is written … */
+    LOOK_STEP = 8,  /* … and one of so many */
 };
 
 /* --- columns --- */
@@ -130,11 +131,12 @@ struct coding {
     unsigned k;
 };
 
-/* From some LOOKED_AT numbers: what is left of a column is much alike, and which order is the best one is
+/* From a part of the numbers: what is left of a column is much alike, and which order is the best one is
  * mostly clear. Steps between them change, or they would all be of one phase of what repeats itself. */
 static struct coding choose(const int64_t *v, uint32_t n, const struct unit *u) {
     struct widths widths[ORDERS] = {{{0}}};
-    uint32_t step_max = 2 * ((n + LOOKED_AT - 1) / LOOKED_AT) - 1;
+    uint32_t mean = (n + LOOKED_AT - 1) / LOOKED_AT;
+    uint32_t step_max = 2 * (mean < LOOK_STEP ? mean : LOOK_STEP) - 1;
     uint32_t looked = 0;
     for (uint32_t i = 1, step = 1; i < n; i += step, step = step == step_max ? 1 : step + 1) {
         looked++;
