@@ -109,8 +109,8 @@ static inline size_t bits_used(const struct bit_reader *r) {
     return r->at - r->held / 8;
 }
 
-/* v[0..n) behind out; n is at least 1 and not written. Marks out as failed if there is no room for the most
- * that so many numbers can take (COLUMN_BYTES_MAX). The same numbers are the same bytes on every machine. */
+/* v[0..n) behind out; n is at least 1 and not written. The same numbers become the same bytes on every
+ * machine. Marks out as failed if it has no room for the most that n numbers may take. */
 void column_write(struct buf *out, const int64_t *v, uint32_t n);
 /* Reads n numbers from the start of bytes; the number of bytes used, or 0 if they are not a column of n. */
 MUSTCHECK size_t column_read(struct slice bytes, uint32_t n, int64_t *ret_v);
