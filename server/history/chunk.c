@@ -13,54 +13,11 @@ enum { CRC_BYTES = 4, DISTINCT_MAX = 256 };
 
 /* --- writing --- */
 
-static void write_times(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->integers[i] = v[i].t_us;
-    }
-    column_write(out, work->integers, n, work->rest);
-}
-
-static void write_tags(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->integers[i] = v[i].tag_key;
-    }
-    column_write(out, work->integers, n, work->rest);
-}
-
-static void write_qualities(struct buf *out, const struct chunk_sample *v, uint32_t n,
-                            struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        work->bytes[i] = v[i].quality;
-    }
-    runs_write(out, work->bytes, n);
-}
-
-static void write_kinds(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    for (uint32_t i = 0; i < n; i++) {
-        CHECK(v[i].kind <= CHUNK_TEXT);
-        work->bytes[i] = v[i].kind;
-    }
-    runs_write(out, work->bytes, n);
-}
-
-static void write_numbers(struct buf *out, const struct chunk_sample *v, uint32_t n,
-                          struct chunk_scale declared, struct chunk_work *work) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_NUMBER) {
-            work->numbers[count++] = v[i].number;
-        }
-    }
-    if (count > 0) {
-        numbers_write(out, work->numbers, count, declared, work);
-    }
-}
-
 /* The place of a text among those found so far, looked for from the newest; found if there is none. */
-static uint32_t place_of(const struct chunk_sample *v, const uint64_t *firsts, uint32_t found,
+static uint32_t place_of(const struct slice *texts, const uint64_t *firsts, uint32_t found,
                          struct slice text) {
     for (uint32_t i = found; i-- > 0;) {
-        if (slice_eq(v[firsts[i]].text, text)) {
+        if (slice_eq(texts[firsts[i]], text)) {
             return i;
         }
     }
@@ -69,66 +26,100 @@ static uint32_t place_of(const struct chunk_sample *v, const uint64_t *firsts, u
 
 /* Texts repeat (a state, a recipe's name): each is written once. Behind DISTINCT_MAX of them nobody looks any
  * more. */
-static void write_texts(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = 0;
+static void write_texts(struct buf *out, const struct slice *texts, uint32_t n, struct chunk_work *work) {
     uint32_t found = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_TEXT) {
-            uint32_t known = found < DISTINCT_MAX ? found : DISTINCT_MAX;
-            uint32_t place = place_of(v, work->rest, known, v[i].text);
-            place = place == known ? found : place;
-            work->integers[count++] = place;
-            if (place == found) {
-                work->rest[found++] = i;
-            }
+        uint32_t known = found < DISTINCT_MAX ? found : DISTINCT_MAX;
+        uint32_t place = place_of(texts, work->rest, known, texts[i]);
+        place = place == known ? found : place;
+        work->integers[i] = place;
+        if (place == found) {
+            work->rest[found++] = i;
         }
-    }
-    if (count == 0) {
-        return;
     }
     write_varint(out, found);
     for (uint32_t i = 0; i < found; i++) {
-        CHECK(v[work->rest[i]].text.n <= CHUNK_TEXT_MAX);
-        write_counted(out, v[work->rest[i]].text);
+        CHECK(texts[work->rest[i]].n <= CHUNK_TEXT_MAX);
+        write_counted(out, texts[work->rest[i]]);
     }
-    column_write(out, work->integers, count, work->rest);
+    column_write(out, work->integers, n);
 }
 
-static void write_all(struct buf *out, uint8_t version, const struct chunk_sample *v, uint32_t n,
-                      struct chunk_scale declared, struct chunk_work *work) {
-    CHECK(n > 0 && n <= CHUNK_SAMPLES_MAX);
+static void write_all(struct buf *out, uint8_t version, struct chunk_scale declared,
+                      struct chunk_work *work) {
+    const struct chunk_columns *c = &work->columns;
     size_t begin = out->n;
+    CHECK(c->n > 0);
     buf_byte(out, version);
-    write_varint(out, n);
+    write_varint(out, c->n);
     if (version == CHUNK_MIXED_VERSION) {
-        write_tags(out, v, n, work);
+        column_write(out, c->tags, c->n);
     }
-    write_times(out, v, n, work);
-    write_qualities(out, v, n, work);
-    write_kinds(out, v, n, work);
-    write_numbers(out, v, n, declared, work);
-    write_texts(out, v, n, work);
+    column_write(out, c->times, c->n);
+    runs_write(out, c->qualities, c->n);
+    runs_write(out, c->kinds, c->n);
+    if (c->n_numbers > 0) {
+        numbers_write(out, c->numbers, c->n_numbers, declared, work);
+    }
+    if (c->n_texts > 0) {
+        write_texts(out, c->texts, c->n_texts, work);
+    }
     if (!out->failed) {
         write_u32(out, crc32c(0, out->p + begin, out->n - begin));
     }
 }
 
+static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_columns *c) {
+    uint32_t numbers = 0;
+    uint32_t texts = 0;
+    CHECK(n <= CHUNK_SAMPLES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(v[i].kind <= CHUNK_TEXT);
+        c->tags[i] = v[i].tag_key;
+        c->times[i] = v[i].t_us;
+        c->qualities[i] = v[i].quality;
+        c->kinds[i] = v[i].kind;
+        if (v[i].kind == CHUNK_NUMBER) {
+            c->numbers[numbers++] = v[i].number;
+        } else if (v[i].kind == CHUNK_TEXT) {
+            c->texts[texts++] = v[i].text;
+        }
+    }
+    c->n = n;
+    c->n_numbers = numbers;
+    c->n_texts = texts;
+}
+
+void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work) {
+    const int64_t *times = work->columns.times;
+    for (uint32_t i = 1; i < work->columns.n; i++) {
+        CHECK(times[i] > times[i - 1]);
+    }
+    write_all(out, CHUNK_VERSION, declared, work);
+}
+
+void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work) {
+    write_all(out, CHUNK_MIXED_VERSION, (struct chunk_scale){.scale = 0}, work);
+}
+
 void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
                  struct chunk_work *work) {
-    for (uint32_t i = 1; i < n; i++) {
-        CHECK(v[i].t_us > v[i - 1].t_us);
-    }
-    write_all(out, CHUNK_VERSION, v, n, declared, work);
+    put_all(v, n, &work->columns);
+    chunk_write_columns(out, declared, work);
 }
 
 void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    write_all(out, CHUNK_MIXED_VERSION, v, n, (struct chunk_scale){.scale = 0}, work);
+    put_all(v, n, &work->columns);
+    chunk_write_columns_mixed(out, work);
 }
 
 /* --- reading --- */
 
-/* What is left of a chunk that is being read. */
+/* What is left of a chunk that is being read, behind the samples that are there. */
 struct rest {
+    uint32_t n; /* its samples */
+    uint32_t n_numbers;
+    uint32_t n_texts;
     struct slice bytes;
     const char *broken; /* NULL, or the part that could not be read */
 };
@@ -143,29 +134,29 @@ static bool pass(struct rest *r, const char *part, size_t used) {
     return true;
 }
 
-static bool read_tags(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "tags", column_read(r->bytes, n, work->integers))) {
-        return false;
+static bool read_column(struct rest *r, const char *part, uint32_t n, int64_t *ret_v) {
+    return pass(r, part, column_read(r->bytes, n, ret_v));
+}
+
+static bool read_runs(struct rest *r, const char *part, uint8_t *ret_v) {
+    return pass(r, part, runs_read(r->bytes, r->n, ret_v));
+}
+
+/* Those of a chunk of one tag are 0. */
+static bool read_tags(struct rest *r, bool mixed, int64_t *ret_v) {
+    if (mixed) {
+        return read_column(r, "tags", r->n, ret_v);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].tag_key = work->integers[i];
-    }
+    memset(ret_v, 0, r->n * sizeof *ret_v);
     return true;
 }
 
-static bool read_times(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "times", column_read(r->bytes, n, work->integers))) {
+static bool read_times(struct rest *r, bool mixed, int64_t *ret_v) {
+    if (!read_column(r, "times", r->n, ret_v)) {
         return false;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].t_us = work->integers[i];
-    }
-    return true;
-}
-
-static bool check_order(struct rest *r, const struct chunk_sample *v, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++) {
-        if (v[i].t_us <= v[i - 1].t_us) {
+    for (uint32_t i = 1; i < r->n && !mixed; i++) {
+        if (ret_v[i] <= ret_v[i - 1]) {
             r->broken = "times: not ascending";
             return false;
         }
@@ -173,80 +164,50 @@ static bool check_order(struct rest *r, const struct chunk_sample *v, uint32_t n
     return true;
 }
 
-static bool read_qualities(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "qualities", runs_read(r->bytes, n, work->bytes))) {
+static bool read_kinds(struct rest *r, uint8_t *ret_v) {
+    uint32_t counts[CHUNK_TEXT + 1] = {0};
+    if (!read_runs(r, "kinds of values", ret_v)) {
         return false;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        v[i].quality = work->bytes[i];
-    }
-    return true;
-}
-
-static bool read_kinds(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    if (!pass(r, "kinds of values", runs_read(r->bytes, n, work->bytes))) {
-        return false;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (work->bytes[i] > CHUNK_TEXT) {
+    for (uint32_t i = 0; i < r->n; i++) {
+        if (ret_v[i] > CHUNK_TEXT) {
             r->broken = "kinds of values: one is not known";
             return false;
         }
-        v[i].kind = work->bytes[i];
+        counts[ret_v[i]]++;
     }
+    r->n_numbers = counts[CHUNK_NUMBER];
+    r->n_texts = counts[CHUNK_TEXT];
     return true;
 }
 
-static uint32_t count_of(const struct chunk_sample *v, uint32_t n, enum chunk_kind kind) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        count += v[i].kind == kind;
-    }
-    return count;
+static bool read_numbers(struct rest *r, struct chunk_work *work, double *ret_v) {
+    return r->n_numbers == 0 || pass(r, "numbers", numbers_read(r->bytes, r->n_numbers, work, ret_v));
 }
 
-static bool read_numbers(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = count_of(v, n, CHUNK_NUMBER);
-    if (count == 0) {
-        return true;
-    }
-    if (!pass(r, "numbers", numbers_read(r->bytes, count, work, work->numbers))) {
-        return false;
-    }
-    const double *next = work->numbers;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_NUMBER) {
-            v[i].number = *next++;
-        }
-    }
-    return true;
-}
-
-static bool read_texts(struct rest *r, struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    uint32_t count = count_of(v, n, CHUNK_TEXT);
-    if (count == 0) {
+/* Each text once, into work->texts, and their places. */
+static bool read_texts(struct rest *r, struct chunk_work *work, struct slice *ret_v) {
+    if (r->n_texts == 0) {
         return true;
     }
     struct reader head;
     reader_init(&head, r->bytes, "texts", NULL);
-    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", count);
+    uint32_t found = (uint32_t)reader_varint_max(&head, "distinct", r->n_texts);
     for (uint32_t i = 0; i < found; i++) {
         work->texts[i] = reader_counted(&head, "text", CHUNK_TEXT_MAX);
     }
     size_t used = r->bytes.n - reader_left(&head);
     if (!pass(r, "texts", reader_ok(&head) ? used : 0) ||
-        !pass(r, "texts: places", column_read(r->bytes, count, work->integers))) {
+        !read_column(r, "texts: places", r->n_texts, work->integers)) {
         return false;
     }
-    const int64_t *next = work->integers;
-    for (uint32_t i = 0; i < n; i++) {
-        if (v[i].kind == CHUNK_TEXT) {
-            if (*next < 0 || *next >= found) {
-                r->broken = "texts: a place without a text";
-                return false;
-            }
-            v[i].text = work->texts[*next++];
+    for (uint32_t i = 0; i < r->n_texts; i++) {
+        int64_t place = work->integers[i];
+        if (place < 0 || place >= found) {
+            r->broken = "texts: a place without a text";
+            return false;
         }
+        ret_v[i] = work->texts[place];
     }
     return true;
 }
@@ -272,32 +233,61 @@ static enum status check_frame(struct slice bytes, struct error *err) {
     return OK;
 }
 
-static bool read_all(struct rest *r, uint8_t version, struct chunk_sample *v, uint32_t n,
-                     struct chunk_work *work) {
-    bool mixed = version == CHUNK_MIXED_VERSION;
-    memset(v, 0, n * sizeof *v);
-    return (!mixed || read_tags(r, v, n, work)) && read_times(r, v, n, work) &&
-           (mixed || check_order(r, v, n)) && read_qualities(r, v, n, work) && read_kinds(r, v, n, work) &&
-           read_numbers(r, v, n, work) && read_texts(r, v, n, work) && r->bytes.n == 0;
+static bool read_all(struct rest *r, bool mixed, struct chunk_work *work) {
+    struct chunk_columns *c = &work->columns;
+    return read_tags(r, mixed, c->tags + c->n) && read_times(r, mixed, c->times + c->n) &&
+           read_runs(r, "qualities", c->qualities + c->n) && read_kinds(r, c->kinds + c->n) &&
+           read_numbers(r, work, c->numbers + c->n_numbers) && read_texts(r, work, c->texts + c->n_texts) &&
+           r->bytes.n == 0;
 }
 
-enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
-                       uint32_t *ret_n, struct error *err) {
+enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err) {
+    struct chunk_columns *c = &work->columns;
     enum status status = check_frame(bytes, err);
     if (status != OK) {
         return status;
     }
     struct reader head;
     reader_init(&head, slice_of(bytes.p + 1, bytes.n - 1 - CRC_BYTES), "chunk", err);
-    uint32_t n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX);
+    uint32_t n = (uint32_t)reader_varint_max(&head, "samples", CHUNK_SAMPLES_MAX - c->n);
     if (!reader_ok(&head)) {
         return head.status;
     }
-    struct rest r = {.bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
-    if (n == 0 || !read_all(&r, (uint8_t)bytes.p[0], ret_v, n, work)) {
+    struct rest r = {.n = n, .bytes = reader_rest(&head), .broken = n == 0 ? "samples: none" : NULL};
+    if (n == 0 || !read_all(&r, (uint8_t)bytes.p[0] == CHUNK_MIXED_VERSION, work)) {
         return error_set(err, ERR_INVALID, "chunk", "cannot be read: %s",
                          r.broken != NULL ? r.broken : "there is more than its samples");
     }
-    *ret_n = n;
+    c->n += n;
+    c->n_numbers += r.n_numbers;
+    c->n_texts += r.n_texts;
     return OK;
+}
+
+void chunk_take_columns(const struct chunk_columns *c, struct chunk_sample *ret_v) {
+    const double *number = c->numbers;
+    const struct slice *text = c->texts;
+    for (uint32_t i = 0; i < c->n; i++) {
+        bool has_number = c->kinds[i] == CHUNK_NUMBER;
+        ret_v[i] = (struct chunk_sample){.tag_key = c->tags[i],
+                                         .t_us = c->times[i],
+                                         .number = has_number ? *number : 0,
+                                         .quality = c->qualities[i],
+                                         .kind = c->kinds[i]};
+        number += has_number;
+        if (c->kinds[i] == CHUNK_TEXT) {
+            ret_v[i].text = *text++;
+        }
+    }
+}
+
+enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
+                       uint32_t *ret_n, struct error *err) {
+    chunk_columns_clear(&work->columns);
+    enum status status = chunk_read_columns(bytes, work, err);
+    if (status == OK) {
+        chunk_take_columns(&work->columns, ret_v);
+        *ret_n = work->columns.n;
+    }
+    return status;
 }

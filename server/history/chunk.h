@@ -50,8 +50,22 @@ struct chunk_sample {
     uint8_t kind; /* enum chunk_kind */
 };
 
+/* Samples column by column, as they lie in a chunk. */
+struct chunk_columns {
+    uint32_t n;
+    uint32_t n_numbers;
+    uint32_t n_texts;
+    int64_t tags[CHUNK_SAMPLES_MAX];
+    int64_t times[CHUNK_SAMPLES_MAX];
+    uint8_t qualities[CHUNK_SAMPLES_MAX];
+    uint8_t kinds[CHUNK_SAMPLES_MAX];
+    double numbers[CHUNK_SAMPLES_MAX]; /* of the samples that have one, in their order */
+    struct slice texts[CHUNK_SAMPLES_MAX];
+};
+
 /* Memory to work in; what is in it between calls means nothing. */
 struct chunk_work {
+    struct chunk_columns columns;
     int64_t integers[CHUNK_SAMPLES_MAX];
     uint64_t rest[CHUNK_SAMPLES_MAX];
     double numbers[CHUNK_SAMPLES_MAX];
@@ -73,9 +87,20 @@ void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, stru
                  struct chunk_work *work);
 /* The same of several tags, in any order. */
 void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work);
+/* Both of work->columns, which the caller has filled. */
+void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work);
+void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work);
 /* All of bytes is one chunk, of either version. ret_v has room for CHUNK_SAMPLES_MAX; texts point into bytes.
  * ERR_UNSUPPORTED: a later version; ERR_INVALID: damaged (err says where). */
 MUSTCHECK enum status chunk_read(struct slice bytes, struct chunk_work *work, struct chunk_sample *ret_v,
                                  uint32_t *ret_n, struct error *err);
+/* The same into work->columns, behind the samples that are there: those of several chunks, if they are not
+ * too many. Where it fails they are as they were. Tags are 0 if the chunk is of one. */
+MUSTCHECK enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err);
+void chunk_take_columns(const struct chunk_columns *c, struct chunk_sample *ret_v);
+
+static inline void chunk_columns_clear(struct chunk_columns *c) {
+    c->n = c->n_numbers = c->n_texts = 0;
+}
 
 #endif

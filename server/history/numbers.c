@@ -51,7 +51,7 @@ static double number_of(uint64_t bits) {
 
 /* --- scaled --- */
 
-static double step_value(const struct steps *s, int64_t i) {
+static inline double step_value(const struct steps *s, int64_t i) {
     switch (s->form) {
     case FORM_DECIMAL:
         return (double)i / powers[s->digits];
@@ -68,7 +68,7 @@ static double step_value(const struct steps *s, int64_t i) {
 }
 
 /* The step next to v; false if there is none that a double can count. */
-static bool nearest_step(const struct steps *s, double v, int64_t *ret_i) {
+static inline bool nearest_step(const struct steps *s, double v, int64_t *ret_i) {
     double i =
         s->form == FORM_DECLARED ? (v - s->declared.offset) / s->declared.scale : v * powers[s->digits];
     if (!(fabs(i) <= (s->form == FORM_DECIMAL && s->digits == 0 ? WHOLE_MAX : STEPS_MAX))) {
@@ -79,7 +79,7 @@ static bool nearest_step(const struct steps *s, double v, int64_t *ret_i) {
 }
 
 /* v is the step, or a few units in the last place beside it; beside 0 there are only other numbers. */
-static bool is_step(const struct steps *s, double v, int64_t *ret_i, int64_t *ret_ulps) {
+static inline bool is_step(const struct steps *s, double v, int64_t *ret_i, int64_t *ret_ulps) {
     if (!nearest_step(s, v, ret_i)) {
         return false;
     }
@@ -88,20 +88,31 @@ static bool is_step(const struct steps *s, double v, int64_t *ret_i, int64_t *re
     return ulps == 0 || (*ret_i != 0 && ulps >= -CHUNK_ULPS_MAX && ulps <= CHUNK_ULPS_MAX);
 }
 
-/* Whether nearly all are steps; how many are not goes to s->strangers. */
-static bool fits(struct steps *s, const double *v, uint32_t n) {
-    int64_t i;
-    int64_t ulps;
+/* Whether nearly all are steps. Then work->integers and work->ulps have them; those that are no step, in
+ * work->rest, are as the step before them. */
+static bool fits(struct steps *s, const double *v, uint32_t n, struct chunk_work *work) {
+    int64_t last = 0;
     s->strangers = 0;
-    for (uint32_t at = 0; at < n && s->strangers <= n / STRANGERS_ONE_IN; at++) {
-        s->strangers += !is_step(s, v[at], &i, &ulps);
+    for (uint32_t at = 0; at < n; at++) {
+        int64_t i = 0;
+        int64_t ulps = 0;
+        if (!is_step(s, v[at], &i, &ulps)) {
+            if (s->strangers == n / STRANGERS_ONE_IN) {
+                return false;
+            }
+            work->rest[s->strangers++] = at;
+            i = last;
+            ulps = 0;
+        }
+        work->integers[at] = last = i;
+        work->ulps[at] = ulps;
     }
-    return s->strangers <= n / STRANGERS_ONE_IN;
+    return true;
 }
 
-static bool find_digits(struct steps *s, const double *v, uint32_t n) {
+static bool find_digits(struct steps *s, const double *v, uint32_t n, struct chunk_work *work) {
     for (s->digits = 0; s->digits <= DIGITS_MAX; s->digits++) {
-        if (fits(s, v, n)) {
+        if (fits(s, v, n, work)) {
             return true;
         }
     }
@@ -117,43 +128,40 @@ static bool all_single(const double *v, uint32_t n) {
     return true;
 }
 
-static bool find_steps(const double *v, uint32_t n, struct chunk_scale declared, struct steps *ret) {
+static bool find_steps(const double *v, uint32_t n, struct chunk_scale declared, struct steps *ret,
+                       struct chunk_work *work) {
     *ret = (struct steps){.form = FORM_DECLARED, .declared = declared};
-    if (declared.scale != 0 && fits(ret, v, n)) {
+    if (declared.scale != 0 && fits(ret, v, n, work)) {
         return true;
     }
     *ret = (struct steps){.form = FORM_DECIMAL};
-    if (find_digits(ret, v, n)) {
+    if (find_digits(ret, v, n, work)) {
         return true;
     }
     *ret = (struct steps){.form = FORM_SINGLE};
     if (all_single(v, n)) {
-        return find_digits(ret, v, n);
+        return find_digits(ret, v, n, work);
     }
     *ret = (struct steps){.form = FORM_DECLARED, .declared = scale_guess(v, n)};
-    return ret->declared.scale != 0 && fits(ret, v, n);
+    return ret->declared.scale != 0 && fits(ret, v, n, work);
 }
 
-/* Those that are no step count as the step before them, and follow as they are. */
-static void write_strangers(struct buf *out, const struct steps *s, const double *v, uint32_t n,
-                            struct chunk_work *work) {
-    uint32_t next = 0;
+/* How many places lie between it and the one before, and the number as it is. */
+static void write_strangers(struct buf *out, const struct steps *s, const double *v,
+                            const struct chunk_work *work) {
+    uint64_t next = 0;
     write_varint(out, s->strangers);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!is_step(s, v[i], &work->integers[i], &work->ulps[i])) {
-            work->integers[i] = i == 0 ? 0 : work->integers[i - 1];
-            work->ulps[i] = 0;
-            write_varint(out, i - next);
-            write_u64(out, bits_of(v[i]));
-            next = i + 1;
-        }
+    for (uint32_t i = 0; i < s->strangers; i++) {
+        write_varint(out, work->rest[i] - next);
+        write_u64(out, bits_of(v[work->rest[i]]));
+        next = work->rest[i] + 1;
     }
 }
 
 static bool write_scaled(struct buf *out, const double *v, uint32_t n, struct chunk_scale declared,
                          struct chunk_work *work) {
     struct steps s;
-    if (!find_steps(v, n, declared, &s)) {
+    if (!find_steps(v, n, declared, &s, work)) {
         return false;
     }
     buf_byte(out, CHUNK_SCALED);
@@ -164,9 +172,9 @@ static bool write_scaled(struct buf *out, const double *v, uint32_t n, struct ch
     } else {
         buf_byte(out, s.digits);
     }
-    write_strangers(out, &s, v, n, work);
-    column_write(out, work->integers, n, work->rest);
-    column_write(out, work->ulps, n, work->rest);
+    write_strangers(out, &s, v, work);
+    column_write(out, work->integers, n);
+    column_write(out, work->ulps, n);
     return true;
 }
 

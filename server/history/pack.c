@@ -5,8 +5,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CAP_FIRST = 1024 };
+
+_Static_assert((int)CHUNK_TEXT_MAX <= UINT16_MAX, "the length of a text");
 
 int64_t pack_period(int64_t t_us) {
     int64_t into_us = t_us % PACK_PERIOD_US;
@@ -48,13 +51,9 @@ void pack_done(struct pack *p) {
 
 void pack_clear(struct pack *p) {
     p->n = 0;
-    p->order = 0;
 }
 
-static enum status make_room(struct pack *p, uint32_t more) {
-    if (p->n + more <= p->cap) {
-        return OK;
-    }
+static enum status grow(struct pack *p, uint32_t more) {
     if (p->n + more > PACK_SAMPLES_MAX) {
         return ERR_FULL;
     }
@@ -62,7 +61,7 @@ static enum status make_room(struct pack *p, uint32_t more) {
     while (cap < p->n + more) {
         cap *= 2;
     }
-    struct chunk_sample *v = realloc(p->v, cap * sizeof *v);
+    struct pack_sample *v = realloc(p->v, cap * sizeof *v);
     if (v == NULL) {
         return ERR_NOMEM;
     }
@@ -71,40 +70,60 @@ static enum status make_room(struct pack *p, uint32_t more) {
     return OK;
 }
 
+static inline enum status make_room(struct pack *p, uint32_t more) {
+    return p->n + more <= p->cap ? OK : grow(p, more);
+}
+
 enum status pack_chunk_in(struct pack *p, struct slice bytes, struct error *err) {
-    uint32_t n = 0;
-    enum status status = make_room(p, CHUNK_SAMPLES_MAX);
+    chunk_columns_clear(&p->work->columns);
+    enum status status = chunk_read_columns(bytes, p->work, err);
+    if (status != OK) {
+        return status;
+    }
+    const struct chunk_columns *c = &p->work->columns;
+    status = make_room(p, c->n);
     if (status != OK) {
         return error_set(err, status, "packer", "no room for %u samples and a chunk more", p->n);
     }
-    status = chunk_read(bytes, p->work, p->v + p->n, &n, err);
-    if (status != OK) {
-        return status;
+    const double *number = c->numbers;
+    const struct slice *text = c->texts;
+    for (uint32_t i = 0; i < c->n; i++) {
+        pack_sample_of(&p->v[p->n + i], c, i, 0, &number, &text);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        p->v[p->n++].tag_key = ++p->order;
-    }
+    p->n += c->n;
     return OK;
+}
+
+enum status pack_samples_in(struct pack *p, const struct pack_sample *v, uint32_t n) {
+    enum status status = make_room(p, n);
+    if (status == OK && n > 0) {
+        memcpy(p->v + p->n, v, n * sizeof *v);
+        p->n += n;
+    }
+    return status;
 }
 
 enum status pack_sample_in(struct pack *p, const struct chunk_sample *s, bool weak) {
-    enum status status = make_room(p, 1);
-    if (status != OK) {
-        return status;
+    int32_t order = (int32_t)p->n + 1; /* PACK_SAMPLES_MAX at most */
+    struct pack_sample one = {
+        .t_us = s->t_us, .quality = s->quality, .kind = s->kind, .order = weak ? -order : order};
+    if (s->kind == CHUNK_NUMBER) {
+        one.number = s->number;
+    } else if (s->kind == CHUNK_TEXT) {
+        CHECK(s->text.n <= CHUNK_TEXT_MAX);
+        one.text = s->text.p;
+        one.text_n = (uint16_t)s->text.n;
     }
-    p->order++;
-    p->v[p->n] = *s;
-    p->v[p->n++].tag_key = weak ? -p->order : p->order;
-    return OK;
+    return pack_samples_in(p, &one, 1);
 }
 
-static int by_time_and_order(const void *a, const void *b) {
-    const struct chunk_sample *x = a;
-    const struct chunk_sample *y = b;
+int pack_by_time_and_order(const void *a, const void *b) {
+    const struct pack_sample *x = a;
+    const struct pack_sample *y = b;
     if (x->t_us != y->t_us) {
         return x->t_us < y->t_us ? -1 : 1;
     }
-    return x->tag_key < y->tag_key ? -1 : x->tag_key > y->tag_key;
+    return x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* In order of time, the last one of each moment. */
@@ -116,7 +135,7 @@ static void sort(struct pack *p) {
     if (sorted) {
         return;
     }
-    qsort(p->v, p->n, sizeof *p->v, by_time_and_order);
+    qsort(p->v, p->n, sizeof *p->v, pack_by_time_and_order);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < p->n; i++) {
         kept -= kept > 0 && p->v[kept - 1].t_us == p->v[i].t_us;
@@ -125,7 +144,7 @@ static void sort(struct pack *p) {
     p->n = kept;
 }
 
-static void add_value(struct pack_chunk *c, const struct chunk_sample *s) {
+static void add_value(struct pack_chunk *c, const struct pack_sample *s) {
     if (c->usable++ == 0) {
         c->first = c->min = c->max = s->number;
         c->min_us = c->max_us = s->t_us;
@@ -141,7 +160,7 @@ static void add_value(struct pack_chunk *c, const struct chunk_sample *s) {
     c->last = s->number;
 }
 
-static struct pack_chunk describe(const struct chunk_sample *v, uint32_t n) {
+static struct pack_chunk describe(const struct pack_sample *v, uint32_t n) {
     struct pack_chunk c = {.head = {.from_us = v[0].t_us, .to_us = v[n - 1].t_us, .n = n},
                            .first = NAN,
                            .last = NAN,
@@ -167,13 +186,34 @@ static uint32_t part_that_fits(uint32_t n, size_t bytes) {
     return part == 0 || n - part < part / 3 ? (n + 1) / 2 : part;
 }
 
+static void fill(struct chunk_columns *c, const struct pack_sample *v, uint32_t n) {
+    uint32_t numbers = 0;
+    uint32_t texts = 0;
+    CHECK(n <= CHUNK_SAMPLES_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        CHECK(v[i].kind <= CHUNK_TEXT);
+        c->times[i] = v[i].t_us;
+        c->qualities[i] = v[i].quality;
+        c->kinds[i] = v[i].kind;
+        if (v[i].kind == CHUNK_NUMBER) {
+            c->numbers[numbers++] = v[i].number;
+        } else if (v[i].kind == CHUNK_TEXT) {
+            c->texts[texts++] = slice_of(v[i].text, v[i].text_n);
+        }
+    }
+    c->n = n;
+    c->n_numbers = numbers;
+    c->n_texts = texts;
+}
+
 /* The chunk of the first samples: of n, or of so many that their bytes are few enough. *ret_n: how many it
  * has. */
-static enum status write_chunk(struct pack *p, const struct chunk_sample *v, uint32_t n,
+static enum status write_chunk(struct pack *p, const struct pack_sample *v, uint32_t n,
                                struct chunk_scale declared, uint32_t *ret_n) {
     for (;;) {
         buf_clear(&p->bytes);
-        chunk_write(&p->bytes, v, n, declared, p->work);
+        fill(&p->work->columns, v, n);
+        chunk_write_columns(&p->bytes, declared, p->work);
         if (p->bytes.failed) {
             return ERR_NOMEM;
         }
@@ -186,7 +226,7 @@ static enum status write_chunk(struct pack *p, const struct chunk_sample *v, uin
 }
 
 /* Samples of one period. */
-static enum status write_period(struct pack *p, const struct chunk_sample *v, uint32_t n,
+static enum status write_period(struct pack *p, const struct pack_sample *v, uint32_t n,
                                 struct chunk_scale declared,
                                 enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx) {
     enum status status = OK;
@@ -209,7 +249,7 @@ enum status pack_out(struct pack *p, struct chunk_scale declared,
     sort(p);
     for (uint32_t at = 0, end = 0; at < p->n && status == OK; at = end) {
         int64_t period_us = pack_period(p->v[at].t_us);
-        while (end < p->n && pack_period(p->v[end].t_us) == period_us) {
+        while (end < p->n && (uint64_t)p->v[end].t_us - (uint64_t)period_us < PACK_PERIOD_US) {
             end++;
         }
         status = write_period(p, p->v + at, end - at, declared, emit, ctx);

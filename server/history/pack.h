@@ -48,14 +48,41 @@ struct pack_chunk {
     struct slice bytes; /* the chunk; lent until the call returns */
 };
 
+/* A sample on its way into a chunk: many lie in memory at once. */
+struct pack_sample {
+    int64_t t_us;
+    union {
+        double number;
+        const char *text; /* borrowed */
+    };
+    int32_t order; /* of arrival, positive; that of weak ones is negative */
+    uint16_t text_n;
+    uint8_t quality;
+    uint8_t kind; /* enum chunk_kind */
+};
+
 struct pack {
-    struct chunk_sample *v; /* in the order of arrival, tag_key is the place in it; negative: weak */
+    struct pack_sample *v; /* of those from chunks the order is 0: no two are of one moment */
     uint32_t n;
     uint32_t cap;
-    int64_t order;
     struct buf bytes;
     struct chunk_work *work;
 };
+
+/* The i-th of columns, from the first one on: *number and *text stand before its own, and move behind it. */
+static inline void pack_sample_of(struct pack_sample *ret, const struct chunk_columns *c, uint32_t i,
+                                  int32_t order, const double **number, const struct slice **text) {
+    ret->t_us = c->times[i];
+    ret->order = order;
+    ret->quality = c->qualities[i];
+    ret->kind = c->kinds[i];
+    if (c->kinds[i] == CHUNK_NUMBER) {
+        ret->number = *(*number)++;
+    } else if (c->kinds[i] == CHUNK_TEXT) {
+        ret->text = (*text)->p;
+        ret->text_n = (uint16_t)(*text)++->n; /* CHUNK_TEXT_MAX at most */
+    }
+}
 
 /* Start of the period that a time lies in. */
 int64_t pack_period(int64_t t_us);
@@ -70,10 +97,15 @@ void pack_reach(const struct pack_head *heads, uint32_t n_heads, int64_t from_us
 void pack_init(struct pack *p, struct chunk_work *work);
 void pack_done(struct pack *p);
 void pack_clear(struct pack *p);
-/* All samples of a chunk of one tag, older than those given later. Its bytes must stay until pack_clear. */
+/* All samples of a chunk of one tag, none of a moment of another chunk's; those given otherwise are newer.
+ * Its bytes must stay until pack_clear. */
 MUSTCHECK enum status pack_chunk_in(struct pack *p, struct slice bytes, struct error *err);
-/* Text as above. */
+/* Texts as above. */
+MUSTCHECK enum status pack_samples_in(struct pack *p, const struct pack_sample *v, uint32_t n);
+/* One more, newer than those before. */
 MUSTCHECK enum status pack_sample_in(struct pack *p, const struct chunk_sample *s, bool weak);
+/* For qsort: of one moment, weak ones and those of chunks come first. */
+int pack_by_time_and_order(const void *a, const void *b);
 /* Sorts and tells of each chunk, in order of time. */
 MUSTCHECK enum status pack_out(struct pack *p, struct chunk_scale declared,
                                enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx);

@@ -128,7 +128,7 @@ static void write_whole(const struct writer *w, size_t offset) {
     for (uint32_t i = 0; i < w->n; i++) {
         w->work->integers[i] = get_whole(&w->v[i], offset);
     }
-    column_write(w->out, w->work->integers, w->n, w->work->rest);
+    column_write(w->out, w->work->integers, w->n);
 }
 
 static void write_times(const struct writer *w, size_t offset, uint32_t usable) {
@@ -138,7 +138,7 @@ static void write_times(const struct writer *w, size_t offset, uint32_t usable) 
             w->work->integers[n++] = get_whole(&w->v[i], offset) - w->v[i].from_us;
         }
     }
-    column_write(w->out, w->work->integers, usable, w->work->rest);
+    column_write(w->out, w->work->integers, usable);
 }
 
 static void write_numbers(const struct writer *w, size_t offset, uint32_t usable) {

@@ -30,35 +30,43 @@ void hot_free(struct hot **hot) {
     *hot = NULL;
 }
 
-static struct chunk_sample sample_of(const struct stored_sample *s) {
-    struct chunk_sample c = {.tag_key = s->tag_key, .t_us = s->t_us, .quality = s->quality};
-    if (s->text.p != NULL) {
-        c.kind = CHUNK_TEXT;
-        c.text = s->text;
-    } else if ((s->quality & QUALITY_NO_VALUE) == 0) {
-        c.kind = CHUNK_NUMBER;
-        c.number = s->value;
-    }
-    return c;
-}
-
-static void widen(struct hot_row *row, const struct chunk_sample *s) {
+static void widen(struct hot_row *row, const struct stored_sample *s) {
     row->tag_min = s->tag_key < row->tag_min ? s->tag_key : row->tag_min;
     row->tag_max = s->tag_key > row->tag_max ? s->tag_key : row->tag_max;
     row->from_us = s->t_us < row->from_us ? s->t_us : row->from_us;
     row->to_us = s->t_us > row->to_us ? s->t_us : row->to_us;
 }
 
-/* Its bytes are what the buffer grows by: only when that is done they stay where they are. */
-static struct hot_row write_row(struct hot *h, const struct stored_sample *v, uint32_t n) {
+static struct hot_row put_all(struct chunk_columns *c, const struct stored_sample *v, uint32_t n) {
     struct hot_row row = {
         .n = n, .tag_min = v[0].tag_key, .tag_max = v[0].tag_key, .from_us = v[0].t_us, .to_us = v[0].t_us};
-    size_t before = h->bytes.n;
+    uint32_t numbers = 0;
+    uint32_t texts = 0;
     for (uint32_t i = 0; i < n; i++) {
-        h->v[i] = sample_of(&v[i]);
-        widen(&row, &h->v[i]);
+        c->tags[i] = v[i].tag_key;
+        c->times[i] = v[i].t_us;
+        c->qualities[i] = v[i].quality;
+        c->kinds[i] = CHUNK_NOTHING;
+        if (v[i].text.p != NULL) {
+            c->kinds[i] = CHUNK_TEXT;
+            c->texts[texts++] = v[i].text;
+        } else if ((v[i].quality & QUALITY_NO_VALUE) == 0) {
+            c->kinds[i] = CHUNK_NUMBER;
+            c->numbers[numbers++] = v[i].value;
+        }
+        widen(&row, &v[i]);
     }
-    chunk_write_mixed(&h->bytes, h->v, n, &h->work);
+    c->n = n;
+    c->n_numbers = numbers;
+    c->n_texts = texts;
+    return row;
+}
+
+/* Its bytes are what the buffer grows by: only when that is done they stay where they are. */
+static struct hot_row write_row(struct hot *h, const struct stored_sample *v, uint32_t n) {
+    size_t before = h->bytes.n;
+    struct hot_row row = put_all(&h->work.columns, v, n);
+    chunk_write_columns_mixed(&h->bytes, &h->work);
     row.data.n = h->bytes.n - before;
     return row;
 }
@@ -79,10 +87,6 @@ bool hot_write(struct hot *h, const struct stored_sample *v, uint32_t n) {
     return !h->bytes.failed;
 }
 
-size_t hot_bytes_max(const struct stored_sample *v, uint32_t n) {
-    size_t bytes = ((size_t)n / CHUNK_SAMPLES_MAX + 1) * ROW_BYTES + (size_t)n * SAMPLE_BYTES;
-    for (uint32_t i = 0; i < n; i++) {
-        bytes += v[i].text.n;
-    }
-    return bytes;
+size_t hot_bytes_max(uint32_t n, size_t texts) {
+    return ((size_t)n / CHUNK_SAMPLES_MAX + 1) * ROW_BYTES + (size_t)n * SAMPLE_BYTES + texts;
 }

@@ -20,7 +20,6 @@ struct hot_row {
 
 struct hot {
     struct chunk_work work;
-    struct chunk_sample v[CHUNK_SAMPLES_MAX];
     struct hot_row rows[HOT_ROWS_MAX];
     uint32_t n_rows;
     struct buf bytes; /* of all rows, one behind the other */
@@ -31,7 +30,7 @@ struct hot *hot_new(void);
 void hot_free(struct hot **h);
 /* Makes h->rows of v[0..n), at most LINK_SAMPLES_MAX; lent until the next call. False without memory. */
 MUSTCHECK bool hot_write(struct hot *h, const struct stored_sample *v, uint32_t n);
-/* More bytes than the rows of these samples can take, and hot_row itself. */
-size_t hot_bytes_max(const struct stored_sample *v, uint32_t n);
+/* More bytes than the rows of n samples can take, and hot_row itself. texts: bytes of all texts, or more. */
+size_t hot_bytes_max(uint32_t n, size_t texts);
 
 #endif

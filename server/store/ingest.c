@@ -70,8 +70,9 @@ static uint32_t samples_of(const struct store_record *r) {
     return r->fault == 0 ? r->n_samples : 0;
 }
 
+/* The most that it can take; its texts are pieces of its body. */
 static size_t record_bytes(const struct store_record *r) {
-    return sizeof(struct ingest_record) + hot_bytes_max(r->samples, samples_of(r)) + r->body.n +
+    return sizeof(struct ingest_record) + hot_bytes_max(samples_of(r), r->body.n) + r->body.n +
            strlen(r->fault_text) + 1;
 }
 

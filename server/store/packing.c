@@ -160,45 +160,35 @@ static enum status take_loose(struct packing *p, struct error *err) {
         return status;
     }
     uint32_t n = (uint32_t)PQntuples(p->loose); /* PACKING_ROWS at most */
-    struct chunk_sample *v = plan_reserve(&p->plan, n + 1);
-    if (v == NULL) {
-        return error_set(err, ERR_NOMEM, "packer", "no memory for %u samples", n);
-    }
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && status == OK; i++) {
         int row = (int)i;
         bool number = !pg_is_null(p->loose, row, 2);
         bool text = !pg_is_null(p->loose, row, 4);
-        v[i] =
-            (struct chunk_sample){.tag_key = pg_get_i64(p->loose, row, 0),
-                                  .t_us = pg_get_i64(p->loose, row, 1),
-                                  .quality = (uint8_t)pg_get_i16(p->loose, row, 3), /* a byte, by its check */
-                                  .kind = text     ? CHUNK_TEXT
-                                          : number ? CHUNK_NUMBER
-                                                   : CHUNK_NOTHING};
-        v[i].number = number ? pg_get_f64(p->loose, row, 2) : 0;
-        v[i].text = text ? pg_get_slice(p->loose, row, 4) : (struct slice){0};
+        struct chunk_sample s = {.tag_key = pg_get_i64(p->loose, row, 0),
+                                 .t_us = pg_get_i64(p->loose, row, 1),
+                                 .quality = (uint8_t)pg_get_i16(p->loose, row, 3), /* a byte, by its check */
+                                 .kind = text     ? CHUNK_TEXT
+                                         : number ? CHUNK_NUMBER
+                                                  : CHUNK_NOTHING};
+        s.number = number ? pg_get_f64(p->loose, row, 2) : 0;
+        s.text = text ? pg_get_slice(p->loose, row, 4) : (struct slice){0};
+        status = taken_add_weak(&p->plan.taken, &s);
     }
-    p->plan.n += n;
-    p->plan.n_weak = n;
     p->done.rows += n;
-    return OK;
+    return status == OK ? OK : error_set(err, status, "packer", "no memory for %u samples", n);
 }
 
 static enum status take_hot_row(struct packing *p, int row, struct error *err) {
     struct error why = {0};
-    uint32_t n = 0;
-    struct chunk_sample *v = plan_reserve(&p->plan, CHUNK_SAMPLES_MAX);
-    if (v == NULL) {
-        return error_set(err, ERR_NOMEM, "packer", "no memory for a row of samples");
-    }
     struct slice data = pg_get_slice(p->hot, row, 4);
-    enum status status = chunk_read(data, &p->work, v, &n, &why);
+    chunk_columns_clear(&p->work.columns);
+    enum status status = chunk_read_columns(data, &p->work, &why);
     if (status == OK && (uint8_t)data.p[0] != CHUNK_MIXED_VERSION) {
         status = error_set(&why, ERR_INVALID, "chunk", "it does not say which tags its samples are of");
     }
     if (status == OK) {
-        p->plan.n += n;
-        return OK;
+        status = taken_add(&p->plan.taken, &p->work.columns);
+        return status == OK ? OK : error_set(err, status, "packer", "no memory for a row of samples");
     }
     const struct aside a = {.gateway_key = pg_get_i64(p->hot, row, 1),
                             .received_us = pg_get_i64(p->hot, row, 2),
@@ -414,10 +404,7 @@ static enum status write_group(struct packing *p, uint32_t group, int *row, stru
     if (status != OK) {
         return status;
     }
-    for (uint32_t i = 0; i < g->n && status == OK; i++) {
-        uint32_t at = p->plan.items[g->first + i].at;
-        status = pack_sample_in(&p->pack, &p->plan.v[at], at < p->plan.n_weak);
-    }
+    status = pack_samples_in(&p->pack, p->plan.taken.v + g->first, g->n);
     status = status == OK ? pack_out(&p->pack, (struct chunk_scale){.scale = 0}, on_chunk, &w) : status;
     return status == OK ? OK : error_set(err, status, "packer", "no memory for the chunks of a tag");
 }
@@ -448,7 +435,7 @@ static enum status pack_taken(struct packing *p, struct error *err) {
     status = status == OK ? plan_choose(&p->plan, &bytes, err) : status;
     if (status == OK && bytes > PACKING_CHUNK_BYTES && p->samples > 1) {
         return error_set(err, ERR_TOO_BIG, "packer", "%u samples fall into %" PRIu64 " bytes of chunks",
-                         p->plan.n, bytes);
+                         p->plan.taken.n, bytes);
     }
     status = status == OK ? prepare_tables(p, err) : status;
     status = status == OK ? take_chunks(p, err) : status;
@@ -459,10 +446,10 @@ static enum status transaction(struct packing *p, struct error *err) {
     enum status status = blocking_do(&p->db, "begin", err);
     status = status == OK && !p->no_loose ? take_loose(p, err) : status;
     status = status == OK ? take_hot(p, err) : status;
-    if (status == OK && p->plan.n > 0) {
+    if (status == OK && p->plan.taken.n > 0) {
         status = pack_taken(p, err);
     }
-    p->done.samples = p->plan.n;
+    p->done.samples = p->plan.taken.n;
     return status == OK ? blocking_do(&p->db, "commit", err) : status;
 }
 

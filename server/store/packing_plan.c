@@ -4,15 +4,15 @@
 
 #include <stdlib.h>
 
-enum { CAP_FIRST = 4096, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+enum { CAP_FIRST = 4096 };
 
 void plan_init(struct plan *p) {
-    *p = (struct plan){.n = 0};
+    *p = (struct plan){.n_groups = 0};
+    taken_init(&p->taken);
 }
 
 void plan_done(struct plan *p) {
-    free(p->v);
-    free(p->items);
+    taken_done(&p->taken);
     free(p->groups);
     free(p->heads);
     free(p->gone);
@@ -20,136 +20,62 @@ void plan_done(struct plan *p) {
 }
 
 void plan_clear(struct plan *p) {
-    free(p->items);
-    free(p->groups);
+    taken_clear(&p->taken);
     free(p->gone);
-    p->items = NULL;
-    p->groups = NULL;
     p->gone = NULL;
-    p->n = p->n_weak = p->n_groups = p->n_heads = p->n_gone = 0;
-}
-
-struct chunk_sample *plan_reserve(struct plan *p, uint32_t more) {
-    if (p->n + more > p->cap) {
-        uint32_t cap = p->cap == 0 ? CAP_FIRST : p->cap;
-        while (cap < p->n + more) {
-            cap *= 2;
-        }
-        struct chunk_sample *v = realloc(p->v, cap * sizeof *v);
-        if (v == NULL) {
-            return NULL;
-        }
-        p->v = v;
-        p->cap = cap;
-    }
-    return p->v + p->n;
+    p->n_groups = p->n_heads = p->n_gone = 0;
 }
 
 /* --- groups -------------------------------------------------------------------------------------------- */
 
-static int by_time_and_arrival(const void *a, const void *b) {
-    const struct plan_item *x = a;
-    const struct plan_item *y = b;
-    if (x->t_us != y->t_us) {
-        return x->t_us < y->t_us ? -1 : 1;
-    }
-    return x->at < y->at ? -1 : x->at > y->at;
-}
-
-static bool begins_group(const struct plan_item *before, const struct plan_item *item) {
-    return item->tag_key != before->tag_key || item->t_us - before->t_us > PLAN_GAP_US ||
-           pack_period(item->t_us) != pack_period(before->t_us);
-}
-
-static void cut(struct plan *p) {
-    for (uint32_t i = 0; i < p->n; i++) {
-        const struct plan_item *item = &p->items[i];
-        if (i == 0 || begins_group(item - 1, item)) {
-            p->groups[p->n_groups++] =
-                (struct plan_group){.tag_key = item->tag_key, .from_us = item->t_us, .first = i};
+static struct plan_group *new_group(struct plan *p) {
+    if (p->n_groups == p->groups_cap) {
+        uint32_t cap = p->groups_cap == 0 ? CAP_FIRST : p->groups_cap * 2;
+        struct plan_group *groups = realloc(p->groups, cap * sizeof *groups);
+        if (groups == NULL) {
+            return NULL;
         }
-        struct plan_group *g = &p->groups[p->n_groups - 1];
-        g->to_us = item->t_us;
-        g->n++;
+        p->groups = groups;
+        p->groups_cap = cap;
     }
+    return &p->groups[p->n_groups++];
 }
 
-/* Those of one digit of their tag's distance from the lowest one behind each other, in their order. */
-static void sort_by_digit(const struct plan_item *from, struct plan_item *to, uint32_t n, int64_t lowest,
-                          unsigned shift) {
-    uint32_t places[DIGITS + 1] = {0};
-    for (uint32_t i = 0; i < n; i++) {
-        places[1 + (((uint64_t)from[i].tag_key - (uint64_t)lowest) >> shift) % DIGITS]++;
+/* How many of n samples from the first one on belong to its group. */
+static uint32_t length_of(const struct pack_sample *v, uint32_t n) {
+    uint64_t period_us = (uint64_t)pack_period(v[0].t_us);
+    uint32_t i = 1;
+    while (i < n && v[i].t_us - v[i - 1].t_us <= PLAN_GAP_US &&
+           (uint64_t)v[i].t_us - period_us < PACK_PERIOD_US) {
+        i++;
     }
-    for (uint32_t digit = 1; digit < DIGITS; digit++) {
-        places[digit] += places[digit - 1];
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        to[places[(((uint64_t)from[i].tag_key - (uint64_t)lowest) >> shift) % DIGITS]++] = from[i];
-    }
+    return i;
 }
 
-/* By digits, for a packing has many samples of some thousand tags. scratch: as many. True: the sorted ones
- * are there. */
-static bool sort_by_tag(struct plan_item *items, struct plan_item *scratch, uint32_t n) {
-    int64_t lowest = n == 0 ? 0 : items[0].tag_key;
-    int64_t highest = lowest;
-    for (uint32_t i = 1; i < n; i++) {
-        lowest = items[i].tag_key < lowest ? items[i].tag_key : lowest;
-        highest = items[i].tag_key > highest ? items[i].tag_key : highest;
-    }
-    uint64_t span = (uint64_t)highest - (uint64_t)lowest;
-    bool there = false;
-    for (unsigned shift = 0; shift < 64 && span >> shift != 0; shift += DIGIT_BITS) {
-        sort_by_digit(there ? scratch : items, there ? items : scratch, n, lowest, shift);
-        there = !there;
-    }
-    return there;
-}
-
-/* Of one tag, in order of arrival: mostly that of time, too. */
-static void sort_by_time(struct plan_item *items, uint32_t n) {
-    for (uint32_t i = 1; i < n; i++) {
-        if (items[i].t_us < items[i - 1].t_us) {
-            qsort(items, n, sizeof *items, by_time_and_arrival);
-            return;
+static enum status cut(struct plan *p, const struct taken_tag *tag) {
+    const struct pack_sample *v = p->taken.v + tag->first;
+    for (uint32_t at = 0, n = 0; at < tag->n; at += n) {
+        struct plan_group *g = new_group(p);
+        if (g == NULL) {
+            return ERR_NOMEM;
         }
-    }
-}
-
-static enum status sort(struct plan *p) {
-    struct plan_item *scratch = calloc((size_t)p->n + 1, sizeof *scratch);
-    if (scratch == NULL) {
-        return ERR_NOMEM;
-    }
-    if (sort_by_tag(p->items, scratch, p->n)) {
-        struct plan_item *unsorted = p->items;
-        p->items = scratch;
-        scratch = unsorted;
-    }
-    free(scratch);
-    for (uint32_t first = 0, end = 0; first < p->n; first = end) {
-        while (end < p->n && p->items[end].tag_key == p->items[first].tag_key) {
-            end++;
-        }
-        sort_by_time(p->items + first, end - first);
+        n = length_of(v + at, tag->n - at);
+        *g = (struct plan_group){.tag_key = tag->tag_key,
+                                 .from_us = v[at].t_us,
+                                 .to_us = v[at + n - 1].t_us,
+                                 .first = tag->first + at,
+                                 .n = n};
     }
     return OK;
 }
 
 enum status plan_group(struct plan *p, struct error *err) {
-    p->items = calloc((size_t)p->n + 1, sizeof *p->items);
-    p->groups = calloc((size_t)p->n + 1, sizeof *p->groups);
-    if (p->items == NULL || p->groups == NULL) {
-        return error_set(err, ERR_NOMEM, "packer", "no memory for %u samples", p->n);
+    taken_sort(&p->taken);
+    for (uint32_t i = 0; i < p->taken.n_tags; i++) {
+        if (cut(p, &p->taken.tags[i]) != OK) {
+            return error_set(err, ERR_NOMEM, "packer", "no memory for the groups of %u samples", p->taken.n);
+        }
     }
-    for (uint32_t i = 0; i < p->n; i++) {
-        p->items[i] = (struct plan_item){.tag_key = p->v[i].tag_key, .t_us = p->v[i].t_us, .at = i};
-    }
-    if (sort(p) != OK) {
-        return error_set(err, ERR_NOMEM, "packer", "no memory to sort %u samples", p->n);
-    }
-    cut(p);
     return OK;
 }
 

@@ -7,14 +7,9 @@
 #define PENSTOCK_STORE_PACKING_PLAN_H
 
 #include "server/history/pack.h"
+#include "server/store/packing_taken.h"
 
 #define PLAN_GAP_US INT64_C(3600000000)
-
-struct plan_item {
-    int64_t tag_key;
-    int64_t t_us;
-    uint32_t at; /* place in plan.v: the order of arrival */
-};
 
 /* A chunk that exists. */
 struct plan_head {
@@ -26,7 +21,7 @@ struct plan_group {
     int64_t tag_key;
     int64_t from_us;
     int64_t to_us;
-    uint32_t first; /* items */
+    uint32_t first; /* of what was taken, sorted */
     uint32_t n;
     uint32_t first_head; /* … and chunks around it */
     uint32_t n_heads;
@@ -36,13 +31,10 @@ struct plan_group {
 };
 
 struct plan {
-    struct chunk_sample *v; /* as they came: the weak ones first */
-    uint32_t n;
-    uint32_t cap;
-    uint32_t n_weak;
-    struct plan_item *items;
+    struct taken taken;
     struct plan_group *groups;
     uint32_t n_groups;
+    uint32_t groups_cap;
     struct plan_head *heads; /* of each group ascending, group by group */
     uint32_t n_heads;
     uint32_t heads_cap;
@@ -53,9 +45,6 @@ struct plan {
 void plan_init(struct plan *p);
 void plan_done(struct plan *p);
 void plan_clear(struct plan *p);
-/* Room for so many more samples behind the n that are there; NULL without memory. The caller adds to n (and
- * n_weak). */
-struct chunk_sample *plan_reserve(struct plan *p, uint32_t more);
 /* From samples to groups. */
 MUSTCHECK enum status plan_group(struct plan *p, struct error *err);
 /* The next chunk around a group; groups in their order, chunks ascending. */

@@ -10,13 +10,12 @@ enum { MANY = 2000 };
 
 static int64_t in[MANY];
 static int64_t out[MANY];
-static uint64_t work[MANY];
 
 /* Bytes of the column of in[0..n), which must come back whole, and from no shorter piece. */
 static size_t column_of(uint32_t n) {
     struct buf b;
     buf_init(&b, 1 << 20);
-    column_write(&b, in, n, work);
+    column_write(&b, in, n);
     assert_false(b.failed);
     size_t size = b.n;
     buf_text(&b, "what follows");
@@ -90,6 +89,58 @@ static void a_common_unit_is_found(void **state) {
         in[i] = in[i - 1] + 250 * ((int64_t)rand_below(&r, 9) - 4);
     }
     assert_in_range(column_of(MANY) * 8, MANY * 3, MANY * 4 + 200);
+}
+
+/* … whatever it is: odd, a power of two, or both, up to the largest that there can be. */
+static void any_unit_is_found(void **state) {
+    (void)state;
+    struct rand r;
+    rand_seed(&r, 4);
+    for (unsigned wide = 1; wide < 62; wide++) {
+        uint64_t unit = rand_u64(&r) >> (64 - wide) | UINT64_C(1) << (wide - 1);
+        unit = wide % 3 == 0 ? UINT64_C(1) << (wide - 1) : unit;
+        in[0] = INT64_C(1) << 61;
+        for (int i = 1; i < 200; i++) {
+            in[i] = in[0] - (int64_t)(unit * rand_below(&r, i < 3 ? 3 : 2));
+        }
+        in[1] = in[0] - (int64_t)unit;
+        assert_in_range(column_of(200), 1, 60 + 20);
+    }
+}
+
+/* Steady means with one step for all, and steps are counted modulo 2^64. */
+static void what_is_steady_takes_no_bits(void **state) {
+    (void)state;
+    static const int64_t steps[] = {0, 1, 7, INT64_C(1) << 40, INT64_MAX};
+    for (size_t s = 0; s < COUNT(steps); s++) {
+        for (int i = 0; i < MANY; i++) {
+            in[i] = (int64_t)(UINT64_C(5) + (uint64_t)i * (uint64_t)steps[s]);
+        }
+        assert_in_range(column_of(MANY), 3, 12);
+    }
+    for (int i = 0; i < MANY; i++) {
+        in[i] = 9 - 1000 * i;
+    }
+    assert_in_range(column_of(MANY), MANY / 8, MANY / 8 + 16);
+    for (int odd = 1; odd < 6; odd++) {
+        for (int i = 0; i < 6; i++) {
+            in[i] = 1000 * i + (i >= odd);
+        }
+        column_of(6);
+    }
+}
+
+/* A column is judged by a part of it: that part must not be of one phase of what repeats itself. */
+static void what_repeats_itself_is_seen_whole(void **state) {
+    (void)state;
+    for (int period = 2; period <= 64; period++) {
+        for (int phase = 0; phase < period; phase++) {
+            for (int i = 0; i < 512; i++) {
+                in[i] = i % period == phase ? 3 : 1000 * (i % 2 == 0 ? 1 : -1) + i * 7 % 13;
+            }
+            assert_in_range(column_of(512), 1, 512 * 13 / 8 + 16);
+        }
+    }
 }
 
 static void extremes_come_back(void **state) {
@@ -181,10 +232,17 @@ static void a_run_too_long_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_come_back_in_any_width), cmocka_unit_test(a_clock_that_ticks_takes_no_bits),
-        cmocka_unit_test(small_steps_take_few_bits),   cmocka_unit_test(a_common_unit_is_found),
-        cmocka_unit_test(extremes_come_back),          cmocka_unit_test(anything_comes_back),
-        cmocka_unit_test(a_broken_column_is_refused),  cmocka_unit_test(runs_come_back),
+        cmocka_unit_test(bits_come_back_in_any_width),
+        cmocka_unit_test(a_clock_that_ticks_takes_no_bits),
+        cmocka_unit_test(small_steps_take_few_bits),
+        cmocka_unit_test(a_common_unit_is_found),
+        cmocka_unit_test(any_unit_is_found),
+        cmocka_unit_test(what_is_steady_takes_no_bits),
+        cmocka_unit_test(what_repeats_itself_is_seen_whole),
+        cmocka_unit_test(extremes_come_back),
+        cmocka_unit_test(anything_comes_back),
+        cmocka_unit_test(a_broken_column_is_refused),
+        cmocka_unit_test(runs_come_back),
         cmocka_unit_test(a_run_too_long_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

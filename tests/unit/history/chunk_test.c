@@ -199,6 +199,48 @@ static void damage_is_told(void **state) {
     buf_done(&b);
 }
 
+/* Columns take the samples of several chunks, of all kinds, and nothing of one that cannot be read. */
+static void chunks_are_read_behind_each_other(void **state) {
+    (void)state;
+    struct buf b;
+    struct error err;
+    buf_init(&b, 1 << 20);
+    pressure(90);
+    for (uint32_t i = 0; i < 90; i++) {
+        in[i].kind = (uint8_t)(i % 3);
+        in[i].text = slice_str(i % 2 == 0 ? "open" : "shut");
+        in[i].tag_key = i < 30 ? 0 : 7 + i % 5;
+    }
+    chunk_write(&b, in, 30, none, &work);
+    size_t first = b.n;
+    chunk_write_mixed(&b, in + 30, 60, &work);
+    struct slice parts[] = {slice_of(b.p, first), slice_of(b.p + first, b.n - first)};
+    memset(&work, 0x77, sizeof work);
+    chunk_columns_clear(&work.columns);
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        assert_int_equal(chunk_read_columns(parts[i], &work, &err), OK);
+        b.p[b.n - 1] ^= 1;
+        assert_int_equal(chunk_read_columns(parts[1], &work, &err), ERR_INVALID);
+        b.p[b.n - 1] ^= 1;
+    }
+    assert_int_equal(work.columns.n, 90);
+    assert_int_equal(work.columns.n_numbers, 30);
+    assert_int_equal(work.columns.n_texts, 30);
+    chunk_take_columns(&work.columns, out);
+    for (uint32_t i = 0; i < 90; i++) {
+        same(&in[i], &out[i]);
+    }
+    while (work.columns.n + 60 <= CHUNK_SAMPLES_MAX) {
+        assert_int_equal(chunk_read_columns(parts[1], &work, &err), OK);
+    }
+    assert_int_equal(chunk_read_columns(parts[1], &work, &err), ERR_TOO_BIG);
+    assert_int_equal(chunk_read_columns(parts[0], &work, &err), OK);
+    buf_done(&b);
+    for (uint32_t i = 0; i < 90; i++) {
+        in[i].tag_key = 0;
+    }
+}
+
 static void a_full_buffer_is_marked(void **state) {
     (void)state;
     struct buf b;
@@ -220,6 +262,7 @@ int main(void) {
         cmocka_unit_test(samples_of_several_tags_come_back),
         cmocka_unit_test(anything_comes_back),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(chunks_are_read_behind_each_other),
         cmocka_unit_test(a_full_buffer_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
