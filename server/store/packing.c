@@ -3,6 +3,7 @@
 #include "server/base/check.h"
 #include "server/core/quality.h"
 #include "server/store/packing_plan.h"
+#include "server/store/packing_round.h"
 #include "server/store/packing_sql.h"
 
 #include <inttypes.h>
@@ -14,18 +15,20 @@ enum { SHRINK = 8, ARGS_BYTES = 256 * 1024 * 1024, COPY_BYTES = 1024 * 1024 * 10
 struct packing {
     struct packing_db db;
     uint32_t samples_max;
-    uint32_t samples; /* of the next transaction: less than that after trouble */
-    bool no_loose;    /* rows of sample_row are left alone: something is wrong with one */
-    int64_t after_id; /* rows of sample_hot up to this one are skipped */
-    int64_t until_id; /* what waited when it began; what came later waits for the next time */
+    uint32_t samples;   /* of the next transaction: less than that after trouble */
+    bool no_loose;      /* rows of sample_row are left alone: something is wrong with one */
+    int64_t after_id;   /* rows of sample_hot up to this one are skipped */
+    uint32_t n_taken;   /* rows of it, by the transaction under way */
+    struct round round; /* what waited when it began; what came later waits for the next time */
     struct plan plan;
+    struct plan_days days;
     struct pack pack;
     struct chunk_work work;
     struct pg_args args;
     struct buf copy;
     PGresult *hot; /* texts point into these */
     PGresult *loose;
-    PGresult *gone;
+    PGresult *gone; /* NULL has no rows */
     struct packing_done done;
 };
 
@@ -40,6 +43,7 @@ struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic
                                 .stop = stop};
     p->samples_max = samples == 0 ? PACKING_SAMPLES : samples;
     p->samples = p->samples_max;
+    round_init(&p->round);
     plan_init(&p->plan);
     pack_init(&p->pack, &p->work);
     pg_args_init(&p->args, ARGS_BYTES);
@@ -63,7 +67,9 @@ void packing_free(struct packing **packing) {
     }
     forget(p);
     packing_db_close(&p->db);
+    round_done(&p->round);
     plan_done(&p->plan);
+    plan_days_done(&p->days);
     pack_done(&p->pack);
     pg_args_done(&p->args);
     buf_done(&p->copy);
@@ -178,20 +184,51 @@ static enum status take_hot_row(struct packing *p, int row, struct error *err) {
     return put_aside(p, &a, &why, err);
 }
 
-static enum status take_hot(struct packing *p, struct error *err) {
-    pg_args_clear(&p->args);
-    pg_arg_i64(&p->args, p->after_id);
-    pg_arg_i64(&p->args, p->samples);
-    pg_arg_i64(&p->args, PACKING_BYTES);
-    pg_arg_i64(&p->args, PACKING_HOT_ROWS);
-    pg_arg_i64(&p->args, p->until_id);
-    pg_arg_i32(&p->args, p->samples < p->samples_max); /* after trouble in order: one can be skipped then */
-    enum status status = ask(p, PACKING_HOT, &p->hot, err);
-    for (int row = 0; status == OK && row < PQntuples(p->hot); row++) {
-        status = take_hot_row(p, row, err);
-        p->done.rows++;
+struct hot_place {
+    int64_t id;
+    int row;
+};
+
+static int by_id(const void *a, const void *b) {
+    const struct hot_place *x = a;
+    const struct hot_place *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* In the order in which they came: of one moment the later sample counts. */
+static enum status take_hot_rows(struct packing *p, struct error *err) {
+    uint32_t n = (uint32_t)PQntuples(p->hot); /* PACKING_HOT_ROWS at most */
+    struct hot_place *places = calloc((size_t)n + 1, sizeof *places);
+    if (places == NULL) {
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u rows of sample_hot", n);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        places[i] = (struct hot_place){.id = pg_get_i64(p->hot, (int)i, 0), .row = (int)i};
+    }
+    qsort(places, n, sizeof *places, by_id);
+    enum status status = OK;
+    for (uint32_t i = 0; i < n && status == OK; i++) {
+        status = take_hot_row(p, places[i].row, err);
+    }
+    p->done.rows += n;
+    free(places);
     return status;
+}
+
+/* The next of the round. Some may be gone since they were listed. */
+static enum status take_hot(struct packing *p, struct error *err) {
+    const struct round_limits limits = {
+        .rows = PACKING_HOT_ROWS, .samples = p->samples, .bytes = PACKING_BYTES};
+    /* After trouble as they came: one can be skipped then. */
+    p->n_taken = round_next(&p->round, limits, p->samples < p->samples_max);
+    pg_args_clear(&p->args);
+    pg_array_i64_begin(&p->args);
+    for (uint32_t i = 0; i < p->n_taken; i++) {
+        pg_array_i64(&p->args, p->round.v[p->round.at + i].id);
+    }
+    pg_array_end(&p->args);
+    enum status status = ask(p, PACKING_HOT, &p->hot, err);
+    return status == OK ? take_hot_rows(p, err) : status;
 }
 
 /* --- what is there ------------------------------------------------------------------------------------- */
@@ -349,7 +386,8 @@ static enum status on_chunk(void *ctx, const struct pack_chunk *c) {
     const struct writing *w = ctx;
     packing_copy_chunk(&w->p->copy, w->g->class, w->g->tag_key, c);
     w->p->done.chunks++;
-    return w->p->copy.failed ? ERR_NOMEM : OK;
+    return w->p->copy.failed ? ERR_NOMEM
+                             : plan_days_add(&w->p->days, w->g->tag_key, c->head.from_us, c->head.to_us);
 }
 
 /* The chunks of a group from *row on, which moves behind them. */
@@ -397,6 +435,7 @@ static enum status write_group(struct packing *p, uint32_t group, int *row, stru
 static enum status write_groups(struct packing *p, struct error *err) {
     enum status status = OK;
     int row = 0;
+    plan_days_clear(&p->days);
     buf_clear(&p->copy);
     packing_copy_begin(&p->copy);
     for (uint32_t i = 0; i < p->plan.n_groups && status == OK; i++) {
@@ -408,6 +447,27 @@ static enum status write_groups(struct packing *p, struct error *err) {
     CHECK(row == PQntuples(p->gone));
     packing_copy_end(&p->copy);
     return packing_db_copy(&p->db, packing_copy_sql, buf_slice(&p->copy), err);
+}
+
+/* What was written is to be rolled up anew. */
+static enum status mark_days(struct packing *p, struct error *err) {
+    PGresult *r = NULL;
+    pg_args_clear(&p->args);
+    pg_array_i64_begin(&p->args);
+    for (uint32_t i = 0; i < p->days.n; i++) {
+        pg_array_i64(&p->args, p->days.v[i].tag_key);
+    }
+    pg_array_end(&p->args);
+    pg_array_i64_begin(&p->args);
+    for (uint32_t i = 0; i < p->days.n; i++) {
+        pg_array_i64(&p->args, p->days.v[i].day_us);
+    }
+    pg_array_end(&p->args);
+    enum status status = ask(p, PACKING_MARK, &r, err);
+    if (status == OK) {
+        PQclear(r);
+    }
+    return status;
 }
 
 /* --- a transaction ------------------------------------------------------------------------------------- */
@@ -423,8 +483,9 @@ static enum status pack_taken(struct packing *p, struct error *err) {
                          p->plan.n, bytes);
     }
     status = status == OK ? prepare_tables(p, err) : status;
-    status = status == OK ? take_chunks(p, err) : status;
-    return status == OK ? write_groups(p, err) : status;
+    status = status == OK && p->plan.n_gone > 0 ? take_chunks(p, err) : status;
+    status = status == OK ? write_groups(p, err) : status;
+    return status == OK ? mark_days(p, err) : status;
 }
 
 static enum status transaction(struct packing *p, struct error *err) {
@@ -466,19 +527,34 @@ static enum status come_around(struct packing *p, const struct error *why, struc
 
 /* Where all that waited when it began is packed, it begins again. */
 static enum status begin(struct packing *p, struct error *err) {
-    struct packing_waiting waiting;
     PGresult *r = NULL;
-    enum status status = packing_look(p, &waiting, err);
-    if (status != OK || waiting.begun) {
+    enum status status = packing_db_open(&p->db, err);
+    if (status != OK || !round_is_over(&p->round)) {
         return status;
     }
     pg_args_clear(&p->args);
-    status = ask(p, PACKING_LAST, &r, err);
-    if (status == OK) {
-        p->until_id = pg_get_i64(r, 0, 0);
-        PQclear(r);
+    pg_arg_i64(&p->args, p->after_id);
+    pg_arg_i64(&p->args, PACKING_ROUND_ROWS);
+    status = ask(p, PACKING_ROUND, &r, err);
+    if (status != OK) {
+        return status;
     }
-    return status;
+    uint32_t n = (uint32_t)PQntuples(r); /* PACKING_ROUND_ROWS at most */
+    round_clear(&p->round);
+    if (!round_reserve(&p->round, n)) {
+        PQclear(r);
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u rows of sample_hot", n);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        int row = (int)i;
+        p->round.v[i] = (struct round_row){.id = pg_get_i64(r, row, 0),
+                                           .gateway_key = pg_get_i64(r, row, 1),
+                                           .n = (uint32_t)pg_get_i32(r, row, 2), /* positive, as the next */
+                                           .bytes = (uint32_t)pg_get_i32(r, row, 3)};
+    }
+    p->round.n = n;
+    PQclear(r);
+    return OK;
 }
 
 enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err) {
@@ -488,11 +564,13 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
     status = status == OK ? transaction(p, &why) : status;
     forget(p);
     if (status == OK) {
+        round_took(&p->round, p->n_taken);
         p->samples = p->samples > p->samples_max / SHRINK ? p->samples_max : p->samples * SHRINK;
         *ret = p->done;
         return OK;
     }
     packing_db_close(&p->db);    /* rolls back */
+    round_clear(&p->round);      /* what was there may be gone, if it was the commit that failed */
     if (status == ERR_TIMEOUT) { /* a slow disk: less of it may be done in time */
         p->samples = p->samples / SHRINK > 0 ? p->samples / SHRINK : 1;
     }
@@ -505,20 +583,20 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
     return error_set(err, status, why.where, "%s", why.text);
 }
 
+bool packing_is_begun(const struct packing *p) {
+    return !round_is_over(&p->round);
+}
+
 enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
-    pg_arg_i64(&p->args, p->after_id);
-    pg_arg_i64(&p->args, p->until_id);
     enum status status = packing_db_open(&p->db, err);
     status = status == OK ? ask(p, PACKING_LOOK, &r, err) : status;
     if (status != OK) {
         return status;
     }
-    *ret = (struct packing_waiting){.oldest_us = pg_get_i64(r, 0, 0),
-                                    .rows = pg_get_i64(r, 0, 1),
-                                    .loose = pg_get_bool(r, 0, 2),
-                                    .begun = pg_get_bool(r, 0, 3)};
+    *ret = (struct packing_waiting){
+        .oldest_us = pg_get_i64(r, 0, 0), .rows = pg_get_i64(r, 0, 1), .loose = pg_get_bool(r, 0, 2)};
     PQclear(r);
     return OK;
 }

@@ -6,6 +6,8 @@
 
 enum { CAP_FIRST = 4096, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
 
+#define DAY_US INT64_C(86400000000)
+
 void plan_init(struct plan *p) {
     *p = (struct plan){.n = 0};
 }
@@ -270,4 +272,41 @@ enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err) 
     }
     *ret_bytes = bytes;
     return OK;
+}
+
+/* --- days ---------------------------------------------------------------------------------------------- */
+
+void plan_days_done(struct plan_days *d) {
+    free(d->v);
+    *d = (struct plan_days){.n = 0};
+}
+
+void plan_days_clear(struct plan_days *d) {
+    d->n = 0;
+}
+
+static enum status add_day(struct plan_days *d, int64_t tag_key, int64_t day_us) {
+    if (d->n == d->cap) {
+        uint32_t cap = d->cap == 0 ? CAP_FIRST : d->cap * 2;
+        struct plan_day *v = realloc(d->v, cap * sizeof *v);
+        if (v == NULL) {
+            return ERR_NOMEM;
+        }
+        d->v = v;
+        d->cap = cap;
+    }
+    d->v[d->n++] = (struct plan_day){.tag_key = tag_key, .day_us = day_us};
+    return OK;
+}
+
+enum status plan_days_add(struct plan_days *d, int64_t tag_key, int64_t from_us, int64_t to_us) {
+    enum status status = OK;
+    int64_t day_us = from_us - from_us % DAY_US; /* no sample is from before 1970 */
+    if (d->n > 0 && d->v[d->n - 1].tag_key == tag_key && d->v[d->n - 1].day_us >= day_us) {
+        day_us = d->v[d->n - 1].day_us + DAY_US;
+    }
+    for (; day_us <= to_us && status == OK; day_us += DAY_US) {
+        status = add_day(d, tag_key, day_us);
+    }
+    return status;
 }

@@ -50,6 +50,18 @@ struct plan {
     uint32_t n_gone;
 };
 
+/* Days (UTC) of tags, each once where they are added in order. */
+struct plan_day {
+    int64_t tag_key;
+    int64_t day_us;
+};
+
+struct plan_days {
+    struct plan_day *v;
+    uint32_t n;
+    uint32_t cap;
+};
+
 void plan_init(struct plan *p);
 void plan_done(struct plan *p);
 void plan_clear(struct plan *p);
@@ -62,5 +74,10 @@ MUSTCHECK enum status plan_group(struct plan *p, struct error *err);
 MUSTCHECK enum status plan_add_head(struct plan *p, uint32_t group, const struct plan_head *h);
 /* Joins groups and chooses what goes. *ret_bytes: how many bytes of chunks are to be read. */
 MUSTCHECK enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err);
+
+void plan_days_done(struct plan_days *d);
+void plan_days_clear(struct plan_days *d);
+/* Of a chunk; those of a tag follow each other in order of time. ERR_NOMEM. */
+MUSTCHECK enum status plan_days_add(struct plan_days *d, int64_t tag_key, int64_t from_us, int64_t to_us);
 
 #endif

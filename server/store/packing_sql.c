@@ -9,26 +9,19 @@
 const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
     /* By sample_hot_pk and sample_row_pk. */
     [PACKING_LOOK] = {"look",
-                      "select coalesce((select received_us from sample_hot order by id limit 1), 0),"
-                      " coalesce((select max(id) from sample_hot) - (select min(id) from sample_hot) + 1, 0),"
-                      " exists (select from sample_row),"
-                      " exists (select from sample_hot where id > $1::bigint and id <= $2::bigint)"},
-    /* By sample_hot_pk. */
-    [PACKING_LAST] = {"last", "select coalesce((select max(id) from sample_hot), 0)"},
+                      "select coalesce(f.received_us, 0), coalesce(l.id - f.id + 1, 0),"
+                      " exists (select from sample_row)"
+                      " from (values (0)) as one"
+                      " left join (select id, received_us from sample_hot order by id limit 1) f on true"
+                      " left join (select id from sample_hot order by id desc limit 1) l on true"},
     [PACKING_NEXT] = {"next", "select coalesce((select min(id) from sample_hot where id > $1::bigint), "
                               "9223372036854775807)"},
-    /* By sample_hot_pk. Rows until there are enough samples or bytes; at least one. The length of what is
-     * stored out of line is known without reading it. */
-    [PACKING_HOT] = {"hot",
-                     "with taken as (delete from sample_hot where id = any(array("
-                     " select id from (select id, sum(n) over w - n as before, sum(bytes) over w - bytes as "
-                     "bytes_before"
-                     " from (select id, case when $6::integer = 0 then gateway_key end as gateway_key, n,"
-                     " octet_length(data) as bytes from sample_hot where id > $1::bigint and id <= $5::bigint"
-                     " order by 2, 1 limit $4::bigint) h window w as (order by gateway_key, id)) x"
-                     " where before < $2::bigint and bytes_before < $3::bigint))"
-                     " returning id, gateway_key, received_us, n, data)"
-                     " select id, gateway_key, received_us, n, data from taken order by id"},
+    /* By sample_hot_pk. The length of what is stored out of line is known without reading it. */
+    [PACKING_ROUND] = {"round", "select id, gateway_key, n, octet_length(data) from sample_hot"
+                                " where id > $1::bigint order by id limit $2::bigint"},
+    /* By sample_hot_pk; in any order. */
+    [PACKING_HOT] = {"hot", "delete from sample_hot where id = any($1::bigint[])"
+                            " returning id, gateway_key, received_us, n, data"},
     /* By sample_row_pk: tag by tag, so that what is old goes into chunks that are full at once. */
     [PACKING_LOOSE] = {"loose", "with taken as (delete from sample_row where ctid = any(array("
                                 " select ctid from sample_row order by tag_key, t_us limit $1::bigint))"
@@ -59,6 +52,7 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
          " where c.tag_key = u.tag_key and c.from_us = u.from_us and c.class = u.class"
          " returning u.ord, c.from_us, c.to_us, c.n, c.class, c.tag_key, c.data)"
          " select ord, from_us, to_us, n, class, tag_key, data from gone order by ord, from_us"},
+    [PACKING_MARK] = {"mark", "select rollup_mark($1::bigint[], $2::bigint[])"},
     [PACKING_ASIDE] =
         {"aside", "insert into sample_damaged (source, reason, gateway_key, received_us, class, tag_key, "
                   "from_us, to_us, n, data)"

@@ -355,6 +355,12 @@ static void expect_model(struct world *w) {
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot"), 0);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_row"), 0);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_damaged"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_chunk c cross join lateral"
+                                        " generate_series(c.from_us - c.from_us %% 86400000000, c.to_us,"
+                                        " 86400000000) as d(day_us)"
+                                        " left join rollup_dirty r using (tag_key, day_us)"
+                                        " where r.tag_key is null"),
+                     0);
 }
 
 /* --- tests --------------------------------------------------------------------------------------------- */

@@ -166,6 +166,9 @@ static enum status store_chunk(void *ctx, const struct pack_chunk *c) {
            "first, last, min, max, data)"
            " values (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
            14, values, lengths, formats);
+    insert("select rollup_mark(array_agg($1::bigint), array_agg(d.day_us))"
+           " from generate_series($2::bigint - $2 % 86400000000, $3::bigint, 86400000000) as d(day_us)",
+           3, values, NULL, NULL);
     return OK;
 }
 
