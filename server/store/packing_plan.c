@@ -15,6 +15,7 @@ void plan_init(struct plan *p) {
 void plan_done(struct plan *p) {
     free(p->v);
     free(p->items);
+    free(p->scratch);
     free(p->groups);
     free(p->heads);
     free(p->gone);
@@ -22,11 +23,7 @@ void plan_done(struct plan *p) {
 }
 
 void plan_clear(struct plan *p) {
-    free(p->items);
-    free(p->groups);
     free(p->gone);
-    p->items = NULL;
-    p->groups = NULL;
     p->gone = NULL;
     p->n = p->n_weak = p->n_groups = p->n_heads = p->n_gone = 0;
 }
@@ -58,22 +55,42 @@ static int by_time_and_arrival(const void *a, const void *b) {
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static bool begins_group(const struct plan_item *before, const struct plan_item *item) {
+/* until_us: the end of the period of the one before. */
+static bool begins_group(const struct plan_item *before, const struct plan_item *item, int64_t until_us) {
     return item->tag_key != before->tag_key || item->t_us - before->t_us > PLAN_GAP_US ||
-           pack_period(item->t_us) != pack_period(before->t_us);
+           item->t_us >= until_us;
 }
 
-static void cut(struct plan *p) {
+static struct plan_group *add_group(struct plan *p) {
+    if (p->n_groups == p->groups_cap) {
+        uint32_t cap = p->groups_cap == 0 ? CAP_FIRST : p->groups_cap * 2;
+        struct plan_group *groups = realloc(p->groups, cap * sizeof *groups);
+        if (groups == NULL) {
+            return NULL;
+        }
+        p->groups = groups;
+        p->groups_cap = cap;
+    }
+    return &p->groups[p->n_groups++];
+}
+
+static enum status cut(struct plan *p) {
+    struct plan_group *g = NULL;
+    int64_t until_us = 0;
     for (uint32_t i = 0; i < p->n; i++) {
         const struct plan_item *item = &p->items[i];
-        if (i == 0 || begins_group(item - 1, item)) {
-            p->groups[p->n_groups++] =
-                (struct plan_group){.tag_key = item->tag_key, .from_us = item->t_us, .first = i};
+        if (i == 0 || begins_group(item - 1, item, until_us)) {
+            g = add_group(p);
+            if (g == NULL) {
+                return ERR_NOMEM;
+            }
+            *g = (struct plan_group){.tag_key = item->tag_key, .from_us = item->t_us, .first = i};
+            until_us = pack_period(item->t_us) + PACK_PERIOD_US;
         }
-        struct plan_group *g = &p->groups[p->n_groups - 1];
         g->to_us = item->t_us;
         g->n++;
     }
+    return OK;
 }
 
 /* Those of one digit of their tag's distance from the lowest one behind each other, in their order. */
@@ -119,40 +136,41 @@ static void sort_by_time(struct plan_item *items, uint32_t n) {
     }
 }
 
-static enum status sort(struct plan *p) {
-    struct plan_item *scratch = calloc((size_t)p->n + 1, sizeof *scratch);
-    if (scratch == NULL) {
-        return ERR_NOMEM;
-    }
-    if (sort_by_tag(p->items, scratch, p->n)) {
+static void sort(struct plan *p) {
+    if (sort_by_tag(p->items, p->scratch, p->n)) {
         struct plan_item *unsorted = p->items;
-        p->items = scratch;
-        scratch = unsorted;
+        p->items = p->scratch;
+        p->scratch = unsorted;
     }
-    free(scratch);
     for (uint32_t first = 0, end = 0; first < p->n; first = end) {
         while (end < p->n && p->items[end].tag_key == p->items[first].tag_key) {
             end++;
         }
         sort_by_time(p->items + first, end - first);
     }
-    return OK;
+}
+
+/* They stay from one packing to the next: fresh memory costs as much as the sorting. */
+static bool make_items(struct plan *p) {
+    if (p->n > p->items_cap) {
+        free(p->items);
+        free(p->scratch);
+        p->items = malloc((size_t)p->cap * sizeof *p->items);
+        p->scratch = malloc((size_t)p->cap * sizeof *p->scratch);
+        p->items_cap = p->items == NULL || p->scratch == NULL ? 0 : p->cap;
+    }
+    return p->n <= p->items_cap;
 }
 
 enum status plan_group(struct plan *p, struct error *err) {
-    p->items = calloc((size_t)p->n + 1, sizeof *p->items);
-    p->groups = calloc((size_t)p->n + 1, sizeof *p->groups);
-    if (p->items == NULL || p->groups == NULL) {
+    if (!make_items(p)) {
         return error_set(err, ERR_NOMEM, "packer", "no memory for %u samples", p->n);
     }
     for (uint32_t i = 0; i < p->n; i++) {
         p->items[i] = (struct plan_item){.tag_key = p->v[i].tag_key, .t_us = p->v[i].t_us, .at = i};
     }
-    if (sort(p) != OK) {
-        return error_set(err, ERR_NOMEM, "packer", "no memory to sort %u samples", p->n);
-    }
-    cut(p);
-    return OK;
+    sort(p);
+    return cut(p) == OK ? OK : error_set(err, ERR_NOMEM, "packer", "no memory for groups of samples");
 }
 
 /* --- chunks -------------------------------------------------------------------------------------------- */

@@ -40,9 +40,12 @@ struct plan {
     uint32_t n;
     uint32_t cap;
     uint32_t n_weak;
-    struct plan_item *items;
+    struct plan_item *items; /* sorted, after plan_group */
+    struct plan_item *scratch;
+    uint32_t items_cap; /* of both */
     struct plan_group *groups;
     uint32_t n_groups;
+    uint32_t groups_cap;
     struct plan_head *heads; /* of each group ascending, group by group */
     uint32_t n_heads;
     uint32_t heads_cap;

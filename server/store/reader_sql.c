@@ -1,15 +1,18 @@
 #include "server/store/reader_sql.h"
 
+#include "server/base/check.h"
 #include "server/core/quality.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* By sample_hot_pk. */
-static const char hot_sql[] =
-    "select h.id, h.data from sample_hot h"
-    " where h.id > $1 and h.from_us < $2"
-    "   and exists (select from unnest($3::bigint[]) as k(key) where k.key between h.tag_min and h.tag_max)"
-    " order by h.id limit $4";
+/* By sample_hot_pk. $3 ascending: how many of the tags are not above tag_max, and how many are below tag_min;
+ * that is quicker than to try each of them. */
+static const char hot_sql[] = "select h.id, h.data from sample_hot h"
+                              " where h.id > $1 and h.from_us < $2 and h.tag_min <= $6 and h.tag_max >= $5"
+                              "   and width_bucket(h.tag_max, $3::bigint[]) > width_bucket(h.tag_min - 1, $3)"
+                              " order by h.id limit $4";
 
 /* By sample_chunk_pk of each period. */
 static const char count_sql[] = "select coalesce(sum(n), 0)::bigint from sample_chunk"
@@ -67,17 +70,29 @@ static const char chunks_sql[] =
 static const char rows_sql[] = "select " ROW " from sample_row"
                                " where tag_key = $1 and t_us >= $2 and t_us < $3 order by t_us limit $4";
 
+static int by_key(const void *a, const void *b) {
+    const int64_t *x = a;
+    const int64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
 void reader_sql_hot(struct pg *pg, struct pg_args *args, const int64_t *tags, uint32_t n_tags,
                     int64_t after_id, int64_t to_us) {
+    int64_t keys[GATHER_TAGS_MAX];
+    CHECK(n_tags > 0 && n_tags <= GATHER_TAGS_MAX);
+    memcpy(keys, tags, n_tags * sizeof *keys);
+    qsort(keys, n_tags, sizeof *keys, by_key);
     pg_args_clear(args);
     pg_arg_i64(args, after_id);
     pg_arg_i64(args, to_us);
     pg_array_i64_begin(args);
     for (uint32_t i = 0; i < n_tags; i++) {
-        pg_array_i64(args, tags[i]);
+        pg_array_i64(args, keys[i]);
     }
     pg_array_end(args);
     pg_arg_i64(args, READER_SQL_HOT);
+    pg_arg_i64(args, keys[0]);
+    pg_arg_i64(args, keys[n_tags - 1]);
     pg_send(pg, hot_sql, args);
 }
 
