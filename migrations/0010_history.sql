@@ -483,23 +483,23 @@ create table tag_class (
 );
 comment on table tag_class is 'Retention class of each tag whose class is not 1.';
 
+-- Wide columns first, so that none of a row is lost between them. The key is each period's own: tag_key, from_us.
 create table sample_chunk (
-    class   smallint not null,
     tag_key bigint   not null,
     from_us bigint   not null,
     to_us   bigint   not null,
-    n       integer  not null,
-    usable  integer  not null,
-    bad     integer  not null,
     first   double precision,
     last    double precision,
     min     double precision,
     max     double precision,
     min_us  bigint,
     max_us  bigint,
+    class   smallint not null,
+    n       smallint not null,
+    usable  smallint not null,
+    bad     smallint not null,
     worst   smallint not null,
-    data    bytea    not null,
-    constraint sample_chunk_pk primary key (tag_key, from_us, class)
+    data    bytea    not null
 ) partition by list (class);
 alter table sample_chunk alter column data set storage external;
 comment on table sample_chunk is
@@ -540,7 +540,9 @@ begin
         execute format('alter table sample_chunk attach partition %I for values in (%s)', v_list, p_class);
     end if;
     if to_regclass(v_part) is null then
-        execute format('create table %I (like sample_chunk including all)', v_part);
+        -- What is written anew leaves holes, which vacuum finds.
+        execute format('create table %I (like sample_chunk including all, constraint %I primary key (tag_key, from_us))'
+                       ' with (autovacuum_vacuum_scale_factor = 0.05)', v_part, v_part || '_pk');
         execute format('alter table %I attach partition %I for values from (%s) to (%s)', v_list, v_part, v_from, v_from + 2419200000000);
     end if;
 end

@@ -267,7 +267,7 @@ static enum status read_heads(struct packing *p, const PGresult *r, struct error
         const struct plan_head h = {.class = pg_get_i16(r, row, 2),
                                     .head = {.from_us = pg_get_i64(r, row, 3),
                                              .to_us = pg_get_i64(r, row, 4),
-                                             .n = (uint32_t)pg_get_i32(r, row, 5),
+                                             .n = (uint32_t)pg_get_i16(r, row, 5), /* positive */
                                              .bytes = (uint32_t)pg_get_i32(r, row, 6)}};
         if (plan_add_head(&p->plan, group, &h) != OK) {
             return error_set(err, ERR_NOMEM, "packer", "no memory for the heads of chunks");
@@ -407,7 +407,7 @@ static enum status chunks_in(struct packing *p, uint32_t group, int *row, struct
         const struct aside a = {.source = 1,
                                 .from_us = pg_get_i64(p->gone, *row, 1),
                                 .to_us = pg_get_i64(p->gone, *row, 2),
-                                .n = pg_get_i32(p->gone, *row, 3),
+                                .n = pg_get_i16(p->gone, *row, 3),
                                 .class = pg_get_i16(p->gone, *row, 4),
                                 .tag_key = pg_get_i64(p->gone, *row, 5),
                                 .data = data};

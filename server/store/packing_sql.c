@@ -27,7 +27,7 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
                                 " select ctid from sample_row order by tag_key, t_us limit $1::bigint))"
                                 " returning tag_key, t_us, value, quality, bytes)"
                                 " select tag_key, t_us, value, quality, bytes from taken"},
-    /* By sample_chunk_pk, in one period of each class. Each group is told, also without any chunk. */
+    /* By each period's key, in one period of each class. Each group is told, also without any chunk. */
     [PACKING_HEADS] =
         {"heads",
          "select u.ord, coalesce(k.class, 1::smallint), c.class, c.from_us, c.to_us, c.n, c.bytes"
@@ -43,7 +43,7 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
          " order by u.ord, c.from_us"},
     [PACKING_PREPARE] = {"prepare_tables", "select count(sample_chunk_prepare(u.class, u.t_us)) from"
                                            " unnest($1::smallint[], $2::bigint[]) as u(class, t_us)"},
-    /* By sample_chunk_pk. */
+    /* By each period's key. */
     [PACKING_GONE] =
         {"gone",
          "with gone as (delete from sample_chunk c using unnest($1::bigint[], $2::smallint[], $3::bigint[], "
@@ -66,9 +66,8 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
 
 /* --- COPY's binary form -------------------------------------------------------------------------------- */
 
-const char packing_copy_sql[] = "copy sample_chunk (class, tag_key, from_us, to_us, n, usable, bad, first, "
-                                "last, min, max, min_us, max_us,"
-                                " worst, data) from stdin (format binary)";
+const char packing_copy_sql[] = "copy sample_chunk (tag_key, from_us, to_us, first, last, min, max, min_us,"
+                                " max_us, class, n, usable, bad, worst, data) from stdin (format binary)";
 enum { COLUMNS = 15, NUMBERS = 6 };
 
 static void put_big(struct buf *out, uint64_t v, uint32_t bytes) {
@@ -96,13 +95,9 @@ void packing_copy_begin(struct buf *out) {
 
 void packing_copy_chunk(struct buf *out, int16_t class, int64_t tag_key, const struct pack_chunk *c) {
     put_big(out, COLUMNS, 2);
-    put_field(out, (uint16_t) class, 2);
     put_field(out, (uint64_t)tag_key, 8);
     put_field(out, (uint64_t)c->head.from_us, 8);
     put_field(out, (uint64_t)c->head.to_us, 8);
-    put_field(out, c->head.n, 4);
-    put_field(out, c->usable, 4);
-    put_field(out, c->bad, 4);
     if (c->usable > 0) {
         put_double(out, c->first);
         put_double(out, c->last);
@@ -115,6 +110,10 @@ void packing_copy_chunk(struct buf *out, int16_t class, int64_t tag_key, const s
             put_big(out, UINT32_MAX, 4); /* null */
         }
     }
+    put_field(out, (uint16_t) class, 2);
+    put_field(out, c->head.n, 2); /* CHUNK_SAMPLES_MAX at most, as the next two */
+    put_field(out, c->usable, 2);
+    put_field(out, c->bad, 2);
     put_field(out, c->worst, 2);
     put_big(out, c->bytes.n, 4);
     buf_append(out, c->bytes.p, c->bytes.n);

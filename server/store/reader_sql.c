@@ -14,7 +14,7 @@ static const char hot_sql[] = "select h.id, h.data from sample_hot h"
                               "   and width_bucket(h.tag_max, $3::bigint[]) > width_bucket(h.tag_min - 1, $3)"
                               " order by h.id limit $4";
 
-/* By sample_chunk_pk of each period. */
+/* By each period's key. */
 static const char count_sql[] = "select coalesce(sum(n), 0)::bigint from sample_chunk"
                                 " where tag_key = $1 and from_us >= $2 and from_us < $3 and to_us < $3";
 
@@ -29,7 +29,7 @@ static const char row_before_sql[] = "select " ROW " from sample_row"
 static const char row_after_sql[] = "select " ROW " from sample_row"
                                     " where tag_key = $1 and t_us >= $2 order by t_us limit 1";
 
-/* By sample_chunk_pk of each period. A chunk is unpacked only where some of its qualities are too bad, or
+/* By each period's key. A chunk is unpacked only where some of its qualities are too bad, or
  * some of its samples are out of date ($4). */
 static const char usable_sql[] =
     "select data from sample_chunk where tag_key = $1 and from_us < $2 and to_us < $2 and usable > 0"
@@ -51,7 +51,7 @@ static const char row_usable_sql[] =
     "                      and c.to_us >= w.t_us and r.t_us = w.t_us)"
     " order by t_us desc limit 1";
 
-/* By sample_chunk_pk of each period, and sample_row_pk. A chunk that reaches into the span began in its
+/* By each period's key, and sample_row_pk. A chunk that reaches into the span began in its
  * period, $4. */
 static const char chunks_sql[] =
     "with late as materialized ("
@@ -175,10 +175,10 @@ struct pack_chunk reader_sql_chunk(const PGresult *r, int row) {
     return (struct pack_chunk){
         .head = {.from_us = pg_get_i64(r, row, 0),
                  .to_us = pg_get_i64(r, row, 1),
-                 .n = (uint32_t)pg_get_i32(r, row, 2), /* positive, as the next two */
+                 .n = (uint32_t)pg_get_i16(r, row, 2), /* positive, as the next two */
                  .bytes = (uint32_t)bytes.n},
-        .usable = (uint32_t)pg_get_i32(r, row, 3),
-        .bad = (uint32_t)pg_get_i32(r, row, 4),
+        .usable = (uint32_t)pg_get_i16(r, row, 3),
+        .bad = (uint32_t)pg_get_i16(r, row, 4),
         .first = pg_get_f64(r, row, 5),
         .last = pg_get_f64(r, row, 6),
         .min = pg_get_f64(r, row, 7),

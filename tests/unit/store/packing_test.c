@@ -312,9 +312,9 @@ static void expect_columns(const PGresult *r, int row, const struct chunk_sample
             usable++;
         }
     }
-    assert_int_equal(pg_get_i32(r, row, 3), n);
-    assert_int_equal(pg_get_i32(r, row, 4), usable);
-    assert_int_equal(pg_get_i32(r, row, 5), bad);
+    assert_int_equal(pg_get_i16(r, row, 3), n);
+    assert_int_equal(pg_get_i16(r, row, 4), usable);
+    assert_int_equal(pg_get_i16(r, row, 5), bad);
     expect_number(r, row, 6, usable > 0, first.number);
     expect_number(r, row, 7, usable > 0, last.number);
     expect_number(r, row, 8, usable > 0, min.number);

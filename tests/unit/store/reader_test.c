@@ -894,8 +894,9 @@ static void chunks_within_a_pixel_are_not_read(void **state) {
     /* Their data is none: reading it would fail. */
     pgtest_do(
         &pg,
-        "insert into sample_chunk select 1, 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000 + 9,"
-        " 10, 10, 0, i, i, i - 1, i + 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000, 0, '\\x'"
+        "insert into sample_chunk select 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000 + 9,"
+        " i, i, i - 1, i + 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000, 1, 10, 10, 0, 0, "
+        "'\\x'"
         " from generate_series(0, 4999) i");
     struct rig *rig = rig_new(&pg);
     struct request q = whole(REQ_SAMPLES);
