@@ -1,36 +1,12 @@
-#include "server/store/packing.h"
-
 #include "server/base/check.h"
 #include "server/core/quality.h"
-#include "server/store/packing_plan.h"
-#include "server/store/packing_round.h"
-#include "server/store/packing_sql.h"
+#include "server/store/packing_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHRINK = 8, AHEAD = 16, ARGS_BYTES = 256 * 1024 * 1024, COPY_BYTES = 1024 * 1024 * 1024 };
-
-struct packing {
-    struct packing_db db;
-    uint32_t samples_max;
-    uint32_t samples;   /* of the next transaction: less than that after trouble */
-    bool no_loose;      /* rows of sample_row are left alone: something is wrong with one */
-    int64_t after_id;   /* rows of sample_hot up to this one are skipped */
-    uint32_t n_taken;   /* rows of it, by the transaction under way */
-    struct round round; /* what waited when it began; what came later waits for the next time */
-    struct plan plan;
-    struct plan_days days;
-    struct pack pack;
-    struct chunk_work work;
-    struct pg_args args;
-    struct buf copy;
-    PGresult *hot; /* texts point into these */
-    PGresult *loose;
-    PGresult *gone; /* NULL has no rows */
-    struct packing_done done;
-};
+enum { SHRINK = 8, ARGS_BYTES = 256 * 1024 * 1024, COPY_BYTES = 1024 * 1024 * 1024 };
 
 struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic_bool *stop) {
     struct packing *p = calloc(1, sizeof *p);
@@ -77,26 +53,14 @@ void packing_free(struct packing **packing) {
     *packing = NULL;
 }
 
-static enum status ask(struct packing *p, enum packing_sql statement, PGresult **ret, struct error *err) {
+enum status packing_ask(struct packing *p, enum packing_sql statement, PGresult **ret, struct error *err) {
     return packing_db_ask(&p->db, statement, &p->args, ret, err);
 }
 
 /* --- what is damaged ------------------------------------------------------------------------------------ */
 
-struct aside {
-    int32_t source; /* 0: sample_hot, 1: sample_chunk */
-    int64_t gateway_key;
-    int64_t received_us;
-    int32_t class;
-    int64_t tag_key;
-    int64_t from_us;
-    int64_t to_us;
-    int32_t n;
-    struct slice data;
-};
-
-static enum status put_aside(struct packing *p, const struct aside *a, const struct error *why,
-                             struct error *err) {
+enum status packing_put_aside(struct packing *p, const struct packing_aside *a, const struct error *why,
+                              struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
     pg_arg_i32(&p->args, a->source);
@@ -109,7 +73,7 @@ static enum status put_aside(struct packing *p, const struct aside *a, const str
     pg_arg_i64(&p->args, a->to_us);
     pg_arg_i32(&p->args, a->n);
     pg_arg_bytes(&p->args, a->data.p, a->data.n);
-    enum status status = ask(p, PACKING_ASIDE, &r, err);
+    enum status status = packing_ask(p, PACKING_ASIDE, &r, err);
     if (status != OK) {
         return status;
     }
@@ -132,7 +96,7 @@ static enum status take_loose(struct packing *p, struct error *err) {
     uint32_t most = p->samples < PACKING_ROWS ? p->samples : PACKING_ROWS;
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, most);
-    enum status status = ask(p, PACKING_LOOSE, &p->loose, err);
+    enum status status = packing_ask(p, PACKING_LOOSE, &p->loose, err);
     if (status != OK) {
         return status;
     }
@@ -177,11 +141,11 @@ static enum status take_hot_row(struct packing *p, int row, struct error *err) {
         p->plan.n += n;
         return OK;
     }
-    const struct aside a = {.gateway_key = pg_get_i64(p->hot, row, 1),
-                            .received_us = pg_get_i64(p->hot, row, 2),
-                            .n = pg_get_i32(p->hot, row, 3),
-                            .data = data};
-    return put_aside(p, &a, &why, err);
+    const struct packing_aside a = {.gateway_key = pg_get_i64(p->hot, row, 1),
+                                    .received_us = pg_get_i64(p->hot, row, 2),
+                                    .n = pg_get_i32(p->hot, row, 3),
+                                    .data = data};
+    return packing_put_aside(p, &a, &why, err);
 }
 
 struct hot_place {
@@ -227,275 +191,18 @@ static enum status take_hot(struct packing *p, struct error *err) {
         pg_array_i64(&p->args, p->round.v[p->round.at + i].id);
     }
     pg_array_end(&p->args);
-    enum status status = ask(p, PACKING_HOT, &p->hot, err);
+    enum status status = packing_ask(p, PACKING_HOT, &p->hot, err);
     return status == OK ? take_hot_rows(p, err) : status;
 }
 
-/* --- what is there ------------------------------------------------------------------------------------- */
-
-static void group_args(struct packing *p, int64_t (*number)(const struct plan_group *g)) {
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < p->plan.n_groups; i++) {
-        pg_array_i64(&p->args, number(&p->plan.groups[i]));
-    }
-    pg_array_end(&p->args);
-}
-
-static int64_t tag_of(const struct plan_group *g) {
-    return g->tag_key;
-}
-
-static int64_t period_of(const struct plan_group *g) {
-    return pack_period(g->from_us);
-}
-
-static int64_t from_of(const struct plan_group *g) {
-    return g->from_us;
-}
-
-static int64_t to_of(const struct plan_group *g) {
-    return g->to_us;
-}
-
-static enum status read_heads(struct packing *p, const PGresult *r, struct error *err) {
-    for (int row = 0; row < PQntuples(r); row++) {
-        uint32_t group = (uint32_t)pg_get_i64(r, row, 0) - 1; /* of an array that is no longer */
-        p->plan.groups[group].class = pg_get_i16(r, row, 1);
-        if (pg_is_null(r, row, 2)) {
-            continue;
-        }
-        const struct plan_head h = {.class = pg_get_i16(r, row, 2),
-                                    .head = {.from_us = pg_get_i64(r, row, 3),
-                                             .to_us = pg_get_i64(r, row, 4),
-                                             .n = (uint32_t)pg_get_i16(r, row, 5), /* positive */
-                                             .bytes = (uint32_t)pg_get_i32(r, row, 6)}};
-        if (plan_add_head(&p->plan, group, &h) != OK) {
-            return error_set(err, ERR_NOMEM, "packer", "no memory for the heads of chunks");
-        }
-    }
-    return OK;
-}
-
-static enum status find_heads(struct packing *p, struct error *err) {
-    PGresult *r = NULL;
-    pg_args_clear(&p->args);
-    group_args(p, tag_of);
-    group_args(p, period_of);
-    group_args(p, from_of);
-    group_args(p, to_of);
-    enum status status = ask(p, PACKING_HEADS, &r, err);
-    if (status == OK) {
-        status = read_heads(p, r, err);
-        PQclear(r);
-    }
-    return status;
-}
-
-/* Groups of one period and class follow each other rarely, but there are few of both: each pair once. */
-static enum status prepare_tables(struct packing *p, struct error *err) {
-    enum { PAIRS_MAX = 1024 };
-    int16_t classes[PAIRS_MAX];
-    int64_t periods[PAIRS_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < p->plan.n_groups; i++) {
-        const struct plan_group *g = &p->plan.groups[i];
-        uint32_t at = n;
-        while (at > 0 && !(classes[at - 1] == g->class && periods[at - 1] == pack_period(g->from_us))) {
-            at--;
-        }
-        if (at == 0 && n < PAIRS_MAX) {
-            classes[n] = g->class;
-            periods[n++] = pack_period(g->from_us);
-        }
-    }
-    pg_args_clear(&p->args);
-    pg_array_i16_begin(&p->args);
-    for (uint32_t i = 0; i < n; i++) {
-        pg_array_i16(&p->args, classes[i]);
-    }
-    pg_array_end(&p->args);
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < n; i++) {
-        pg_array_i64(&p->args, periods[i]);
-    }
-    pg_array_end(&p->args);
-    PGresult *r = NULL;
-    enum status status = ask(p, PACKING_PREPARE, &r, err);
-    if (status == OK) {
-        PQclear(r);
-    }
-    return status;
-}
-
-static void gone_numbers(struct packing *p, int64_t (*number)(const struct packing *p, uint32_t group,
-                                                              const struct plan_head *h)) {
-    pg_array_i64_begin(&p->args);
-    for (uint32_t g = 0; g < p->plan.n_groups; g++) {
-        for (uint32_t i = 0; i < p->plan.groups[g].n_gone; i++) {
-            pg_array_i64(&p->args, number(p, g, &p->plan.gone[p->plan.groups[g].first_gone + i]));
-        }
-    }
-    pg_array_end(&p->args);
-}
-
-static int64_t gone_group(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)p;
-    (void)h;
-    return group;
-}
-
-static int64_t gone_tag(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)h;
-    return p->plan.groups[group].tag_key;
-}
-
-static int64_t gone_from(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)p;
-    (void)group;
-    return h->head.from_us;
-}
-
-/* Deletes the chunks that are written anew; p->gone has them. */
-static enum status take_chunks(struct packing *p, struct error *err) {
-    pg_args_clear(&p->args);
-    gone_numbers(p, gone_group);
-    pg_array_i16_begin(&p->args);
-    for (uint32_t i = 0; i < p->plan.n_gone; i++) {
-        pg_array_i16(&p->args, p->plan.gone[i].class);
-    }
-    pg_array_end(&p->args);
-    gone_numbers(p, gone_tag);
-    gone_numbers(p, gone_from);
-    enum status status = ask(p, PACKING_GONE, &p->gone, err);
-    if (status == OK && PQntuples(p->gone) != (int)p->plan.n_gone) {
-        /* Between two statements of this transaction somebody else took some: what was read is not true. */
-        packing_db_close(&p->db);
-        return error_set(err, ERR_UNAVAILABLE, "packer", "chunks changed while they were packed");
-    }
-    return status;
-}
-
-/* --- writing ------------------------------------------------------------------------------------------- */
-
-struct writing {
-    struct packing *p;
-    const struct plan_group *g;
-};
-
-static enum status on_chunk(void *ctx, const struct pack_chunk *c) {
-    const struct writing *w = ctx;
-    packing_copy_chunk(&w->p->copy, w->g->class, w->g->tag_key, c);
-    w->p->done.chunks++;
-    return w->p->copy.failed ? ERR_NOMEM
-                             : plan_days_add(&w->p->days, w->g->tag_key, c->head.from_us, c->head.to_us);
-}
-
-/* The chunks of a group from *row on, which moves behind them. */
-static enum status chunks_in(struct packing *p, uint32_t group, int *row, struct error *err) {
-    enum status status = OK;
-    for (; status == OK && *row < PQntuples(p->gone) && pg_get_i64(p->gone, *row, 0) == group; (*row)++) {
-        struct error why = {0};
-        struct slice data = pg_get_slice(p->gone, *row, 6);
-        p->done.chunks_read++;
-        status = pack_chunk_in(&p->pack, data, &why);
-        if (status == OK) {
-            continue;
-        }
-        if (status != ERR_INVALID && status != ERR_UNSUPPORTED) {
-            return error_set(err, status, "packer", "%s", why.text);
-        }
-        const struct aside a = {.source = 1,
-                                .from_us = pg_get_i64(p->gone, *row, 1),
-                                .to_us = pg_get_i64(p->gone, *row, 2),
-                                .n = pg_get_i16(p->gone, *row, 3),
-                                .class = pg_get_i16(p->gone, *row, 4),
-                                .tag_key = pg_get_i64(p->gone, *row, 5),
-                                .data = data};
-        status = put_aside(p, &a, &why, err);
-    }
-    return status;
-}
-
-static enum status write_group(struct packing *p, uint32_t group, int *row, struct error *err) {
-    const struct plan_group *g = &p->plan.groups[group];
-    struct writing w = {.p = p, .g = g};
-    pack_clear(&p->pack);
-    enum status status = chunks_in(p, group, row, err);
-    if (status != OK) {
-        return status;
-    }
-    const struct plan_item *items = p->plan.items + g->first;
-    for (uint32_t i = 0; i < g->n && status == OK; i++) {
-        /* Samples of a tag lie far from each other. */
-        __builtin_prefetch(&p->plan.v[items[i + AHEAD < g->n ? i + AHEAD : i].at]);
-        status = pack_sample_in(&p->pack, &p->plan.v[items[i].at], items[i].at < p->plan.n_weak);
-    }
-    status = status == OK ? pack_out(&p->pack, (struct chunk_scale){.scale = 0}, on_chunk, &w) : status;
-    return status == OK ? OK : error_set(err, status, "packer", "no memory for the chunks of a tag");
-}
-
-static enum status write_groups(struct packing *p, struct error *err) {
-    enum status status = OK;
-    int row = 0;
-    plan_days_clear(&p->days);
-    buf_clear(&p->copy);
-    packing_copy_begin(&p->copy);
-    for (uint32_t i = 0; i < p->plan.n_groups && status == OK; i++) {
-        status = write_group(p, i, &row, err);
-    }
-    if (status != OK) {
-        return status;
-    }
-    CHECK(row == PQntuples(p->gone));
-    packing_copy_end(&p->copy);
-    return packing_db_copy(&p->db, packing_copy_sql, buf_slice(&p->copy), err);
-}
-
-/* What was written is to be rolled up anew. */
-static enum status mark_days(struct packing *p, struct error *err) {
-    PGresult *r = NULL;
-    pg_args_clear(&p->args);
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < p->days.n; i++) {
-        pg_array_i64(&p->args, p->days.v[i].tag_key);
-    }
-    pg_array_end(&p->args);
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < p->days.n; i++) {
-        pg_array_i64(&p->args, p->days.v[i].day_us);
-    }
-    pg_array_end(&p->args);
-    enum status status = ask(p, PACKING_MARK, &r, err);
-    if (status == OK) {
-        PQclear(r);
-    }
-    return status;
-}
-
 /* --- a transaction ------------------------------------------------------------------------------------- */
-
-/* ERR_TOO_BIG: so much would have to be written anew that less is to be taken. */
-static enum status pack_taken(struct packing *p, struct error *err) {
-    uint64_t bytes = 0;
-    enum status status = plan_group(&p->plan, err);
-    status = status == OK ? find_heads(p, err) : status;
-    status = status == OK ? plan_choose(&p->plan, &bytes, err) : status;
-    if (status == OK && bytes > PACKING_CHUNK_BYTES && p->samples > 1) {
-        return error_set(err, ERR_TOO_BIG, "packer", "%u samples fall into %" PRIu64 " bytes of chunks",
-                         p->plan.n, bytes);
-    }
-    status = status == OK ? prepare_tables(p, err) : status;
-    status = status == OK && p->plan.n_gone > 0 ? take_chunks(p, err) : status;
-    status = status == OK ? write_groups(p, err) : status;
-    return status == OK ? mark_days(p, err) : status;
-}
 
 static enum status transaction(struct packing *p, struct error *err) {
     enum status status = packing_db_run(&p->db, "begin", err);
     status = status == OK && !p->no_loose ? take_loose(p, err) : status;
     status = status == OK ? take_hot(p, err) : status;
     if (status == OK && p->plan.n > 0) {
-        status = pack_taken(p, err);
+        status = packing_chunks(p, err);
     }
     p->done.samples = p->plan.n;
     return status == OK ? packing_db_run(&p->db, "commit", err) : status;
@@ -516,7 +223,7 @@ static enum status come_around(struct packing *p, const struct error *why, struc
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, p->after_id);
     enum status status = packing_db_open(&p->db, &fault);
-    status = status == OK ? ask(p, PACKING_NEXT, &r, &fault) : status;
+    status = status == OK ? packing_ask(p, PACKING_NEXT, &r, &fault) : status;
     if (status != OK) {
         return error_set(err, status, fault.where, "%s", fault.text);
     }
@@ -537,7 +244,7 @@ static enum status begin(struct packing *p, struct error *err) {
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, p->after_id);
     pg_arg_i64(&p->args, PACKING_ROUND_ROWS);
-    status = ask(p, PACKING_ROUND, &r, err);
+    status = packing_ask(p, PACKING_ROUND, &r, err);
     if (status != OK) {
         return status;
     }
@@ -593,7 +300,7 @@ enum status packing_look(struct packing *p, struct packing_waiting *ret, struct 
     PGresult *r = NULL;
     pg_args_clear(&p->args);
     enum status status = packing_db_open(&p->db, err);
-    status = status == OK ? ask(p, PACKING_LOOK, &r, err) : status;
+    status = status == OK ? packing_ask(p, PACKING_LOOK, &r, err) : status;
     if (status != OK) {
         return status;
     }
@@ -609,7 +316,7 @@ enum status packing_prune(struct packing *p, int64_t before_us, int64_t *ret_n, 
     pg_arg_i64(&p->args, before_us);
     pg_arg_i64(&p->args, PACKING_PRUNE);
     enum status status = packing_db_open(&p->db, err);
-    status = status == OK ? ask(p, PACKING_PRUNED, &r, err) : status;
+    status = status == OK ? packing_ask(p, PACKING_PRUNED, &r, err) : status;
     if (status != OK) {
         return status;
     }
