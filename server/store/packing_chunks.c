@@ -3,37 +3,51 @@
 
 #include <inttypes.h>
 
-enum { AHEAD = 16 }; /* samples that are fetched into the cache before they are needed */
+enum {
+    AHEAD = 16, /* samples that are fetched into the cache before they are needed */
+    /* Chunks before a group: more than there are small ones behind each other, for each is larger than all
+     * behind it together (pack_reach). */
+    CHUNKS_BEFORE = 12,
+};
 
 /* --- what is there ------------------------------------------------------------------------------------- */
 
-static void group_args(struct packing *p, int64_t (*number)(const struct plan_group *g)) {
+/* Of all groups, or of those that are short of heads. */
+static void group_args(struct packing *p, bool all,
+                       int64_t (*number)(const struct plan *plan, uint32_t group)) {
     pg_array_i64_begin(&p->args);
     for (uint32_t i = 0; i < p->plan.n_groups; i++) {
-        pg_array_i64(&p->args, number(&p->plan.groups[i]));
+        if (all || p->plan.groups[i].short_of_heads) {
+            pg_array_i64(&p->args, number(&p->plan, i));
+        }
     }
     pg_array_end(&p->args);
 }
 
-static int64_t tag_of(const struct plan_group *g) {
-    return g->tag_key;
+static int64_t place_of(const struct plan *plan, uint32_t group) {
+    (void)plan;
+    return group;
 }
 
-static int64_t period_of(const struct plan_group *g) {
-    return pack_period(g->from_us);
+static int64_t tag_of(const struct plan *plan, uint32_t group) {
+    return plan->groups[group].tag_key;
 }
 
-static int64_t from_of(const struct plan_group *g) {
-    return g->from_us;
+static int64_t period_of(const struct plan *plan, uint32_t group) {
+    return pack_period(plan->groups[group].from_us);
 }
 
-static int64_t to_of(const struct plan_group *g) {
-    return g->to_us;
+static int64_t from_of(const struct plan *plan, uint32_t group) {
+    return plan->groups[group].from_us;
+}
+
+static int64_t to_of(const struct plan *plan, uint32_t group) {
+    return plan->groups[group].to_us;
 }
 
 static enum status read_heads(struct packing *p, const PGresult *r, struct error *err) {
     for (int row = 0; row < PQntuples(r); row++) {
-        uint32_t group = (uint32_t)pg_get_i64(r, row, 0) - 1; /* of an array that is no longer */
+        uint32_t group = (uint32_t)pg_get_i64(r, row, 0); /* as it was given */
         p->plan.groups[group].class = pg_get_i16(r, row, 1);
         if (pg_is_null(r, row, 2)) {
             continue;
@@ -50,19 +64,29 @@ static enum status read_heads(struct packing *p, const PGresult *r, struct error
     return OK;
 }
 
-static enum status find_heads(struct packing *p, struct error *err) {
+static enum status ask_heads(struct packing *p, bool all, uint32_t before, struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
-    group_args(p, tag_of);
-    group_args(p, period_of);
-    group_args(p, from_of);
-    group_args(p, to_of);
+    group_args(p, all, place_of);
+    group_args(p, all, tag_of);
+    group_args(p, all, period_of);
+    group_args(p, all, from_of);
+    group_args(p, all, to_of);
+    pg_arg_i64(&p->args, before);
     enum status status = packing_ask(p, PACKING_HEADS, &r, err);
     if (status == OK) {
         status = read_heads(p, r, err);
         PQclear(r);
     }
     return status;
+}
+
+/* The last chunk before a group is mostly full, and none before it matters. */
+static enum status find_heads(struct packing *p, struct error *err) {
+    uint32_t n = 0;
+    enum status status = ask_heads(p, true, 1, err);
+    status = status == OK ? plan_short(&p->plan, 1, &n, err) : status;
+    return status == OK && n > 0 ? ask_heads(p, false, CHUNKS_BEFORE, err) : status;
 }
 
 /* Groups of one period and class follow each other rarely, but there are few of both: each pair once. */

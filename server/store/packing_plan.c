@@ -196,13 +196,19 @@ enum status plan_add_head(struct plan *p, uint32_t group, const struct plan_head
     return OK;
 }
 
-/* Keeps of a group's chunks those that go. */
-static void reach(struct plan *p, struct plan_group *g, struct pack_head *scratch) {
+/* The first of a group's chunks that goes. */
+static uint32_t first_to_go(const struct plan *p, const struct plan_group *g, struct pack_head *scratch) {
     uint32_t first = 0;
     for (uint32_t i = 0; i < g->n_heads; i++) {
         scratch[i] = p->heads[g->first_head + i].head;
     }
     pack_reach(scratch, g->n_heads, g->from_us, g->to_us, g->n, &first);
+    return first;
+}
+
+/* Keeps of a group's chunks those that go. */
+static void reach(struct plan *p, struct plan_group *g, struct pack_head *scratch) {
+    uint32_t first = first_to_go(p, g, scratch);
     g->first_head += first;
     g->n_heads -= first;
 }
@@ -272,6 +278,32 @@ static void join(struct plan *p, struct pack_head *scratch) {
         }
     }
     p->n_groups = n;
+}
+
+static uint32_t heads_before(const struct plan *p, const struct plan_group *g) {
+    uint32_t n = 0;
+    while (n < g->n_heads && p->heads[g->first_head + n].head.from_us <= g->from_us) {
+        n++;
+    }
+    return n;
+}
+
+enum status plan_short(struct plan *p, uint32_t before, uint32_t *ret_n, struct error *err) {
+    struct pack_head *scratch = calloc((size_t)p->n_heads + 1, sizeof *scratch);
+    if (scratch == NULL) {
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u chunks", p->n_heads);
+    }
+    *ret_n = 0;
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        struct plan_group *g = &p->groups[i];
+        g->short_of_heads = heads_before(p, g) == before && first_to_go(p, g, scratch) == 0;
+        if (g->short_of_heads) {
+            g->n_heads = 0;
+            (*ret_n)++;
+        }
+    }
+    free(scratch);
+    return OK;
 }
 
 enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err) {

@@ -33,6 +33,7 @@ struct plan_group {
     uint32_t first_gone; /* … and those of them that go */
     uint32_t n_gone;
     int16_t class; /* of its tag */
+    bool short_of_heads;
 };
 
 struct plan {
@@ -75,6 +76,10 @@ struct chunk_sample *plan_reserve(struct plan *p, uint32_t more);
 MUSTCHECK enum status plan_group(struct plan *p, struct error *err);
 /* The next chunk around a group; groups in their order, chunks ascending. */
 MUSTCHECK enum status plan_add_head(struct plan *p, uint32_t group, const struct plan_head *h);
+/* At most so many chunks that begin before each group were given (or all that there are): marks the groups of
+ * which even the first of them goes, so that those before it count, too, and forgets their heads. *ret_n: how
+ * many. */
+MUSTCHECK enum status plan_short(struct plan *p, uint32_t before, uint32_t *ret_n, struct error *err);
 /* Joins groups and chooses what goes. *ret_bytes: how many bytes of chunks are to be read. */
 MUSTCHECK enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err);
 

@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-/* How many chunks before a group are looked at: more than there are small ones behind each other, for each is
- * larger than all behind it together (pack_reach). */
-#define CHUNKS_BEFORE "12"
-
 const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
     /* By sample_hot_pk and sample_row_pk. */
     [PACKING_LOOK] = {"look",
@@ -31,12 +27,12 @@ const struct packing_statement packing_statements[PACKING_STATEMENTS] = {
     [PACKING_HEADS] =
         {"heads",
          "select u.ord, coalesce(k.class, 1::smallint), c.class, c.from_us, c.to_us, c.n, c.bytes"
-         " from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])"
-         " with ordinality as u(tag_key, period_us, from_us, to_us, ord)"
+         " from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+         " as u(ord, tag_key, period_us, from_us, to_us)"
          " left join tag_class k using (tag_key)"
          " left join lateral ((select x.class, x.from_us, x.to_us, x.n, octet_length(x.data) as bytes"
          "    from sample_chunk x where x.tag_key = u.tag_key and x.from_us >= u.period_us"
-         "     and x.from_us <= u.from_us order by x.from_us desc limit " CHUNKS_BEFORE ")"
+         "     and x.from_us <= u.from_us order by x.from_us desc limit $6::bigint)"
          "   union all select x.class, x.from_us, x.to_us, x.n, octet_length(x.data)"
          "    from sample_chunk x where x.tag_key = u.tag_key and x.from_us > u.from_us"
          "     and x.from_us <= u.to_us) c on true"
