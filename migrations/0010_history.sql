@@ -84,46 +84,50 @@ begin
     select x.v, x.at into base, at from chunk_varint(p_bytes, p_at + 1) x;
     base := chunk_unzigzag(base);
     select x.v, x.at into unit, at from chunk_varint(p_bytes, at) x;
+    if k = 63 then
+        -- All the same, or all as far from the one before.
+        v := case when ord = 2 then array(select base + i * unit from generate_series(0::bigint, p_n - 1) i order by i)
+                  else array_fill(base, array[p_n]) end;
+        return;
+    end if;
     v := array_fill(base, array[p_n]);
     for i in 2 .. p_n loop
-        left_ := 0;
-        if k <> 63 then
-            while held < 48 and at < length(p_bytes) loop
+        while held < 48 and at < length(p_bytes) loop
+            acc := acc | (get_byte(p_bytes, at)::bigint << held);
+            held := held + 8;
+            at := at + 1;
+        end loop;
+        ones := 0;
+        while ones < 20 and acc & 1 = 1 loop
+            acc := acc >> 1;
+            ones := ones + 1;
+        end loop;
+        held := held - ones;
+        if ones < 20 then
+            acc := acc >> 1;
+            held := held - 1;
+            while held < k loop
                 acc := acc | (get_byte(p_bytes, at)::bigint << held);
                 held := held + 8;
                 at := at + 1;
             end loop;
-            ones := 0;
-            while ones < 20 and acc & 1 = 1 loop
-                acc := acc >> 1;
-                ones := ones + 1;
-            end loop;
-            held := held - ones;
-            if ones < 20 then
-                acc := acc >> 1;
-                held := held - 1;
-                while held < k loop
+            left_ := (ones::bigint << k) | (acc & ((1::bigint << k) - 1));
+            acc := acc >> k;
+            held := held - k;
+        else
+            -- The whole number follows, in two halves.
+            left_ := 0;
+            for half in 0 .. 1 loop
+                while held < 32 loop
                     acc := acc | (get_byte(p_bytes, at)::bigint << held);
                     held := held + 8;
                     at := at + 1;
                 end loop;
-                left_ := (ones::bigint << k) | (acc & ((1::bigint << k) - 1));
-                acc := acc >> k;
-                held := held - k;
-            else
-                -- The whole number follows, in two halves.
-                for half in 0 .. 1 loop
-                    while held < 32 loop
-                        acc := acc | (get_byte(p_bytes, at)::bigint << held);
-                        held := held + 8;
-                        at := at + 1;
-                    end loop;
-                    low := acc & 4294967295;
-                    acc := acc >> 32;
-                    held := held - 32;
-                    left_ := left_ | (low << 32 * half);
-                end loop;
-            end if;
+                low := acc & 4294967295;
+                acc := acc >> 32;
+                held := held - 32;
+                left_ := left_ | (low << 32 * half);
+            end loop;
         end if;
         next := (left_ >> 1 & 9223372036854775807) # -(left_ & 1);
         next := case ord when 0 then next when 1 then a + next else 2 * a - b + next end;
@@ -347,7 +351,7 @@ end
 $$;
 comment on function chunk_crc(bytea, integer) is 'CRC-32C of the first p_n bytes.';
 
-create function chunk_read(p_bytes bytea, p_name text default 'a chunk')
+create function chunk_read(p_bytes bytea, p_name text default 'a chunk', p_tag_key bigint default 0)
     returns table (tag_key bigint, t_us bigint, value double precision, bytes bytea, quality smallint)
     language plpgsql immutable strict parallel safe rows 600 as
 $$
@@ -388,6 +392,9 @@ begin
     select x.v, x.at into n, at from chunk_varint(p_bytes, 1) x;
     if version = 2 then
         select x.v, x.at into tags, at from chunk_column(p_bytes, at, n) x;
+        if p_tag_key <> 0 and array_position(tags, p_tag_key) is null then
+            return;
+        end if;
     end if;
     select x.v, x.at into times, at from chunk_column(p_bytes, at, n) x;
     select x.v, x.at into qualities, at from chunk_runs(p_bytes, at, n) x;
@@ -407,24 +414,20 @@ begin
         select x.v into places from chunk_column(p_bytes, at, count) x;
     end if;
     for i in 1 .. n loop
+        number := number + (kinds[i] = 1)::integer;
+        text := text + (kinds[i] = 2)::integer;
         tag_key := tags[i];
+        continue when p_tag_key <> 0 and tag_key is distinct from p_tag_key;
         t_us := times[i];
         quality := qualities[i];
-        value := null;
-        bytes := null;
-        if kinds[i] = 1 then
-            number := number + 1;
-            value := numbers[number];
-        elsif kinds[i] = 2 then
-            text := text + 1;
-            bytes := texts[places[text] + 1];
-        end if;
+        value := case when kinds[i] = 1 then numbers[number] end;
+        bytes := case when kinds[i] = 2 then texts[places[text] + 1] end;
         return next;
     end loop;
 end
 $$;
-comment on function chunk_read(bytea, text) is
-    'The samples of a chunk (server/history/chunk.h), in its order; an error that tells p_name if its checksum is wrong. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
+comment on function chunk_read(bytea, text, bigint) is
+    'The samples of a chunk (server/history/chunk.h), in its order; an error that tells p_name if its checksum is wrong. p_tag_key: only those of this tag, of a mixed chunk; 0: all. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
 
 -- Where samples lie ---------------------------------------------------------------------------------------
 -- Of one tag and moment the newest counts: sample_hot before sample_chunk before sample_row; in sample_hot the higher id,
@@ -483,23 +486,23 @@ create table tag_class (
 );
 comment on table tag_class is 'Retention class of each tag whose class is not 1.';
 
+-- Wide columns first, so that none of a row is lost between them. The key is each period's own: tag_key, from_us.
 create table sample_chunk (
-    class   smallint not null,
     tag_key bigint   not null,
     from_us bigint   not null,
     to_us   bigint   not null,
-    n       integer  not null,
-    usable  integer  not null,
-    bad     integer  not null,
     first   double precision,
     last    double precision,
     min     double precision,
     max     double precision,
     min_us  bigint,
     max_us  bigint,
+    class   smallint not null,
+    n       smallint not null,
+    usable  smallint not null,
+    bad     smallint not null,
     worst   smallint not null,
-    data    bytea    not null,
-    constraint sample_chunk_pk primary key (tag_key, from_us, class)
+    data    bytea    not null
 ) partition by list (class);
 alter table sample_chunk alter column data set storage external;
 comment on table sample_chunk is
@@ -540,7 +543,9 @@ begin
         execute format('alter table sample_chunk attach partition %I for values in (%s)', v_list, p_class);
     end if;
     if to_regclass(v_part) is null then
-        execute format('create table %I (like sample_chunk including all)', v_part);
+        -- What is written anew leaves holes, which vacuum finds.
+        execute format('create table %I (like sample_chunk including all, constraint %I primary key (tag_key, from_us))'
+                       ' with (autovacuum_vacuum_scale_factor = 0.05)', v_part, v_part || '_pk');
         execute format('alter table %I attach partition %I for values from (%s) to (%s)', v_list, v_part, v_from, v_from + 2419200000000);
     end if;
 end
@@ -689,12 +694,11 @@ $$
     select distinct on (s.t_us) s.t_us, s.value, s.quality, s.bytes
       from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
               from sample_hot h
-             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id, p_tag_key) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
              where h.tag_min <= p_tag_key
                and h.tag_max >= p_tag_key
                and h.from_us < p_to_us
                and h.to_us >= p_from_us
-               and r.tag_key = p_tag_key
              union all
             select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
               from sample_chunk c
@@ -767,31 +771,63 @@ end
 $$;
 comment on function sample_chunk_after(bigint, bigint) is 'The chunk of a tag that begins first at or after a time.';
 
+-- From the latest record on, until those that are left are all from before what was found.
+create function sample_hot_before(p_tag_key bigint, p_t_us bigint)
+    returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
+    language plpgsql stable parallel safe rows 1 as
+$$
+declare
+    v_row record;
+    v_got record;
+    v_id  bigint;
+begin
+    for v_row in
+        select h.id, h.to_us, h.data
+          from sample_hot h
+         where h.tag_min <= p_tag_key and h.tag_max >= p_tag_key and h.from_us < p_t_us
+         order by h.to_us desc, h.id desc
+    loop
+        exit when v_row.to_us < t_us;
+        select r.t_us, r.value, r.quality, r.bytes into v_got
+          from chunk_read(v_row.data, 'sample_hot ' || v_row.id, p_tag_key) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+         where r.t_us < p_t_us
+         order by r.t_us desc, r.place desc
+         limit 1;
+        if found and (t_us is null or v_got.t_us > t_us or (v_got.t_us = t_us and v_row.id > v_id)) then
+            v_id := v_row.id;
+            t_us := v_got.t_us;
+            value := v_got.value;
+            quality := v_got.quality;
+            bytes := v_got.bytes;
+        end if;
+    end loop;
+    if t_us is not null then
+        return next;
+    end if;
+end
+$$;
+comment on function sample_hot_before(bigint, bigint) is 'The newest sample of a tag before a time of those that wait to be packed; no row if there is none.';
+
 create function sample_before(p_tag_key bigint, p_t_us bigint)
     returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
     language sql stable parallel safe rows 1 as
 $$
     select s.t_us, s.value, s.quality, s.bytes
-      from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
-              from sample_hot h
-             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
-             where h.tag_min <= p_tag_key
-               and h.tag_max >= p_tag_key
-               and h.from_us < p_t_us
-               and r.tag_key = p_tag_key
+      from (select h.t_us, h.value, h.quality, h.bytes, 2 as tier
+              from sample_hot_before(p_tag_key, p_t_us) h
              union all
-            select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+            select r.t_us, r.value, r.quality, r.bytes, 1
               from chunk_read(sample_chunk_before(p_tag_key, p_t_us), 'the last chunk of tag key ' || p_tag_key || ' before ' || p_t_us)
                    as r(chunk_tag_key, t_us, value, bytes, quality)
              union all
-            (select w.t_us, w.value, w.quality, null, 0, 0, 0
+            (select w.t_us, w.value, w.quality, null, 0
                from sample_row w
               where w.tag_key = p_tag_key
                 and w.t_us < p_t_us
               order by w.t_us desc
               limit 1)) s
      where s.t_us < p_t_us
-     order by s.t_us desc, s.tier desc, s.id desc, s.place desc
+     order by s.t_us desc, s.tier desc
      limit 1
 $$;
 comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';

@@ -18,27 +18,25 @@ comment on column rollup_dirty.changes is
 comment on column rollup_dirty.marked_us is 'When it was marked first, or rolled up last.';
 alter table rollup_dirty set (autovacuum_vacuum_scale_factor = 0.1, fillfactor = 70);
 
--- Once for each statement, whoever writes chunks. In order of the key, so that two who mark wait for each other in one
--- direction. What is marked already stays as it is, for a tag's day gets new chunks many times before it is rolled up: the lock (LOCK_MARKS in
--- server/store/lock.h) makes sure that nobody rolls up between this look and the commit of the chunks.
-create function rollup_mark() returns trigger
+-- Whoever writes chunks calls it, in the same transaction. In order of the key, so that two who mark wait for each other in
+-- one direction. What is marked already stays as it is, for a tag's day gets new chunks many times before it is rolled up: the lock
+-- (LOCK_MARKS in server/store/lock.h) makes sure that nobody rolls up between this look and the commit of the chunks.
+-- No trigger, for then COPY would write row by row. The limit makes it look by the key, day for day, whatever the statistics say.
+create function rollup_mark(p_tag_keys bigint[], p_days_us bigint[]) returns void
     language plpgsql as
 $$
 begin
     perform pg_advisory_xact_lock_shared(1346719315, 5);
     insert into rollup_dirty (tag_key, day_us)
-    select distinct c.tag_key, d.day_us
-      from fresh c
-     cross join lateral generate_series(c.from_us - c.from_us % 86400000000, c.to_us, 86400000000) as d(day_us)
-     where not exists (select from rollup_dirty r where r.tag_key = c.tag_key and r.day_us = d.day_us and r.changes > 0)
-     order by c.tag_key, d.day_us
+    select u.tag_key, u.day_us
+      from unnest(p_tag_keys, p_days_us) as u(tag_key, day_us)
+      left join lateral (select r.changes from rollup_dirty r where r.tag_key = u.tag_key and r.day_us = u.day_us limit 1) r on true
+     where coalesce(r.changes, 0) = 0
+     order by u.tag_key, u.day_us
         on conflict (tag_key, day_us) do update set changes = rollup_dirty.changes + 1;
-    return null;
 end
 $$;
-comment on function rollup_mark() is 'Marks the days of new chunks.';
-create trigger sample_chunk_rollup after insert on sample_chunk
-    referencing new table as fresh for each statement execute function rollup_mark();
+comment on function rollup_mark(bigint[], bigint[]) is 'Marks days (UTC) of tags that get new chunks, each once.';
 
 -- What is there already.
 insert into rollup_dirty (tag_key, day_us)

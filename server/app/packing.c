@@ -3,8 +3,8 @@
 #include "server/base/tm.h"
 
 /* PACKER_AFTER_S is usual. At the border the alarm stays what it was. */
-#define LATE_MIN    10.0
-#define IN_TIME_MIN 5.0
+#define LATE_MIN    20.0
+#define IN_TIME_MIN 15.0
 
 static int64_t since_us(int64_t now_us, int64_t from_us) {
     return from_us != 0 && from_us < now_us ? now_us - from_us : 0;

@@ -102,9 +102,8 @@ static const struct {
          "Make room on the disk. The server goes on by itself, and the gateways bring what they have kept."},
     [SERVER_HISTORY] =
         {"History is not packed", "历史数据未及时压缩归档", "\"priority\":3",
-         "The server moves samples into their compact form a minute after they came. For ten minutes it "
-         "could "
-         "not: the database refuses it, or is too slow for what comes.",
+         "The server moves samples into their compact form ten minutes after they came. For ten more it "
+         "could not: the database refuses it, or is too slow for what comes.",
          "Nothing is lost, and history is whole. But it takes more room on the disk, and trends are slow.",
          "/api/health (packing) and the log say why. Mend the database, or give it more of the machine; the "
          "server goes on by itself."},

@@ -45,7 +45,7 @@ static const char records_sql[] =
     " where h.from_us < $3 and h.to_us >= $2"
     "   and exists (select from unnest($1::bigint[]) as k(key) where k.key between h.tag_min and h.tag_max)"
     " order by h.id";
-/* By sample_chunk_pk of each period, once for each tag. A chunk that reaches into the window began in its
+/* By each period's key, once for each tag. A chunk that reaches into the window began in its
  * period, $4. */
 static const char chunks_sql[] =
     "select u.tag_key, c.data from unnest($1::bigint[]) as u(tag_key)"

@@ -47,16 +47,26 @@ struct packer {
 /* What was received in the future, by a clock that was set back since, waits for nothing. */
 static bool is_due(const struct packer *p, const struct pass *x) {
     const struct packing_waiting *w = &x->waiting;
-    return w->loose || w->begun || w->rows >= PACKER_ROWS_MUCH ||
+    return w->loose || w->rows >= PACKER_ROWS_MUCH ||
            (w->oldest_us != 0 && (w->oldest_us > x->now_us || x->now_us - w->oldest_us >= p->cfg.after_us));
 }
 
-static enum status do_pass(const struct packer *p, struct pass *x) {
+static enum status look(const struct packer *p, struct pass *x) {
     enum status status = packing_look(p->packing, &x->waiting, &x->err);
-    x->looked = status == OK;
-    if (status == OK && is_due(p, x)) {
+    x->looked = x->looked || status == OK;
+    return status;
+}
+
+static enum status do_pass(const struct packer *p, struct pass *x) {
+    enum status status = OK;
+    bool due = packing_is_begun(p->packing);
+    if (!due) {
+        status = look(p, x);
+        due = status == OK && is_due(p, x);
+    }
+    if (due) {
         status = packing_step(p->packing, &x->done, &x->err);
-        status = status == OK ? packing_look(p->packing, &x->waiting, &x->err) : status;
+        status = status == OK ? look(p, x) : status;
     }
     if (status == OK && x->prune) {
         status = packing_prune(p->packing, x->now_us - p->cfg.keep_raw_us, &x->pruned, &x->err);
@@ -109,7 +119,8 @@ static uint64_t rest_ms(struct packer *p, const struct pass *x) {
         return ms;
     }
     p->backoff_ms = PACKER_RETRY_MIN_MS;
-    bool more = (x->done.rows > 0 && is_due(p, x)) || x->pruned == PACKING_PRUNE;
+    bool due = packing_is_begun(p->packing) || is_due(p, x);
+    bool more = (x->done.rows > 0 && due) || x->pruned == PACKING_PRUNE;
     uint64_t rest = x->took_ms * (p->lag_ms > PACKER_BUSY_MS ? PACKER_REST_BUSY : 1);
     return more ? rest : look_ms(p) > rest ? look_ms(p) : rest;
 }

@@ -11,9 +11,9 @@
 #include "server/store/store.h"
 
 enum {
-    PACKER_AFTER_S = 180, /* so old become samples before they are packed, if few wait */
+    PACKER_AFTER_S = 600, /* so old become samples before they are packed, if few wait */
     PACKER_KEEP_H = 48,   /* so old become records as received */
-    PACKER_ROWS_MUCH = 50000,
+    PACKER_ROWS_MUCH = 150000,
     PACKER_LOOK_MS = 2000,
     PACKER_LOOK_MIN_MS = 50,
     PACKER_PRUNE_MS = 60000,

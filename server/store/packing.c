@@ -1,11 +1,7 @@
-#include "server/store/packing.h"
-
 #include "server/base/check.h"
 #include "server/core/quality.h"
-#include "server/store/blocking.h"
 #include "server/store/lock.h"
-#include "server/store/packing_plan.h"
-#include "server/store/packing_sql.h"
+#include "server/store/packing_priv.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,25 +12,6 @@ enum {
     STATEMENT_MS = 60000,
     ARGS_BYTES = 256 * 1024 * 1024,
     COPY_BYTES = 1024 * 1024 * 1024,
-};
-
-struct packing {
-    struct blocking_config cfg;
-    struct blocking db;
-    uint32_t samples_max;
-    uint32_t samples; /* of the next transaction: less than that after trouble */
-    bool no_loose;    /* rows of sample_row are left alone: something is wrong with one */
-    int64_t after_id; /* rows of sample_hot up to this one are skipped */
-    int64_t until_id; /* what waited when it began; what came later waits for the next time */
-    struct plan plan;
-    struct pack pack;
-    struct chunk_work work;
-    struct pg_args args;
-    struct buf copy;
-    PGresult *hot; /* texts point into these */
-    PGresult *loose;
-    PGresult *gone;
-    struct packing_done done;
 };
 
 /* Plans that go by the indexes, made once: what is stored in a new period has no statistics yet, and planning
@@ -57,6 +34,7 @@ struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic
                                       .stop = stop};
     p->samples_max = samples == 0 ? PACKING_SAMPLES : samples;
     p->samples = p->samples_max;
+    round_init(&p->round);
     plan_init(&p->plan);
     pack_init(&p->pack, &p->work);
     pg_args_init(&p->args, ARGS_BYTES);
@@ -80,7 +58,9 @@ void packing_free(struct packing **packing) {
     }
     forget(p);
     blocking_close(&p->db);
+    round_done(&p->round);
     plan_done(&p->plan);
+    plan_days_done(&p->days);
     pack_done(&p->pack);
     pg_args_done(&p->args);
     buf_done(&p->copy);
@@ -88,7 +68,7 @@ void packing_free(struct packing **packing) {
     *packing = NULL;
 }
 
-static enum status ask(struct packing *p, enum packing_sql statement, PGresult **ret, struct error *err) {
+enum status packing_ask(struct packing *p, enum packing_sql statement, PGresult **ret, struct error *err) {
     const struct packing_statement *s = &packing_statements[statement];
     return blocking_ask_prepared(&p->db, s->name, s->sql, &p->args, ret, err);
 }
@@ -97,7 +77,7 @@ static enum status ask(struct packing *p, enum packing_sql statement, PGresult *
 static enum status ask_alone(struct packing *p, enum packing_sql statement, PGresult **ret,
                              struct error *err) {
     enum status status = blocking_is_open(&p->db) ? OK : blocking_open(&p->db, &p->cfg, err);
-    status = status == OK ? ask(p, statement, ret, err) : status;
+    status = status == OK ? packing_ask(p, statement, ret, err) : status;
     if (status != OK) {
         blocking_rollback(&p->db);
     }
@@ -106,20 +86,8 @@ static enum status ask_alone(struct packing *p, enum packing_sql statement, PGre
 
 /* --- what is damaged ------------------------------------------------------------------------------------ */
 
-struct aside {
-    int32_t source; /* 0: sample_hot, 1: sample_chunk */
-    int64_t gateway_key;
-    int64_t received_us;
-    int32_t class;
-    int64_t tag_key;
-    int64_t from_us;
-    int64_t to_us;
-    int32_t n;
-    struct slice data;
-};
-
-static enum status put_aside(struct packing *p, const struct aside *a, const struct error *why,
-                             struct error *err) {
+enum status packing_put_aside(struct packing *p, const struct packing_aside *a, const struct error *why,
+                              struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
     pg_arg_i32(&p->args, a->source);
@@ -132,7 +100,7 @@ static enum status put_aside(struct packing *p, const struct aside *a, const str
     pg_arg_i64(&p->args, a->to_us);
     pg_arg_i32(&p->args, a->n);
     pg_arg_bytes(&p->args, a->data.p, a->data.n);
-    enum status status = ask(p, PACKING_ASIDE, &r, err);
+    enum status status = packing_ask(p, PACKING_ASIDE, &r, err);
     if (status != OK) {
         return status;
     }
@@ -155,7 +123,7 @@ static enum status take_loose(struct packing *p, struct error *err) {
     uint32_t most = p->samples < PACKING_ROWS ? p->samples : PACKING_ROWS;
     pg_args_clear(&p->args);
     pg_arg_i64(&p->args, most);
-    enum status status = ask(p, PACKING_LOOSE, &p->loose, err);
+    enum status status = packing_ask(p, PACKING_LOOSE, &p->loose, err);
     if (status != OK) {
         return status;
     }
@@ -190,264 +158,68 @@ static enum status take_hot_row(struct packing *p, int row, struct error *err) {
         status = taken_add(&p->plan.taken, &p->work.columns);
         return status == OK ? OK : error_set(err, status, "packer", "no memory for a row of samples");
     }
-    const struct aside a = {.gateway_key = pg_get_i64(p->hot, row, 1),
-                            .received_us = pg_get_i64(p->hot, row, 2),
-                            .n = pg_get_i32(p->hot, row, 3),
-                            .data = data};
-    return put_aside(p, &a, &why, err);
+    const struct packing_aside a = {.gateway_key = pg_get_i64(p->hot, row, 1),
+                                    .received_us = pg_get_i64(p->hot, row, 2),
+                                    .n = pg_get_i32(p->hot, row, 3),
+                                    .data = data};
+    return packing_put_aside(p, &a, &why, err);
 }
 
-static enum status take_hot(struct packing *p, struct error *err) {
-    pg_args_clear(&p->args);
-    pg_arg_i64(&p->args, p->after_id);
-    pg_arg_i64(&p->args, p->samples);
-    pg_arg_i64(&p->args, PACKING_BYTES);
-    pg_arg_i64(&p->args, PACKING_HOT_ROWS);
-    pg_arg_i64(&p->args, p->until_id);
-    pg_arg_i32(&p->args, p->samples < p->samples_max); /* after trouble in order: one can be skipped then */
-    enum status status = ask(p, PACKING_HOT, &p->hot, err);
-    for (int row = 0; status == OK && row < PQntuples(p->hot); row++) {
-        status = take_hot_row(p, row, err);
-        p->done.rows++;
-    }
-    return status;
-}
-
-/* --- what is there ------------------------------------------------------------------------------------- */
-
-static void group_args(struct packing *p, int64_t (*number)(const struct plan_group *g)) {
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < p->plan.n_groups; i++) {
-        pg_array_i64(&p->args, number(&p->plan.groups[i]));
-    }
-    pg_array_end(&p->args);
-}
-
-static int64_t tag_of(const struct plan_group *g) {
-    return g->tag_key;
-}
-
-static int64_t period_of(const struct plan_group *g) {
-    return pack_period(g->from_us);
-}
-
-static int64_t from_of(const struct plan_group *g) {
-    return g->from_us;
-}
-
-static int64_t to_of(const struct plan_group *g) {
-    return g->to_us;
-}
-
-static enum status read_heads(struct packing *p, const PGresult *r, struct error *err) {
-    for (int row = 0; row < PQntuples(r); row++) {
-        uint32_t group = (uint32_t)pg_get_i64(r, row, 0) - 1; /* of an array that is no longer */
-        p->plan.groups[group].class = pg_get_i16(r, row, 1);
-        if (pg_is_null(r, row, 2)) {
-            continue;
-        }
-        const struct plan_head h = {.class = pg_get_i16(r, row, 2),
-                                    .head = {.from_us = pg_get_i64(r, row, 3),
-                                             .to_us = pg_get_i64(r, row, 4),
-                                             .n = (uint32_t)pg_get_i32(r, row, 5),
-                                             .bytes = (uint32_t)pg_get_i32(r, row, 6)}};
-        if (plan_add_head(&p->plan, group, &h) != OK) {
-            return error_set(err, ERR_NOMEM, "packer", "no memory for the heads of chunks");
-        }
-    }
-    return OK;
-}
-
-static enum status find_heads(struct packing *p, struct error *err) {
-    PGresult *r = NULL;
-    pg_args_clear(&p->args);
-    group_args(p, tag_of);
-    group_args(p, period_of);
-    group_args(p, from_of);
-    group_args(p, to_of);
-    enum status status = ask(p, PACKING_HEADS, &r, err);
-    if (status == OK) {
-        status = read_heads(p, r, err);
-        PQclear(r);
-    }
-    return status;
-}
-
-/* Groups of one period and class follow each other rarely, but there are few of both: each pair once. */
-static enum status prepare_tables(struct packing *p, struct error *err) {
-    enum { PAIRS_MAX = 1024 };
-    int16_t classes[PAIRS_MAX];
-    int64_t periods[PAIRS_MAX];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < p->plan.n_groups; i++) {
-        const struct plan_group *g = &p->plan.groups[i];
-        uint32_t at = n;
-        while (at > 0 && !(classes[at - 1] == g->class && periods[at - 1] == pack_period(g->from_us))) {
-            at--;
-        }
-        if (at == 0 && n < PAIRS_MAX) {
-            classes[n] = g->class;
-            periods[n++] = pack_period(g->from_us);
-        }
-    }
-    pg_args_clear(&p->args);
-    pg_array_i16_begin(&p->args);
-    for (uint32_t i = 0; i < n; i++) {
-        pg_array_i16(&p->args, classes[i]);
-    }
-    pg_array_end(&p->args);
-    pg_array_i64_begin(&p->args);
-    for (uint32_t i = 0; i < n; i++) {
-        pg_array_i64(&p->args, periods[i]);
-    }
-    pg_array_end(&p->args);
-    PGresult *r = NULL;
-    enum status status = ask(p, PACKING_PREPARE, &r, err);
-    if (status == OK) {
-        PQclear(r);
-    }
-    return status;
-}
-
-static void gone_numbers(struct packing *p, int64_t (*number)(const struct packing *p, uint32_t group,
-                                                              const struct plan_head *h)) {
-    pg_array_i64_begin(&p->args);
-    for (uint32_t g = 0; g < p->plan.n_groups; g++) {
-        for (uint32_t i = 0; i < p->plan.groups[g].n_gone; i++) {
-            pg_array_i64(&p->args, number(p, g, &p->plan.gone[p->plan.groups[g].first_gone + i]));
-        }
-    }
-    pg_array_end(&p->args);
-}
-
-static int64_t gone_group(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)p;
-    (void)h;
-    return group;
-}
-
-static int64_t gone_tag(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)h;
-    return p->plan.groups[group].tag_key;
-}
-
-static int64_t gone_from(const struct packing *p, uint32_t group, const struct plan_head *h) {
-    (void)p;
-    (void)group;
-    return h->head.from_us;
-}
-
-/* Deletes the chunks that are written anew; p->gone has them. */
-static enum status take_chunks(struct packing *p, struct error *err) {
-    pg_args_clear(&p->args);
-    gone_numbers(p, gone_group);
-    pg_array_i16_begin(&p->args);
-    for (uint32_t i = 0; i < p->plan.n_gone; i++) {
-        pg_array_i16(&p->args, p->plan.gone[i].class);
-    }
-    pg_array_end(&p->args);
-    gone_numbers(p, gone_tag);
-    gone_numbers(p, gone_from);
-    enum status status = ask(p, PACKING_GONE, &p->gone, err);
-    if (status == OK && PQntuples(p->gone) != (int)p->plan.n_gone) {
-        /* Between two statements of this transaction somebody else took some: what was read is not true. */
-        return error_set(err, ERR_UNAVAILABLE, "packer", "chunks changed while they were packed");
-    }
-    return status;
-}
-
-/* --- writing ------------------------------------------------------------------------------------------- */
-
-struct writing {
-    struct packing *p;
-    const struct plan_group *g;
+struct hot_place {
+    int64_t id;
+    int row;
 };
 
-static enum status on_chunk(void *ctx, const struct pack_chunk *c) {
-    const struct writing *w = ctx;
-    packing_copy_chunk(&w->p->copy, w->g->class, w->g->tag_key, c);
-    w->p->done.chunks++;
-    return w->p->copy.failed ? ERR_NOMEM : OK;
+static int by_id(const void *a, const void *b) {
+    const struct hot_place *x = a;
+    const struct hot_place *y = b;
+    return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* The chunks of a group from *row on, which moves behind them. */
-static enum status chunks_in(struct packing *p, uint32_t group, int *row, struct error *err) {
-    enum status status = OK;
-    for (; status == OK && *row < PQntuples(p->gone) && pg_get_i64(p->gone, *row, 0) == group; (*row)++) {
-        struct error why = {0};
-        struct slice data = pg_get_slice(p->gone, *row, 6);
-        p->done.chunks_read++;
-        status = pack_chunk_in(&p->pack, data, &why);
-        if (status == OK) {
-            continue;
-        }
-        if (status != ERR_INVALID && status != ERR_UNSUPPORTED) {
-            return error_set(err, status, "packer", "%s", why.text);
-        }
-        const struct aside a = {.source = 1,
-                                .from_us = pg_get_i64(p->gone, *row, 1),
-                                .to_us = pg_get_i64(p->gone, *row, 2),
-                                .n = pg_get_i32(p->gone, *row, 3),
-                                .class = pg_get_i16(p->gone, *row, 4),
-                                .tag_key = pg_get_i64(p->gone, *row, 5),
-                                .data = data};
-        status = put_aside(p, &a, &why, err);
+/* In the order in which they came: of one moment the later sample counts. */
+static enum status take_hot_rows(struct packing *p, struct error *err) {
+    uint32_t n = (uint32_t)PQntuples(p->hot); /* PACKING_HOT_ROWS at most */
+    struct hot_place *places = calloc((size_t)n + 1, sizeof *places);
+    if (places == NULL) {
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u rows of sample_hot", n);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        places[i] = (struct hot_place){.id = pg_get_i64(p->hot, (int)i, 0), .row = (int)i};
+    }
+    qsort(places, n, sizeof *places, by_id);
+    enum status status = OK;
+    for (uint32_t i = 0; i < n && status == OK; i++) {
+        status = take_hot_row(p, places[i].row, err);
+    }
+    p->done.rows += n;
+    free(places);
     return status;
 }
 
-static enum status write_group(struct packing *p, uint32_t group, int *row, struct error *err) {
-    const struct plan_group *g = &p->plan.groups[group];
-    struct writing w = {.p = p, .g = g};
-    pack_clear(&p->pack);
-    enum status status = chunks_in(p, group, row, err);
-    if (status != OK) {
-        return status;
+/* The next of the round. Some may be gone since they were listed. */
+static enum status take_hot(struct packing *p, struct error *err) {
+    const struct round_limits limits = {
+        .rows = PACKING_HOT_ROWS, .samples = p->samples, .bytes = PACKING_BYTES};
+    /* After trouble as they came: one can be skipped then. */
+    p->n_taken = round_next(&p->round, limits, p->samples < p->samples_max);
+    pg_args_clear(&p->args);
+    pg_array_i64_begin(&p->args);
+    for (uint32_t i = 0; i < p->n_taken; i++) {
+        pg_array_i64(&p->args, p->round.v[p->round.at + i].id);
     }
-    status = pack_samples_in(&p->pack, p->plan.taken.v + g->first, g->n);
-    status = status == OK ? pack_out(&p->pack, (struct chunk_scale){.scale = 0}, on_chunk, &w) : status;
-    return status == OK ? OK : error_set(err, status, "packer", "no memory for the chunks of a tag");
-}
-
-static enum status write_groups(struct packing *p, struct error *err) {
-    enum status status = OK;
-    int row = 0;
-    buf_clear(&p->copy);
-    packing_copy_begin(&p->copy);
-    for (uint32_t i = 0; i < p->plan.n_groups && status == OK; i++) {
-        status = write_group(p, i, &row, err);
-    }
-    if (status != OK) {
-        return status;
-    }
-    CHECK(row == PQntuples(p->gone));
-    packing_copy_end(&p->copy);
-    return blocking_copy(&p->db, packing_copy_sql, buf_slice(&p->copy), err);
+    pg_array_end(&p->args);
+    enum status status = packing_ask(p, PACKING_HOT, &p->hot, err);
+    return status == OK ? take_hot_rows(p, err) : status;
 }
 
 /* --- a transaction ------------------------------------------------------------------------------------- */
-
-/* ERR_TOO_BIG: so much would have to be written anew that less is to be taken. */
-static enum status pack_taken(struct packing *p, struct error *err) {
-    uint64_t bytes = 0;
-    enum status status = plan_group(&p->plan, err);
-    status = status == OK ? find_heads(p, err) : status;
-    status = status == OK ? plan_choose(&p->plan, &bytes, err) : status;
-    if (status == OK && bytes > PACKING_CHUNK_BYTES && p->samples > 1) {
-        return error_set(err, ERR_TOO_BIG, "packer", "%u samples fall into %" PRIu64 " bytes of chunks",
-                         p->plan.taken.n, bytes);
-    }
-    status = status == OK ? prepare_tables(p, err) : status;
-    status = status == OK ? take_chunks(p, err) : status;
-    return status == OK ? write_groups(p, err) : status;
-}
 
 static enum status transaction(struct packing *p, struct error *err) {
     enum status status = blocking_do(&p->db, "begin", err);
     status = status == OK && !p->no_loose ? take_loose(p, err) : status;
     status = status == OK ? take_hot(p, err) : status;
     if (status == OK && p->plan.taken.n > 0) {
-        status = pack_taken(p, err);
+        status = packing_chunks(p, err);
     }
     p->done.samples = p->plan.taken.n;
     return status == OK ? blocking_do(&p->db, "commit", err) : status;
@@ -480,19 +252,34 @@ static enum status come_around(struct packing *p, const struct error *why, struc
 
 /* Where all that waited when it began is packed, it begins again. */
 static enum status begin(struct packing *p, struct error *err) {
-    struct packing_waiting waiting;
     PGresult *r = NULL;
-    enum status status = packing_look(p, &waiting, err);
-    if (status != OK || waiting.begun) {
+    enum status status = blocking_is_open(&p->db) ? OK : blocking_open(&p->db, &p->cfg, err);
+    if (status != OK || !round_is_over(&p->round)) {
         return status;
     }
     pg_args_clear(&p->args);
-    status = ask_alone(p, PACKING_LAST, &r, err);
-    if (status == OK) {
-        p->until_id = pg_get_i64(r, 0, 0);
-        PQclear(r);
+    pg_arg_i64(&p->args, p->after_id);
+    pg_arg_i64(&p->args, PACKING_ROUND_ROWS);
+    status = ask_alone(p, PACKING_ROUND, &r, err);
+    if (status != OK) {
+        return status;
     }
-    return status;
+    uint32_t n = (uint32_t)PQntuples(r); /* PACKING_ROUND_ROWS at most */
+    round_clear(&p->round);
+    if (!round_reserve(&p->round, n)) {
+        PQclear(r);
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u rows of sample_hot", n);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        int row = (int)i;
+        p->round.v[i] = (struct round_row){.id = pg_get_i64(r, row, 0),
+                                           .gateway_key = pg_get_i64(r, row, 1),
+                                           .n = (uint32_t)pg_get_i32(r, row, 2), /* positive, as the next */
+                                           .bytes = (uint32_t)pg_get_i32(r, row, 3)};
+    }
+    p->round.n = n;
+    PQclear(r);
+    return OK;
 }
 
 enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err) {
@@ -502,11 +289,13 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
     status = status == OK ? transaction(p, &why) : status;
     forget(p);
     if (status == OK) {
+        round_took(&p->round, p->n_taken);
         p->samples = p->samples > p->samples_max / SHRINK ? p->samples_max : p->samples * SHRINK;
         *ret = p->done;
         return OK;
     }
     blocking_rollback(&p->db);
+    round_clear(&p->round);      /* what was there may be gone, if it was the commit that failed */
     if (status == ERR_TIMEOUT) { /* a slow disk: less of it may be done in time */
         p->samples = p->samples / SHRINK > 0 ? p->samples / SHRINK : 1;
     }
@@ -519,19 +308,19 @@ enum status packing_step(struct packing *p, struct packing_done *ret, struct err
     return error_set(err, status, why.where, "%s", why.text);
 }
 
+bool packing_is_begun(const struct packing *p) {
+    return !round_is_over(&p->round);
+}
+
 enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err) {
     PGresult *r = NULL;
     pg_args_clear(&p->args);
-    pg_arg_i64(&p->args, p->after_id);
-    pg_arg_i64(&p->args, p->until_id);
     enum status status = ask_alone(p, PACKING_LOOK, &r, err);
     if (status != OK) {
         return status;
     }
-    *ret = (struct packing_waiting){.oldest_us = pg_get_i64(r, 0, 0),
-                                    .rows = pg_get_i64(r, 0, 1),
-                                    .loose = pg_get_bool(r, 0, 2),
-                                    .begun = pg_get_bool(r, 0, 3)};
+    *ret = (struct packing_waiting){
+        .oldest_us = pg_get_i64(r, 0, 0), .rows = pg_get_i64(r, 0, 1), .loose = pg_get_bool(r, 0, 2)};
     PQclear(r);
     return OK;
 }

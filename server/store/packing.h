@@ -17,10 +17,11 @@
 #include <stdint.h>
 
 enum {
-    PACKING_SAMPLES = 300000, /* of one transaction, about */
-    PACKING_ROWS = 20000,     /* of sample_row in one transaction */
-    PACKING_HOT_ROWS = 50000, /* of sample_hot */
-    PACKING_PRUNE = 5000,     /* records deleted by one transaction */
+    PACKING_SAMPLES = 300000,    /* of one transaction, about */
+    PACKING_ROWS = 20000,        /* of sample_row in one transaction */
+    PACKING_HOT_ROWS = 50000,    /* of sample_hot */
+    PACKING_ROUND_ROWS = 250000, /* … that are remembered when a packing begins */
+    PACKING_PRUNE = 5000,        /* records deleted by one transaction */
     PACKING_TEXT_SIZE = 200,
 };
 #define PACKING_BYTES       (INT64_C(16) * 1024 * 1024)  /* of rows of sample_hot in one transaction, about */
@@ -33,7 +34,6 @@ struct packing_waiting {
     int64_t oldest_us; /* receipt of the oldest row of sample_hot; 0: none waits */
     int64_t rows;      /* of sample_hot, about */
     bool loose;        /* there are rows of sample_row */
-    bool begun;        /* some of what waited when it began is not packed yet */
 };
 
 /* What one transaction did. */
@@ -50,6 +50,8 @@ struct packing_done {
  * are borrowed. NULL without memory. */
 struct packing *packing_new(const char *conninfo, uint32_t samples, const atomic_bool *stop);
 void packing_free(struct packing **packing);
+/* Some of what waited when it began is not packed yet: there is no need to look whether something is due. */
+bool packing_is_begun(const struct packing *p);
 MUSTCHECK enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err);
 MUSTCHECK enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err);
 /* Deletes up to PACKING_PRUNE records as received that came before that (and more than an hour ago), if all

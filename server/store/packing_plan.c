@@ -6,6 +6,8 @@
 
 enum { CAP_FIRST = 4096 };
 
+#define DAY_US INT64_C(86400000000)
+
 void plan_init(struct plan *p) {
     *p = (struct plan){.n_groups = 0};
     taken_init(&p->taken);
@@ -102,13 +104,19 @@ enum status plan_add_head(struct plan *p, uint32_t group, const struct plan_head
     return OK;
 }
 
-/* Keeps of a group's chunks those that go. */
-static void reach(struct plan *p, struct plan_group *g, struct pack_head *scratch) {
+/* The first of a group's chunks that goes. */
+static uint32_t first_to_go(const struct plan *p, const struct plan_group *g, struct pack_head *scratch) {
     uint32_t first = 0;
     for (uint32_t i = 0; i < g->n_heads; i++) {
         scratch[i] = p->heads[g->first_head + i].head;
     }
     pack_reach(scratch, g->n_heads, g->from_us, g->to_us, g->n, &first);
+    return first;
+}
+
+/* Keeps of a group's chunks those that go. */
+static void reach(struct plan *p, struct plan_group *g, struct pack_head *scratch) {
+    uint32_t first = first_to_go(p, g, scratch);
     g->first_head += first;
     g->n_heads -= first;
 }
@@ -180,6 +188,32 @@ static void join(struct plan *p, struct pack_head *scratch) {
     p->n_groups = n;
 }
 
+static uint32_t heads_before(const struct plan *p, const struct plan_group *g) {
+    uint32_t n = 0;
+    while (n < g->n_heads && p->heads[g->first_head + n].head.from_us <= g->from_us) {
+        n++;
+    }
+    return n;
+}
+
+enum status plan_short(struct plan *p, uint32_t before, uint32_t *ret_n, struct error *err) {
+    struct pack_head *scratch = calloc((size_t)p->n_heads + 1, sizeof *scratch);
+    if (scratch == NULL) {
+        return error_set(err, ERR_NOMEM, "packer", "no memory for %u chunks", p->n_heads);
+    }
+    *ret_n = 0;
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        struct plan_group *g = &p->groups[i];
+        g->short_of_heads = heads_before(p, g) == before && first_to_go(p, g, scratch) == 0;
+        if (g->short_of_heads) {
+            g->n_heads = 0;
+            (*ret_n)++;
+        }
+    }
+    free(scratch);
+    return OK;
+}
+
 enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err) {
     struct pack_head *scratch = calloc((size_t)p->n_heads + 1, sizeof *scratch);
     p->gone = calloc((size_t)p->n_heads + 1, sizeof *p->gone);
@@ -196,4 +230,41 @@ enum status plan_choose(struct plan *p, uint64_t *ret_bytes, struct error *err) 
     }
     *ret_bytes = bytes;
     return OK;
+}
+
+/* --- days ---------------------------------------------------------------------------------------------- */
+
+void plan_days_done(struct plan_days *d) {
+    free(d->v);
+    *d = (struct plan_days){.n = 0};
+}
+
+void plan_days_clear(struct plan_days *d) {
+    d->n = 0;
+}
+
+static enum status add_day(struct plan_days *d, int64_t tag_key, int64_t day_us) {
+    if (d->n == d->cap) {
+        uint32_t cap = d->cap == 0 ? CAP_FIRST : d->cap * 2;
+        struct plan_day *v = realloc(d->v, cap * sizeof *v);
+        if (v == NULL) {
+            return ERR_NOMEM;
+        }
+        d->v = v;
+        d->cap = cap;
+    }
+    d->v[d->n++] = (struct plan_day){.tag_key = tag_key, .day_us = day_us};
+    return OK;
+}
+
+enum status plan_days_add(struct plan_days *d, int64_t tag_key, int64_t from_us, int64_t to_us) {
+    enum status status = OK;
+    int64_t day_us = from_us - from_us % DAY_US; /* no sample is from before 1970 */
+    if (d->n > 0 && d->v[d->n - 1].tag_key == tag_key && d->v[d->n - 1].day_us >= day_us) {
+        day_us = d->v[d->n - 1].day_us + DAY_US;
+    }
+    for (; day_us <= to_us && status == OK; day_us += DAY_US) {
+        status = add_day(d, tag_key, day_us);
+    }
+    return status;
 }

@@ -119,8 +119,8 @@ static void finish_first(struct pg *pg, enum pg_outcome outcome) {
     pg->first = (pg->first + 1) % PG_JOBS_MAX;
     pg->n_jobs--;
     job.answer.outcome = outcome;
-    job.answer.stray =
-        outcome != PG_DONE && job.exposed && !job.unwanted && strcmp(job.answer.sqlstate, PGCONN_CANCELED) == 0;
+    job.answer.stray = outcome != PG_DONE && job.exposed && !job.unwanted &&
+                       strcmp(job.answer.sqlstate, PGCONN_CANCELED) == 0;
     if (outcome == PG_DONE) {
         job.answer.n = job.sent;
     } else {

@@ -14,18 +14,18 @@ struct pgconn_meaning pgconn_meaning(const char *sqlstate) {
         char begin[6];
         struct pgconn_meaning meaning;
     } known[] = {
-        {"0A", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},  /* feature not supported */
-        {"22", {PG_REFUSAL_CONTENT, ERR_INVALID}},   /* data exception */
-        {"23", {PG_REFUSAL_CONTENT, ERR_INVALID}},   /* constraint violated */
-        {"3F", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},  /* no such schema */
-        {"40", {PG_REFUSAL_LATER, ERR_CONFLICT}},    /* rolled back: deadlock, not serializable */
-        {"42", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},  /* syntax, names, rights */
-        {"53100", {PG_REFUSAL_LATER, ERR_NO_SPACE}}, /* disk full */
-        {"54", {PG_REFUSAL_CONTENT, ERR_INVALID}},   /* over one of PostgreSQL's own limits */
-        {"55P03", {PG_REFUSAL_LATER, ERR_CONFLICT}}, /* lock_timeout */
-        {PGCONN_CANCELED, {PG_REFUSAL_LATER, ERR_TIMEOUT}},  /* statement_timeout, or somebody cancelled it */
-        {"PS", {PG_REFUSAL_CONTENT, ERR_INVALID}},   /* raised by our own functions */
-        {"XX", {PG_REFUSAL_LATER, ERR_INVALID}},     /* damaged pages and indexes */
+        {"0A", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},         /* feature not supported */
+        {"22", {PG_REFUSAL_CONTENT, ERR_INVALID}},          /* data exception */
+        {"23", {PG_REFUSAL_CONTENT, ERR_INVALID}},          /* constraint violated */
+        {"3F", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},         /* no such schema */
+        {"40", {PG_REFUSAL_LATER, ERR_CONFLICT}},           /* rolled back: deadlock, not serializable */
+        {"42", {PG_REFUSAL_PROGRAM, ERR_INTERNAL}},         /* syntax, names, rights */
+        {"53100", {PG_REFUSAL_LATER, ERR_NO_SPACE}},        /* disk full */
+        {"54", {PG_REFUSAL_CONTENT, ERR_INVALID}},          /* over one of PostgreSQL's own limits */
+        {"55P03", {PG_REFUSAL_LATER, ERR_CONFLICT}},        /* lock_timeout */
+        {PGCONN_CANCELED, {PG_REFUSAL_LATER, ERR_TIMEOUT}}, /* statement_timeout, or somebody cancelled it */
+        {"PS", {PG_REFUSAL_CONTENT, ERR_INVALID}},          /* raised by our own functions */
+        {"XX", {PG_REFUSAL_LATER, ERR_INVALID}},            /* damaged pages and indexes */
     };
     for (size_t i = 0; sqlstate != NULL && i < sizeof known / sizeof known[0]; i++) {
         if (strncmp(sqlstate, known[i].begin, strlen(known[i].begin)) == 0) {

@@ -198,7 +198,6 @@ static size_t memory_size(enum request_kind kind, const struct pg_answer *answer
     return ((size_t)PQntuples(answer->results[0]) + 1) * row_size(kind);
 }
 
-
 static void reply_failure(const struct pg_answer *answer, struct reply *ret) {
     ret->error = answer->error;
     if (strcmp(answer->sqlstate, PGCONN_CANCELED) == 0) {

@@ -1,17 +1,20 @@
 #include "server/store/reader_sql.h"
 
+#include "server/base/check.h"
 #include "server/core/quality.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* By sample_hot_pk. */
-static const char hot_sql[] =
-    "select h.id, h.data from sample_hot h"
-    " where h.id > $1 and h.from_us < $2"
-    "   and exists (select from unnest($3::bigint[]) as k(key) where k.key between h.tag_min and h.tag_max)"
-    " order by h.id limit $4";
+/* By sample_hot_pk. $3 ascending: how many of the tags are not above tag_max, and how many are below tag_min;
+ * that is quicker than to try each of them. */
+static const char hot_sql[] = "select h.id, h.data from sample_hot h"
+                              " where h.id > $1 and h.from_us < $2 and h.tag_min <= $6 and h.tag_max >= $5"
+                              "   and width_bucket(h.tag_max, $3::bigint[]) > width_bucket(h.tag_min - 1, $3)"
+                              " order by h.id limit $4";
 
-/* By sample_chunk_pk of each period. */
+/* By each period's key. */
 static const char count_sql[] = "select coalesce(sum(n), 0)::bigint from sample_chunk"
                                 " where tag_key = $1 and from_us >= $2 and from_us < $3 and to_us < $3";
 
@@ -26,7 +29,7 @@ static const char row_before_sql[] = "select " ROW " from sample_row"
 static const char row_after_sql[] = "select " ROW " from sample_row"
                                     " where tag_key = $1 and t_us >= $2 order by t_us limit 1";
 
-/* By sample_chunk_pk of each period. A chunk is unpacked only where some of its qualities are too bad, or
+/* By each period's key. A chunk is unpacked only where some of its qualities are too bad, or
  * some of its samples are out of date ($4). */
 static const char usable_sql[] =
     "select data from sample_chunk where tag_key = $1 and from_us < $2 and to_us < $2 and usable > 0"
@@ -48,7 +51,7 @@ static const char row_usable_sql[] =
     "                      and c.to_us >= w.t_us and r.t_us = w.t_us)"
     " order by t_us desc limit 1";
 
-/* By sample_chunk_pk of each period, and sample_row_pk. A chunk that reaches into the span began in its
+/* By each period's key, and sample_row_pk. A chunk that reaches into the span began in its
  * period, $4. */
 static const char chunks_sql[] =
     "with late as materialized ("
@@ -67,17 +70,29 @@ static const char chunks_sql[] =
 static const char rows_sql[] = "select " ROW " from sample_row"
                                " where tag_key = $1 and t_us >= $2 and t_us < $3 order by t_us limit $4";
 
+static int by_key(const void *a, const void *b) {
+    const int64_t *x = a;
+    const int64_t *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
 void reader_sql_hot(struct pg *pg, struct pg_args *args, const int64_t *tags, uint32_t n_tags,
                     int64_t after_id, int64_t to_us) {
+    int64_t keys[GATHER_TAGS_MAX];
+    CHECK(n_tags > 0 && n_tags <= GATHER_TAGS_MAX);
+    memcpy(keys, tags, n_tags * sizeof *keys);
+    qsort(keys, n_tags, sizeof *keys, by_key);
     pg_args_clear(args);
     pg_arg_i64(args, after_id);
     pg_arg_i64(args, to_us);
     pg_array_i64_begin(args);
     for (uint32_t i = 0; i < n_tags; i++) {
-        pg_array_i64(args, tags[i]);
+        pg_array_i64(args, keys[i]);
     }
     pg_array_end(args);
     pg_arg_i64(args, READER_SQL_HOT);
+    pg_arg_i64(args, keys[0]);
+    pg_arg_i64(args, keys[n_tags - 1]);
     pg_send(pg, hot_sql, args);
 }
 
@@ -160,10 +175,10 @@ struct pack_chunk reader_sql_chunk(const PGresult *r, int row) {
     return (struct pack_chunk){
         .head = {.from_us = pg_get_i64(r, row, 0),
                  .to_us = pg_get_i64(r, row, 1),
-                 .n = (uint32_t)pg_get_i32(r, row, 2), /* positive, as the next two */
+                 .n = (uint32_t)pg_get_i16(r, row, 2), /* positive, as the next two */
                  .bytes = (uint32_t)bytes.n},
-        .usable = (uint32_t)pg_get_i32(r, row, 3),
-        .bad = (uint32_t)pg_get_i32(r, row, 4),
+        .usable = (uint32_t)pg_get_i16(r, row, 3),
+        .bad = (uint32_t)pg_get_i16(r, row, 4),
         .first = pg_get_f64(r, row, 5),
         .last = pg_get_f64(r, row, 6),
         .min = pg_get_f64(r, row, 7),

@@ -10,7 +10,7 @@ static const char marks_sql[] =
     "select d.tag_key, d.day_us, d.changes from rollup_dirty d"
     " where d.day_us + 86400000000 + $2::bigint <= $1::bigint or d.marked_us + 3600000000 <= $1"
     " order by d.tag_key, d.day_us limit $3";
-/* By sample_chunk_pk, of the periods of the time alone, but for what lies before and behind. */
+/* By each period's key, of the periods of the time alone, but for what lies before and behind. */
 static const char chunks_sql[] =
     "select c.from_us, c.data from ("
     " (select x.from_us, x.data from sample_chunk x where x.tag_key = $1 and x.from_us < $2"

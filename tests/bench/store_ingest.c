@@ -1,8 +1,10 @@
 /* The store's own way of a sample into history, to its end: the record as received, once only, with ranges
  * and its samples, durable before it is reported; then into the chunks of its tags. Records are handed over
- * as gateways do it: each has a window of them on its way. The packer comes around after PACKER_AFTER_S of
- * the samples' time, as it does when they come in at their own pace: so most chunks are written anew several
- * times. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a new, empty database) */
+ * as gateways do it: each has a window of them on its way. PACKER_AFTER_S of the samples' time are handed
+ * over at once, wait for a moment, and are packed, as when they come in at their own pace: no sample waits
+ * for longer or for shorter than there. usage: bench_store_ingest CONNINFO POSTMASTER TAGS ROWS EACH (in a
+ * new, empty database) */
+#include "server/base/clock.h"
 #include "server/store/migrate.h"
 #include "server/store/packer.h"
 #include "tests/bench/host.h"
@@ -30,6 +32,8 @@ struct bench {
 };
 
 #define ROUND_US (PACKER_AFTER_S * INT64_C(1000000))
+/* Of real time: a round is handed over in less. */
+#define WAIT_US INT64_C(2000000)
 
 static void on_loaded(void *ctx, struct store_boot *boot) {
     struct bench *b = ctx;
@@ -64,8 +68,8 @@ static void on_ingested(void *ctx, const struct store_key *v, uint32_t n) {
 
 static void next_round(struct bench *b) {
     const struct store_record *v = b->records.v;
-    int64_t until_us = v[b->end].received_us + ROUND_US;
-    while (b->end < b->records.n && v[b->end].received_us < until_us) {
+    int64_t until_us = v[b->end].samples->t_us + ROUND_US;
+    while (b->end < b->records.n && v[b->end].samples->t_us < until_us) {
         b->end++;
     }
 }
@@ -95,6 +99,7 @@ static void on_prepare(uv_prepare_t *prepare) {
     }
     while (b->ready && b->given < b->end && b->given - b->ingested < b->ahead &&
            store_has_room(b->store, &b->records.v[b->given])) {
+        b->records.v[b->given].received_us = clock_wall_us();
         bench_need(store_ingest(b->store, &b->records.v[b->given]) == OK, "store_ingest");
         b->given++;
     }
@@ -116,7 +121,7 @@ int main(int argc, char **argv) {
     b.prepare.data = &b;
     next_round(&b);
     struct store_config cfg = {
-        .loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations", .pack_after_us = 1};
+        .loop = &b.loop, .conninfo = conninfo, .migrations_dir = "migrations", .pack_after_us = WAIT_US};
     struct store_host host = host_of(&b);
     host.loaded = on_loaded;
     host.state = on_state;

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const { values: options } = parseArgs({
   options: {
-    programs: { type: 'string' }, json: { type: 'string' }, minutes: { type: 'string', default: '10' },
+    programs: { type: 'string' }, json: { type: 'string' }, minutes: { type: 'string', default: '30' },
     tags: { type: 'string', default: '40000' }, smoke: { type: 'boolean', default: false },
   },
 });

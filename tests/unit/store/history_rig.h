@@ -94,6 +94,17 @@ static inline void history_write(struct blocking *b, const struct history_tag *t
                 &err) != OK) {
             fail_msg("%s", err.text);
         }
+        a = blocking_args(b);
+        pg_arg_i64(a, t->key);
+        pg_arg_i64(a, v[0].t_us);
+        pg_arg_i64(a, v[n - 1].t_us);
+        if (blocking_tell(b,
+                          "select rollup_mark(array_agg($1::bigint), array_agg(d.day_us))"
+                          " from generate_series($2::bigint - $2 % 86400000000, $3::bigint, 86400000000)"
+                          " as d(day_us)",
+                          &err) != OK) {
+            fail_msg("%s", err.text);
+        }
     }
     buf_done(&out);
 }

@@ -312,9 +312,9 @@ static void expect_columns(const PGresult *r, int row, const struct chunk_sample
             usable++;
         }
     }
-    assert_int_equal(pg_get_i32(r, row, 3), n);
-    assert_int_equal(pg_get_i32(r, row, 4), usable);
-    assert_int_equal(pg_get_i32(r, row, 5), bad);
+    assert_int_equal(pg_get_i16(r, row, 3), n);
+    assert_int_equal(pg_get_i16(r, row, 4), usable);
+    assert_int_equal(pg_get_i16(r, row, 5), bad);
     expect_number(r, row, 6, usable > 0, first.number);
     expect_number(r, row, 7, usable > 0, last.number);
     expect_number(r, row, 8, usable > 0, min.number);
@@ -355,6 +355,12 @@ static void expect_model(struct world *w) {
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot"), 0);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_row"), 0);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample_damaged"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_chunk c cross join lateral"
+                                        " generate_series(c.from_us - c.from_us %% 86400000000, c.to_us,"
+                                        " 86400000000) as d(day_us)"
+                                        " left join rollup_dirty r using (tag_key, day_us)"
+                                        " where r.tag_key is null"),
+                     0);
 }
 
 /* --- tests --------------------------------------------------------------------------------------------- */
@@ -455,6 +461,30 @@ static void a_killed_packer_loses_and_repeats_nothing(void **state) {
     }
     pack_all(p);
     expect_model(w);
+    packing_free(&p);
+    world_free(w);
+}
+
+/* Small chunks behind each other become one, however many there are: a sample is written again as often as
+ * its chunk doubles. */
+static void samples_that_come_one_by_one_lie_in_few_chunks(void **state) {
+    (void)state;
+    enum { N = 200 };
+    struct world *w = world_new(__func__);
+    struct packing *p = packing_new(pg.server, 0, NULL);
+    uint64_t read = 0;
+    for (int i = 0; i < N; i++) {
+        const struct stored_sample s = {.tag_key = 1, .t_us = T0 + i * INT64_C(1000000), .value = i};
+        struct packing_done done;
+        struct error err;
+        put_hot(w->conn, w->hot, &s, 1);
+        assert_int_equal(packing_step(p, &done, &err), OK);
+        assert_int_equal(done.samples, 1);
+        read += done.chunks_read;
+    }
+    assert_true(pgtest_number(&pg, "select count(*) from sample_chunk") <= 8);
+    assert_true(read > 0 && read <= N);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), N);
     packing_free(&p);
     world_free(w);
 }
@@ -618,6 +648,7 @@ int main(void) {
         cmocka_unit_test(whatever_comes_in_whatever_order_is_stored_as_it_is),
         cmocka_unit_test(a_connection_that_ends_at_any_statement_leaves_nothing_half),
         cmocka_unit_test(a_killed_packer_loses_and_repeats_nothing),
+        cmocka_unit_test(samples_that_come_one_by_one_lie_in_few_chunks),
         cmocka_unit_test(what_is_damaged_is_put_aside_and_the_rest_goes_on),
         cmocka_unit_test(a_row_that_nothing_can_be_done_with_is_skipped_in_the_end),
         cmocka_unit_test(what_takes_too_long_is_done_in_smaller_steps),

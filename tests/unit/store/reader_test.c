@@ -167,6 +167,9 @@ static enum status store_chunk(void *ctx, const struct pack_chunk *c) {
            "first, last, min, max, data)"
            " values (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
            14, values, lengths, formats);
+    insert("select rollup_mark(array_agg($1::bigint), array_agg(d.day_us))"
+           " from generate_series($2::bigint - $2 % 86400000000, $3::bigint, 86400000000) as d(day_us)",
+           3, values, NULL, NULL);
     return OK;
 }
 
@@ -614,6 +617,67 @@ static void every_answer_equals_a_naive_model_wherever_samples_lie(void **state)
     rig_stop(&rig, 50); /* what waits for the alarm stays */
 }
 
+/* --- by SQL --------------------------------------------------------------------------------------------- */
+
+static PGresult *ask_sql(const char *sql, int64_t tag_key, int64_t from_us, int64_t to_us) {
+    char text[3][32];
+    const char *values[] = {text[0], text[1], text[2]};
+    (void)snprintf(text[0], sizeof text[0], "%lld", (long long)tag_key);
+    (void)snprintf(text[1], sizeof text[1], "%lld", (long long)from_us);
+    (void)snprintf(text[2], sizeof text[2], "%lld", (long long)to_us);
+    PGresult *r = PQexecParams(conn, sql, 3, NULL, values, NULL, NULL, 1);
+    if (PQresultStatus(r) != PGRES_TUPLES_OK) {
+        fail_msg("%s", PQerrorMessage(conn));
+    }
+    return r;
+}
+
+static void expect_row(const PGresult *r, int row, const struct chunk_sample *s) {
+    assert_int_equal(pg_get_i64(r, row, 0), s->t_us);
+    assert_int_equal(pg_get_i16(r, row, 2), s->quality);
+    assert_int_equal(pg_is_null(r, row, 1), s->kind != CHUNK_NUMBER);
+    assert_true(same(pg_get_f64(r, row, 1), value_of(s)));
+}
+
+static void ask_by_sql(struct rand *r) {
+    int64_t tag_key = KEYS[rand_below(r, TAGS)];
+    int64_t from_us = facts[rand_below(r, n_facts)].s.t_us + (int64_t)rand_below(r, 3) - 1;
+    int64_t to_us = from_us + (int64_t)rand_below(r, 1000) * 1000000;
+    const struct chunk_sample *before = model_before(tag_key, from_us);
+    PGresult *one = ask_sql("select t_us, value, quality from sample_before($1::bigint, $2::bigint)"
+                            " where $3::bigint > 0",
+                            tag_key, from_us, to_us);
+    assert_int_equal(PQntuples(one), before != NULL);
+    if (before != NULL) {
+        expect_row(one, 0, before);
+    }
+    PQclear(one);
+    PGresult *all = ask_sql("select t_us, value, quality from sample($1::bigint, $2::bigint, $3::bigint)",
+                            tag_key, from_us, to_us);
+    int row = 0;
+    for (uint32_t i = 0; i < n_facts; i++) {
+        const struct chunk_sample *s = &facts[i].s;
+        if (s->tag_key == tag_key && s->t_us >= from_us && s->t_us < to_us) {
+            assert_true(row < PQntuples(all));
+            expect_row(all, row++, s);
+        }
+    }
+    assert_int_equal(row, PQntuples(all));
+    PQclear(all);
+}
+
+static void functions_of_the_database_answer_the_same(void **state) {
+    (void)state;
+    struct rand r;
+    rand_seed(&r, unit_seed());
+    struct rig *rig = start(&r, MIX_STORED);
+    for (int round = 0; round < 40; round++) {
+        ask_by_sql(&r);
+    }
+    PQfinish(conn);
+    rig_stop(&rig, 50);
+}
+
 /* --- rollups ------------------------------------------------------------------------------------------- */
 
 static const struct roller_tag rolled[TAGS] = {{.tag_key = 7, .rule = {.counter = true, .modulus = 100}},
@@ -954,8 +1018,9 @@ static void chunks_within_a_pixel_are_not_read(void **state) {
     /* Their data is none: reading it would fail. */
     pgtest_do(
         &pg,
-        "insert into sample_chunk select 1, 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000 + 9,"
-        " 10, 10, 0, i, i, i - 1, i + 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000, 0, '\\x'"
+        "insert into sample_chunk select 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000 + 9,"
+        " i, i, i - 1, i + 1, 1700000000000000 + i * 1000, 1700000000000000 + i * 1000, 1, 10, 10, 0, 0, "
+        "'\\x'"
         " from generate_series(0, 4999) i");
     struct rig *rig = rig_new(&pg);
     struct request q = whole(REQ_SAMPLES);
@@ -1089,6 +1154,7 @@ static void who_leaves_holds_nobody_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_equals_a_naive_model_wherever_samples_lie),
+        cmocka_unit_test(functions_of_the_database_answer_the_same),
         cmocka_unit_test(rollups_and_samples_together_are_as_the_samples),
         cmocka_unit_test(loose_samples_between_days_that_are_rolled_up_are_seen),
         cmocka_unit_test(a_backtest_reads_the_same_by_time),
