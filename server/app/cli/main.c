@@ -152,13 +152,16 @@ static const struct command commands[] = {
      "for verify"},
     {"audit verify",
      {NULL},
-     {{"--key", "PUB", false}, {"--checkpoints", "FILE", false}, {"--from", "POSITION", false}},
+     {{"--key", "PUB", false},
+      {"--checkpoints", "FILE", false},
+      {"--from", "POSITION", false},
+      {"--as-of", "TIME", false}},
      WANTS_CONNINFO,
      cli_audit_verify,
      "walk the chain over audit, alarm journal and configuration and name the first row that was changed, "
      "removed or put "
      "in; --key: check the signatures; --checkpoints: compare with an exported file, which shows a cut tail "
-     "too"},
+     "too; --as-of: of a database that was restored to TIME, in which nobody could seal what was new then"},
     {"audit export",
      {NULL},
      {{"--from", "POSITION", false}, {"--checkpoints-only", NULL, false}},
