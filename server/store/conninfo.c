@@ -86,6 +86,7 @@ static enum status share_option(const PQconninfoOption *o, struct buf *out, char
             "(PGSERVICEFILE names the file), or use a key without a password",
             o->keyword);
     }
+    free(*password); /* libpq has each option once */
     *password = strdup(o->val);
     return *password != NULL ? OK : error_set(err, ERR_NOMEM, "database", "no memory for its password");
 }
