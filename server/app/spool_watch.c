@@ -9,8 +9,7 @@
 #define EVERY_US (10 * TM_SECOND_US)
 
 static void tell(struct app *a) {
-    app_tell_server(a, SERVER_SPOOL_ASIDE, a->spool_watch.asides > 0 ? 1 : 0,
-                    a->spool_watch.asides > 0 ? (double)a->spool_watch.asides : (double)NAN, (double)NAN);
+    app_tell_server(a, SERVER_SPOOL_ASIDE, a->spool_watch.asides > 0 ? 1 : 0, (double)NAN, (double)NAN);
 }
 
 static void look_at_asides(struct app *a) {

@@ -29,7 +29,7 @@ export const en = {
   auditUnknown: 'The audit has no seal.',
   spoolOk: 'While the database is away, what operators do is kept on this server; {room} are kept for it.',
   spoolAside:
-    '{files} files of what operators did were put aside and are not stored. The audit (spool.unstored) lists it; then take the files away from the server.',
+    'What operators did was put aside and is not stored (files: {files}). The audit (spool.unstored) lists it; do it again where it must be, then take the files away from the server.',
   spoolNoRoom:
     'No room is kept for what operators do while the database is away: on a full disk it may be refused. Make room on the disk of the spool.',
   spoolNone:
