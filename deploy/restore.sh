@@ -161,7 +161,7 @@ look_over() {
     elif [ -z "${PENSTOCK_BIN:-}" ]; then
         say "note  the audit's chain was not proven: start this by 'penstock restore', or do it with 'penstock audit verify'"
     else
-        "$PENSTOCK_BIN" --db "$db" audit verify || fail "the audit's chain does not hold in what was restored; nothing was kept" "another backup may be whole (--backup NAME)"
+        "$PENSTOCK_BIN" --db "$db" audit verify --as-of "$reached" || fail "the audit's chain does not hold in what was restored; nothing was kept" "another backup may be whole (--backup NAME)"
     fi
 }
 

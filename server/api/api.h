@@ -54,6 +54,7 @@ struct api_audit {
     bool signs;         /* there is a key */
     int64_t checkpoint; /* position of the last signed checkpoint; 0: none */
     int64_t checkpoint_us;
+    int64_t broken_us; /* when the server last saw it broken; 0: not since its start */
     uint32_t n_exports;
     struct {
         const char *name;   /* "file", "syslog" */
@@ -87,6 +88,7 @@ struct api_health {
     uint64_t expired;      /* samples that were not stored since the start: older than they would be kept */
     uint32_t spool_asides; /* files of the operators' spool that did not follow the journal, for a person to
                               look at */
+    int64_t spool_room;    /* bytes that its disk keeps for it */
 };
 
 /* The store as this process knows it; the rest is asked by REQ_STORE. */
@@ -104,6 +106,10 @@ struct api_store {
     int64_t full_at_us;        /* 0: not in sight */
     int64_t packed_us;         /* when all was packed last; 0: never yet */
     const char *packing_error; /* "": it goes on */
+    bool has_spool;
+    uint32_t spool_asides;
+    int64_t spool_room;
+    int64_t audit_broken_us;
 };
 
 struct api_host {

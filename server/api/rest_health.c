@@ -22,6 +22,8 @@ static void audit_health(struct buf *out, const struct api_audit *v) {
     buf_printf(out, ",\"signed\":%s,\"checkpoint\":%lld,\"checkpoint_at\":", v->signs ? "true" : "false",
                (long long)v->checkpoint);
     view_time(out, v->checkpoint_us);
+    buf_text(out, ",\"broken_at\":");
+    view_time(out, v->broken_us);
     audit_exports(out, v);
 }
 
@@ -49,8 +51,9 @@ void rest_health(struct api *a, struct http_request *r) {
     view_string(&r->out, "text", slice_str(h.packing.text));
     buf_text(&r->out, "},\"revocation_list\":{\"ends\":");
     view_time(&r->out, h.crl_ends_us);
-    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu,\"spool_aside\":%u",
-               h.crl_due ? "true" : "false", (unsigned long long)h.expired, h.spool_asides);
+    buf_printf(&r->out, ",\"due\":%s},\"expired_samples\":%llu,\"spool_aside\":%u,\"spool_room\":%lld",
+               h.crl_due ? "true" : "false", (unsigned long long)h.expired, h.spool_asides,
+               (long long)h.spool_room);
     audit_health(&r->out, &h.audit);
     view_string(&r->out, "build", slice_str(a->build));
     buf_byte(&r->out, '}');

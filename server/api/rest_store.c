@@ -37,6 +37,18 @@ static void write_disk(struct buf *out, const struct api_store *s) {
     buf_byte(out, '}');
 }
 
+static void write_spool(struct buf *out, const struct api_store *s) {
+    if (!s->has_spool) {
+        buf_text(out, ",\"spool\":null");
+        return;
+    }
+    buf_text(out, ",\"spool\":{");
+    key_number(out, "aside", s->spool_asides);
+    buf_byte(out, ',');
+    key_number(out, "room", s->spool_room);
+    buf_byte(out, '}');
+}
+
 static void write_now(struct buf *out, const struct api_store *s) {
     buf_text(out, "{\"state\":");
     buf_json_string(out, slice_str(s->state));
@@ -49,6 +61,7 @@ static void write_now(struct buf *out, const struct api_store *s) {
     key_number(out, "bytes", (int64_t)s->pending_bytes);
     buf_byte(out, '}');
     write_disk(out, s);
+    write_spool(out, s);
 }
 
 static void write_tables(struct buf *out, const struct reply *reply) {
@@ -114,13 +127,15 @@ static void write_packed(struct buf *out, const struct api_store *s, const struc
     buf_byte(out, '}');
 }
 
-static void write_chain(struct buf *out, const struct reply *reply) {
+static void write_chain(struct buf *out, const struct api_store *s, const struct reply *reply) {
     buf_text(out, ",\"audit\":{");
     key_number(out, "sealed", reply->store.sealed);
     buf_byte(out, ',');
     key_number(out, "behind", reply->store.unsealed);
     buf_byte(out, ',');
     key_some(out, "checkpoint_us", reply->store.checkpoint_us);
+    buf_byte(out, ',');
+    key_some(out, "broken_us", s->audit_broken_us);
     buf_byte(out, '}');
 }
 
@@ -133,7 +148,7 @@ static void on_store(struct api *a, void *ctx, const struct reply *reply) {
         write_tables(&r->out, reply);
         write_classes(&r->out, reply);
         write_packed(&r->out, &s, reply);
-        write_chain(&r->out, reply);
+        write_chain(&r->out, &s, reply);
     } else {
         buf_text(&r->out,
                  ",\"tables\":[],\"retention\":null,\"packer\":null,\"history\":null,\"audit\":null");

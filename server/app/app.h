@@ -68,6 +68,7 @@ struct app {
     struct backtest_jobs *backtests;
     struct keeping *keeping;
     struct auditor *auditor;
+    uint64_t audit_breaks; /* of the chain, that the audit was told of */
     struct config_set *config;
     struct model *model;
     struct core *core;
@@ -77,6 +78,11 @@ struct app {
     uint32_t n_records;
     uint32_t cap_records;
     struct spool *spool; /* NULL: none is configured */
+    struct {
+        uint32_t asides; /* files of it that were put aside, as the core was told */
+        bool lacks_room; /* as the log was told */
+        int64_t due_mono_us;
+    } spool_watch;
     struct app_request requests[APP_REQUESTS_MAX];
     uint32_t n_requests;
     struct app_request *collecting; /* whose EVENT_REQUESTs are being applied */
@@ -169,8 +175,8 @@ void disk_tell(struct app *a);
 /* The configuration is new. */
 void disk_tell_all(struct app *a);
 
-/* audit_watch.c: the alarm of an audit that is not sealed or not exported, as the auditor reports; and of a
- * core that does not know yet. */
+/* audit_watch.c: the alarms of an audit that is not sealed or not exported, or whose chain is broken, as the
+ * auditor reports; and to a core that does not know yet. */
 void audit_watch_on_report(void *ctx);
 void audit_watch_tell(struct app *a);
 
@@ -180,6 +186,11 @@ void packing_take(struct app *a, const struct store_packing *s);
 void packing_tell_all(struct app *a);
 /* For how long the oldest samples have waited. */
 int64_t packing_lag_us(struct app *a);
+
+/* spool_watch.c: the alarm of a spool of which something was put aside, until somebody took that away; and
+ * room that is kept for it. Looked at now and then; and told to a core that does not know yet. */
+void spool_watch_turn(struct app *a, int64_t mono_us);
+void spool_watch_tell(struct app *a);
 
 /* reload.c: a new configuration, between two events. */
 MUSTCHECK enum status reload_boot(struct app *a, struct store_boot *boot, struct error *err);

@@ -87,6 +87,26 @@ static enum status open_db(struct audit_export *e, struct error *err) {
     return status;
 }
 
+/* Of a chain that lost its end, places that had arrived are given to other rows: those are to arrive, too. It
+ * goes back to where the chain is known to be what it was. */
+static enum status go_back(struct audit_export *e, int64_t now_us, struct error *err) {
+    struct chain_seal head;
+    int64_t sound = 0;
+    enum status status = chain_db_head(e->db, &head, err);
+    if (status != OK || head.pos >= e->sent.pos) {
+        return status;
+    }
+    status = chain_db_sound_point(e->db, &sound, err);
+    const struct chain_mark back = {.pos = sound, .point_pos = sound};
+    status = status == OK ? chain_db_put_mark(e->db, e->sink.name, &back, now_us, err) : status;
+    return status == OK
+               ? error_set(err, ERR_INVALID, "chain",
+                           "it ends at position %lld, and had been exported up to %lld: its end was cut "
+                           "off; from %lld on it is exported again",
+                           (long long)head.pos, (long long)e->sent.pos, (long long)sound + 1)
+               : status;
+}
+
 static enum status send(struct audit_export *e, int64_t now_mono_us, const struct batch *b,
                         struct error *err) {
     if (b->rows + b->points == 0) {
@@ -144,6 +164,7 @@ uint32_t audit_export_turn(struct audit_export *e, int64_t now_us, int64_t now_m
         b.upto = e->sent;
         status = chain_db_read(e->db, e->sent.pos, AUDIT_BATCH_ROWS, on_row, &b, &n, err);
     }
+    status = status == OK && n == 0 ? go_back(e, now_us, err) : status;
     status = status == OK ? put_points(&b, err) : status;
     status = status == OK ? send(e, now_mono_us, &b, err) : status;
     status = status == OK ? confirm(e, now_us, now_mono_us, err) : status;

@@ -1,7 +1,9 @@
 /* What the sealing thread does, turn by turn: gives new rows of the operations journal their places in the
  * chain (about once a second, and at once again while there are many: then it rests as long as it worked),
- * and signs a checkpoint each AUDIT_POINT_ROWS rows or AUDIT_POINT_US while there are new ones. Blocking; one
- * thread. */
+ * and signs a checkpoint each AUDIT_POINT_ROWS rows or AUDIT_POINT_US while there are new ones. It remembers
+ * the end of the chain from turn to turn, over a lost connection too, and tells when that is not there any
+ * more or is another one; at its start it compares with the newest checkpoint and with what was exported.
+ * Then it goes on from the end that it finds. Blocking; one thread. */
 #ifndef PENSTOCK_APP_AUDIT_SEAL_H
 #define PENSTOCK_APP_AUDIT_SEAL_H
 
@@ -25,6 +27,16 @@ struct audit_report {
     int64_t waiting_since_us; /* of an export: when the first place that did not arrive was sealed; 0: none
                                  waits */
     struct error err;         /* code OK: it goes on; else why it does not */
+    int64_t broken_us;        /* when the chain was last seen to be broken; 0: not since the start */
+    uint64_t breaks;          /* how often something else of it was seen so */
+    struct error broken;      /* what, the last time */
+};
+
+/* A place that is known to be in the chain: it must stay there. */
+struct audit_known {
+    struct chain_seal places[1 + CHAIN_SOURCES]; /* the last one, and of each source that of its highest row;
+                                                    pos 0: none */
+    bool any;                                    /* they were looked up */
 };
 
 struct audit_seal {
@@ -33,6 +45,7 @@ struct audit_seal {
     const atomic_bool *stop;
     struct chain_db *db;
     uint64_t turns;
+    struct audit_known known;
     struct chain_seal head;
     struct point point; /* the last one */
     uint32_t retry_ms;

@@ -71,6 +71,23 @@ static enum status on_unsealed(void *ctx, int source, int64_t row_id, int64_t at
     return verify_unsealed(&w->verify, source, row_id, at_us, err);
 }
 
+/* What the chain should have, and has not. */
+static enum status look_beyond(struct walk *w, struct error *err) {
+    int64_t exported = 0;
+    enum status status = chain_db_farthest(w->db, &exported, err);
+    status = status == OK ? verify_exported(&w->verify, exported, err) : status;
+    for (int source = CHAIN_REVISION; source <= CHAIN_JOURNAL && status == OK; source++) {
+        struct chain_waiting first;
+        status = chain_db_unsealed(w->db, source, w->verify.newest[source], on_unsealed, w, err);
+        status = status == OK ? chain_db_waiting(w->db, source, &first, err) : status;
+        if (status == OK && first.row_id != 0) {
+            int64_t now_us = w->cfg->as_of_us != 0 ? w->cfg->as_of_us : first.now_us;
+            status = verify_waiting(&w->verify, source, first.row_id, first.at_us, now_us, err);
+        }
+    }
+    return status;
+}
+
 static enum status walk_to_end(struct walk *w, struct error *err) {
     while (w->next_anchor < w->cfg->n_anchors && w->cfg->anchors[w->next_anchor].pos < w->cfg->from) {
         w->next_anchor++;
@@ -84,10 +101,7 @@ static enum status walk_to_end(struct walk *w, struct error *err) {
     if (status == OK && w->cfg->keys != NULL) {
         status = verify_signed(&w->verify, err);
     }
-    for (int source = CHAIN_REVISION; source <= CHAIN_JOURNAL && status == OK; source++) {
-        status = chain_db_unsealed(w->db, source, w->verify.newest[source], on_unsealed, w, err);
-    }
-    return status;
+    return status == OK ? look_beyond(w, err) : status;
 }
 
 enum status audit_verify(const struct audit_verify *cfg, struct audit_verified *ret, struct error *err) {

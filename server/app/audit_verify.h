@@ -8,6 +8,7 @@
 struct audit_verify {
     const char *conninfo;
     int64_t from;                  /* first position; what comes before is believed */
+    int64_t as_of_us;              /* 0: now; else of a database that was restored, the moment it is of */
     const struct point_keys *keys; /* NULL: signatures are not looked at */
     const struct point *anchors;   /* checkpoints that were exported, ascending */
     size_t n_anchors;

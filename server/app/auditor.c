@@ -86,6 +86,10 @@ static void run(void *arg) {
 /* --- the loop --- */
 
 static void log_change(const struct worker *w, const struct audit_report *now) {
+    if (now->breaks != w->seen.breaks) {
+        log_event(LOG_ERROR, "audit.broken", "where=%s text=%s", LOG_Q(slice_str(now->broken.where)),
+                  LOG_Q(slice_str(now->broken.text)));
+    }
     bool was_bad = w->seen.err.code != OK;
     bool is_bad = now->err.code != OK;
     if (is_bad && (!was_bad || strcmp(w->seen.err.text, now->err.text) != 0)) {

@@ -1,7 +1,7 @@
 #include "server/app/opts.h"
 
+#include "server/store/conninfo.h"
 #include "server/store/packer.h"
-#include "server/store/pgconn.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -196,6 +196,13 @@ static enum status read_limits(const json_t *object, struct link_limits *limits,
     return error_set(err, ERR_INVALID, where, "%s", fault.text);
 }
 
+/* With the field's place. */
+static enum status check_db(const char *db, struct error *err) {
+    struct error fault;
+    enum status status = conninfo_check(db, &fault);
+    return status == OK ? OK : error_set(err, status, "/db", "%s", fault.text);
+}
+
 static enum status read_object(const json_t *root, struct opts *opts, struct error *err) {
     if (!json_is_object(root)) {
         return error_set(err, ERR_INVALID, "/", "wants an object");
@@ -211,6 +218,7 @@ static enum status read_object(const json_t *root, struct opts *opts, struct err
         }
         status = left_out ? OK : read_group(group, groups[i].name, opts, err);
     }
+    status = status == OK ? check_db(opts->db, err) : status;
     const json_t *limits = json_object_get(json_object_get(root, "link"), "limits");
     return status == OK ? read_limits(limits, &opts->link.limits, err) : status;
 }
@@ -219,6 +227,11 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
     json_error_t fault;
     json_t *root = json_load_file(file, JSON_REJECT_DUPLICATES, &fault);
     if (root == NULL) {
+        /* What is cited may be a part of a password. */
+        char *cited = strstr(fault.text, " near '");
+        if (cited != NULL) {
+            *cited = '\0';
+        }
         return error_set(err, fault.line > 0 ? ERR_INVALID : ERR_IO, file, "line %d, column %d: %s",
                          fault.line, fault.column, fault.text);
     }
@@ -227,10 +240,6 @@ enum status opts_read(const char *file, struct opts *ret, struct error *err) {
     opts.link.limits = link_limits_usual();
     enum status status = read_object(root, &opts, err);
     json_decref(root);
-    struct error why;
-    if (status == OK && pgconn_check(opts.db, &why) != OK) {
-        status = error_set(err, ERR_INVALID, "/db", "%s", why.text);
-    }
     if (status == OK) {
         *ret = opts;
     }

@@ -264,6 +264,7 @@ enum status reload_boot(struct app *a, struct store_boot *boot, struct error *er
     certificates_tell_all(a);
     disk_tell_all(a);
     audit_watch_tell(a);
+    spool_watch_tell(a);
     keeping_plan(a->keeping, a->model);
     packing_tell_all(a);
     complete(a);
@@ -300,6 +301,7 @@ static enum status swap(struct app *a, struct config_set *set, struct model *mod
     certificates_tell_all(a);
     disk_tell_all(a);
     audit_watch_tell(a);
+    spool_watch_tell(a);
     keeping_plan(a->keeping, a->model);
     packing_tell_all(a);
     core_free(&old_core);

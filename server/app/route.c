@@ -563,6 +563,7 @@ static struct api_audit audit_health(const struct app *a) {
                             .signs = s.signs,
                             .checkpoint = s.seal.point_pos,
                             .checkpoint_us = s.seal.point_us,
+                            .broken_us = s.seal.broken_us,
                             .n_exports = s.n_exports};
     int64_t now_us = clock_wall_us();
     for (uint32_t i = 0; i < s.n_exports; i++) {
@@ -602,12 +603,15 @@ static void on_api_health(void *ctx, struct api_health *ret) {
                                .crl_due = crl_due,
                                .expired = keeping_expired(a->keeping),
                                .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
+                               .spool_room = a->spool == NULL ? 0 : spool_room(a->spool),
                                .audit = audit_health(a)};
 }
 
 static void on_api_store(void *ctx, struct api_store *ret) {
     const struct app *a = ctx;
     struct store_pending pending = store_pending(a->store);
+    struct auditor_status audit;
+    auditor_status(a->auditor, &audit);
     *ret = (struct api_store){.state = store_names[a->store_state],
                               .text = store_text(a),
                               .lag_us = a->store_lag_us,
@@ -620,7 +624,11 @@ static void on_api_store(void *ctx, struct api_store *ret) {
                               .grow_bytes_day = a->disk.grow_bytes_day,
                               .full_at_us = a->disk.full_at_us,
                               .packed_us = a->packing.at_us,
-                              .packing_error = a->packing.error.code == OK ? "" : not_packed};
+                              .packing_error = a->packing.error.code == OK ? "" : not_packed,
+                              .has_spool = a->spool != NULL,
+                              .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
+                              .spool_room = a->spool == NULL ? 0 : spool_room(a->spool),
+                              .audit_broken_us = audit.seal.broken_us};
 }
 
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");

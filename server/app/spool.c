@@ -1,29 +1,25 @@
 #include "server/app/spool.h"
 
+#include "server/app/spool_line.h"
 #include "server/base/buf.h"
 #include "server/base/check.h"
-#include "server/base/crc32c.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <libgen.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum {
+    STAT_BLOCK = 512, /* in which stat() counts */
     PATH_SIZE = 1100,
     ASIDE_SIZE = PATH_SIZE + 16,
-    LINE_HEAD = 9,
     TEXT_MAX = 64 * 1024 * 1024,
-    /* Of a record: names and numbers, and its texts with some signs that need two bytes. */
-    LINE_BYTES = 1280 + 2 * (ALARM_ACTOR_SIZE + ALARM_DESK_SIZE + ALARM_SOURCE_SIZE + ALARM_UNIT_SIZE +
-                             ALARM_COMMENT_SIZE),
 };
 
 struct spool {
@@ -34,6 +30,7 @@ struct spool {
     uint64_t lost_seq; /* newest record that could not be written; 0: none */
     bool synced;       /* what was written is on the disk */
     bool damaged;
+    bool cannot_keep;             /* its file system reserves nothing: it is believed */
     uint32_t aside_last;          /* highest number of a file that was put aside; 0: there is none */
     char aside[ASIDE_SIZE];       /* name of the newest */
     struct alarm_record *waiting; /* not in the file yet, in order */
@@ -43,190 +40,6 @@ struct spool {
     size_t cap_left;
     struct buf text;
 };
-
-/* --- a record as text */
-
-enum field_type { FIELD_U64, FIELD_I64, FIELD_F64, FIELD_U32, FIELD_U16, FIELD_U8, FIELD_LETTER, FIELD_TEXT };
-
-struct field {
-    const char *name;
-    enum field_type type;
-    size_t offset;
-    size_t size;
-};
-
-#define FIELD(name_, type_)                                                                                  \
-    {                                                                                                        \
-        .name = #name_, .type = (type_), .offset = offsetof(struct alarm_record, name_),                     \
-        .size = sizeof(((struct alarm_record *)NULL)->name_)                                                 \
-    }
-
-/* All but the alarm's index, which is another one in each revision, and the three enums. */
-static const struct field fields[] = {
-    FIELD(seq, FIELD_U64),          FIELD(n, FIELD_U64),         FIELD(alarm_key, FIELD_I64),
-    FIELD(site_key, FIELD_I64),     FIELD(tag_key, FIELD_I64),   FIELD(revision, FIELD_I64),
-    FIELD(src_us, FIELD_I64),       FIELD(at_us, FIELD_I64),     FIELD(raised_us, FIELD_I64),
-    FIELD(raised_at_us, FIELD_I64), FIELD(called_us, FIELD_I64), FIELD(until_us, FIELD_I64),
-    FIELD(value, FIELD_F64),        FIELD(limit, FIELD_F64),     FIELD(actor_key, FIELD_I64),
-    FIELD(occ, FIELD_U32),          FIELD(call, FIELD_U32),      FIELD(rise_call, FIELD_U32),
-    FIELD(acked_occ, FIELD_U32),    FIELD(facts, FIELD_U16),     FIELD(flags, FIELD_U16),
-    FIELD(from, FIELD_LETTER),      FIELD(to, FIELD_LETTER),     FIELD(base, FIELD_LETTER),
-    FIELD(priority, FIELD_U8),      FIELD(quality, FIELD_U8),    FIELD(actor, FIELD_TEXT),
-    FIELD(desk, FIELD_TEXT),        FIELD(source, FIELD_TEXT),   FIELD(unit, FIELD_TEXT),
-    FIELD(comment, FIELD_TEXT),
-};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
-
-static void write_integer(struct buf *out, const struct field *f, const char *at) {
-    uint64_t u64 = 0;
-    uint32_t u32 = 0;
-    uint16_t u16 = 0;
-    if (f->type == FIELD_U32) {
-        memcpy(&u32, at, sizeof u32);
-        u64 = u32;
-    } else if (f->type == FIELD_U16) {
-        memcpy(&u16, at, sizeof u16);
-        u64 = u16;
-    } else if (f->type == FIELD_U8) {
-        u64 = (uint8_t)*at;
-    } else {
-        memcpy(&u64, at, sizeof u64);
-    }
-    buf_printf(out, "%lld", (long long)u64); /* numbers beyond 2^63 are not given to anything */
-}
-
-static void write_field(struct buf *out, const struct field *f, const struct alarm_record *r) {
-    const char *at = (const char *)r + f->offset;
-    double number = 0;
-    buf_printf(out, ",\"%s\":", f->name);
-    switch (f->type) {
-    case FIELD_U64:
-    case FIELD_I64:
-    case FIELD_U32:
-    case FIELD_U16:
-    case FIELD_U8:
-        write_integer(out, f, at);
-        return;
-    case FIELD_F64:
-        memcpy(&number, at, sizeof number);
-        buf_json_number(out, number);
-        return;
-    case FIELD_LETTER:
-        buf_json_string(out, slice_of(at, *at == '\0' ? 0 : 1));
-        return;
-    case FIELD_TEXT:
-        buf_json_string(out, slice_str(at));
-        return;
-    }
-}
-
-static void write_line(struct buf *out, const struct alarm_record *r) {
-    char head[LINE_HEAD + 1];
-    size_t start = out->n;
-    buf_text(out, "00000000 ");
-    buf_printf(out, "{\"kind\":%u,\"cause\":%u,\"unshelved\":%u", (unsigned)r->kind, (unsigned)r->cause,
-               (unsigned)r->unshelved);
-    for (size_t i = 0; i < FIELDS; i++) {
-        write_field(out, &fields[i], r);
-    }
-    buf_byte(out, '}');
-    if (!out->failed) {
-        uint32_t crc = crc32c(0, out->p + start + LINE_HEAD, out->n - start - LINE_HEAD);
-        (void)snprintf(head, sizeof head, "%08x ", crc);
-        memcpy(out->p + start, head, LINE_HEAD);
-    }
-    buf_byte(out, '\n');
-}
-
-static bool read_integer(const struct field *f, const json_t *value, char *at) {
-    if (!json_is_integer(value)) {
-        return false;
-    }
-    json_int_t number = json_integer_value(value);
-    uint32_t u32 = (uint32_t)number;
-    uint16_t u16 = (uint16_t)number;
-    uint8_t u8 = (uint8_t)number;
-    int64_t i64 = number;
-    if (f->type == FIELD_U32) {
-        memcpy(at, &u32, sizeof u32);
-        return number == u32;
-    }
-    if (f->type == FIELD_U16) {
-        memcpy(at, &u16, sizeof u16);
-        return number == u16;
-    }
-    if (f->type == FIELD_U8) {
-        memcpy(at, &u8, sizeof u8);
-        return number == u8;
-    }
-    memcpy(at, &i64, sizeof i64);
-    return f->type == FIELD_I64 || number >= 0;
-}
-
-static bool read_field(const struct field *f, const json_t *value, struct alarm_record *r) {
-    char *at = (char *)r + f->offset;
-    double number = json_is_null(value) ? (double)NAN : json_number_value(value);
-    switch (f->type) {
-    case FIELD_U64:
-    case FIELD_I64:
-    case FIELD_U32:
-    case FIELD_U16:
-    case FIELD_U8:
-        return read_integer(f, value, at);
-    case FIELD_F64:
-        memcpy(at, &number, sizeof number);
-        return json_is_null(value) || json_is_number(value);
-    case FIELD_LETTER:
-        if (!json_is_string(value) || json_string_length(value) > 1) {
-            return false;
-        }
-        *at = json_string_value(value)[0];
-        return true;
-    case FIELD_TEXT:
-        if (!json_is_string(value) || json_string_length(value) >= f->size) {
-            return false;
-        }
-        memcpy(at, json_string_value(value), json_string_length(value) + 1);
-        return true;
-    }
-    return false;
-}
-
-static bool read_enum(const json_t *root, const char *name, int n, int *ret) {
-    const json_t *value = json_object_get(root, name);
-    *ret = (int)json_integer_value(value);
-    return json_is_integer(value) && json_integer_value(value) >= 0 && json_integer_value(value) < n;
-}
-
-static bool read_record(struct slice text, struct alarm_record *ret) {
-    json_t *root = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
-    struct alarm_record r = {.alarm = UINT32_MAX};
-    int kind = 0;
-    int cause = 0;
-    int unshelved = 0;
-    bool good = read_enum(root, "kind", RECORD_KINDS, &kind) &&
-                read_enum(root, "cause", ALARM_CAUSES, &cause) &&
-                read_enum(root, "unshelved", UNSHELVE_RTN + 1, &unshelved);
-    for (size_t i = 0; i < FIELDS && good; i++) {
-        good = read_field(&fields[i], json_object_get(root, fields[i].name), &r);
-    }
-    json_decref(root);
-    r.kind = (enum alarm_record_kind)kind;
-    r.cause = (enum alarm_cause)cause;
-    r.unshelved = (enum unshelve_reason)unshelved;
-    *ret = r;
-    return good && r.seq > 0;
-}
-
-static bool read_line(struct slice line, struct alarm_record *ret) {
-    char head[LINE_HEAD + 1];
-    if (line.n <= LINE_HEAD) {
-        return false;
-    }
-    (void)snprintf(head, sizeof head, "%08x ", crc32c(0, line.p + LINE_HEAD, line.n - LINE_HEAD));
-    return memcmp(line.p, head, LINE_HEAD) == 0 &&
-           read_record(slice_of(line.p + LINE_HEAD, line.n - LINE_HEAD), ret);
-}
 
 /* --- what was left */
 
@@ -263,7 +76,7 @@ static enum status read_left(struct spool *s, struct error *err) {
     while ((n = getline(&line, &cap, file)) > 0) {
         struct alarm_record r;
         bool whole = line[n - 1] == '\n';
-        if (!good || !whole || !read_line(slice_of(line, (size_t)n - 1), &r) ||
+        if (!good || !whole || !spool_line_read(slice_of(line, (size_t)n - 1), &r) ||
             (s->last_seq != 0 && r.seq != s->last_seq + 1)) {
             s->damaged = s->damaged || whole; /* a torn last line is what a crash leaves */
             good = false;
@@ -308,6 +121,42 @@ static enum status open_file(struct spool *s, struct error *err) {
     return OK;
 }
 
+/* --- room on its disk */
+
+int64_t spool_room(const struct spool *s) {
+    struct stat st;
+    int64_t bytes = fstat(s->fd, &st) == 0 ? (int64_t)st.st_blocks * STAT_BLOCK - s->size : 0;
+    return bytes > 0 ? bytes : 0;
+}
+
+/* To ask a disk that is nearly full for much takes long, and takes from others what they need to mend it. */
+static bool disk_has_plenty(const struct spool *s) {
+    struct statvfs fs;
+    return fstatvfs(s->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= 2 * (uint64_t)SPOOL_ROOM_BYTES;
+}
+
+static enum status take_room(struct spool *s, struct error *err) {
+    if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, s->size, SPOOL_ROOM_BYTES) == 0) {
+        return OK;
+    }
+    if (errno == ENOSPC || errno == EDQUOT) {
+        return error_set(err, ERR_NO_SPACE, s->path, "its disk has no room to be kept for it");
+    }
+    s->cannot_keep = errno == EOPNOTSUPP || errno == ENOSYS;
+    return s->cannot_keep ? OK : io_error(s, "no room can be kept for it", err);
+}
+
+enum status spool_keep_room(struct spool *s, struct error *err) {
+    if (s->cannot_keep || spool_room(s) >= SPOOL_ROOM_BYTES / 2) {
+        return OK;
+    }
+    return disk_has_plenty(s)
+               ? take_room(s, err)
+               : error_set(err, ERR_NO_SPACE, s->path, "its disk has no room to be kept for it");
+}
+
+/* --- what was put aside */
+
 static void aside_name(const struct spool *s, uint32_t number, char ret_name[ASIDE_SIZE]) {
     int n = snprintf(ret_name, ASIDE_SIZE, "%s.aside", s->path);
     if (number > 1) {
@@ -333,6 +182,13 @@ static void find_asides(struct spool *s) {
     }
 }
 
+/* What a crash left of a line. The room behind it goes with it, and only then. */
+static enum status cut_torn(const struct spool *s, struct error *err) {
+    struct stat st;
+    bool done = fstat(s->fd, &st) == 0 && (st.st_size == s->size || ftruncate(s->fd, s->size) == 0);
+    return done ? OK : io_error(s, "cannot be written", err);
+}
+
 enum status spool_open(const char *path, struct spool **ret, struct error *err) {
     struct spool *s = calloc(1, sizeof *s);
     if (s == NULL || (s->waiting = calloc(SPOOL_MEMORY_MAX, sizeof *s->waiting)) == NULL) {
@@ -353,9 +209,7 @@ enum status spool_open(const char *path, struct spool **ret, struct error *err) 
         find_asides(s);
         status = read_left(s, err);
     }
-    if (status == OK && !s->damaged && ftruncate(s->fd, s->size) != 0) {
-        status = io_error(s, "cannot be written", err);
-    }
+    status = status == OK && !s->damaged ? cut_torn(s, err) : status;
     if (status != OK) {
         spool_close(&s);
         return status;
@@ -390,6 +244,14 @@ void spool_forget_left(struct spool *s) {
     s->cap_left = 0;
 }
 
+/* Nothing is added to a file that was put aside: the one that takes its place needs the room. */
+static void give_back_room(const struct spool *s) {
+    struct stat st;
+    if (fstat(s->fd, &st) == 0) {
+        (void)!ftruncate(s->fd, st.st_size);
+    }
+}
+
 enum status spool_set_aside(struct spool *s, const char **ret_name, struct error *err) {
     if (s->aside_last == SPOOL_ASIDES_MAX) {
         return error_set(err, ERR_IO, s->path,
@@ -400,6 +262,7 @@ enum status spool_set_aside(struct spool *s, const char **ret_name, struct error
     if (rename(s->path, s->aside) != 0) {
         return io_error(s, "cannot be renamed", err);
     }
+    give_back_room(s);
     s->aside_last++;
     *ret_name = s->aside;
     (void)close(s->fd);
@@ -440,7 +303,7 @@ static bool write_waiting(struct spool *s) {
     uint64_t last = s->waiting[s->n_waiting - 1].seq;
     buf_clear(&s->text);
     for (uint32_t i = 0; i < s->n_waiting; i++) {
-        write_line(&s->text, &s->waiting[i]);
+        spool_line_write(&s->text, &s->waiting[i]);
     }
     s->n_waiting = 0;
     s->synced = false;
@@ -468,11 +331,11 @@ enum status spool_reserve(struct spool *s, uint32_t n, struct error *err) {
     if (s->lost_seq != 0) {
         return error_set(err, ERR_IO, s->path, "records before could not be written");
     }
-    off_t bytes = ((off_t)s->n_waiting + n) * LINE_BYTES;
+    off_t bytes = ((off_t)s->n_waiting + n) * SPOOL_LINE_BYTES;
     if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, s->size, bytes) == 0 || (errno != ENOSPC && errno != EDQUOT)) {
         return OK; /* what else is wrong, writing will tell */
     }
-    (void)!ftruncate(s->fd, s->size); /* what it could have had */
+    /* What it could have is not given back: less may be asked for next time. */
     return error_set(err, ERR_NO_SPACE, s->path, "its disk is full");
 }
 
@@ -509,5 +372,7 @@ void spool_durable(struct spool *s, uint64_t seq) {
         s->size = 0;
         s->last_seq = 0;
         s->synced = true;
+        struct error err;
+        (void)!take_room(s, &err); /* it went with the records; whose it is asks again, and tells */
     }
 }

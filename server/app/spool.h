@@ -7,9 +7,13 @@
  * process folds the records that were left behind on top of those from the database and hands them to the
  * journal, in order, before anything else happens.
  *
- * One line a record: CRC-32C of the text in eight hexadecimal digits, a blank, a JSON object. A line that was
- * torn by a crash was never confirmed to anybody; it is cut off. Writing blocks the loop, for as long as the
- * disk needs: it happens at the pace of people, and only while the database is away. */
+ * One line a record (spool_line.h). A line that was torn by a crash was never confirmed to anybody; it is cut
+ * off. Writing blocks the loop, for as long as the disk needs: it happens at the pace of people, and only
+ * while the database is away.
+ *
+ * A disk that is full takes the database away, and is often the spool's own. So room is kept on it behind
+ * what is written, where the file system can do that, while there is plenty: what operators do is confirmed
+ * on a full disk, too, some 20 000 records long. */
 #ifndef PENSTOCK_APP_SPOOL_H
 #define PENSTOCK_APP_SPOOL_H
 
@@ -21,6 +25,8 @@
 #include <stdint.h>
 
 struct spool;
+
+#define SPOOL_ROOM_BYTES (INT64_C(16) << 20)
 
 enum {
     SPOOL_MEMORY_MAX = 4096, /* records that wait in memory; then they are written */
@@ -47,6 +53,12 @@ bool spool_damaged(const struct spool *s);
 
 /* A record that was made now, in order of seq: the database does not have it yet. */
 void spool_add(struct spool *s, const struct alarm_record *r);
+/* Sees to it that SPOOL_ROOM_BYTES are kept behind what is written, or half of that when it was kept before:
+ * to be called after spool_open, and again now and then. ERR_NO_SPACE: they are not, and the disk has less
+ * than twice as much. ERR_IO. */
+MUSTCHECK enum status spool_keep_room(struct spool *s, struct error *err);
+/* What is kept, in bytes. */
+int64_t spool_room(const struct spool *s);
 /* There is room on the disk for what waits and for so many records more: asked before something is done that
  * must be kept. ERR_NO_SPACE if not; ERR_IO when nothing can be kept until the database is back, for a record
  * is missing. A disk that cannot reserve is believed. */

@@ -163,6 +163,7 @@ void turn_end(struct app *a) {
         /* 4. Acknowledgements to gateways: only for what such an event named. */
         link_turn_end(a->link);
         requests_overdue(a, mono_us);
+        spool_watch_turn(a, mono_us);
         /* 5. The live picture: after everything of this turn, so that a turn costs one push. */
         if (a->core != NULL) {
             route_changes(a);

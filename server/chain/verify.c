@@ -160,3 +160,31 @@ enum status verify_unsealed(const struct verify *v, int source, int64_t row_id, 
     (void)snprintf(where, sizeof where, "%s %lld", t->name, (long long)row_id);
     return error_set(err, ERR_INVALID, where, "was put in afterwards: it has no place in the chain");
 }
+
+enum status verify_waiting(const struct verify *v, int source, int64_t row_id, int64_t at_us, int64_t now_us,
+                           struct error *err) {
+    const struct chain_table *t = chain_table(source);
+    CHECK(t != NULL);
+    if (now_us - at_us <= VERIFY_WAITING_US) {
+        return OK;
+    }
+    char where[64];
+    char since[TM_TEXT_SIZE];
+    if (tm_format(at_us, since) != OK) {
+        since[0] = '\0';
+    }
+    (void)snprintf(where, sizeof where, "%s %lld", t->name, (long long)row_id);
+    return error_set(
+        err, ERR_INVALID, where,
+        "has had no place in the chain since %s: %s, or no server was running that could seal it. "
+        "Start penstockd, which does so within seconds; if it has been running, the chain was cut",
+        since, v->pos == 0 ? "all of the chain was removed" : "the end of the chain was cut off");
+}
+
+enum status verify_exported(const struct verify *v, int64_t pos, struct error *err) {
+    return pos <= v->pos
+               ? OK
+               : error_set(err, ERR_INVALID, "chain",
+                           "ends at position %lld, but was exported up to %lld: its tail was cut off",
+                           (long long)v->pos, (long long)pos);
+}

@@ -7,8 +7,10 @@
  * - a row whose hash is another one: changed;
  * - a number of the alarm journal left out: removed before it was sealed;
  * - an audit row with a number below one that was sealed long before: put in afterwards;
+ * - a row that has waited for its place for long: no server has sealed it, or the end of the chain was cut;
  * - a checkpoint with another hash than the chain has there, with a wrong signature, or beyond the end: the
- *   chain was written anew from somewhere before it, or its tail was cut.
+ *   chain was written anew from somewhere before it, or its tail was cut;
+ * - an export that has more than the chain: likewise.
  *
  * Pure. */
 #ifndef PENSTOCK_CHAIN_VERIFY_H
@@ -22,6 +24,10 @@
 
 /* So much of the chain's end, in time, may be without a signed checkpoint: a server signs each minute. */
 #define VERIFY_UNSIGNED_US (INT64_C(600) * 1000000)
+
+/* A server seals a row within seconds; so long it may wait, for one that has much to do or was just started.
+ */
+#define VERIFY_WAITING_US (INT64_C(600) * 1000000)
 
 /* So many numbers behind the highest one that was sealed, at most, is one looked for that was committed late.
  */
@@ -66,5 +72,10 @@ MUSTCHECK enum status verify_signed(const struct verify *v, struct error *err);
  * known, or a time that has not come). */
 MUSTCHECK enum status verify_unsealed(const struct verify *v, int source, int64_t row_id, int64_t at_us,
                                       struct error *err);
+/* The first row without a place behind the highest one that has one; now_us: by the clock that dated it. */
+MUSTCHECK enum status verify_waiting(const struct verify *v, int source, int64_t row_id, int64_t at_us,
+                                     int64_t now_us, struct error *err);
+/* At the end of the chain: up to this place it was exported. */
+MUSTCHECK enum status verify_exported(const struct verify *v, int64_t pos, struct error *err);
 
 #endif

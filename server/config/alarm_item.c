@@ -94,6 +94,8 @@ const char *alarm_item_own(enum server_alarm which) {
         [SERVER_DISK_FULL] = ALARM_ITEM_SERVER "/disk.full",
         [SERVER_HISTORY] = ALARM_ITEM_SERVER "/history.late",
         [SERVER_AUDIT_BEHIND] = ALARM_ITEM_SERVER "/audit.behind",
+        [SERVER_AUDIT_BROKEN] = ALARM_ITEM_SERVER "/audit.broken",
+        [SERVER_SPOOL_ASIDE] = ALARM_ITEM_SERVER "/spool.aside",
     };
     CHECK((unsigned)which < SERVER_ALARMS);
     return names[which];
@@ -132,10 +134,11 @@ static void check_own(const struct config_parsed *parsed, struct faults *faults)
         faults_add(faults, "E_NAME", "/name", "is the name of an alarm of the server itself, of kind server");
     } else if (!alarm_item_is_own(parsed->name)) {
         faults_add(faults, "E_NAME", "/name",
-                   "is no name of an alarm of kind server; the server has %s, %s, %s, %s and %s",
+                   "is no name of an alarm of kind server; the server has %s, %s, %s, %s, %s, %s and %s",
                    alarm_item_own(SERVER_DISK_FORECAST), alarm_item_own(SERVER_DISK_FREE),
                    alarm_item_own(SERVER_DISK_FULL), alarm_item_own(SERVER_HISTORY),
-                   alarm_item_own(SERVER_AUDIT_BEHIND));
+                   alarm_item_own(SERVER_AUDIT_BEHIND), alarm_item_own(SERVER_AUDIT_BROKEN),
+                   alarm_item_own(SERVER_SPOOL_ASIDE));
     }
 }
 

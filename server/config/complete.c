@@ -118,6 +118,27 @@ static const struct {
                              "The log says why (audit.not_exported, audit.not_sealed), /api/health says "
                              "which. Bring the collector "
                              "back, make room for the file, or look at who changed rights in the database."},
+    [SERVER_AUDIT_BROKEN] =
+        {"The chain of the audit is broken", "审计链已断裂", "\"priority\":2",
+         "Somebody who may do everything in the database has removed or rewritten the end of the audit, of "
+         "the alarm journal or of the chain that seals them; or the database was set back to an earlier "
+         "moment while the server ran.",
+         "What people or alarms did in that time may not be there any more, or not be what it was. The "
+         "server "
+         "goes on and seals what follows.",
+         "The audit (audit.broken) says from which position on. Compare with the exported file or the "
+         "collector (penstock audit verify --checkpoints), and find out who had that access to the "
+         "database."},
+    [SERVER_SPOOL_ASIDE] =
+        {"What operators did was put aside and not stored", "操作员的操作已被搁置，未存储", "\"priority\":2",
+         "What was kept on the server's disk while the database was away does not follow the alarm journal, "
+         "or cannot be read: the database was restored, another server went on meanwhile, or the disk is "
+         "damaged.",
+         "Acknowledgements, shelving and notes that were confirmed to people are not in the journal; what "
+         "they "
+         "had acknowledged rings again.",
+         "The audit lists each of them (spool.unstored). Do again what must be done, then take the files "
+         "spool.aside… away from beside the server's spool: the alarm returns within seconds."},
 };
 
 static const struct item *item_at(const struct config_set *set, enum config_kind kind, uint32_t i) {

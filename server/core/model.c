@@ -98,11 +98,10 @@ bool alarm_kind_of_gateway(enum alarm_kind kind) {
 }
 
 const char *server_alarm_unit(enum server_alarm which) {
-    static const char *const units[SERVER_ALARMS] = {[SERVER_DISK_FORECAST] = "d",
-                                                     [SERVER_DISK_FREE] = "%",
-                                                     [SERVER_DISK_FULL] = "",
-                                                     [SERVER_HISTORY] = "min",
-                                                     [SERVER_AUDIT_BEHIND] = "min"};
+    static const char *const units[SERVER_ALARMS] = {
+        [SERVER_DISK_FORECAST] = "d", [SERVER_DISK_FREE] = "%",      [SERVER_DISK_FULL] = "",
+        [SERVER_HISTORY] = "min",     [SERVER_AUDIT_BEHIND] = "min", [SERVER_AUDIT_BROKEN] = "",
+        [SERVER_SPOOL_ASIDE] = ""};
     CHECK((unsigned)which < SERVER_ALARMS);
     return units[which];
 }

@@ -141,8 +141,10 @@ enum server_alarm {
     SERVER_DISK_FULL,     /* … is full: nothing is stored */
     SERVER_HISTORY,       /* samples wait for too long to be packed */
     SERVER_AUDIT_BEHIND,  /* the audit is not sealed, or does not arrive where it is exported to */
+    SERVER_AUDIT_BROKEN,  /* the audit's chain has lost its end, or was written anew */
+    SERVER_SPOOL_ASIDE,   /* what operators did while the database was away was put aside */
 };
-enum { SERVER_ALARMS = SERVER_AUDIT_BEHIND + 1 };
+enum { SERVER_ALARMS = SERVER_SPOOL_ASIDE + 1 };
 
 enum alarm_ack_mode {
     ACK_MANUAL,

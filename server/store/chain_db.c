@@ -19,6 +19,28 @@ static const char links_sql[] =
     "select pos, form, source, row_id, sealed_us, prev, hash from chain where pos > $1 order by pos limit $2";
 static const char head_sql[] =
     "select pos, form, source, row_id, sealed_us, prev, hash from chain order by pos desc limit 1";
+/* By chain_row_unique. */
+static const char newest_sql[] = "select pos, form, source, row_id, sealed_us, prev, hash from chain"
+                                 " where source = $1::smallint order by row_id desc limit 1";
+/* By chain_pk and the table's primary key. */
+static const char find_sql[] =
+    "select c.hash = $2,"
+    "       case c.source when 1 then exists (select from config_revision t where t.revision = c.row_id)"
+    "                     when 2 then exists (select from audit t where t.audit_id = c.row_id)"
+    "                     else exists (select from alarm_journal t where t.seq = c.row_id) end"
+    "  from chain c where c.pos = $1";
+/* By chain_row_unique and the table's primary key. What has no real time was made at 0: long ago. */
+#define MADE_AT "case when isfinite(t.at) then extract(epoch from t.at) * 1000000 else 0 end"
+#define WAITING(id, at, table, source)                                                                       \
+    "select t." id ", (" at                                                                                  \
+    ")::bigint, (extract(epoch from clock_timestamp()) * 1000000)::bigint from " table " t where t." id      \
+    " > coalesce((select max(c.row_id) from chain c where c.source = " source "), 0)"                        \
+    " order by t." id " limit 1"
+static const char *const waiting_sql[CHAIN_SOURCES] = {
+    WAITING("revision", MADE_AT, "config_revision", "1"),
+    WAITING("audit_id", MADE_AT, "audit", "2"),
+    WAITING("seq", "t.at_us", "alarm_journal", "3"),
+};
 /* The rows of a stretch of the chain, each by its table's primary key, with columns as in chain.c. */
 static const char revisions_sql[] = "select c.pos, t.revision, t.at, t.actor, t.reason, t.op, t.second_actor"
                                     "  from chain c left join config_revision t on t.revision = c.row_id"
@@ -60,6 +82,12 @@ static const char points_sql[] =
     "select pos, hash, at_us, key_id, signature from chain_checkpoint where pos > $1 order by pos limit $2";
 static const char last_point_sql[] =
     "select pos, hash, at_us, key_id, signature from chain_checkpoint order by pos desc limit 1";
+/* By chain_checkpoint_pk, backwards, and chain_pk. */
+static const char sound_sql[] =
+    "select p.pos from chain_checkpoint p join chain c on c.pos = p.pos and c.hash = p.hash"
+    " order by p.pos desc limit 1";
+/* A few rows. */
+static const char farthest_sql[] = "select coalesce(max(pos), 0) from chain_sink";
 /* By chain_sink_pk. */
 static const char get_mark_sql[] = "select pos, checkpoint_pos from chain_sink where name = $1";
 static const char put_mark_sql[] =
@@ -137,12 +165,55 @@ static struct chain_seal read_seal(const PGresult *r, int row) {
     return s;
 }
 
-enum status chain_db_head(struct chain_db *db, struct chain_seal *ret, struct error *err) {
-    (void)blocking_args(&db->b);
+/* With the parameters in blocking_args. */
+static enum status ask_place(struct chain_db *db, const char *sql, struct chain_seal *ret,
+                             struct error *err) {
     PGresult *r = NULL;
-    enum status status = blocking_ask(&db->b, head_sql, &r, err);
+    enum status status = blocking_ask(&db->b, sql, &r, err);
     if (status == OK) {
         *ret = PQntuples(r) == 0 ? (struct chain_seal){0} : read_seal(r, 0);
+        PQclear(r);
+    }
+    return status;
+}
+
+enum status chain_db_head(struct chain_db *db, struct chain_seal *ret, struct error *err) {
+    (void)blocking_args(&db->b);
+    return ask_place(db, head_sql, ret, err);
+}
+
+enum status chain_db_newest(struct chain_db *db, int source, struct chain_seal *ret, struct error *err) {
+    pg_arg_i32(blocking_args(&db->b), source);
+    return ask_place(db, newest_sql, ret, err);
+}
+
+enum status chain_db_find(struct chain_db *db, int64_t pos, const uint8_t hash[CHAIN_HASH_SIZE],
+                          enum chain_found *ret, struct error *err) {
+    struct pg_args *a = blocking_args(&db->b);
+    pg_arg_i64(a, pos);
+    pg_arg_bytes(a, hash, CHAIN_HASH_SIZE);
+    PGresult *r = NULL;
+    enum status status = blocking_ask(&db->b, find_sql, &r, err);
+    if (status == OK) {
+        *ret = PQntuples(r) == 0       ? CHAIN_PLACE_GONE
+               : !pg_get_bool(r, 0, 0) ? CHAIN_PLACE_OTHER
+               : !pg_get_bool(r, 0, 1) ? CHAIN_ROW_GONE
+                                       : CHAIN_STANDS;
+        PQclear(r);
+    }
+    return status;
+}
+
+enum status chain_db_waiting(struct chain_db *db, int source, struct chain_waiting *ret, struct error *err) {
+    CHECK(chain_table(source) != NULL);
+    (void)blocking_args(&db->b);
+    PGresult *r = NULL;
+    enum status status = blocking_ask(&db->b, waiting_sql[source - 1], &r, err);
+    if (status == OK) {
+        bool none = PQntuples(r) == 0;
+        *ret = (struct chain_waiting){.row_id = none ? 0 : pg_get_i64(r, 0, 0),
+                                      .at_us = none ? 0 : pg_get_i64(r, 0, 1),
+                                      .now_us = none ? 0 : pg_get_i64(r, 0, 2)};
         PQclear(r);
     }
     return status;
@@ -314,6 +385,26 @@ enum status chain_db_last_point(struct chain_db *db, struct point *ret, struct e
         PQclear(r);
     }
     return status;
+}
+
+/* One number, or 0 if there is no row. */
+static enum status ask_number(struct chain_db *db, const char *sql, int64_t *ret, struct error *err) {
+    (void)blocking_args(&db->b);
+    PGresult *r = NULL;
+    enum status status = blocking_ask(&db->b, sql, &r, err);
+    if (status == OK) {
+        *ret = PQntuples(r) == 0 ? 0 : pg_get_i64(r, 0, 0);
+        PQclear(r);
+    }
+    return status;
+}
+
+enum status chain_db_sound_point(struct chain_db *db, int64_t *ret, struct error *err) {
+    return ask_number(db, sound_sql, ret, err);
+}
+
+enum status chain_db_farthest(struct chain_db *db, int64_t *ret, struct error *err) {
+    return ask_number(db, farthest_sql, ret, err);
 }
 
 enum status chain_db_get_mark(struct chain_db *db, const char *sink, struct chain_mark *ret,

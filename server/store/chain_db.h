@@ -40,6 +40,21 @@ MUSTCHECK enum status chain_db_seal(struct chain_db *db, enum chain_late late, i
                                     struct error *err);
 /* The last place; pos 0: there is none. */
 MUSTCHECK enum status chain_db_head(struct chain_db *db, struct chain_seal *ret, struct error *err);
+/* The place of a source's highest row; pos 0: there is none. */
+MUSTCHECK enum status chain_db_newest(struct chain_db *db, int source, struct chain_seal *ret,
+                                      struct error *err);
+/* What became of a place that had this hash. */
+enum chain_found { CHAIN_STANDS, CHAIN_PLACE_GONE, CHAIN_PLACE_OTHER, CHAIN_ROW_GONE };
+MUSTCHECK enum status chain_db_find(struct chain_db *db, int64_t pos, const uint8_t hash[CHAIN_HASH_SIZE],
+                                    enum chain_found *ret, struct error *err);
+/* The first row of a table behind the highest one that has a place. */
+struct chain_waiting {
+    int64_t row_id; /* 0: none waits */
+    int64_t at_us;  /* when it was made */
+    int64_t now_us; /* the database's clock */
+};
+MUSTCHECK enum status chain_db_waiting(struct chain_db *db, int source, struct chain_waiting *ret,
+                                       struct error *err);
 /* The places behind `after`, up to `max` of them, in their order; row NULL: it is gone. The revision's items
  * are hashed on the way. *ret_n: how many. What visit returns ends it. */
 MUSTCHECK enum status chain_db_read(struct chain_db *db, int64_t after, int64_t max, chain_db_visit visit,
@@ -58,6 +73,11 @@ MUSTCHECK enum status chain_db_points(struct chain_db *db, int64_t after, struct
 /* The newest one; pos 0: there is none. */
 MUSTCHECK enum status chain_db_last_point(struct chain_db *db, struct point *ret, struct error *err);
 
+/* The newest one with which the chain agrees; 0: with none. */
+MUSTCHECK enum status chain_db_sound_point(struct chain_db *db, int64_t *ret, struct error *err);
+
+/* How far the export that came farthest is, whatever the chain has now; 0: there is none. */
+MUSTCHECK enum status chain_db_farthest(struct chain_db *db, int64_t *ret, struct error *err);
 MUSTCHECK enum status chain_db_get_mark(struct chain_db *db, const char *sink, struct chain_mark *ret,
                                         struct error *err);
 MUSTCHECK enum status chain_db_put_mark(struct chain_db *db, const char *sink, const struct chain_mark *mark,

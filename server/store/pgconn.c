@@ -1,6 +1,7 @@
 #include "server/store/pgconn.h"
 
 #include "server/base/check.h"
+#include "server/store/conninfo.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,50 +38,6 @@ struct pgconn_meaning pgconn_meaning(const char *sqlstate) {
 
 /* --- connecting ---------------------------------------------------------------------------------------- */
 
-static enum status refuse(const char *what, struct error *err) {
-    return error_set(
-        err, ERR_INVALID, "conninfo",
-        "%s; it is keyword=value pairs, with a value that has spaces in 'single quotes', or "
-        "postgresql://user:password@host:port/database, where a password has %%40 for @, %%2F for "
-        "/ and %%25 for %%",
-        what);
-}
-
-static bool is_uri(const char *conninfo) {
-    return strncmp(conninfo, "postgresql://", 13) == 0 || strncmp(conninfo, "postgres://", 11) == 0;
-}
-
-/* An @ or a / in the password of a URI ends it early: the rest would be taken for a host, a port or a
- * database, and told in the error about that. */
-static bool is_torn(const PQconninfoOption *options) {
-    static const char *const keywords[] = {"host", "port", "dbname"};
-    for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
-        for (size_t i = 0; o->val != NULL && i < sizeof keywords / sizeof keywords[0]; i++) {
-            if (strcmp(o->keyword, keywords[i]) == 0 && strchr(o->val, '@') != NULL) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-enum status pgconn_check(const char *conninfo, struct error *err) {
-    char *text = NULL;
-    if (!is_uri(conninfo) && strchr(conninfo, '=') == NULL) {
-        return OK; /* the name of a database, for libpq */
-    }
-    PQconninfoOption *options = PQconninfoParse(conninfo, &text);
-    enum status status = OK;
-    if (options == NULL) {
-        status = refuse("cannot be read", err);
-    } else if (is_uri(conninfo) && is_torn(options)) {
-        status = refuse("has an @ too many", err);
-    }
-    PQfreemem(text);
-    PQconninfoFree(options);
-    return status;
-}
-
 enum status pgconn_begin(const char *conninfo, const char *name, PGconn **ret, struct error *err) {
     /* What stands before dbname is a default that the conninfo may change, what stands behind it is not.
      * gssencmode: libpq would ask for Kerberos tickets, and wait for them. */
@@ -96,7 +53,7 @@ enum status pgconn_begin(const char *conninfo, const char *name, PGconn **ret, s
                                     NULL};
     const char *const values[] = {"10",      "5",      "3",  "10000", "read-write",
                                   "disable", conninfo, name, "UTF8",  NULL};
-    enum status status = pgconn_check(conninfo, err);
+    enum status status = conninfo_check(conninfo, err);
     if (status != OK) {
         return status;
     }

@@ -1,7 +1,6 @@
 /* What a connection to PostgreSQL on the loop (pg.h) and one on a thread of its own (blocking.h) have in
  * common: how it begins, which settings it has, how a statement is sent, how an error reads and what its
- * SQLSTATE means. A connection string that libpq cannot read is refused here, in words that repeat nothing of
- * it: libpq's own would quote the piece that it stumbled over, which may be one of the password. No state. */
+ * SQLSTATE means. No state. */
 #ifndef PENSTOCK_STORE_PGCONN_H
 #define PENSTOCK_STORE_PGCONN_H
 
@@ -31,8 +30,6 @@ struct pgconn_meaning {
 };
 struct pgconn_meaning pgconn_meaning(const char *sqlstate);
 
-/* ERR_INVALID: no connection can be made with it, here or elsewhere. */
-MUSTCHECK enum status pgconn_check(const char *conninfo, struct error *err);
 /* Begins to connect, without waiting but for names that are to be resolved. Several hosts are tried in their
  * order; only one that accepts writes is taken, unless the conninfo says otherwise. *ret may be a connection
  * that has failed already (CONNECTION_BAD): its text says why. ERR_INVALID: the conninfo; ERR_NOMEM. */

@@ -273,7 +273,8 @@ static void key_own_alarms(const struct case_setup *s, struct config_set *set) {
     static const char *const servers[] = {
         "_server/link.certificate", "_server/web.certificate", "_server/authority.certificate",
         "_server/disk.forecast",    "_server/disk.free",       "_server/disk.full",
-        "_server/history.late",     "_server/audit.behind"};
+        "_server/history.late",     "_server/audit.behind",    "_server/audit.broken",
+        "_server/spool.aside"};
     for (uint32_t i = 0; i < s->n_gateways; i++) {
         for (uint32_t k = 0; k < CASE_OWN; k++) {
             const char *name = case_text(s->arena, SITE "/%s.%s", s->gateway[i].item_name, case_own_kinds[k]);

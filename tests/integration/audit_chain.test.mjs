@@ -218,6 +218,10 @@ describe('the audit chain', { concurrency: false }, () => {
     await p.sql(`delete from chain where pos >= ${checkpoint}`);
     await p.sql(`delete from chain_checkpoint where pos >= ${checkpoint}`);
     await p.sql(`delete from audit where not exists (select from chain where source = 2 and row_id = audit_id)`);
+    done = verify();
+    assert.equal(done.status, 1);
+    assert.match(done.stderr, /chain: ends at position \d+, but was exported up to \d+: its tail was cut off/);
+    await p.sql('update chain_sink set pos = least(pos, (select max(pos) from chain)), checkpoint_pos = 0');
     assert.equal(verify().status, 0, 'by itself the rest is whole');
     done = verify('--checkpoints', file);
     assert.equal(done.status, 1);
@@ -244,8 +248,28 @@ describe('the audit chain', { concurrency: false }, () => {
     assert.equal((await exported('syslog')).waiting_s, 0);
   });
 
+  test('a tail that is cut while the server runs rings, is in the audit, and arrives outside', async () => {
+    const operator = await p.login('operator');
+    const n = await sealed();
+    await arrived('file', n);
+    assert.equal((await health()).broken_at, null);
+    assert.equal((await operator.get('/api/store')).json.audit.broken_us, null);
+    const first = (await p.sql('select row_id as id from chain where source = 2 and pos > $1 order by pos limit 1', [n - 3]))[0].id;
+    await p.sql('with gone as (delete from chain where pos > $1) delete from audit where audit_id >= $2', [n - 3, first]); // the triggers are off
+    const alarm = async () => (await operator.get('/api/alarms?state=all')).json.alarms.find((a) => a.name === '_server/audit.broken');
+    await until('it rings', async () => (await alarm())?.letter === 'B');
+    assert.match(p.log('penstockd'), /audit\.broken where="\w+ \d+ \(position \d+\)" text="its place/);
+    assert.ok(Math.abs(Date.now() - Date.parse((await health()).broken_at)) < 60_000);
+    assert.ok((await operator.get('/api/store')).json.audit.broken_us > 0);
+    const written = await until('the audit has it', async () => (await p.sql(`select object, detail, actor from audit where action = 'audit.broken'`))[0]);
+    assert.equal(written.actor, 'penstockd');
+    assert.match(written.detail, /its place/);
+    await until('it is exported', () => lines(file).some((l) => l.row?.action === 'audit.broken'));
+  });
+
   test('mistakes are told', () => {
     assert.match(verify('--from', '0').stderr, /--from: wants a position/);
+    assert.match(verify('--as-of', 'yesterday').stderr, /--as-of: wants a time like/);
     assert.match(verify('--key', key).stderr, /wants 1 to 16 Ed25519 public keys/);
     assert.match(verify('--checkpoints', key).stderr, /has no checkpoint/);
     assert.throws(() => p.penstock('audit', 'key', key), /File exists|is there already/);

@@ -1,8 +1,10 @@
 // Backups and restores as an operator makes them, by the command line: what is wrong is said, nothing that is there is overwritten.
 // Covers: app/cli/backup_cmd.c
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync, openSync, readSync, writeSync, closeSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
@@ -85,6 +87,56 @@ describe('backup and restore', { concurrency: false }, () => {
     const nobody = spawnSync(join(p.bin, 'penstock'), ['backup', dir], { encoding: 'utf8', env: { ...process.env, PENSTOCK_DB: '' } });
     assert.equal(nobody.status, 2);
     fails(['--db', 'host=/nowhere dbname=x', 'backup', dir], /cannot be asked/);
+  });
+
+  test('no secret of a connection string is in arguments, nor in what is said', async () => {
+    const fake = join(p.dir, 'fake');
+    const record = join(fake, 'record');
+    mkdirSync(fake, { mode: 0o755 });
+    writeFileSync(join(fake, 'psql'), `#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>${record}\necho "PGPASSWORD=$PGPASSWORD" >>${record}\nexit 2\n`, { mode: 0o755 });
+    writeFileSync(record, '', { mode: 0o666 });
+    execFileSync('chmod', ['0666', record]);
+    execFileSync('chmod', ['0755', p.dir]);
+    const env = (db) => ({ ...process.env, PATH: `${fake}:${process.env.PATH}`, PENSTOCK_DB: db });
+    const penstock = (db, ...args) => spawnSync(join(p.bin, 'penstock'), args, { encoding: 'utf8', env: env(db) });
+    const script = (db) => spawnSync(join(root, 'deploy/backup'), ['check', join(p.dir, 'none')], { encoding: 'utf8', env: env(db) });
+    const recorded = () => readFileSync(record, 'utf8');
+
+    penstock("host=/nowhere dbname=x password='hunter2 and 3'", 'backup', 'check', join(p.dir, 'none'));
+    assert.match(recorded(), /psql .*-d dbname='x' host='\/nowhere' +PGPASSWORD=hunter2 and 3\n/);
+    assert.doesNotMatch(recorded().replace('PGPASSWORD=hunter2 and 3', ''), /hunter2/);
+    writeFileSync(record, '');
+    for (const db of ['host=/nowhere password=two hunter2', 'host=/nowhere password=two hunter2=x', "host=/nowhere password='hunter2", 'host=/nowhere pasword=hunter2', 'postgresql://ann:p@hunter2@/x', 'host=/nowhere sslpassword=hunter2']) {
+      const commands = [['backup', 'check', join(p.dir, 'none')], ['backup', join(p.dir, 'none')], ['backup', 'follow', join(p.dir, 'none')]];
+      if (!db.includes('sslpassword')) commands.push(['audit', 'verify'], ['user', 'list'], ['migrate']);
+      for (const command of commands) {
+        const r = penstock(db, ...command);
+        assert.equal(r.status, 1, r.stdout);
+        assert.match(r.stderr, /^penstock: database: (is no connection string|sslpassword would be shown)/);
+        assert.doesNotMatch(r.stdout + r.stderr, /hunter2/);
+      }
+    }
+    for (const db of ['host=/nowhere password=hunter2', 'postgresql://ann:hunter2@localhost/x', 'postgresql://localhost/x?sslpassword=hunter2']) {
+      const r = script(db);
+      assert.equal(r.status, 1);
+      assert.match(r.stderr, /PENSTOCK_DB has a password in it/);
+      assert.doesNotMatch(r.stdout + r.stderr, /hunter2/);
+    }
+    assert.equal(recorded(), '', 'nothing was started');
+  });
+
+  test('--db is not shown in the list of processes', async () => {
+    const server = net.createServer().listen(0, '127.0.0.1'); // that never answers
+    await once(server, 'listening');
+    const child = spawn(join(p.bin, 'penstock'), ['--db', `host=127.0.0.1 port=${server.address().port} dbname=x password=hunter2`, 'user', 'list'], { stdio: 'ignore' });
+    try {
+      const [socket] = await once(server, 'connection');
+      assert.match(words(child.pid), /penstock\0--db\0\*+\0user\0list\0/);
+      socket.destroy();
+    } finally {
+      child.kill('SIGKILL');
+      server.close();
+    }
   });
 
   test('a role that may not replicate is told what it lacks', async () => {

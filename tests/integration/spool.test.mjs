@@ -1,12 +1,12 @@
 // The operators' safety net: what a person does while the database is away is confirmed when it is on the server's disk, and is in the
 // journal afterwards, whatever happened in between.
-// Covers: app/requests.c, app/reload.c
+// Covers: app/requests.c, app/reload.c, app/spool_watch.c
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { SmallDisk, whyNoMount } from '../faults/disk.mjs';
+import { Disk, SmallDisk, whyNoDisk, whyNoMount } from '../faults/disk.mjs';
 import { alarmJournalBreaches } from '../lib/invariants.mjs';
 import { data, dict, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
@@ -191,9 +191,12 @@ describe('the spool', { concurrency: false }, () => {
     assert.equal(statSync(spool).size, 0);
     const health = async () => (await p.get('/api/health')).json.spool_aside;
     assert.equal(await health(), 1);
+    operator = await p.login('operator');
+    assert.equal((await operator.get('/api/store')).json.spool.aside, 1);
+    await until('it rings', async () => (await alarm('_server/spool.aside'))?.letter === 'B');
     rmSync(`${spool}.aside`);
     assert.equal(await health(), 0);
-    operator = await p.login('operator');
+    await until('it has returned, and waits to be acknowledged', async () => (await alarm('_server/spool.aside')).letter === 'D');
   });
 
   const newest = async () => Number((await p.sql('select max(seq) as seq from alarm_journal'))[0].seq);
@@ -260,6 +263,7 @@ describe('the spool', { concurrency: false }, () => {
     rmSync(pg, { recursive: true });
     execFileSync('cp', ['-a', `${pg}.before`, pg]);
     await p.startDatabase();
+    writeFileSync(join(p.dir, 'another spool.aside'), ''); // the alarm of what was put aside before stands there, too
     await another([['S1/L.high', 'of this life']]);
     assert.equal(await newest(), last);
     const detail = await expectTraces(`${spool}.aside.2`, kept, [['operator', 'S1/F.high', 'comment', 'seen at dawn']]);
@@ -298,6 +302,38 @@ describe('the spool on a full disk', { concurrency: false, skip: whyNoMount() },
       assert.match(readFileSync(join(disk.path, 'spool'), 'utf8'), /"seen"/);
       await p.startDatabase();
       await until('it is in the journal, once', async () => (await p.sql(`select 1 from alarm_journal where kind = 'ack'`)).length === 1);
+      assert.deepEqual(await alarmJournalBreaches(p), []);
+    } finally {
+      await p.stop();
+      disk.close();
+    }
+  });
+
+  const small = { what: 'in memory', make: async () => new SmallDisk(48), why: false };
+  const ext4 = { what: 'ext4', make: () => new Disk().start({ mib: 96 }), why: whyNoDisk() };
+  for (const { what, make, why } of [small, ext4]) test(`what is kept for it is enough to confirm actions all the same, and they survive a crash (${what})`, { skip: why }, async () => {
+    const disk = await make();
+    const p = new Penstock({ config });
+    try {
+      p.settings = { spool: join(disk.path, 'spool') };
+      await p.prepare({ gateways: ['gw-s1'] });
+      await p.startServer();
+      const operator = await p.login('operator');
+      assert.ok((await p.get('/api/health')).json.spool_room >= 16 * 1024 * 1024);
+      assert.equal((await operator.get('/api/store')).json.spool.aside, 0);
+      await p.stopDatabase();
+      await until('the server notices', async () => (await p.get('/api/health')).json.store.state === 'away');
+      disk.fill();
+      for (const words of ['one', 'two']) {
+        const done = await operator.post('/api/alarms/requests', { body: { items: [{ alarm: 'S1/L.high', do: 'comment', comment: words }] } });
+        assert.equal(done.json.results?.[0].result, 'OK', done.text);
+      }
+      await p.kill(p.server, 'SIGKILL');
+      assert.match(readFileSync(join(disk.path, 'spool'), 'utf8'), /"one".*\n.*"two"/);
+      await p.startDatabase();
+      await p.startServer();
+      await until('they are in the journal', async () => (await p.sql(`select comment from alarm_journal where comment in ('one', 'two') order by seq`)).length === 2);
+      await until('room is kept again, on a disk that is full', async () => (await p.get('/api/health')).json.spool_room >= 8 * 1024 * 1024); // ext4 keeps some for itself
       assert.deepEqual(await alarmJournalBreaches(p), []);
     } finally {
       await p.stop();

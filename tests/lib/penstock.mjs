@@ -32,7 +32,7 @@ export async function until(what, condition, seconds = 60) {
 }
 
 /** "host=/x port=5 dbname=y user=z" as options for pg. */
-function pgOptions(conninfo) {
+export function pgOptions(conninfo) {
   const o = Object.fromEntries(conninfo.trim().split(/\s+/).map((pair) => pair.split('=')));
   return { host: o.host, port: Number(o.port ?? 5432), database: o.dbname, user: o.user };
 }

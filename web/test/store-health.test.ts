@@ -16,7 +16,8 @@ const WELL: StoreHealth = {
   tables: [],
   history: { from_us: NOW - 10 * DAY, chunks: 7, samples: 1000, bytes: 2500 },
   retention: null,
-  audit: { sealed: 100, behind: 3, checkpoint_us: NOW - DAY / 4 },
+  audit: { sealed: 100, behind: 3, checkpoint_us: NOW - DAY / 4, broken_us: null },
+  spool: { aside: 0, room: 16 * 1024 * 1024 },
 };
 
 function words(part: Partial<StoreHealth>): Record<string, string> {
@@ -30,6 +31,7 @@ test('a store that is well says so, in each respect', () => {
     disk: 'well diskOk',
     forecast: 'well forecastOk',
     audit: 'well auditOk',
+    spool: 'well spoolOk',
   });
 });
 
@@ -42,8 +44,12 @@ test('what is not well is named', () => {
   assert.equal(words({ disk: { ...disk(), free: 4 * GIB } })['disk'], 'bad diskLow');
   assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 60 * DAY } })['forecast'], 'watch forecastSoon');
   assert.equal(words({ disk: { ...disk(), full_at_us: NOW + 10 * DAY } })['forecast'], 'bad forecastSoon');
-  assert.equal(words({ audit: { sealed: 1, behind: 5000, checkpoint_us: NOW } })['audit'], 'watch auditBehind');
-  assert.equal(words({ audit: { sealed: 1, behind: 0, checkpoint_us: null } })['audit'], 'watch auditUnsigned');
+  assert.equal(words({ audit: { ...audit(), behind: 5000 } })['audit'], 'watch auditBehind');
+  assert.equal(words({ audit: { ...audit(), checkpoint_us: null } })['audit'], 'watch auditUnsigned');
+  assert.equal(words({ audit: { ...audit(), broken_us: NOW } })['audit'], 'bad auditBroken');
+  assert.equal(words({ spool: { aside: 1, room: 0 } })['spool'], 'bad spoolAside');
+  assert.equal(words({ spool: { aside: 0, room: 0 } })['spool'], 'watch spoolNoRoom');
+  assert.equal(words({ spool: null })['spool'], 'watch spoolNone');
 });
 
 test('what is not known is not well', () => {
@@ -53,6 +59,7 @@ test('what is not known is not well', () => {
     packer: 'unknown packerUnknown',
     disk: 'unknown diskUnknown',
     audit: 'unknown auditUnknown',
+    spool: 'well spoolOk',
   });
   assert.equal(
     words({ disk: { ...disk(), grow_bytes_day: null, full_at_us: null } })['forecast'],
@@ -81,6 +88,11 @@ test('the largest table is first', () => {
 function packer() {
   assert.ok(WELL.packer !== null);
   return WELL.packer;
+}
+
+function audit() {
+  assert.ok(WELL.audit !== null);
+  return WELL.audit;
 }
 
 function disk() {

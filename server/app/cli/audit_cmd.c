@@ -38,6 +38,13 @@ static enum status take_from(const struct cli *cli, int option, int64_t *ret, st
     return OK;
 }
 
+static enum status take_as_of(const struct cli *cli, int64_t *ret, struct error *err) {
+    const char *text = cli->values[VERIFY_AS_OF];
+    return text == NULL || tm_parse(slice_str(text), ret, err) == OK
+               ? OK
+               : error_set(err, ERR_INVALID, "--as-of", "wants a time like 2026-01-02T03:04:05Z");
+}
+
 static void print_verified(const struct audit_verified *v, bool with_keys) {
     char at[TM_TEXT_SIZE] = "";
     if (v->pos < v->first_pos) {
@@ -64,6 +71,7 @@ enum cli_exit cli_audit_verify(struct cli *cli) {
     struct point *anchors = NULL;
     struct error err;
     enum status status = take_from(cli, VERIFY_FROM, &cfg.from, &err);
+    status = status == OK ? take_as_of(cli, &cfg.as_of_us, &err) : status;
     if (status == OK && cli->values[VERIFY_KEY] != NULL) {
         status = audit_keys_read(cli->values[VERIFY_KEY], &keys, &err);
     }

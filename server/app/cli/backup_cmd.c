@@ -2,6 +2,7 @@
  * programs. */
 #include "server/app/cli/cli.h"
 #include "server/base/buf.h"
+#include "server/store/conninfo.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,9 +16,12 @@
 
 enum { ARGS_MAX = 12, CONNINFO_MAX = 16384 };
 
+enum script_db { SCRIPT_NO_DB, SCRIPT_DB };
+
 struct script_args {
     const char *v[ARGS_MAX]; /* NULL at the end */
     int n;
+    enum script_db db;
 };
 
 static void add(struct script_args *args, const char *word) {
@@ -51,37 +55,20 @@ static bool find_script(const char *self, char *ret, size_t size) {
     return snprintf(ret + n, size - n, "/deploy/backup") < (int)(size - n) && access(ret, X_OK) == 0;
 }
 
-static void add_quoted(struct buf *out, const char *text) {
-    buf_byte(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'' || *text == '\\') {
-            buf_byte(out, '\\');
-        }
-        buf_byte(out, (uint8_t)*text);
-    }
-    buf_text(out, "' ");
-}
-
 /* The script's programs get the connection as an argument, and arguments are shown to everybody on the
- * machine: the password goes apart. The name of a database alone is handed on as it is. */
+ * machine: the password goes apart. */
 static enum status set_database(const char *conninfo, struct error *err) {
     struct buf shown;
+    char *password = NULL;
     buf_init(&shown, CONNINFO_MAX);
-    PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
-    for (const PQconninfoOption *o = all; o != NULL && o->keyword != NULL; o++) {
-        if (o->val != NULL && strcmp(o->keyword, "password") == 0) {
-            (void)setenv("PGPASSWORD", o->val, 1);
-        } else if (o->val != NULL) {
-            buf_printf(&shown, "%s=", o->keyword);
-            add_quoted(&shown, o->val);
-        }
-    }
-    buf_byte(&shown, '\0');
-    enum status status = buf_status(&shown, err);
+    enum status status = conninfo_share(conninfo, &shown, &password, err);
     if (status == OK) {
-        (void)setenv("PENSTOCK_DB", all == NULL ? conninfo : (const char *)shown.p, 1);
+        (void)setenv("PENSTOCK_DB", (const char *)shown.p, 1);
     }
-    PQconninfoFree(all);
+    if (status == OK && password != NULL) {
+        (void)setenv("PGPASSWORD", password, 1);
+    }
+    free(password);
     buf_done(&shown);
     return status;
 }
@@ -97,7 +84,9 @@ static enum cli_exit run_script(const struct cli *cli, struct script_args *args)
         (void)error_set(&err, ERR_NOT_FOUND, PENSTOCK_DEPLOY_DIR "/backup", "is not there; install it again");
         return cli_fail(&err);
     }
-    if (set_database(cli->conninfo, &err) != OK) {
+    if (args->db == SCRIPT_NO_DB) {
+        (void)unsetenv("PENSTOCK_DB");
+    } else if (set_database(cli->conninfo, &err) != OK) {
         return cli_fail(&err);
     }
     (void)setenv("PENSTOCK_BIN", self, 1);
@@ -113,27 +102,27 @@ static enum cli_exit run_script(const struct cli *cli, struct script_args *args)
 }
 
 /* A command of one directory and no options. */
-static enum cli_exit run_plain(const struct cli *cli, const char *command) {
-    struct script_args args = {.n = 0};
+static enum cli_exit run_plain(const struct cli *cli, const char *command, enum script_db db) {
+    struct script_args args = {.db = db};
     add(&args, command);
     add(&args, cli->words[0]);
     return run_script(cli, &args);
 }
 
 enum cli_exit cli_backup_check(struct cli *cli) {
-    return run_plain(cli, "check");
+    return run_plain(cli, "check", SCRIPT_DB);
 }
 
 enum cli_exit cli_backup_follow(struct cli *cli) {
-    return run_plain(cli, "follow");
+    return run_plain(cli, "follow", SCRIPT_DB);
 }
 
 enum cli_exit cli_backup_list(struct cli *cli) {
-    return run_plain(cli, "list");
+    return run_plain(cli, "list", SCRIPT_NO_DB);
 }
 
 enum cli_exit cli_backup(struct cli *cli) {
-    struct script_args args = {.n = 0};
+    struct script_args args = {.db = SCRIPT_DB};
     add(&args, "take");
     add(&args, cli->words[0]);
     add_option(&args, "--keep", cli->values[BACKUP_KEEP]);
@@ -142,7 +131,7 @@ enum cli_exit cli_backup(struct cli *cli) {
 }
 
 enum cli_exit cli_restore(struct cli *cli) {
-    struct script_args args = {.n = 0};
+    struct script_args args = {.db = SCRIPT_NO_DB};
     add(&args, "restore");
     add(&args, cli->words[0]);
     add(&args, cli->words[1]);

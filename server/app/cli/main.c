@@ -1,13 +1,15 @@
 /* penstock: the command line. See `penstock --help`. */
 #include "server/app/cli/cli.h"
 #include "server/app/cli/db.h"
-#include "server/store/pgconn.h"
+#include "server/store/conninfo.h"
 
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { CONNINFO_MAX = 16384 };
 
 enum db_need { NO_DB, WANTS_CONNINFO, WANTS_DB };
 
@@ -153,13 +155,16 @@ static const struct command commands[] = {
      "for verify"},
     {"audit verify",
      {NULL},
-     {{"--key", "PUB", false}, {"--checkpoints", "FILE", false}, {"--from", "POSITION", false}},
+     {{"--key", "PUB", false},
+      {"--checkpoints", "FILE", false},
+      {"--from", "POSITION", false},
+      {"--as-of", "TIME", false}},
      WANTS_CONNINFO,
      cli_audit_verify,
      "walk the chain over audit, alarm journal and configuration and name the first row that was changed, "
      "removed or put "
      "in; --key: check the signatures; --checkpoints: compare with an exported file, which shows a cut tail "
-     "too"},
+     "too; --as-of: of a database that was restored to TIME, in which nobody could seal what was new then"},
     {"audit export",
      {NULL},
      {{"--from", "POSITION", false}, {"--checkpoints-only", NULL, false}},
@@ -321,7 +326,7 @@ static enum cli_exit run_command(struct cli *cli, const struct command *c) {
         return wrong_usage(NULL, "no database is named", "give --db CONNINFO, or set PENSTOCK_DB");
     }
     struct error err;
-    if (c->db != NO_DB && pgconn_check(cli->conninfo, &err) != OK) {
+    if (c->db != NO_DB && conninfo_check(cli->conninfo, &err) != OK) {
         return cli_fail(&err);
     }
     if (c->db == WANTS_DB && db_open(cli->conninfo, &cli->db, &err) != OK) {
@@ -346,8 +351,19 @@ static const char *login_name(char *buf, size_t size) {
     return buf;
 }
 
+/* Arguments are shown to everybody on the machine, and it may have a password in it. False: it is too long.
+ */
+static bool take_conninfo(char *arg, char *ret, size_t size) {
+    size_t n = strlen(arg);
+    bool fits = n < size;
+    (void)snprintf(ret, size, "%s", arg);
+    memset(arg, '*', n);
+    return fits;
+}
+
 static enum cli_exit penstock(int argc, char *const *argv) {
     const char *db = getenv("PENSTOCK_DB");
+    char conninfo[CONNINFO_MAX];
     struct cli cli = {.conninfo = db == NULL ? "" : db};
     char actor[64];
     cli.actor = login_name(actor, sizeof actor);
@@ -364,7 +380,10 @@ static enum cli_exit penstock(int argc, char *const *argv) {
         if (strcmp(argv[at], "--db") != 0 || at + 1 >= argc) {
             return wrong_usage(NULL, "unknown option, or one without its value", argv[at]);
         }
-        cli.conninfo = argv[at + 1];
+        if (!take_conninfo(argv[at + 1], conninfo, sizeof conninfo)) {
+            return wrong_usage(NULL, "this option's value is too long", argv[at]);
+        }
+        cli.conninfo = conninfo;
         at += 2;
     }
     int used = 0;

@@ -135,6 +135,104 @@ static void without_a_database_it_is_tried_less_and_less_often(void **state) {
     free_sealer(&s);
 }
 
+/* --- a chain that is broken while it is sealed --- */
+
+/* As a superuser may. */
+static void tamper(const char *sql) {
+    pgtest_do(&pg,
+              "alter table audit disable trigger user; alter table chain disable trigger user;"
+              "alter table chain_checkpoint disable trigger user; %s",
+              sql);
+}
+
+static void expect_break(struct sealer *s, int64_t now_us, const char *where, const char *text) {
+    uint64_t before = s->report.breaks;
+    (void)turn(s, now_us);
+    assert_int_equal(s->report.breaks, before + 1);
+    assert_int_equal(s->report.broken_us, now_us);
+    assert_string_equal(s->report.broken.where, where);
+    if (strstr(s->report.broken.text, text) == NULL) {
+        fail_msg("%s (wanted: %s)", s->report.broken.text, text);
+    }
+}
+
+struct breaking {
+    const char *sql;
+    const char *where;
+    const char *text;
+};
+
+/* What was there at a turn's end is looked for in the next one; then it goes on from what is there. */
+static void whatever_breaks_the_end_of_the_chain_is_told_once(void **state) {
+    (void)state;
+    static const struct breaking v[] = {
+        {"delete from chain where pos > 3; delete from audit where audit_id > 3", "audit 5 (position 5)",
+         "not in the chain any more"},
+        {"delete from chain where pos > 3; delete from audit where audit_id > 3; delete from "
+         "chain_checkpoint",
+         "audit 5 (position 5)", "not in the chain any more"},
+        {"delete from audit where audit_id > 4", "audit 5 (position 5)", "deleted after it was sealed"},
+        {"delete from chain; delete from audit", "audit 5 (position 5)", "not in the chain any more"},
+        {"delete from chain where pos > 3; delete from audit where audit_id > 3;"
+         "insert into audit (actor, action) select 'eve', 'x' from generate_series(1, 4); select "
+         "chain_seal(9, 9)",
+         "audit 5 (position 5)", "another hash"},
+        {"delete from chain where pos > 4", "audit 5 (position 5)", "another hash"},
+    };
+    for (size_t i = 0; i < COUNT(v); i++) {
+        struct sealer s;
+        fresh();
+        make_sealer(&s);
+        add_rows(5);
+        (void)turn(&s, NOW);
+        (void)turn(&s, NOW + 1);
+        assert_int_equal(s.report.breaks, 0);
+        assert_int_equal(s.report.broken_us, 0);
+        tamper(v[i].sql);
+        if (i % 2 == 1) {
+            chain_db_close(&s.seal.db); /* what is known is known over a lost connection, too */
+        }
+        expect_break(&s, NOW + 2, v[i].where, v[i].text);
+        (void)turn(&s, NOW + 3);
+        (void)turn(&s, NOW + 4);
+        assert_int_equal(s.report.breaks, 1);
+        add_rows(2);
+        (void)turn(&s, NOW + 5);
+        assert_int_equal(s.report.breaks, 1);
+        free_sealer(&s);
+    }
+}
+
+static void a_tail_that_was_cut_while_no_server_ran_is_told_at_its_start(void **state) {
+    (void)state;
+    struct sealer s;
+    fresh();
+    make_sealer(&s);
+    add_rows(5);
+    (void)turn(&s, NOW);
+    assert_int_equal(s.report.point_pos, 5);
+    audit_seal_done(&s.seal);
+    tamper("delete from chain where pos > 3; delete from audit where audit_id > 3");
+    struct sealer next;
+    make_sealer(&next);
+    expect_break(&next, NOW + 1, "checkpoint 5 (position 5)", "not in the chain any more");
+    assert_int_equal(next.report.pos, 3);
+    /* What is sealed from here on is signed, although a checkpoint has a higher position. */
+    add_rows(1);
+    (void)turn(&next, NOW + AUDIT_POINT_US);
+    assert_int_equal(next.report.point_pos, 4);
+    free_sealer(&next);
+    tamper("delete from chain_checkpoint where pos > 4;"
+           "insert into chain_sink (name, pos, checkpoint_pos, at_us) values ('file', 5, 0, 0)");
+    struct sealer last;
+    make_sealer(&last);
+    expect_break(&last, NOW + AUDIT_POINT_US, "position 5", "was exported");
+    free_sealer(&last);
+    point_key_free(&s.key);
+    buf_done(&s.secret);
+    buf_done(&s.open);
+}
+
 /* --- exporting --- */
 
 /* A sink that writes down the positions that it got. */
@@ -328,17 +426,51 @@ static void a_row_that_is_gone_does_not_stop_the_export(void **state) {
     free_sink(s);
 }
 
+/* Places behind the cut are given to other rows: those arrive, too, and nothing is left out. */
+static void after_a_cut_it_exports_again_what_may_be_another(void **state) {
+    (void)state;
+    struct sealer sealer;
+    fresh();
+    make_sealer(&sealer);
+    struct sink *s = make_sink();
+    s->export.sink.confirm = NULL;
+    add_rows(3);
+    (void)turn(&sealer, NOW); /* a checkpoint at 3 */
+    add_rows(4);
+    (void)turn(&sealer, NOW + 1);
+    (void)export_turn(s, 0);
+    assert_int_equal(mark(), 7);
+    tamper("delete from chain where pos > 5; delete from audit where audit_id > 5");
+    (void)export_turn(s, 0);
+    assert_int_equal(s->report.err.code, ERR_INVALID);
+    assert_non_null(strstr(s->report.err.text, "ends at position 5, and had been exported up to 7"));
+    assert_int_equal(mark(), 3);
+    add_rows(3);
+    (void)turn(&sealer, NOW + 2);
+    s->n = 0;
+    (void)export_turn(s, 0);
+    assert_int_equal(s->report.err.code, OK);
+    assert_int_equal(s->n, 5);
+    assert_int_equal(s->got[0], 4);
+    assert_int_equal(mark(), 8);
+    free_sealer(&sealer);
+    free_sink(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_checkpoint_is_signed_after_a_minute_or_a_thousand_rows),
         cmocka_unit_test(without_a_key_nothing_is_signed),
         cmocka_unit_test(many_rows_are_sealed_in_goes),
         cmocka_unit_test(without_a_database_it_is_tried_less_and_less_often),
+        cmocka_unit_test(whatever_breaks_the_end_of_the_chain_is_told_once),
+        cmocka_unit_test(a_tail_that_was_cut_while_no_server_ran_is_told_at_its_start),
         cmocka_unit_test(the_mark_moves_only_when_the_sink_is_sure),
         cmocka_unit_test(many_rows_go_in_batches_and_are_confirmed_in_between),
         cmocka_unit_test(after_a_failure_it_begins_again_behind_the_mark),
         cmocka_unit_test(checkpoints_follow_their_rows_once),
         cmocka_unit_test(a_row_that_is_gone_does_not_stop_the_export),
+        cmocka_unit_test(after_a_cut_it_exports_again_what_may_be_another),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

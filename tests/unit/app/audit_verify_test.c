@@ -1,6 +1,7 @@
 /* Covers: app/audit_key.c */
 #include "server/app/audit_key.h"
 #include "server/app/audit_verify.h"
+#include "server/chain/verify.h"
 #include "server/store/chain_db.h"
 #include "server/store/migrate.h"
 #include "tests/lib/pgtest.h"
@@ -121,12 +122,47 @@ static void every_tampering_is_named(void **state) {
          " values (-5, now() - interval '1 day', 'eve', 'x')",
          "audit -5", "put in afterwards"},
         {"update alarm_journal set seq = -1 where seq = 1", "alarm_journal 1 (position 12)", "deleted"},
+        /* Without any checkpoint: the rows are there still, or an export remembers them. */
+        {"delete from chain; update audit set at = at - interval '1 hour'", "audit 1",
+         "all of the chain was removed"},
+        {"delete from chain where pos > 22; update audit set at = at - interval '1 hour' where audit_id = 11",
+         "audit 11", "the end of the chain was cut off"},
+        {"delete from chain where pos > 22; update audit set at = 'infinity' where audit_id = 11", "audit 11",
+         "the end of the chain was cut off"},
+        {"delete from chain where pos > 21; update config_revision set at = at - interval '1 hour' where "
+         "revision = 2",
+         "config_revision 2", "the end of the chain was cut off"},
+        {"delete from chain where pos > 23", "alarm_journal 11", "the end of the chain was cut off"},
+        {"delete from chain where pos > 22; delete from audit where audit_id = 11; delete from alarm_journal "
+         "where seq > 10; insert into chain_sink (name, pos, checkpoint_pos, at_us) values ('file', 23, 0, "
+         "0)",
+         "chain", "ends at position 22, but was exported up to 23"},
     };
     for (size_t i = 0; i < COUNT(v); i++) {
         fresh_chain();
         tamper(v[i].sql);
         expect_fault(v[i].where, v[i].text);
     }
+}
+
+/* Nobody could seal yet what is new: a fresh installation, and a database that was restored to a moment. */
+static void what_is_new_may_wait(void **state) {
+    (void)state;
+    struct error err = {0};
+    struct audit_verified done;
+    pgtest_fresh_database(&pg);
+    assert_int_equal(migrate_run(pg.conninfo, "migrations", NULL, NULL, &err), OK);
+    pgtest_do(&pg, "insert into audit (actor, action) values ('ann', 'user.add')");
+    struct audit_verify cfg = {.conninfo = pg.conninfo, .from = 1};
+    assert_int_equal(audit_verify(&cfg, &done, &err), OK);
+    assert_int_equal(done.pos, 0);
+    tamper("update audit set at = to_timestamp(1700000000)");
+    assert_int_equal(audit_verify(&cfg, &done, &err), ERR_INVALID);
+    assert_string_equal(err.where, "audit 1");
+    cfg.as_of_us = INT64_C(1700000000000000) + INT64_C(1000000);
+    assert_int_equal(audit_verify(&cfg, &done, &err), OK);
+    cfg.as_of_us += VERIFY_WAITING_US;
+    assert_int_equal(audit_verify(&cfg, &done, &err), ERR_INVALID);
 }
 
 /* Time does not excuse a number that nobody gives out any more. */
@@ -375,6 +411,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_sealed_by_sql_is_right_by_c),
         cmocka_unit_test(every_tampering_is_named),
+        cmocka_unit_test(what_is_new_may_wait),
         cmocka_unit_test(an_audit_row_put_in_with_a_time_to_come_is_named),
         cmocka_unit_test(an_audit_row_put_in_and_sealed_later_is_named),
         cmocka_unit_test(a_chain_written_anew_does_not_fit_its_signed_checkpoint),

@@ -116,6 +116,8 @@ static void faults_are_named_by_their_place(void **state) {
     } table[] = {
         {"{\"migrations\":\"m\"," LINK "," WEB "}", "/db", "missing"},
         {"{\"db\":1,\"migrations\":\"m\"," LINK "," WEB "}", "/db", "text"},
+        {"{\"db\":\"password=a hunter2=x\",\"migrations\":\"m\"," LINK "," WEB "}", "/db",
+         "is no connection string"},
         {"{\"db\":\"\",\"migrations\":\"m\",\"colour\":1," LINK "," WEB "}", "/colour", "not a field"},
         {"{\"db\":\"\",\"migrations\":\"m\",\"log\":\"loud\"," LINK "," WEB "}", "/log", "debug"},
         {"{\"db\":\"\",\"migrations\":\"m\",\"link\":3," WEB "}", "/link", "object"},

@@ -389,11 +389,90 @@ static void without_room_nothing_is_promised(void **state) {
     assert_int_equal(umount(p->dir), 0);
 }
 
+/* As somebody else would who fills the disk. */
+static void fill(const struct place *p, char ret_file[80]) {
+    static char block[65536];
+    (void)snprintf(ret_file, 80, "%s/filler", p->dir);
+    int fd = open(ret_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    for (size_t n = sizeof block; n > 0;) {
+        n = write(fd, block, n) < 0 ? n / 2 : n;
+    }
+    assert_int_equal(close(fd), 0);
+}
+
+static void what_is_kept_serves_on_a_full_disk_and_is_kept_again(void **state) {
+    const struct place *p = *state;
+    if (mount("none", p->dir, "tmpfs", 0, "size=60m") != 0) {
+        skip();
+    }
+    char filler[80];
+    struct error err;
+    struct spool *s = open_spool(p);
+    assert_int_equal(spool_room(s), 0);
+    assert_int_equal(spool_keep_room(s, &err), OK);
+    assert_int_equal(spool_room(s), SPOOL_ROOM_BYTES);
+    assert_int_equal(file_size(p), 0);
+    spool_close(&s);
+    fill(p, filler);
+    s = open_spool(p); /* a server that starts on a full disk */
+    assert_int_equal(spool_keep_room(s, &err), OK);
+    assert_int_equal(spool_reserve(s, 1000, &err), OK);
+    add(s, 1, 1000);
+    sync_it(s);
+    assert_true(spool_room(s) < SPOOL_ROOM_BYTES);
+    spool_durable(s, 1000);
+    assert_int_equal(spool_room(s), SPOOL_ROOM_BYTES);
+    uint64_t seq = 1000;
+    for (; spool_reserve(s, 1000, &err) == OK && seq < 1000000; seq += 1000) {
+        add(s, seq + 1, seq + 1000);
+        sync_it(s);
+    }
+    assert_in_range(seq, 10000, 999000); /* what is kept has an end, too */
+    assert_int_equal(spool_keep_room(s, &err), ERR_NO_SPACE);
+    assert_string_equal(err.where, p->path);
+    sync_it(s);
+    assert_int_equal(unlink(filler), 0);
+    assert_int_equal(spool_keep_room(s, &err), OK);
+    assert_true(spool_room(s) >= SPOOL_ROOM_BYTES);
+    spool_close(&s);
+    s = open_spool(p);
+    size_t n = 0;
+    (void)spool_left(s, &n);
+    assert_int_equal(n, seq - 1000);
+    spool_close(&s);
+    assert_int_equal(unlink(p->path), 0);
+    assert_int_equal(umount(p->dir), 0);
+}
+
+/* What is put aside keeps its records, and not the room of the file that takes its place. */
+static void a_file_that_is_put_aside_gives_its_room_back(void **state) {
+    const struct place *p = *state;
+    struct error err;
+    struct stat st;
+    const char *name = NULL;
+    struct spool *s = open_spool(p);
+    assert_int_equal(spool_keep_room(s, &err), OK);
+    if (spool_room(s) == 0) {
+        skip(); /* a file system that keeps none */
+    }
+    add(s, 1, 3);
+    sync_it(s);
+    size_t size = file_size(p);
+    assert_int_equal(spool_set_aside(s, &name, &err), OK);
+    assert_int_equal(stat(name, &st), 0);
+    assert_int_equal(st.st_size, size);
+    assert_true(st.st_blocks * 512 < SPOOL_ROOM_BYTES / 2);
+    spool_close(&s);
+}
+
 #define IN_PLACE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_PLACE(without_room_nothing_is_promised),
+        IN_PLACE(what_is_kept_serves_on_a_full_disk_and_is_kept_again),
+        IN_PLACE(a_file_that_is_put_aside_gives_its_room_back),
         IN_PLACE(a_record_comes_back_as_it_was),
         IN_PLACE(only_what_was_synced_is_promised),
         IN_PLACE(what_the_database_has_is_forgotten),

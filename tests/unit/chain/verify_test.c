@@ -236,6 +236,38 @@ static void a_row_without_a_place_was_put_in_or_has_just_come(void **state) {
     assert_int_equal(verify_unsealed(&v, CHAIN_JOURNAL, 10, 0, &err), OK);
 }
 
+static void a_row_that_waits_for_long_says_that_the_chain_lacks_its_end(void **state) {
+    (void)state;
+    struct world w;
+    static struct verify v;
+    struct error err;
+    verify_init(&v, 1);
+    assert_int_equal(verify_waiting(&v, CHAIN_AUDIT, 1, START, START + VERIFY_WAITING_US, &err), OK);
+    assert_int_equal(verify_waiting(&v, CHAIN_AUDIT, 1, START + 1, START, &err), OK); /* a clock set back */
+    assert_int_equal(verify_waiting(&v, CHAIN_AUDIT, 1, START, START + VERIFY_WAITING_US + 1, &err),
+                     ERR_INVALID);
+    assert_string_equal(err.where, "audit 1");
+    assert_non_null(strstr(err.text, "since 2023-11-14T22:13:20Z: all of the chain was removed"));
+    make_world(&w, CHAIN_AUDIT);
+    assert_int_equal(walk(&w, &v, NULL), OK);
+    assert_int_equal(verify_waiting(&v, CHAIN_JOURNAL, 9, 0, START, &err), ERR_INVALID);
+    assert_string_equal(err.where, "alarm_journal 9");
+    assert_non_null(strstr(err.text, "the end of the chain was cut off"));
+}
+
+static void what_was_exported_is_in_the_chain(void **state) {
+    (void)state;
+    struct world w;
+    static struct verify v;
+    struct error err;
+    make_world(&w, CHAIN_AUDIT);
+    assert_int_equal(walk(&w, &v, NULL), OK);
+    assert_int_equal(verify_exported(&v, ROWS, &err), OK);
+    assert_int_equal(verify_exported(&v, ROWS + 1, &err), ERR_INVALID);
+    assert_string_equal(err.where, "chain");
+    assert_non_null(strstr(err.text, "ends at position 8, but was exported up to 9"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_chain_is_right_from_any_place),
@@ -247,6 +279,8 @@ int main(void) {
         cmocka_unit_test(checkpoints_show_a_new_chain_and_a_cut_one),
         cmocka_unit_test(signatures_are_to_reach_near_the_end),
         cmocka_unit_test(a_row_without_a_place_was_put_in_or_has_just_come),
+        cmocka_unit_test(a_row_that_waits_for_long_says_that_the_chain_lacks_its_end),
+        cmocka_unit_test(what_was_exported_is_in_the_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

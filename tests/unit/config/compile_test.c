@@ -217,7 +217,7 @@ static void tags_are_grouped_by_site_and_alarms_stand_in_the_order_of_names(void
     put(set, CONFIG_ALARM, "S1-a/s", ",\"kind\":\"stale\",\"tag\":\"S1-a/x\",\"priority\":1", 1, 1);
     assert_int_equal(config_set_complete(set, NULL, NULL, NULL), OK);
     struct model *m = compile_ok(set);
-    assert_int_equal(m->n_alarms, 28);
+    assert_int_equal(m->n_alarms, 30);
     assert_well_formed(m);
     model_free(&m);
     config_set_free(&set);

@@ -25,7 +25,8 @@ static struct config_set *two_gateways(void) {
 #define SERVER                                                                                               \
     "+site _server\n+alarm _server/link.certificate\n+alarm _server/web.certificate\n"                       \
     "+alarm _server/authority.certificate\n+alarm _server/disk.forecast\n+alarm _server/disk.free\n"         \
-    "+alarm _server/disk.full\n+alarm _server/history.late\n+alarm _server/audit.behind\n"
+    "+alarm _server/disk.full\n+alarm _server/history.late\n+alarm _server/audit.behind\n"                   \
+    "+alarm _server/audit.broken\n+alarm _server/spool.aside\n"
 
 static void what_stands_alone_has_no_alarms_of_the_server(void **state) {
     (void)state;
@@ -47,7 +48,9 @@ static void the_alarms_of_identity_say_what_to_do(void **state) {
                                         "_server/link.certificate",
                                         "_server/web.certificate",
                                         "_server/authority.certificate",
-                                        "_server/disk.free"};
+                                        "_server/disk.free",
+                                        "_server/audit.broken",
+                                        "_server/spool.aside"};
     for (size_t i = 0; i < COUNT(names); i++) {
         const struct config_item *item = config_set_find(set, CONFIG_ALARM, slice_str(names[i]));
         assert_non_null(item);

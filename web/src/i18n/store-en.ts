@@ -24,7 +24,16 @@ export const en = {
   auditBehind: 'The audit is behind: {behind} rows are not sealed yet.',
   auditOld: 'The newest checkpoint of the audit is from {when}.',
   auditUnsigned: 'The audit has no signed checkpoint; to have them, set audit_key in the configuration of penstockd.',
+  auditBroken:
+    'The chain of the audit was found broken at {when}: it lost its end, or was written anew. The audit (audit.broken) says where.',
   auditUnknown: 'The audit has no seal.',
+  spoolOk: 'While the database is away, what operators do is kept on this server; {room} are kept for it.',
+  spoolAside:
+    'What operators did was put aside and is not stored (files: {files}). The audit (spool.unstored) lists it; do it again where it must be, then take the files away from the server.',
+  spoolNoRoom:
+    'No room is kept for what operators do while the database is away: on a full disk it may be refused. Make room on the disk of the spool.',
+  spoolNone:
+    'While the database is away, what operators do is refused; to keep it, set spool in the configuration of penstockd.',
   history: 'History, packed',
   from: 'From',
   samples: 'Samples',

@@ -25,7 +25,13 @@ export const zh: Readonly<Record<StoreKey, string>> = {
   auditBehind: '审计封存滞后：{behind} 行尚未封存。',
   auditOld: '审计的最新检查点时间为 {when}。',
   auditUnsigned: '审计尚无签名检查点；请在 penstockd 的配置中设置 audit_key。',
+  auditBroken: '{when} 发现审计链断裂：末尾丢失或被改写。位置见审计（audit.broken）。',
   auditUnknown: '审计未封存。',
+  spoolOk: '数据库离线时，操作保存在本服务器上；为此预留 {room}。',
+  spoolAside:
+    '操作员的操作已被搁置，未存储（文件数：{files}）。内容见审计（spool.unstored）；必要时重新操作，然后从服务器上移走这些文件。',
+  spoolNoRoom: '没有为数据库离线时的操作预留空间：磁盘写满时操作可能被拒绝。请在该磁盘上腾出空间。',
+  spoolNone: '数据库离线时操作被拒绝；如需保存，请在 penstockd 的配置中设置 spool。',
   history: '历史数据（已压缩）',
   from: '起始',
   samples: '样本数',

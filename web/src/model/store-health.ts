@@ -14,6 +14,8 @@ export interface StoreHealth {
   readonly history: HistorySize | null;
   readonly retention: readonly Retention[] | null;
   readonly audit: AuditHealth | null;
+  /** null: there is none. */
+  readonly spool: SpoolHealth | null;
 }
 
 /** What is packed. */
@@ -65,11 +67,21 @@ export interface AuditHealth {
   readonly sealed: number;
   readonly behind: number;
   readonly checkpoint_us: number | null;
+  /** When the server last saw that it had lost its end or was written anew. */
+  readonly broken_us: number | null;
+}
+
+/** What keeps operators' actions while the database is away. */
+export interface SpoolHealth {
+  /** Files of it that somebody has to look at. */
+  readonly aside: number;
+  /** Bytes that are kept for it on its disk. */
+  readonly room: number;
 }
 
 export type Level = 'well' | 'watch' | 'bad' | 'unknown';
 
-export type About = 'store' | 'packer' | 'disk' | 'forecast' | 'audit';
+export type About = 'store' | 'packer' | 'disk' | 'forecast' | 'audit' | 'spool';
 
 /** One sentence: what it is about, how it is, and which words say so. */
 export interface Verdict {
@@ -93,7 +105,12 @@ export interface Verdict {
     | 'auditBehind'
     | 'auditOld'
     | 'auditUnsigned'
-    | 'auditUnknown';
+    | 'auditBroken'
+    | 'auditUnknown'
+    | 'spoolOk'
+    | 'spoolAside'
+    | 'spoolNoRoom'
+    | 'spoolNone';
 }
 
 const SECOND_US = 1e6;
@@ -143,11 +160,20 @@ function forecastVerdict({ grow_bytes_day, full_at_us }: DiskHealth, nowUs: numb
 
 function auditVerdict(audit: AuditHealth | null, nowUs: number): Verdict {
   if (audit === null) return { about: 'audit', level: 'unknown', words: 'auditUnknown' };
+  if (audit.broken_us !== null) return { about: 'audit', level: 'bad', words: 'auditBroken' };
   if (audit.behind > AUDIT_BEHIND) return { about: 'audit', level: 'watch', words: 'auditBehind' };
   if (audit.checkpoint_us === null) return { about: 'audit', level: 'watch', words: 'auditUnsigned' };
   return nowUs - audit.checkpoint_us > CHECKPOINT_OLD_US
     ? { about: 'audit', level: 'watch', words: 'auditOld' }
     : { about: 'audit', level: 'well', words: 'auditOk' };
+}
+
+function spoolVerdict(spool: SpoolHealth | null): Verdict {
+  if (spool === null) return { about: 'spool', level: 'watch', words: 'spoolNone' };
+  if (spool.aside > 0) return { about: 'spool', level: 'bad', words: 'spoolAside' };
+  return spool.room > 0
+    ? { about: 'spool', level: 'well', words: 'spoolOk' }
+    : { about: 'spool', level: 'watch', words: 'spoolNoRoom' };
 }
 
 export function verdictsOf(health: StoreHealth, nowUs: number): readonly Verdict[] {
@@ -156,6 +182,7 @@ export function verdictsOf(health: StoreHealth, nowUs: number): readonly Verdict
     packerVerdict(health.packer),
     ...diskVerdicts(health.disk, nowUs),
     auditVerdict(health.audit, nowUs),
+    spoolVerdict(health.spool),
   ];
 }
 

@@ -34,7 +34,7 @@ function fullWords(fullUs: number | null): string {
 
 /** What is filled in, for every sentence. */
 function paramsOf(health: StoreHealth, { about }: Verdict): Params {
-  const { pending, packer, disk, audit } = health;
+  const { pending, packer, disk, audit, spool } = health;
   switch (about) {
     case 'store':
       return {
@@ -58,7 +58,13 @@ function paramsOf(health: StoreHealth, { about }: Verdict): Params {
     case 'audit':
       return audit === null
         ? {}
-        : { sealed: formatCount(audit.sealed), behind: formatCount(audit.behind), when: moment(audit.checkpoint_us) };
+        : {
+            sealed: formatCount(audit.sealed),
+            behind: formatCount(audit.behind),
+            when: moment(audit.broken_us ?? audit.checkpoint_us),
+          };
+    case 'spool':
+      return spool === null ? {} : { files: formatCount(spool.aside), room: formatBytes(spool.room) };
   }
 }
 
