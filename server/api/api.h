@@ -33,7 +33,7 @@ struct api_gateway {
     bool clock_unsynced;
     bool clock_off;
     int64_t last_seen_us;
-    int64_t complete_us;         /* all its samples before this are stored; 0: nothing is certain */
+    int64_t complete_us;         /* all its samples before this have come; 0: nothing is certain */
     const uint8_t *certificate;  /* SHA-256, IDENTITY_HASH_SIZE bytes; NULL if none is known */
     int64_t certificate_ends_us; /* 0: not known */
     const char *fault;

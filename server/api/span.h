@@ -18,7 +18,7 @@ struct span {
 bool span_read_time(struct http_request *r, struct span *s);
 /* tag=S1/A, repeated, or with commas between them; 1 to max. False: answered with 400 or 404. */
 bool span_read_tags(struct api *a, struct http_request *r, uint32_t max, struct span *s);
-/* Of a tag: what its gateway still brings, or the database has not committed, is later than this. */
+/* Of a tag: what its gateway still brings is later than this. What has come is read, committed or not. */
 int64_t span_complete_us(struct api *a, uint32_t tag, int64_t asked_us);
 /* The earliest one of all of them. */
 int64_t span_all_complete_us(struct api *a, const struct span *s, int64_t asked_us);

@@ -229,7 +229,7 @@ void link_turn_end(struct link *l);
 bool link_get_status(const struct link *l, uint32_t gateway, struct link_status *ret);
 /* The same, lent until the next loop turn; NULL if out of range. */
 const struct link_status *link_borrow_status(const struct link *l, uint32_t gateway);
-/* All samples of this gateway that are older are committed; 0: nothing is certain, as before its first
+/* All samples of this gateway that are older have come; 0: nothing is certain, as before its first
  * session.
  */
 int64_t link_complete_us(const struct link *l, uint32_t gateway);

@@ -1,10 +1,7 @@
-/* Until when everything of a gateway has come and is committed, for those who read history. */
+/* Until when everything of a gateway has come, for those who read history: what has come and is not committed
+ * yet is read, too (store/reader.h). */
 #include "server/base/tm.h"
 #include "server/link/session_internal.h"
-
-static int64_t earlier(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* The oldest sample that is still at the site, INT64_MAX: none that is worth a word. What the gateway tells
  * of itself counts if it is newer than its HELLO. A moment's worth of live samples always waits there. */
@@ -34,21 +31,11 @@ static int64_t heard_us(const struct session *s) {
 }
 
 int64_t session_complete_us(const struct session *s) {
-    int64_t ret_us = earlier(heard_us(s), waiting_us(s));
-    for (uint32_t i = 0; i < s->n_flights; i++) {
-        ret_us = earlier(ret_us, s->flights[i].oldest_us);
-    }
-    return ret_us;
+    int64_t last_us = heard_us(s);
+    int64_t oldest_us = waiting_us(s);
+    return oldest_us < last_us ? oldest_us : last_us;
 }
 
 void session_complete_before(struct session *s, int64_t complete_us) {
     s->complete_before_us = complete_us;
-}
-
-int64_t session_oldest_us(const struct sample *v, uint32_t n, int64_t received_us) {
-    int64_t ret_us = INT64_MAX;
-    for (uint32_t i = 0; i < n; i++) {
-        ret_us = earlier(ret_us, v[i].t_us < TM_YEAR_2000_US ? received_us : earlier(v[i].t_us, received_us));
-    }
-    return ret_us;
 }

@@ -2,7 +2,7 @@
  * WELCOME), session_load.c (stored dictionaries), session_frames.c (frames, control messages),
  * session_record.c (records, acknowledgements), session_again.c (records that came before), session_report.c
  * (what is told of them), session_backlog.c (what will never come, the end of the backlog),
- * session_complete.c (until when all is committed), session_clock.c
+ * session_complete.c (until when all has come), session_clock.c
  * (the gateway's clock), session_event.c (what a gateway tells of itself), session_enrol.c (certificates) and
  * session_pace.c (window and rates). */
 #ifndef PENSTOCK_LINK_SESSION_INTERNAL_H
@@ -30,8 +30,7 @@ struct flight {
     uint32_t ep;
     uint32_t bytes;
     uint32_t crc;
-    bool again;        /* its number was committed before: it is being compared */
-    int64_t oldest_us; /* when history will have the first of its samples; INT64_MAX: it has none */
+    bool again; /* its number was committed before: it is being compared */
 };
 
 struct session_epoch {
@@ -113,7 +112,7 @@ struct session {
     int64_t paused_mono_us;
     int64_t hello_us;                        /* of HELLO, by the gateway's clock */
     bool tells_oldest;                       /* HELLO says what waits in its journal */
-    int64_t complete_before_us;              /* all older samples were committed before this session */
+    int64_t complete_before_us;              /* all older samples had come before this session */
     int64_t receipt_us;                      /* of the next record, at the earliest */
     int64_t narrow_mono_us;                  /* until then its window is narrow; 0: it is not */
     uint32_t backlog_rate;                   /* as told */
@@ -234,10 +233,6 @@ void session_note_gone(struct session *s, uint64_t epoch, uint64_t first, uint64
 /* A record is in flight; samples: those of its live message, n of them. */
 void session_note_record(struct session *s, uint32_t ep, uint64_t seq);
 void session_note_live(struct session *s, const struct sample *v, uint32_t n);
-
-/* Until when its samples are complete (session_complete.c). The first time of these that history will have.
- */
-int64_t session_oldest_us(const struct sample *v, uint32_t n, int64_t received_us);
 
 /* An EVENT, CMD_RESULT or CFG_RESULT was taken: people are told (session_event.c). Others: nothing. */
 void session_on_told(struct session *s, uint8_t type, const struct told_record *told, struct link_now now);

@@ -192,14 +192,12 @@ static enum status hand_over(struct session *s, const struct frame *f, const str
 
 static void accepted(struct session *s, const struct frame *f, const struct msg_prefix *prefix, uint32_t crc,
                      struct judged *j, struct link_now now) {
-    int64_t oldest_us = session_oldest_us(j->data.v, j->fault == 0 ? j->data.n : 0, receipt_of(s, now));
     CHECK(s->n_flights < s->env->limits.link.window_frames);
     s->flights[s->n_flights++] = (struct flight){.seq = prefix->seq,
                                                  .ep = (uint32_t)prefix->ep,
                                                  .bytes = (uint32_t)f->body.n,
                                                  .crc = crc,
-                                                 .again = j->again,
-                                                 .oldest_us = oldest_us};
+                                                 .again = j->again};
     s->flight_bytes += (uint32_t)f->body.n;
     s->status.records++;
     s->receipt_us = receipt_of(s, now) + j->data.n;

@@ -48,7 +48,7 @@ describe('the store tells how it is', { concurrency: false }, () => {
     }
     assert.ok(!s.tables.some((t) => /^sample_chunk_/.test(t.name)), 'parts count with their table');
     await until('rows of a table that was never analysed are counted', async () => (await store()).tables.find((t) => t.name === 'config_key').rows > 0, 20);
-    assert.deepEqual(s.retention[0], { class: 1, name: 'standard', keep_days: null, from_us: s.retention[0].from_us, bytes: s.retention[0].bytes });
+    assert.deepEqual(s.retention[0], { class: 1, name: 'standard', keep_days: null, from_us: s.retention[0].from_us, bytes: s.retention[0].bytes, dropped_before_us: null, expired_samples: 0 });
     assert.ok(s.packer.hot_rows >= 0 && s.packer.lag_us >= 0);
     assert.ok(s.history.chunks >= 0 && s.history.samples >= 0);
     const sealed = await until('the chain has come to the end of the journal', async () => {
