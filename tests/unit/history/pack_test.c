@@ -271,6 +271,29 @@ static void periods_begin_where_they_should(void **state) {
     assert_true(pack_period(-1) == -PACK_PERIOD_US);
 }
 
+/* One pack may have samples of several periods, before 1970, too: each period has its own chunks. */
+static void no_chunk_crosses_a_period(void **state) {
+    (void)state;
+    enum { EACH = 5, PERIODS = 4 };
+    struct pack p;
+    pack_init(&p, &work);
+    for (int i = 0; i < EACH * PERIODS; i++) {
+        const struct chunk_sample s = {
+            .t_us = (i - EACH * 2) * (PACK_PERIOD_US / EACH), .kind = CHUNK_NUMBER, .number = i};
+        assert_int_equal(pack_sample_in(&p, &s, false), OK);
+    }
+    uint32_t before = n_rows;
+    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0}, keep, NULL), OK);
+    assert_int_equal(n_rows - before, PERIODS);
+    while (n_rows > before) {
+        const struct pack_head *h = &rows[n_rows - 1].c.head;
+        assert_int_equal(h->n, EACH);
+        assert_true(pack_period(h->from_us) == pack_period(h->to_us));
+        remove_row(n_rows - 1);
+    }
+    pack_done(&p);
+}
+
 static void a_damaged_chunk_is_told(void **state) {
     (void)state;
     struct pack p;
@@ -287,6 +310,7 @@ int main(void) {
         cmocka_unit_test(a_slow_tag_is_not_written_again_and_again),
         cmocka_unit_test(full_chunks_are_left_alone_whatever_the_size_of_handfuls),
         cmocka_unit_test(periods_begin_where_they_should),
+        cmocka_unit_test(no_chunk_crosses_a_period),
         cmocka_unit_test(a_damaged_chunk_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
