@@ -4,6 +4,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/doubt_sql.h"
+#include "server/store/fresh_sql.h"
 #include "server/store/hot.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
@@ -20,6 +21,7 @@ struct batch {
     size_t bytes;
     bool sent;
     bool tried; /* with an unknown outcome: it may be stored already */
+    bool twice; /* a number in it is known to be stored already */
 };
 
 struct ingest {
@@ -338,6 +340,7 @@ static void isolate(struct ingest *g, struct batch *b, const struct error *why) 
     }
     rest->owner = g;
     rest->tried = b->tried;
+    rest->twice = b->twice;
     rest->first = last->next;
     rest->next = b->next;
     last->next = NULL;
@@ -360,6 +363,10 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
         retry_later(g, &answer->error);
         break;
     case PG_REFUSED:
+        if (!b->twice && strcmp(answer->sqlstate, FRESH_SQL_TWICE) == 0) {
+            b->twice = true; /* at once, by the statement that sorts them out */
+            break;
+        }
         switch (pg_refusal(answer)) {
         case PG_REFUSAL_CONTENT:
             isolate(g, b, &answer->error);
@@ -380,9 +387,12 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
 static void send_batch(struct ingest *g, struct batch *b) {
     struct pg_args args;
     pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->bytes));
-    ingest_sql_args(&args, b->first, b->tried);
+    bool fresh = !b->tried && !b->twice && fresh_sql_args(&args, b->first, b->n_records);
+    if (!fresh) {
+        ingest_sql_args(&args, b->first, b->tried);
+    }
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
-    pg_send(g->pg, ingest_sql(), &args);
+    pg_send(g->pg, fresh ? fresh_sql() : ingest_sql(), &args);
     if (doubt_sql_has(b->first)) {
         pg_args_clear(&args);
         doubt_sql_args(&args, b->first);
@@ -641,7 +651,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
-                           .prepared = ingest_sql(),
+                           .prepared = {fresh_sql(), ingest_sql()},
                            .ctx = g,
                            .on_up = on_up,
                            .on_down = on_down};

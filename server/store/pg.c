@@ -10,7 +10,8 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 enum { WATCHDOG_MS = 5000 };
 #define READ_ONLY "25006"
 #define DISK_FULL "53100"
-#define PREPARED  "penstock"
+
+static const char *const prepared_names[PG_PREPARED_MAX] = {"penstock", "penstock_2"};
 
 struct job {
     enum pg_mode mode;
@@ -315,10 +316,22 @@ static void sent(struct pg *pg, int ok);
 
 /* Part of the setup's job, so that nothing is sent before it is known to have succeeded. */
 static void prepare(struct pg *pg) {
-    job_at(pg, pg->n_jobs - 1)->sent++;
-    if (!pg->broken) {
-        sent(pg, PQsendPrepare(pg->conn, PREPARED, pg->cfg.prepared, 0, NULL));
+    for (int i = 0; i < PG_PREPARED_MAX && pg->cfg.prepared[i] != NULL; i++) {
+        job_at(pg, pg->n_jobs - 1)->sent++;
+        if (!pg->broken) {
+            sent(pg, PQsendPrepare(pg->conn, prepared_names[i], pg->cfg.prepared[i], 0, NULL));
+        }
     }
+}
+
+/* NULL: it is not prepared. */
+static const char *prepared_name(const struct pg *pg, const char *sql) {
+    for (int i = 0; i < PG_PREPARED_MAX; i++) {
+        if (pg->cfg.prepared[i] == sql) {
+            return prepared_names[i];
+        }
+    }
+    return NULL;
 }
 
 /* synchronous_commit: a weaker setting of the database is raised, a stronger one (remote_apply) stays. */
@@ -347,9 +360,7 @@ static void begin_setup(struct pg *pg) {
     pg_arg_text(&args, slice_str(limit));
     begin_job(pg, PG_READ, on_setup_done, pg);
     pg_send(pg, sql, &args);
-    if (pg->cfg.prepared != NULL) {
-        prepare(pg);
-    }
+    prepare(pg);
     pg_end(pg);
     pg_args_done(&args);
     pg_flush(pg);
@@ -625,8 +636,9 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args) {
         formats[i] = 1;
     }
     const int *lengths = n == 0 ? NULL : args->lengths;
-    if (sql == pg->cfg.prepared) {
-        sent(pg, PQsendQueryPrepared(pg->conn, PREPARED, n, values, lengths, formats, 1));
+    const char *name = prepared_name(pg, sql);
+    if (name != NULL) {
+        sent(pg, PQsendQueryPrepared(pg->conn, name, n, values, lengths, formats, 1));
     } else {
         sent(pg,
              PQsendQueryParams(pg->conn, sql, n, n == 0 ? NULL : args->types, values, lengths, formats, 1));
