@@ -12,18 +12,6 @@
 
 #include <stdlib.h>
 
-struct batch {
-    struct batch *next;
-    struct ingest *owner;
-    struct ingest_record *first;
-    uint32_t n_records;
-    uint32_t n_samples;
-    size_t bytes;
-    bool sent;
-    bool tried; /* with an unknown outcome: it may be stored already */
-    bool twice; /* a number in it is known to be stored already */
-};
-
 struct ingest {
     struct store_host host;
     uv_loop_t *loop;
@@ -45,7 +33,7 @@ struct ingest {
     uint32_t waiting_records;
     uint64_t waiting_samples;
     size_t waiting_bytes;
-    struct batch *batches; /* older than what waits; in order */
+    struct ingest_batch *batches; /* older than what waits; in order */
     uint32_t in_flight;
     size_t pending_bytes; /* of records that wait or are in batches */
     uint64_t numbers;
@@ -67,58 +55,8 @@ static void arm_timer(struct ingest *g);
 
 /* --- records ------------------------------------------------------------------------------------------- */
 
-/* What is quarantined has no effect. */
-static uint32_t samples_of(const struct store_record *r) {
-    return r->fault == 0 ? r->n_samples : 0;
-}
-
-static size_t record_bytes(const struct store_record *r) {
-    return sizeof(struct ingest_record) + hot_bytes_max(r->samples, samples_of(r)) + r->body.n +
-           strlen(r->fault_text) + 1;
-}
-
-static char *put_bytes(char *at, struct slice bytes) {
-    if (bytes.n > 0) {
-        memcpy(at, bytes.p, bytes.n);
-    }
-    return at + bytes.n;
-}
-
-/* One block: head, rows of samples, their bytes, body, text. */
-static struct ingest_record *record_copy(const struct store_record *r, const struct hot *hot) {
-    struct slice data = buf_slice(&hot->bytes);
-    struct slice text = slice_str(r->fault_text);
-    size_t bytes =
-        sizeof(struct ingest_record) + hot->n_rows * sizeof *hot->rows + data.n + r->body.n + text.n + 1;
-    struct ingest_record *copy = malloc(bytes);
-    if (copy == NULL) {
-        return NULL;
-    }
-    *copy = (struct ingest_record){.bytes = bytes, .n_hot = hot->n_rows, .v = *r};
-    struct hot_row *rows = (struct hot_row *)(copy + 1);
-    char *at = (char *)(rows + hot->n_rows);
-    copy->v.n_samples = samples_of(r);
-    copy->v.samples = NULL; /* they are in the rows */
-    copy->hot = rows;
-    for (uint32_t i = 0; i < hot->n_rows; i++) {
-        rows[i] = hot->rows[i];
-        rows[i].data.p = at;
-        at = put_bytes(at, hot->rows[i].data);
-    }
-    copy->v.body = slice_of(at, r->body.n);
-    at = put_bytes(at, r->body);
-    copy->v.fault_text = at;
-    *put_bytes(at, text) = '\0';
-    return copy;
-}
-
-static void record_free(struct ingest_record *r) {
-    free(r->refusal);
-    free(r);
-}
-
 bool ingest_has_room(struct ingest *g, const struct store_record *r) {
-    bool room = g->pending_bytes == 0 || g->pending_bytes + record_bytes(r) <= g->pending_max;
+    bool room = g->pending_bytes == 0 || g->pending_bytes + ingest_record_bytes_max(r) <= g->pending_max;
     g->full_told = g->full_told || !room;
     return room;
 }
@@ -130,8 +68,7 @@ enum status ingest_put(struct ingest *g, const struct store_record *r) {
     if (!ingest_has_room(g, r)) {
         return ERR_FULL;
     }
-    bool written = hot_write(g->hot, r->samples, samples_of(r));
-    struct ingest_record *copy = written ? record_copy(r, g->hot) : NULL;
+    struct ingest_record *copy = ingest_record_new(r, g->hot);
     if (copy == NULL) {
         g->full_told = true;
         return ERR_FULL;
@@ -157,60 +94,29 @@ static uint64_t oldest_unfinished(const struct ingest *g) {
 
 /* --- batches ------------------------------------------------------------------------------------------- */
 
-static void unlink_batch(struct ingest *g, const struct batch *b) {
-    struct batch **at = &g->batches;
+static void unlink_batch(struct ingest *g, const struct ingest_batch *b) {
+    struct ingest_batch **at = &g->batches;
     while (*at != b) {
         at = &(*at)->next;
     }
     *at = b->next;
 }
 
-static void free_batch(struct batch *b) {
-    while (b->first != NULL) {
-        struct ingest_record *r = b->first;
-        b->first = r->next;
-        record_free(r);
-    }
-    free(b);
-}
-
-static void count_batch(struct batch *b) {
-    b->n_records = 0;
-    b->n_samples = 0;
-    b->bytes = 0;
-    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
-        b->n_records++;
-        b->n_samples += r->v.n_samples;
-        b->bytes += r->bytes;
-    }
-}
-
-static bool batch_is_full(const struct batch *b, const struct ingest_record *next) {
-    return b->n_records >= INGEST_BATCH_RECORDS || b->n_samples + next->v.n_samples > INGEST_BATCH_SAMPLES ||
-           b->bytes + next->bytes > INGEST_BATCH_BYTES;
-}
-
 /* Moves records from the line into a new batch at the end of the batches; NULL if none may go. */
-static struct batch *form_batch(struct ingest *g) {
+static struct ingest_batch *form_batch(struct ingest *g) {
     if (g->waiting == NULL || g->waiting->v.after_seq > g->journaled_seq) {
         return NULL;
     }
-    struct batch *b = calloc(1, sizeof *b);
+    struct ingest_batch *b = ingest_batch_new(g);
     if (b == NULL) {
         return NULL; /* they wait; the next turn tries again */
     }
-    b->owner = g;
     struct ingest_record **end = &b->first;
     while (g->waiting != NULL && g->waiting->v.after_seq <= g->journaled_seq &&
-           (b->n_records == 0 || !batch_is_full(b, g->waiting))) {
+           ingest_batch_has_room(b, g->waiting)) {
         struct ingest_record *r = g->waiting;
         g->waiting = r->next;
-        r->next = NULL;
-        *end = r;
-        end = &r->next;
-        b->n_records++;
-        b->n_samples += r->v.n_samples;
-        b->bytes += r->bytes;
+        ingest_batch_add(b, &end, r);
         g->waiting_records--;
         g->waiting_samples -= r->v.n_samples;
         g->waiting_bytes -= r->bytes;
@@ -218,7 +124,7 @@ static struct batch *form_batch(struct ingest *g) {
     if (g->waiting == NULL) {
         g->waiting_end = &g->waiting;
     }
-    struct batch **at = &g->batches;
+    struct ingest_batch **at = &g->batches;
     while (*at != NULL) {
         at = &(*at)->next;
     }
@@ -249,7 +155,7 @@ static void tell_forked(struct ingest *g, const struct store_key *key) {
 }
 
 /* forked: the places (from 1, ascending) of those whose number has another content. */
-static void tell_stored(struct ingest *g, const struct batch *b, const PGresult *forked) {
+static void tell_stored(struct ingest *g, const struct ingest_batch *b, const PGresult *forked) {
     static const uint32_t most = 256;
     struct store_key keys[256];
     uint32_t n = 0;
@@ -271,7 +177,7 @@ static void tell_stored(struct ingest *g, const struct batch *b, const PGresult 
     }
 }
 
-static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *forked) {
+static void on_batch_stored(struct ingest *g, struct ingest_batch *b, const PGresult *forked) {
     unlink_batch(g, b);
     g->trouble = (struct error){0};
     g->backoff_ms = INGEST_RETRY_MIN_MS;
@@ -280,7 +186,7 @@ static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *f
         bytes += r->bytes;
     }
     tell_stored(g, b, forked);
-    free_batch(b);
+    ingest_batch_free(b);
     give_room(g, bytes);
 }
 
@@ -301,22 +207,8 @@ static void give_up(struct ingest *g, const struct error *why) {
     g->host.fatal(g->host.ctx, why);
 }
 
-/* The record stays as it was received, but goes to quarantine instead of having an effect. */
-static void condemn(struct ingest_record *r, const struct error *why) {
-    static const char prefix[] = "refused by the database: ";
-    size_t size = sizeof prefix + strlen(why->text);
-    r->refusal = malloc(size);
-    if (r->refusal != NULL) {
-        (void)snprintf(r->refusal, size, "%s%s", prefix, why->text);
-    }
-    r->v.fault = LINK_BAD_RECORD;
-    r->v.fault_text = r->refusal != NULL ? r->refusal : "refused by the database";
-    r->v.n_samples = 0;
-    r->n_hot = 0;
-}
-
 /* One of the batch's records is guilty: halves are tried alone. */
-static void isolate(struct ingest *g, struct batch *b, const struct error *why) {
+static void isolate(struct ingest *g, struct ingest_batch *b, const struct error *why) {
     if (b->n_records == 1) {
         if (b->first->v.fault != 0) {
             give_up(g, why); /* not even as bytes in quarantine: the schema is not what we think */
@@ -325,32 +217,17 @@ static void isolate(struct ingest *g, struct batch *b, const struct error *why) 
         log_event(LOG_WARN, "ingest.quarantined", "gateway=%lld epoch=%llu seq=%llu text=%s",
                   (long long)b->first->v.gateway_key, (unsigned long long)b->first->v.epoch,
                   (unsigned long long)b->first->v.seq, LOG_Q(slice_str(why->text)));
-        condemn(b->first, why);
-        count_batch(b);
+        ingest_record_condemn(b->first, why);
+        ingest_batch_count(b);
         return;
     }
-    struct batch *rest = calloc(1, sizeof *rest);
-    if (rest == NULL) {
+    if (!ingest_batch_halve(b)) {
         retry_later(g, why);
-        return;
     }
-    struct ingest_record *last = b->first;
-    for (uint32_t i = 1; i < b->n_records / 2; i++) {
-        last = last->next;
-    }
-    rest->owner = g;
-    rest->tried = b->tried;
-    rest->twice = b->twice;
-    rest->first = last->next;
-    rest->next = b->next;
-    last->next = NULL;
-    b->next = rest;
-    count_batch(b);
-    count_batch(rest);
 }
 
 static void on_batch_done(void *ctx, struct pg_answer *answer) {
-    struct batch *b = ctx;
+    struct ingest_batch *b = ctx;
     struct ingest *g = b->owner;
     b->sent = false;
     g->in_flight--;
@@ -384,7 +261,7 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
     pg_flush(g->pg);
 }
 
-static void send_batch(struct ingest *g, struct batch *b) {
+static void send_batch(struct ingest *g, struct ingest_batch *b) {
     struct pg_args args;
     pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->bytes));
     bool fresh = !b->tried && !b->twice && fresh_sql_args(&args, b->first, b->n_records);
@@ -501,7 +378,7 @@ static void arm_timer(struct ingest *g) {
     uint64_t due = g->settles == NULL ? UINT64_MAX : g->settles->deadline_ms;
     bool can_send = pg_has_room(g->pg) && g->in_flight < INGEST_IN_FLIGHT && !g->fatal;
     bool queued = false;
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         queued = queued || !b->sent;
     }
     if (pg_has_room(g->pg)) {
@@ -520,8 +397,8 @@ static void arm_timer(struct ingest *g) {
     CHECK(rc == 0);
 }
 
-static struct batch *next_to_send(struct ingest *g) {
-    for (struct batch *b = g->batches; b != NULL; b = b->next) {
+static struct ingest_batch *next_to_send(struct ingest *g) {
+    for (struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         if (!b->sent) {
             return b;
         }
@@ -537,7 +414,7 @@ static void on_noted(void *ctx) {
 
 static void submit(struct ingest *g) {
     if (!g->fatal && uv_now(g->loop) >= g->retry_ms) {
-        struct batch *b = NULL;
+        struct ingest_batch *b = NULL;
         while (g->in_flight < INGEST_IN_FLIGHT && pg_has_room(g->pg) && (b = next_to_send(g)) != NULL) {
             send_batch(g, b);
         }
@@ -576,7 +453,7 @@ bool ingest_is_empty(const struct ingest *g) {
 
 struct store_pending ingest_pending(const struct ingest *g) {
     struct store_pending p = {.records = g->waiting_records, .bytes = g->pending_bytes};
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         p.records += b->n_records;
     }
     return p;
@@ -596,7 +473,7 @@ static void visit_record(const struct ingest_record *r, ingest_visit visit, void
 }
 
 void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx) {
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
             visit_record(r, visit, ctx);
         }
@@ -710,14 +587,14 @@ void ingest_free(struct ingest **ingest) {
     }
     CHECK(g->handles == 0);
     while (g->batches != NULL) {
-        struct batch *b = g->batches;
+        struct ingest_batch *b = g->batches;
         g->batches = b->next;
-        free_batch(b);
+        ingest_batch_free(b);
     }
     while (g->waiting != NULL) {
         struct ingest_record *r = g->waiting;
         g->waiting = r->next;
-        record_free(r);
+        ingest_record_free(r);
     }
     pg_free(&g->pg);
     notes_free(&g->notes);

@@ -7,14 +7,11 @@
 #ifndef PENSTOCK_STORE_INGEST_H
 #define PENSTOCK_STORE_INGEST_H
 
-#include "server/store/hot.h"
+#include "server/store/ingest_batch.h"
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
 enum {
-    INGEST_BATCH_SAMPLES = 50000, /* a batch is closed when it has as many */
-    INGEST_BATCH_RECORDS = 2000,
-    INGEST_BATCH_BYTES = 8 * 1024 * 1024,
     INGEST_IN_FLIGHT = 2,
     INGEST_COMMIT_EVERY_MS = 20,
     INGEST_SETTLES_MAX = 4096, /* waiting; more are told to come again */

@@ -2,21 +2,8 @@
 #ifndef PENSTOCK_STORE_INGEST_SQL_H
 #define PENSTOCK_STORE_INGEST_SQL_H
 
-#include "server/store/hot.h"
+#include "server/store/ingest_record.h"
 #include "server/store/pgvalue.h"
-#include "server/store/store.h"
-
-/* A copied record; one block of memory with the rows of its samples, body and text. */
-struct ingest_record {
-    struct ingest_record *next;
-    uint64_t number; /* place in the order of arrival */
-    uint64_t came_ms;
-    size_t bytes;
-    char *refusal; /* own text of a fault that PostgreSQL found; NULL */
-    const struct hot_row *hot;
-    uint32_t n_hot;
-    struct store_record v; /* without samples */
-};
 
 /* Upper bound of the parameters' bytes for so many records of so many bytes. */
 #define INGEST_ARGS_BYTES(records, bytes) ((size_t)4096 + (size_t)(records)*384 + (size_t)(bytes)*2)

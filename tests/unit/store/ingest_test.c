@@ -1,4 +1,4 @@
-/* Covers: hot.c, fresh_sql.c, ingest_sql.c, record_sql.c */
+/* Covers: hot.c, fresh_sql.c, ingest.c, ingest_batch.c, ingest_record.c, ingest_sql.c, record_sql.c */
 #include "server/base/rand.h"
 #include "server/history/chunk.h"
 #include "tests/unit/store/rig.h"
