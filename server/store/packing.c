@@ -2,6 +2,7 @@
 
 #include "server/base/check.h"
 #include "server/core/quality.h"
+#include "server/history/bundle.h"
 #include "server/store/packing_plan.h"
 #include "server/store/packing_sql.h"
 
@@ -163,8 +164,8 @@ static enum status take_hot_row(struct packing *p, int row, struct error *err) {
         return error_set(err, ERR_NOMEM, "packer", "no memory for a row of samples");
     }
     struct slice data = pg_get_slice(p->hot, row, 4);
-    enum status status = chunk_read(data, &p->work, v, &n, &why);
-    if (status == OK && (uint8_t)data.p[0] != CHUNK_MIXED_VERSION) {
+    enum status status = bundle_read(data, &p->work, v, &n, &why);
+    if (status == OK && !bundle_is_mixed(data)) {
         status = error_set(&why, ERR_INVALID, "chunk", "it does not say which tags its samples are of");
     }
     if (status == OK) {
