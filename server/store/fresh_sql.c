@@ -1,6 +1,7 @@
 #include "server/store/fresh_sql.h"
 
 #include "server/base/tm.h"
+#include "server/store/hot_bundle.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@ static const char sql[] =
     " on conflict (gateway_key, epoch, day) do update set next = greatest(d.next, excluded.next),"
     " stored = d.stored + excluded.stored, samples = d.samples + excluded.samples),"
     " hot as ("
-    " insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)"
-    " select unnest($10::bigint[]), unnest($11::bigint[]), unnest($12::integer[]), unnest($13::bigint[]),"
-    " unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::bigint[]), unnest($17::bytea[]))"
+    " insert into sample_hot (gateway_key, received_us, tag_min, tag_max, from_us, to_us, n, data)"
+    " select unnest($10::bigint[]), unnest($11::bigint[]), unnest($12::bigint[]), unnest($13::bigint[]),"
+    " unnest($14::bigint[]), unnest($15::bigint[]), unnest($16::integer[]), unnest($17::bytea[]))"
     " insert into ingest_batch (gateway_key, epoch, seq, dict, type, flags, crc, received_us, body)"
     " select unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]),"
     " unnest($5::smallint[]), unnest($6::integer[]), unnest($7::bigint[]), unnest($8::bigint[]), "
@@ -50,105 +51,127 @@ static int order(int64_t a, int64_t b) {
     return a < b ? -1 : a > b;
 }
 
-/* By gateway, epoch and number. */
-static int order_spans(const void *a, const void *b) {
-    const struct span *x = a;
-    const struct span *y = b;
-    int by = order(x->gateway_key, y->gateway_key);
-    by = by != 0 ? by : order(x->epoch, y->epoch);
-    return by != 0 ? by : order(x->seq, y->seq);
+struct place {
+    const struct ingest_record *record;
+};
+
+/* By gateway, and of one gateway as they came. */
+static int by_gateway(const void *a, const void *b) {
+    const struct ingest_record *x = ((const struct place *)a)->record;
+    const struct ingest_record *y = ((const struct place *)b)->record;
+    int by = order(x->v.gateway_key, y->v.gateway_key);
+    return by != 0 ? by : x->number < y->number ? -1 : x->number > y->number;
 }
 
 static bool is_plain(const struct ingest_record *r) {
     return r->v.fault == 0 && !r->v.again && !r->v.has_dropped && r->v.type != MSG_DICT;
 }
 
-static struct span span_of(const struct store_record *r) {
-    return (struct span){.gateway_key = r->gateway_key,
-                         .epoch = (int64_t)r->epoch,
-                         .day = r->received_us / TM_DAY_US,
-                         .seq = (int64_t)r->seq, /* below LINK_SEQ_MAX */
-                         .next = (int64_t)r->seq + 1,
-                         .samples = r->n_samples};
+/* What is to be stored besides the records themselves. */
+struct fresh {
+    struct place *places;
+    struct span *spans;
+    uint32_t n_spans;
+    struct hot_bundles hot;
+};
+
+static void add_span(struct fresh *f, const struct store_record *r) {
+    struct span s = {.gateway_key = r->gateway_key,
+                     .epoch = (int64_t)r->epoch,
+                     .day = r->received_us / TM_DAY_US,
+                     .seq = (int64_t)r->seq, /* below LINK_SEQ_MAX */
+                     .next = (int64_t)r->seq + 1,
+                     .samples = r->n_samples};
+    struct span *last = f->n_spans == 0 ? NULL : &f->spans[f->n_spans - 1];
+    if (last != NULL && last->gateway_key == s.gateway_key && last->epoch == s.epoch && last->day == s.day &&
+        last->next == s.seq) {
+        last->next = s.next;
+        last->samples += s.samples;
+    } else {
+        f->spans[f->n_spans++] = s;
+    }
 }
 
-/* Joins neighbours of sorted v[0..n); how many are left, or 0 if a number is there twice. */
-static uint32_t join(struct span *v, uint32_t n) {
-    uint32_t last = 0;
-    for (uint32_t i = 1; i < n; i++) {
-        bool same = v[i].gateway_key == v[last].gateway_key && v[i].epoch == v[last].epoch;
-        if (same && v[i].seq < v[last].next) {
-            return 0;
-        }
-        if (same && v[i].seq == v[last].next && v[i].day == v[last].day) {
-            v[last].next = v[i].next;
-            v[last].samples += v[i].samples;
-        } else {
-            v[++last] = v[i];
+/* False: a record is not of that kind, or there is no memory. */
+static bool fresh_init(struct fresh *f, const struct ingest_record *first, uint32_t n) {
+    uint32_t n_rows = 0;
+    uint32_t at = 0;
+    *f = (struct fresh){.places = calloc(n, sizeof *f->places), .spans = calloc(n, sizeof *f->spans)};
+    bool plain = f->places != NULL && f->spans != NULL;
+    for (const struct ingest_record *r = first; r != NULL && plain; r = r->next) {
+        plain = is_plain(r);
+        f->places[at++].record = r;
+        n_rows += r->n_hot;
+    }
+    if (!plain || !hot_bundles_init(&f->hot, n_rows)) {
+        return false;
+    }
+    qsort(f->places, n, sizeof *f->places, by_gateway);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct ingest_record *r = f->places[i].record;
+        add_span(f, &r->v);
+        for (uint32_t k = 0; k < r->n_hot; k++) {
+            hot_bundles_add(&f->hot, r->v.gateway_key, r->v.received_us, &r->hot[k]);
         }
     }
-    return last + 1;
+    return hot_bundles_end(&f->hot);
 }
 
-/* Spans of the records, in memory for n. */
-static uint32_t gather(struct span *v, const struct ingest_record *first) {
-    uint32_t n = 0;
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        if (!is_plain(r)) {
-            return 0;
-        }
-        v[n++] = span_of(&r->v);
-    }
-    qsort(v, n, sizeof *v, order_spans);
-    return join(v, n);
+static void fresh_done(struct fresh *f) {
+    free(f->places);
+    free(f->spans);
+    hot_bundles_done(&f->hot);
 }
 
-static void hot_owners(struct pg_args *args, const struct ingest_record *first) {
-    pg_array_i64_begin(args);
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->n_hot; i++) {
-            pg_array_i64(args, r->v.gateway_key);
-        }
-    }
-    pg_array_end(args);
-    pg_array_i64_begin(args);
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        for (uint32_t i = 0; i < r->n_hot; i++) {
-            pg_array_i64(args, r->v.received_us);
-        }
-    }
-    pg_array_end(args);
-}
-
-/* The array of the number at this offset of each. */
-static void numbers(struct pg_args *args, const struct span *v, uint32_t n, size_t offset) {
+/* The array of the number at this offset of each of n structs of that size. */
+static void numbers(struct pg_args *args, const void *v, uint32_t n, size_t size, size_t offset) {
+    const char *p = v;
     pg_array_i64_begin(args);
     for (uint32_t i = 0; i < n; i++) {
         int64_t number = 0;
-        memcpy(&number, (const char *)&v[i] + offset, sizeof number);
+        memcpy(&number, p + i * size + offset, sizeof number);
         pg_array_i64(args, number);
     }
     pg_array_end(args);
 }
 
-static void spans(struct pg_args *args, const struct span *v, uint32_t n) {
+static void hot_args(struct pg_args *args, const struct hot_bundles *hot) {
+    static const size_t columns[] = {
+        offsetof(struct hot_shared, gateway_key), offsetof(struct hot_shared, received_us),
+        offsetof(struct hot_shared, row.tag_min), offsetof(struct hot_shared, row.tag_max),
+        offsetof(struct hot_shared, row.from_us), offsetof(struct hot_shared, row.to_us)};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        numbers(args, hot->v, hot->n, sizeof *hot->v, columns[i]);
+    }
+    pg_array_i32_begin(args);
+    for (uint32_t i = 0; i < hot->n; i++) {
+        pg_array_i32(args, (int32_t)hot->v[i].row.n); /* CHUNK_SAMPLES_MAX at most */
+    }
+    pg_array_end(args);
+    pg_array_bytes_begin(args);
+    for (uint32_t i = 0; i < hot->n; i++) {
+        pg_array_bytes(args, hot->v[i].row.data.p, hot->v[i].row.data.n);
+    }
+    pg_array_end(args);
+}
+
+static void span_args(struct pg_args *args, const struct span *v, uint32_t n) {
     static const size_t columns[] = {offsetof(struct span, gateway_key), offsetof(struct span, epoch),
                                      offsetof(struct span, day),         offsetof(struct span, seq),
                                      offsetof(struct span, next),        offsetof(struct span, samples)};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        numbers(args, v, n, columns[i]);
+        numbers(args, v, n, sizeof *v, columns[i]);
     }
 }
 
 bool fresh_sql_args(struct pg_args *args, const struct ingest_record *first, uint32_t n) {
-    struct span *v = calloc(n, sizeof *v);
-    uint32_t n_spans = v == NULL ? 0 : gather(v, first);
-    if (n_spans > 0) {
+    struct fresh f;
+    bool fresh = fresh_init(&f, first, n);
+    if (fresh) {
         ingest_sql_records(args, first);
-        hot_owners(args, first);
-        ingest_sql_hot(args, first);
-        spans(args, v, n_spans);
+        hot_args(args, &f.hot);
+        span_args(args, f.spans, f.n_spans);
     }
-    free(v);
-    return n_spans > 0;
+    fresh_done(&f);
+    return fresh;
 }

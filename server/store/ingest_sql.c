@@ -177,7 +177,7 @@ static int64_t hot_to(const struct hot_row *row) {
     return row->to_us;
 }
 
-void ingest_sql_hot(struct pg_args *args, const struct ingest_record *first) {
+static void hot_rows(struct pg_args *args, const struct ingest_record *first) {
     pg_array_i32_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
         for (uint32_t i = 0; i < r->n_hot; i++) {
@@ -275,7 +275,7 @@ void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bo
     ingest_sql_records(args, first);
     record_faults(args, first);
     hot_places(args, first);
-    ingest_sql_hot(args, first);
+    hot_rows(args, first);
     pg_arg_i32(args, LINK_SEQ_CONFLICT);
     pg_arg_i32(args, MSG_DICT);
     ledger_counts(args, first);

@@ -13,9 +13,7 @@ const char *ingest_sql(void);
 /* tried: the same was sent before and may be stored: what is there already did not come again. */
 void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bool tried);
 
-/* Parts that fresh_sql.h has, too: nine arrays of the records, gateway_key to body as in ingest_batch; six of
- * their rows of samples, n to data as in sample_hot. */
+/* A part that fresh_sql.h has, too: nine arrays of the records, gateway_key to body as in ingest_batch. */
 void ingest_sql_records(struct pg_args *args, const struct ingest_record *first);
-void ingest_sql_hot(struct pg_args *args, const struct ingest_record *first);
 
 #endif

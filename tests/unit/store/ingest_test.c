@@ -1,4 +1,5 @@
-/* Covers: hot.c, fresh_sql.c, ingest.c, ingest_batch.c, ingest_record.c, ingest_sql.c, record_sql.c */
+/* Covers: hot.c, hot_bundle.c, fresh_sql.c, ingest.c, ingest_batch.c, ingest_record.c, ingest_sql.c,
+ * record_sql.c */
 #include "server/base/rand.h"
 #include "server/history/chunk.h"
 #include "tests/unit/store/rig.h"
@@ -449,6 +450,13 @@ static void a_batch_of_new_numbers_needs_the_small_statement_only(void **state) 
                      2);
     assert_int_equal(pgtest_number(&pg, "select sum(tag_key * 1000 + value) from sample"),
                      11500 * BATCH + BATCH * (BATCH - 1) / 2);
+    assert_int_equal(pgtest_number(&pg,
+                                   "select count(*) from sample_hot where n = 10 and received_us = "
+                                   "1800000000000000 and (gateway_key, tag_min, tag_max, from_us, to_us) in"
+                                   " ((7, 11, 11, %lld, %lld), (8, 12, 12, %lld, %lld))",
+                                   (long long)at(0), (long long)at(BATCH - 2), (long long)at(1),
+                                   (long long)at(BATCH - 1)),
+                     2);
     assert_ledger_is_right();
     rig_stop(&r, 5000);
 }
@@ -476,6 +484,42 @@ static void new_numbers_are_counted_by_their_days_and_starts(void **state) {
                                         " '{[0,10),[20,22)}'"),
                      4);
     assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_day"), 8);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+/* Rows are shared as far as they stay small, and by one gateway. */
+static void records_share_rows_as_far_as_these_stay_small(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    char text[LINK_STRING_MAX];
+    memset(text, 'x', sizeof text);
+    static const size_t sizes[] = {400, 400, 400, 1400, 4000, 10, 0, 900, 800};
+    uint64_t samples = 0;
+    for (uint32_t i = 0; i < COUNT(sizes); i++) {
+        struct stored_sample v[] = {
+            {.tag_key = 11, .t_us = at(i), .value = i},
+            {.tag_key = i == 1 ? 19 : 12, .t_us = at(0), .text = slice_of(text, sizes[i])}};
+        struct store_record rec = record(i, v, sizes[i] == 0 ? 0 : 2);
+        rec.received_us -= i;
+        samples += rec.n_samples;
+        put(r, &rec);
+    }
+    RIG_UNTIL(r, r->n_ingested == COUNT(sizes));
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where not general and n = 9"), 1);
+    assert_int_equal(
+        pgtest_number(&pg,
+                      "select count(*) from sample_hot where (id, n, 1800000000000000 - received_us, tag_min,"
+                      " tag_max, (from_us - %lld) / 1000, (to_us - %lld) / 1000) in ((1, 6, 2, 11, 19, 0, 2),"
+                      " (2, 2, 3, 11, 12, 0, 3), (3, 2, 4, 11, 12, 0, 4), (4, 6, 8, 11, 12, 0, 8))",
+                      (long long)at(0), (long long)at(0)),
+        4);
+    assert_int_equal(pgtest_number(&pg, "select sum(n) from sample_hot"), samples);
+    assert_int_equal(
+        pgtest_number(&pg, "select max(octet_length(data)) from sample_hot where id <> 3") <= 1900, true);
+    assert_int_equal(pgtest_number(&pg, "select length(bytes) from sample where tag_key = 12"), 800);
+    assert_int_equal(pgtest_number(&pg, "select sum(value) from sample where tag_key = 11"), 36 - 6);
     assert_ledger_is_right();
     rig_stop(&r, 5000);
 }
@@ -655,6 +699,7 @@ int main(void) {
         cmocka_unit_test(records_in_doubt_are_submitted_again_and_reported_once),
         cmocka_unit_test(a_batch_of_new_numbers_needs_the_small_statement_only),
         cmocka_unit_test(new_numbers_are_counted_by_their_days_and_starts),
+        cmocka_unit_test(records_share_rows_as_far_as_these_stay_small),
         cmocka_unit_test(a_number_that_is_stored_already_leaves_the_rest_of_its_batch_alone),
         cmocka_unit_test(a_forked_number_amid_new_ones_goes_to_quarantine_alone),
         cmocka_unit_test(a_batch_in_doubt_is_counted_once),
