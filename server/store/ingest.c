@@ -39,9 +39,7 @@ struct ingest {
     uint64_t numbers;
     uint64_t journaled_seq;
 
-    struct settle *settles;
-    struct settle **settles_end;
-    uint32_t n_settles; /* waiting or under way */
+    struct settle_line settles;
     struct notes *notes;
     struct hot *hot; /* to write samples in */
 
@@ -283,48 +281,23 @@ static void send_batch(struct ingest *g, struct ingest_batch *b) {
 
 /* --- settles ------------------------------------------------------------------------------------------- */
 
-static struct settle *take_settle(struct ingest *g) {
-    struct settle *s = g->settles;
-    g->settles = s->next;
-    if (g->settles == NULL) {
-        g->settles_end = &g->settles;
-    }
-    s->next = NULL;
-    return s;
-}
-
 static void on_settle_done(void *ctx, struct pg_answer *answer) {
     struct settle *s = ctx;
     struct ingest *g = s->owner;
-    g->n_settles--;
     int64_t gateway_key = 0;
     uint64_t session = settle_report(s, &g->host, answer, &gateway_key);
     if (session != 0) {
         notes_said(g->notes, gateway_key, session, s->epochs, s->n_epochs, clock_wall_us());
     }
-    free(s);
+    settle_line_done(&g->settles, s);
     submit(g);
     pg_flush(g->pg);
-}
-
-static void refuse_settles(struct ingest *g, const struct error *why) {
-    while (g->settles != NULL) {
-        struct settle *s = take_settle(g);
-        g->n_settles--;
-        settle_refuse(s, &g->host, why);
-        free(s);
-    }
 }
 
 static void refuse_overdue_settles(struct ingest *g) {
     struct error late;
     (void)error_set(&late, ERR_UNAVAILABLE, "store", "the gateway's former records are not committed yet");
-    while (g->settles != NULL && uv_now(g->loop) >= g->settles->deadline_ms) {
-        struct settle *s = take_settle(g);
-        g->n_settles--;
-        settle_refuse(s, &g->host, pg_is_up(g->pg) ? &late : pg_error(g->pg));
-        free(s);
-    }
+    settle_line_refuse(&g->settles, &g->host, uv_now(g->loop), pg_is_up(g->pg) ? &late : pg_error(g->pg));
 }
 
 void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
@@ -334,16 +307,12 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
     CHECK(s != NULL);
     s->owner = g;
     s->after = g->numbers;
-    bool hopeless = !pg_is_up(g->pg) || g->closing || g->n_settles >= INGEST_SETTLES_MAX;
+    bool hopeless = !pg_is_up(g->pg) || g->closing || g->settles.n >= INGEST_SETTLES_MAX;
     s->deadline_ms = uv_now(g->loop) + (hopeless ? 0 : INGEST_SETTLE_MS);
-    g->n_settles++;
     if (hopeless) { /* answered by the loop, at once */
-        s->next = g->settles;
-        g->settles_end = g->settles == NULL ? &s->next : g->settles_end;
-        g->settles = s;
+        settle_line_add_first(&g->settles, s);
     } else {
-        *g->settles_end = s;
-        g->settles_end = &s->next;
+        settle_line_add(&g->settles, s);
     }
     arm_timer(g);
 }
@@ -375,7 +344,7 @@ static void arm_timer(struct ingest *g) {
         return;
     }
     uint64_t now = uv_now(g->loop);
-    uint64_t due = g->settles == NULL ? UINT64_MAX : g->settles->deadline_ms;
+    uint64_t due = g->settles.first == NULL ? UINT64_MAX : g->settles.first->deadline_ms;
     bool can_send = pg_has_room(g->pg) && g->in_flight < INGEST_IN_FLIGHT && !g->fatal;
     bool queued = false;
     for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
@@ -423,8 +392,8 @@ static void submit(struct ingest *g) {
     if (pg_has_room(g->pg) && uv_now(g->loop) >= notes_ms) {
         notes_send(g->notes, g->pg, uv_now(g->loop), on_noted, g);
     }
-    while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
-        settle_send(take_settle(g), g->pg, on_settle_done);
+    while (g->settles.first != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles.first->after) {
+        settle_send(settle_line_take(&g->settles), g->pg, on_settle_done);
     }
     arm_timer(g);
 }
@@ -501,7 +470,7 @@ static void on_down(void *ctx) {
     struct ingest *g = ctx;
     g->trouble = (struct error){0}; /* the connection says why */
     g->backoff_ms = INGEST_RETRY_MIN_MS;
-    refuse_settles(g, pg_error(g->pg));
+    settle_line_refuse(&g->settles, &g->host, UINT64_MAX, pg_error(g->pg));
 }
 
 enum status ingest_new(const struct store_config *cfg, const struct store_host *host, struct ingest **ret,
@@ -524,7 +493,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     g->pending_max = cfg->pending_bytes_max == 0 ? INGEST_PENDING_BYTES : cfg->pending_bytes_max;
     g->backoff_ms = INGEST_RETRY_MIN_MS;
     g->waiting_end = &g->waiting;
-    g->settles_end = &g->settles;
+    settle_line_init(&g->settles);
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
@@ -564,7 +533,7 @@ static void on_pg_closed(void *ctx) {
     struct ingest *g = ctx;
     struct error why;
     (void)error_set(&why, ERR_UNAVAILABLE, "store", "the server is stopping");
-    refuse_settles(g, &why);
+    settle_line_refuse(&g->settles, &g->host, UINT64_MAX, &why);
     closed_one(g);
 }
 
