@@ -1,4 +1,6 @@
-/* The one statement that stores a batch of records, and its parameters. Pure but for memory. */
+/* The statement that stores a batch of any records, and its parameters: whether they are there already, are
+ * to go to quarantine or tell of lost ones. For those of which none is so there is fresh_sql.h. Pure but for
+ * memory. */
 #ifndef PENSTOCK_STORE_INGEST_SQL_H
 #define PENSTOCK_STORE_INGEST_SQL_H
 
