@@ -585,6 +585,37 @@ static void a_batch_in_doubt_is_counted_once(void **state) {
     rig_stop(&r, 5000);
 }
 
+/* As another server's, started by mistake: a batch waits for the transaction that stores one of its numbers,
+ * and whatever becomes of that, each is there once. */
+static void a_number_that_somebody_else_is_storing_is_waited_for(void **state) {
+    (void)state;
+    static const char *const ends[] = {"commit", "rollback"};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        watch_statements();
+        PGconn *other = PQconnectdb(pg.conninfo);
+        PQclear(PQexec(other, "begin; insert into ingest_batch values (8, -81985529216486896, 4, 3, 17, 1, "
+                              "3735928559, 1800000000000000, 'as received')"));
+        assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+        struct rig *r = rig_new(&pg);
+        put_batch(r, BATCH);
+        RIG_UNTIL(r, pgtest_number(&pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                        " and application_name = 'penstock ingest'"
+                                        " and datname = current_database()") == 1);
+        assert_int_equal(r->n_ingested, 0);
+        PQclear(PQexec(other, ends[i]));
+        PQfinish(other);
+        RIG_UNTIL(r, r->n_ingested == BATCH);
+        bool stored = i == 0;
+        assert_int_equal(pgtest_number(&pg, "select count(*) from said where general and n = 19"), stored);
+        assert_int_equal(pgtest_number(&pg, "select sum(stored) * 100 + sum(repeated) from gateway_day"),
+                         stored ? (BATCH - 1) * 100 + 1 : BATCH * 100);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), stored ? BATCH - 1 : BATCH);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), BATCH);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
+        rig_stop(&r, 5000);
+    }
+}
+
 /* --- the main promise, under fire ---------------------------------------------------------------------- */
 
 enum { CHAOS_GATEWAYS = 3, CHAOS_RECORDS = 400, CHAOS_SAMPLES = 5 };
@@ -703,6 +734,7 @@ int main(void) {
         cmocka_unit_test(a_number_that_is_stored_already_leaves_the_rest_of_its_batch_alone),
         cmocka_unit_test(a_forked_number_amid_new_ones_goes_to_quarantine_alone),
         cmocka_unit_test(a_batch_in_doubt_is_counted_once),
+        cmocka_unit_test(a_number_that_somebody_else_is_storing_is_waited_for),
         cmocka_unit_test(each_record_has_its_effect_once_however_often_the_connection_dies),
         cmocka_unit_test(what_waits_is_committed_by_a_stop),
     };
