@@ -374,6 +374,10 @@ declare
     told      bigint;
     crc       bigint;
 begin
+    if version = 3 then
+        return query select * from chunk_bundle_read(p_bytes, p_name, p_tag_key);
+        return;
+    end if;
     if version not in (1, 2) then
         raise exception '% has version %, which is not known', p_name, version using errcode = 'data_corrupted';
     end if;
@@ -427,7 +431,34 @@ begin
 end
 $$;
 comment on function chunk_read(bytea, text, bigint) is
-    'The samples of a chunk (server/history/chunk.h), in its order; an error that tells p_name if its checksum is wrong. p_tag_key: only those of this tag, of a mixed chunk; 0: all. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
+    'The samples of a chunk (server/history/chunk.h) or of a bundle of chunks (server/history/bundle.h), in its order; an error that tells p_name if its checksum is wrong. p_tag_key: only those of this tag, of a mixed chunk; 0: all. tag_key: of a mixed chunk. value and bytes: a number, or a text (or other bytes), or neither.';
+
+create function chunk_bundle_read(p_bytes bytea, p_name text, p_tag_key bigint)
+    returns table (tag_key bigint, t_us bigint, value double precision, bytes bytea, quality smallint)
+    language plpgsql immutable strict parallel safe rows 600 as
+$$
+declare
+    at   integer := 1;
+    size bigint;
+begin
+    p_bytes := p_bytes || '';
+    loop
+        if at + 4 > length(p_bytes) then
+            raise exception '% is damaged: it ends within a chunk of its bundle', p_name using errcode = 'data_corrupted';
+        end if;
+        size := get_byte(p_bytes, at)::bigint | (get_byte(p_bytes, at + 1)::bigint << 8)
+              | (get_byte(p_bytes, at + 2)::bigint << 16) | (get_byte(p_bytes, at + 3)::bigint << 24);
+        at := at + 4;
+        if size < 1 or at + size > length(p_bytes) or get_byte(p_bytes, at) <> 2 then
+            raise exception '% is damaged: a chunk of its bundle is no mixed one of % bytes', p_name, size using errcode = 'data_corrupted';
+        end if;
+        return query select * from chunk_read(substr(p_bytes, at + 1, size::integer), p_name, p_tag_key);
+        at := at + size;
+        exit when at = length(p_bytes);
+    end loop;
+end
+$$;
+comment on function chunk_bundle_read(bytea, text, bigint) is 'The samples of a bundle, chunk after chunk: as chunk_read.';
 
 -- Where samples lie ---------------------------------------------------------------------------------------
 -- Of one tag and moment the newest counts: sample_hot before sample_chunk before sample_row; in sample_hot the higher id,
@@ -459,10 +490,11 @@ create table sample_hot (
     constraint sample_hot_t_us_check check (from_us >= 946684800000000)
 );
 comment on table sample_hot is
-    'Samples as they came, in the order in which they came, until the packer takes them: written in the transaction that stores their record.';
+    'Samples as they came, in the order in which they came, until the packer takes them: written in the transaction that stores their record. Records of '
+    'a gateway that are stored together may share a row.';
 comment on column sample_hot.tag_min is 'Lowest and highest tag_key in data.';
 comment on column sample_hot.from_us is 'Earliest and latest source time in data.';
-comment on column sample_hot.data is 'A chunk of several tags: chunk_read(data).';
+comment on column sample_hot.data is 'A chunk of several tags, or a bundle of such chunks: chunk_read(data).';
 -- Lives for minutes and is scanned as a whole.
 alter table sample_hot set (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_insert_scale_factor = 0.5);
 

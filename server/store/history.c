@@ -1,6 +1,7 @@
 #include "server/store/history.h"
 
 #include "server/base/check.h"
+#include "server/history/bundle.h"
 #include "server/history/pack.h"
 #include "server/store/blocking.h"
 
@@ -159,7 +160,7 @@ static enum status take_packed(struct history *h, const PGresult *r, bool record
     for (int row = 0; row < PQntuples(r); row++) {
         int64_t first = pg_get_i64(r, row, 0);
         uint32_t n = 0;
-        enum status status = chunk_read(pg_get_slice(r, row, 1), &h->work, h->chunk, &n, err);
+        enum status status = bundle_read(pg_get_slice(r, row, 1), &h->work, h->chunk, &n, err);
         if (status != OK) {
             h->failed = true;
             return status;

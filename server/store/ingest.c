@@ -4,23 +4,13 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/store/doubt_sql.h"
+#include "server/store/fresh_sql.h"
 #include "server/store/hot.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
 #include "server/store/settle.h"
 
 #include <stdlib.h>
-
-struct batch {
-    struct batch *next;
-    struct ingest *owner;
-    struct ingest_record *first;
-    uint32_t n_records;
-    uint32_t n_samples;
-    size_t bytes;
-    bool sent;
-    bool tried; /* with an unknown outcome: it may be stored already */
-};
 
 struct ingest {
     struct store_host host;
@@ -43,15 +33,13 @@ struct ingest {
     uint32_t waiting_records;
     uint64_t waiting_samples;
     size_t waiting_bytes;
-    struct batch *batches; /* older than what waits; in order */
+    struct ingest_batch *batches; /* older than what waits; in order */
     uint32_t in_flight;
     size_t pending_bytes; /* of records that wait or are in batches */
     uint64_t numbers;
     uint64_t journaled_seq;
 
-    struct settle *settles;
-    struct settle **settles_end;
-    uint32_t n_settles; /* waiting or under way */
+    struct settle_line settles;
     struct notes *notes;
     struct hot *hot; /* to write samples in */
 
@@ -65,59 +53,8 @@ static void arm_timer(struct ingest *g);
 
 /* --- records ------------------------------------------------------------------------------------------- */
 
-/* What is quarantined has no effect. */
-static uint32_t samples_of(const struct store_record *r) {
-    return r->fault == 0 ? r->n_samples : 0;
-}
-
-/* The most that it can take; its texts are pieces of its body. */
-static size_t record_bytes(const struct store_record *r) {
-    return sizeof(struct ingest_record) + hot_bytes_max(samples_of(r), r->body.n) + r->body.n +
-           strlen(r->fault_text) + 1;
-}
-
-static char *put_bytes(char *at, struct slice bytes) {
-    if (bytes.n > 0) {
-        memcpy(at, bytes.p, bytes.n);
-    }
-    return at + bytes.n;
-}
-
-/* One block: head, rows of samples, their bytes, body, text. */
-static struct ingest_record *record_copy(const struct store_record *r, const struct hot *hot) {
-    struct slice data = buf_slice(&hot->bytes);
-    struct slice text = slice_str(r->fault_text);
-    size_t bytes =
-        sizeof(struct ingest_record) + hot->n_rows * sizeof *hot->rows + data.n + r->body.n + text.n + 1;
-    struct ingest_record *copy = malloc(bytes);
-    if (copy == NULL) {
-        return NULL;
-    }
-    *copy = (struct ingest_record){.bytes = bytes, .n_hot = hot->n_rows, .v = *r};
-    struct hot_row *rows = (struct hot_row *)(copy + 1);
-    char *at = (char *)(rows + hot->n_rows);
-    copy->v.n_samples = samples_of(r);
-    copy->v.samples = NULL; /* they are in the rows */
-    copy->hot = rows;
-    for (uint32_t i = 0; i < hot->n_rows; i++) {
-        rows[i] = hot->rows[i];
-        rows[i].data.p = at;
-        at = put_bytes(at, hot->rows[i].data);
-    }
-    copy->v.body = slice_of(at, r->body.n);
-    at = put_bytes(at, r->body);
-    copy->v.fault_text = at;
-    *put_bytes(at, text) = '\0';
-    return copy;
-}
-
-static void record_free(struct ingest_record *r) {
-    free(r->refusal);
-    free(r);
-}
-
 bool ingest_has_room(struct ingest *g, const struct store_record *r) {
-    bool room = g->pending_bytes == 0 || g->pending_bytes + record_bytes(r) <= g->pending_max;
+    bool room = g->pending_bytes == 0 || g->pending_bytes + ingest_record_bytes_max(r) <= g->pending_max;
     g->full_told = g->full_told || !room;
     return room;
 }
@@ -129,8 +66,7 @@ enum status ingest_put(struct ingest *g, const struct store_record *r) {
     if (!ingest_has_room(g, r)) {
         return ERR_FULL;
     }
-    bool written = hot_write(g->hot, r->samples, samples_of(r));
-    struct ingest_record *copy = written ? record_copy(r, g->hot) : NULL;
+    struct ingest_record *copy = ingest_record_new(r, g->hot);
     if (copy == NULL) {
         g->full_told = true;
         return ERR_FULL;
@@ -156,60 +92,29 @@ static uint64_t oldest_unfinished(const struct ingest *g) {
 
 /* --- batches ------------------------------------------------------------------------------------------- */
 
-static void unlink_batch(struct ingest *g, const struct batch *b) {
-    struct batch **at = &g->batches;
+static void unlink_batch(struct ingest *g, const struct ingest_batch *b) {
+    struct ingest_batch **at = &g->batches;
     while (*at != b) {
         at = &(*at)->next;
     }
     *at = b->next;
 }
 
-static void free_batch(struct batch *b) {
-    while (b->first != NULL) {
-        struct ingest_record *r = b->first;
-        b->first = r->next;
-        record_free(r);
-    }
-    free(b);
-}
-
-static void count_batch(struct batch *b) {
-    b->n_records = 0;
-    b->n_samples = 0;
-    b->bytes = 0;
-    for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
-        b->n_records++;
-        b->n_samples += r->v.n_samples;
-        b->bytes += r->bytes;
-    }
-}
-
-static bool batch_is_full(const struct batch *b, const struct ingest_record *next) {
-    return b->n_records >= INGEST_BATCH_RECORDS || b->n_samples + next->v.n_samples > INGEST_BATCH_SAMPLES ||
-           b->bytes + next->bytes > INGEST_BATCH_BYTES;
-}
-
 /* Moves records from the line into a new batch at the end of the batches; NULL if none may go. */
-static struct batch *form_batch(struct ingest *g) {
+static struct ingest_batch *form_batch(struct ingest *g) {
     if (g->waiting == NULL || g->waiting->v.after_seq > g->journaled_seq) {
         return NULL;
     }
-    struct batch *b = calloc(1, sizeof *b);
+    struct ingest_batch *b = ingest_batch_new(g);
     if (b == NULL) {
         return NULL; /* they wait; the next turn tries again */
     }
-    b->owner = g;
     struct ingest_record **end = &b->first;
     while (g->waiting != NULL && g->waiting->v.after_seq <= g->journaled_seq &&
-           (b->n_records == 0 || !batch_is_full(b, g->waiting))) {
+           ingest_batch_has_room(b, g->waiting)) {
         struct ingest_record *r = g->waiting;
         g->waiting = r->next;
-        r->next = NULL;
-        *end = r;
-        end = &r->next;
-        b->n_records++;
-        b->n_samples += r->v.n_samples;
-        b->bytes += r->bytes;
+        ingest_batch_add(b, &end, r);
         g->waiting_records--;
         g->waiting_samples -= r->v.n_samples;
         g->waiting_bytes -= r->bytes;
@@ -217,7 +122,7 @@ static struct batch *form_batch(struct ingest *g) {
     if (g->waiting == NULL) {
         g->waiting_end = &g->waiting;
     }
-    struct batch **at = &g->batches;
+    struct ingest_batch **at = &g->batches;
     while (*at != NULL) {
         at = &(*at)->next;
     }
@@ -248,7 +153,7 @@ static void tell_forked(struct ingest *g, const struct store_key *key) {
 }
 
 /* forked: the places (from 1, ascending) of those whose number has another content. */
-static void tell_stored(struct ingest *g, const struct batch *b, const PGresult *forked) {
+static void tell_stored(struct ingest *g, const struct ingest_batch *b, const PGresult *forked) {
     static const uint32_t most = 256;
     struct store_key keys[256];
     uint32_t n = 0;
@@ -270,7 +175,7 @@ static void tell_stored(struct ingest *g, const struct batch *b, const PGresult 
     }
 }
 
-static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *forked) {
+static void on_batch_stored(struct ingest *g, struct ingest_batch *b, const PGresult *forked) {
     unlink_batch(g, b);
     g->trouble = (struct error){0};
     g->backoff_ms = INGEST_RETRY_MIN_MS;
@@ -279,7 +184,7 @@ static void on_batch_stored(struct ingest *g, struct batch *b, const PGresult *f
         bytes += r->bytes;
     }
     tell_stored(g, b, forked);
-    free_batch(b);
+    ingest_batch_free(b);
     give_room(g, bytes);
 }
 
@@ -300,22 +205,8 @@ static void give_up(struct ingest *g, const struct error *why) {
     g->host.fatal(g->host.ctx, why);
 }
 
-/* The record stays as it was received, but goes to quarantine instead of having an effect. */
-static void condemn(struct ingest_record *r, const struct error *why) {
-    static const char prefix[] = "refused by the database: ";
-    size_t size = sizeof prefix + strlen(why->text);
-    r->refusal = malloc(size);
-    if (r->refusal != NULL) {
-        (void)snprintf(r->refusal, size, "%s%s", prefix, why->text);
-    }
-    r->v.fault = LINK_BAD_RECORD;
-    r->v.fault_text = r->refusal != NULL ? r->refusal : "refused by the database";
-    r->v.n_samples = 0;
-    r->n_hot = 0;
-}
-
 /* One of the batch's records is guilty: halves are tried alone. */
-static void isolate(struct ingest *g, struct batch *b, const struct error *why) {
+static void isolate(struct ingest *g, struct ingest_batch *b, const struct error *why) {
     if (b->n_records == 1) {
         if (b->first->v.fault != 0) {
             give_up(g, why); /* not even as bytes in quarantine: the schema is not what we think */
@@ -324,31 +215,17 @@ static void isolate(struct ingest *g, struct batch *b, const struct error *why) 
         log_event(LOG_WARN, "ingest.quarantined", "gateway=%lld epoch=%llu seq=%llu text=%s",
                   (long long)b->first->v.gateway_key, (unsigned long long)b->first->v.epoch,
                   (unsigned long long)b->first->v.seq, LOG_Q(slice_str(why->text)));
-        condemn(b->first, why);
-        count_batch(b);
+        ingest_record_condemn(b->first, why);
+        ingest_batch_count(b);
         return;
     }
-    struct batch *rest = calloc(1, sizeof *rest);
-    if (rest == NULL) {
+    if (!ingest_batch_halve(b)) {
         retry_later(g, why);
-        return;
     }
-    struct ingest_record *last = b->first;
-    for (uint32_t i = 1; i < b->n_records / 2; i++) {
-        last = last->next;
-    }
-    rest->owner = g;
-    rest->tried = b->tried;
-    rest->first = last->next;
-    rest->next = b->next;
-    last->next = NULL;
-    b->next = rest;
-    count_batch(b);
-    count_batch(rest);
 }
 
 static void on_batch_done(void *ctx, struct pg_answer *answer) {
-    struct batch *b = ctx;
+    struct ingest_batch *b = ctx;
     struct ingest *g = b->owner;
     b->sent = false;
     g->in_flight--;
@@ -361,6 +238,10 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
         retry_later(g, &answer->error);
         break;
     case PG_REFUSED:
+        if (!b->twice && strcmp(answer->sqlstate, FRESH_SQL_TWICE) == 0) {
+            b->twice = true; /* at once, by the statement that sorts them out */
+            break;
+        }
         switch (pg_refusal(answer)) {
         case PG_REFUSAL_CONTENT:
             isolate(g, b, &answer->error);
@@ -378,12 +259,15 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
     pg_flush(g->pg);
 }
 
-static void send_batch(struct ingest *g, struct batch *b) {
+static void send_batch(struct ingest *g, struct ingest_batch *b) {
     struct pg_args args;
     pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->bytes));
-    ingest_sql_args(&args, b->first, b->tried);
+    bool fresh = !b->tried && !b->twice && fresh_sql_args(&args, b->first, b->n_records);
+    if (!fresh) {
+        ingest_sql_args(&args, b->first, b->tried);
+    }
     pg_begin(g->pg, PG_WRITE, on_batch_done, b);
-    pg_send(g->pg, ingest_sql(), &args);
+    pg_send(g->pg, fresh ? fresh_sql() : ingest_sql(), &args);
     if (doubt_sql_has(b->first)) {
         pg_args_clear(&args);
         doubt_sql_args(&args, b->first);
@@ -397,48 +281,23 @@ static void send_batch(struct ingest *g, struct batch *b) {
 
 /* --- settles ------------------------------------------------------------------------------------------- */
 
-static struct settle *take_settle(struct ingest *g) {
-    struct settle *s = g->settles;
-    g->settles = s->next;
-    if (g->settles == NULL) {
-        g->settles_end = &g->settles;
-    }
-    s->next = NULL;
-    return s;
-}
-
 static void on_settle_done(void *ctx, struct pg_answer *answer) {
     struct settle *s = ctx;
     struct ingest *g = s->owner;
-    g->n_settles--;
     int64_t gateway_key = 0;
     uint64_t session = settle_report(s, &g->host, answer, &gateway_key);
     if (session != 0) {
         notes_said(g->notes, gateway_key, session, s->epochs, s->n_epochs, clock_wall_us());
     }
-    free(s);
+    settle_line_done(&g->settles, s);
     submit(g);
     pg_flush(g->pg);
-}
-
-static void refuse_settles(struct ingest *g, const struct error *why) {
-    while (g->settles != NULL) {
-        struct settle *s = take_settle(g);
-        g->n_settles--;
-        settle_refuse(s, &g->host, why);
-        free(s);
-    }
 }
 
 static void refuse_overdue_settles(struct ingest *g) {
     struct error late;
     (void)error_set(&late, ERR_UNAVAILABLE, "store", "the gateway's former records are not committed yet");
-    while (g->settles != NULL && uv_now(g->loop) >= g->settles->deadline_ms) {
-        struct settle *s = take_settle(g);
-        g->n_settles--;
-        settle_refuse(s, &g->host, pg_is_up(g->pg) ? &late : pg_error(g->pg));
-        free(s);
-    }
+    settle_line_refuse(&g->settles, &g->host, uv_now(g->loop), pg_is_up(g->pg) ? &late : pg_error(g->pg));
 }
 
 void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
@@ -448,16 +307,12 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
     CHECK(s != NULL);
     s->owner = g;
     s->after = g->numbers;
-    bool hopeless = !pg_is_up(g->pg) || g->closing || g->n_settles >= INGEST_SETTLES_MAX;
+    bool hopeless = !pg_is_up(g->pg) || g->closing || g->settles.n >= INGEST_SETTLES_MAX;
     s->deadline_ms = uv_now(g->loop) + (hopeless ? 0 : INGEST_SETTLE_MS);
-    g->n_settles++;
     if (hopeless) { /* answered by the loop, at once */
-        s->next = g->settles;
-        g->settles_end = g->settles == NULL ? &s->next : g->settles_end;
-        g->settles = s;
+        settle_line_add_first(&g->settles, s);
     } else {
-        *g->settles_end = s;
-        g->settles_end = &s->next;
+        settle_line_add(&g->settles, s);
     }
     arm_timer(g);
 }
@@ -489,10 +344,10 @@ static void arm_timer(struct ingest *g) {
         return;
     }
     uint64_t now = uv_now(g->loop);
-    uint64_t due = g->settles == NULL ? UINT64_MAX : g->settles->deadline_ms;
+    uint64_t due = g->settles.first == NULL ? UINT64_MAX : g->settles.first->deadline_ms;
     bool can_send = pg_has_room(g->pg) && g->in_flight < INGEST_IN_FLIGHT && !g->fatal;
     bool queued = false;
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         queued = queued || !b->sent;
     }
     if (pg_has_room(g->pg)) {
@@ -511,8 +366,8 @@ static void arm_timer(struct ingest *g) {
     CHECK(rc == 0);
 }
 
-static struct batch *next_to_send(struct ingest *g) {
-    for (struct batch *b = g->batches; b != NULL; b = b->next) {
+static struct ingest_batch *next_to_send(struct ingest *g) {
+    for (struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         if (!b->sent) {
             return b;
         }
@@ -528,7 +383,7 @@ static void on_noted(void *ctx) {
 
 static void submit(struct ingest *g) {
     if (!g->fatal && uv_now(g->loop) >= g->retry_ms) {
-        struct batch *b = NULL;
+        struct ingest_batch *b = NULL;
         while (g->in_flight < INGEST_IN_FLIGHT && pg_has_room(g->pg) && (b = next_to_send(g)) != NULL) {
             send_batch(g, b);
         }
@@ -537,8 +392,8 @@ static void submit(struct ingest *g) {
     if (pg_has_room(g->pg) && uv_now(g->loop) >= notes_ms) {
         notes_send(g->notes, g->pg, uv_now(g->loop), on_noted, g);
     }
-    while (g->settles != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles->after) {
-        settle_send(take_settle(g), g->pg, on_settle_done);
+    while (g->settles.first != NULL && pg_has_room(g->pg) && oldest_unfinished(g) > g->settles.first->after) {
+        settle_send(settle_line_take(&g->settles), g->pg, on_settle_done);
     }
     arm_timer(g);
 }
@@ -567,7 +422,7 @@ bool ingest_is_empty(const struct ingest *g) {
 
 struct store_pending ingest_pending(const struct ingest *g) {
     struct store_pending p = {.records = g->waiting_records, .bytes = g->pending_bytes};
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         p.records += b->n_records;
     }
     return p;
@@ -587,7 +442,7 @@ static void visit_record(const struct ingest_record *r, ingest_visit visit, void
 }
 
 void ingest_tail(const struct ingest *g, ingest_visit visit, void *ctx) {
-    for (const struct batch *b = g->batches; b != NULL; b = b->next) {
+    for (const struct ingest_batch *b = g->batches; b != NULL; b = b->next) {
         for (const struct ingest_record *r = b->first; r != NULL; r = r->next) {
             visit_record(r, visit, ctx);
         }
@@ -615,7 +470,7 @@ static void on_down(void *ctx) {
     struct ingest *g = ctx;
     g->trouble = (struct error){0}; /* the connection says why */
     g->backoff_ms = INGEST_RETRY_MIN_MS;
-    refuse_settles(g, pg_error(g->pg));
+    settle_line_refuse(&g->settles, &g->host, UINT64_MAX, pg_error(g->pg));
 }
 
 enum status ingest_new(const struct store_config *cfg, const struct store_host *host, struct ingest **ret,
@@ -638,11 +493,11 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     g->pending_max = cfg->pending_bytes_max == 0 ? INGEST_PENDING_BYTES : cfg->pending_bytes_max;
     g->backoff_ms = INGEST_RETRY_MIN_MS;
     g->waiting_end = &g->waiting;
-    g->settles_end = &g->settles;
+    settle_line_init(&g->settles);
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
-                           .prepared = ingest_sql(),
+                           .prepared = {fresh_sql(), ingest_sql()},
                            .ctx = g,
                            .on_up = on_up,
                            .on_down = on_down};
@@ -678,7 +533,7 @@ static void on_pg_closed(void *ctx) {
     struct ingest *g = ctx;
     struct error why;
     (void)error_set(&why, ERR_UNAVAILABLE, "store", "the server is stopping");
-    refuse_settles(g, &why);
+    settle_line_refuse(&g->settles, &g->host, UINT64_MAX, &why);
     closed_one(g);
 }
 
@@ -701,14 +556,14 @@ void ingest_free(struct ingest **ingest) {
     }
     CHECK(g->handles == 0);
     while (g->batches != NULL) {
-        struct batch *b = g->batches;
+        struct ingest_batch *b = g->batches;
         g->batches = b->next;
-        free_batch(b);
+        ingest_batch_free(b);
     }
     while (g->waiting != NULL) {
         struct ingest_record *r = g->waiting;
         g->waiting = r->next;
-        record_free(r);
+        ingest_record_free(r);
     }
     pg_free(&g->pg);
     notes_free(&g->notes);

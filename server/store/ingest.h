@@ -1,20 +1,18 @@
 /* The gateways' records on their way into PostgreSQL. They wait in order of arrival, travel in batches (one
  * transaction each, two under way at most) and are reported when their COMMIT was answered. Each record's
  * effect is bound to its row in ingest_batch: submitting it again changes nothing, so after an unknown
- * outcome that is what happens. A batch that PostgreSQL refuses for its content is halved until the guilty
+ * outcome that is what happens. A batch goes by the statement of fresh_sql.h as long as all in it may be new,
+ * then by that of ingest_sql.h. One that PostgreSQL refuses for its content is halved until the guilty
  * record is alone, which then goes to quarantine. Questions of what is committed (settle) stand in the same
  * line. */
 #ifndef PENSTOCK_STORE_INGEST_H
 #define PENSTOCK_STORE_INGEST_H
 
-#include "server/store/hot.h"
+#include "server/store/ingest_batch.h"
 #include "server/store/pg.h"
 #include "server/store/store.h"
 
 enum {
-    INGEST_BATCH_SAMPLES = 50000, /* a batch is closed when it has as many */
-    INGEST_BATCH_RECORDS = 2000,
-    INGEST_BATCH_BYTES = 8 * 1024 * 1024,
     INGEST_IN_FLIGHT = 2,
     INGEST_COMMIT_EVERY_MS = 20,
     INGEST_SETTLES_MAX = 4096, /* waiting; more are told to come again */

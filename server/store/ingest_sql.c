@@ -126,12 +126,17 @@ static void record_heads(struct pg_args *args, const struct ingest_record *first
     pg_array_end(args);
 }
 
-static void record_bodies(struct pg_args *args, const struct ingest_record *first) {
+void ingest_sql_records(struct pg_args *args, const struct ingest_record *first) {
+    record_keys(args, first);
+    record_heads(args, first);
     pg_array_bytes_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
         pg_array_bytes(args, r->v.body.p, r->v.body.n);
     }
     pg_array_end(args);
+}
+
+static void record_faults(struct pg_args *args, const struct ingest_record *first) {
     pg_array_i32_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
         pg_array_i32(args, r->v.fault);
@@ -173,15 +178,6 @@ static int64_t hot_to(const struct hot_row *row) {
 }
 
 static void hot_rows(struct pg_args *args, const struct ingest_record *first) {
-    int64_t ord = 0;
-    pg_array_i64_begin(args);
-    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
-        ord++;
-        for (uint32_t i = 0; i < r->n_hot; i++) {
-            pg_array_i64(args, ord);
-        }
-    }
-    pg_array_end(args);
     pg_array_i32_begin(args);
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
         for (uint32_t i = 0; i < r->n_hot; i++) {
@@ -197,6 +193,19 @@ static void hot_rows(struct pg_args *args, const struct ingest_record *first) {
     for (const struct ingest_record *r = first; r != NULL; r = r->next) {
         for (uint32_t i = 0; i < r->n_hot; i++) {
             pg_array_bytes(args, r->hot[i].data.p, r->hot[i].data.n);
+        }
+    }
+    pg_array_end(args);
+}
+
+/* The place of each row's record. */
+static void hot_places(struct pg_args *args, const struct ingest_record *first) {
+    int64_t ord = 0;
+    pg_array_i64_begin(args);
+    for (const struct ingest_record *r = first; r != NULL; r = r->next) {
+        ord++;
+        for (uint32_t i = 0; i < r->n_hot; i++) {
+            pg_array_i64(args, ord);
         }
     }
     pg_array_end(args);
@@ -263,9 +272,9 @@ static void ledger_counts(struct pg_args *args, const struct ingest_record *firs
 }
 
 void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bool tried) {
-    record_keys(args, first);
-    record_heads(args, first);
-    record_bodies(args, first);
+    ingest_sql_records(args, first);
+    record_faults(args, first);
+    hot_places(args, first);
     hot_rows(args, first);
     pg_arg_i32(args, LINK_SEQ_CONFLICT);
     pg_arg_i32(args, MSG_DICT);

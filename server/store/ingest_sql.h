@@ -1,22 +1,11 @@
-/* The one statement that stores a batch of records, and its parameters. Pure but for memory. */
+/* The statement that stores a batch of any records, and its parameters: whether they are there already, are
+ * to go to quarantine or tell of lost ones. For those of which none is so there is fresh_sql.h. Pure but for
+ * memory. */
 #ifndef PENSTOCK_STORE_INGEST_SQL_H
 #define PENSTOCK_STORE_INGEST_SQL_H
 
-#include "server/store/hot.h"
+#include "server/store/ingest_record.h"
 #include "server/store/pgvalue.h"
-#include "server/store/store.h"
-
-/* A copied record; one block of memory with the rows of its samples, body and text. */
-struct ingest_record {
-    struct ingest_record *next;
-    uint64_t number; /* place in the order of arrival */
-    uint64_t came_ms;
-    size_t bytes;
-    char *refusal; /* own text of a fault that PostgreSQL found; NULL */
-    const struct hot_row *hot;
-    uint32_t n_hot;
-    struct store_record v; /* without samples */
-};
 
 /* Upper bound of the parameters' bytes for so many records of so many bytes. */
 #define INGEST_ARGS_BYTES(records, bytes) ((size_t)4096 + (size_t)(records)*384 + (size_t)(bytes)*2)
@@ -25,5 +14,8 @@ struct ingest_record {
 const char *ingest_sql(void);
 /* tried: the same was sent before and may be stored: what is there already did not come again. */
 void ingest_sql_args(struct pg_args *args, const struct ingest_record *first, bool tried);
+
+/* A part that fresh_sql.h has, too: nine arrays of the records, gateway_key to body as in ingest_batch. */
+void ingest_sql_records(struct pg_args *args, const struct ingest_record *first);
 
 #endif

@@ -1,5 +1,6 @@
 #include "server/base/check.h"
 #include "server/core/quality.h"
+#include "server/history/bundle.h"
 #include "server/store/lock.h"
 #include "server/store/packing_priv.h"
 
@@ -150,8 +151,8 @@ static enum status take_hot_row(struct packing *p, int row, struct error *err) {
     struct error why = {0};
     struct slice data = pg_get_slice(p->hot, row, 4);
     chunk_columns_clear(&p->work.columns);
-    enum status status = chunk_read_columns(data, &p->work, &why);
-    if (status == OK && (uint8_t)data.p[0] != CHUNK_MIXED_VERSION) {
+    enum status status = bundle_read_columns(data, &p->work, &why);
+    if (status == OK && !bundle_is_mixed(data)) {
         status = error_set(&why, ERR_INVALID, "chunk", "it does not say which tags its samples are of");
     }
     if (status == OK) {

@@ -9,7 +9,8 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 
 enum { WATCHDOG_MS = 5000, CANCELS_MAX = 3 };
 #define READ_ONLY "25006"
-#define PREPARED  "penstock"
+
+static const char *const prepared_names[PG_PREPARED_MAX] = {"penstock", "penstock_2"};
 
 struct job {
     enum pg_mode mode;
@@ -343,10 +344,22 @@ static void sent(struct pg *pg, int ok);
 
 /* Part of the setup's job, so that nothing is sent before it is known to have succeeded. */
 static void prepare(struct pg *pg) {
-    job_at(pg, pg->n_jobs - 1)->sent++;
-    if (!pg->broken) {
-        sent(pg, PQsendPrepare(pg->conn, PREPARED, pg->cfg.prepared, 0, NULL));
+    for (int i = 0; i < PG_PREPARED_MAX && pg->cfg.prepared[i] != NULL; i++) {
+        job_at(pg, pg->n_jobs - 1)->sent++;
+        if (!pg->broken) {
+            sent(pg, PQsendPrepare(pg->conn, prepared_names[i], pg->cfg.prepared[i], 0, NULL));
+        }
     }
+}
+
+/* NULL: it is not prepared. */
+static const char *prepared_name(const struct pg *pg, const char *sql) {
+    for (int i = 0; i < PG_PREPARED_MAX; i++) {
+        if (pg->cfg.prepared[i] == sql) {
+            return prepared_names[i];
+        }
+    }
+    return NULL;
 }
 
 static void begin_setup(struct pg *pg) {
@@ -364,9 +377,7 @@ static void begin_setup(struct pg *pg) {
     pg_arg_text(&args, slice_str(limit));
     begin_job(pg, PG_READ, on_setup_done, pg);
     pg_send(pg, sql, &args);
-    if (pg->cfg.prepared != NULL) {
-        prepare(pg);
-    }
+    prepare(pg);
     pg_end(pg);
     pg_args_done(&args);
     pg_flush(pg);
@@ -617,7 +628,7 @@ void pg_send(struct pg *pg, const char *sql, const struct pg_args *args) {
         pg_drop(pg, &err);
         return;
     }
-    sent(pg, pgconn_send(pg->conn, sql == pg->cfg.prepared ? PREPARED : NULL, sql, args));
+    sent(pg, pgconn_send(pg->conn, prepared_name(pg, sql), sql, args));
 }
 
 void pg_end(struct pg *pg) {

@@ -23,6 +23,7 @@
 enum {
     PG_JOBS_MAX = 64,      /* under way on one connection */
     PG_STATEMENTS_MAX = 8, /* of one job */
+    PG_PREPARED_MAX = 2,
     PG_CONNECT_MS = 15000, /* for all hosts together */
     PG_BACKOFF_MIN_MS = 100,
     PG_BACKOFF_MAX_MS = 2000,
@@ -66,9 +67,9 @@ struct pg_config {
     const char *conninfo;
     const char *name; /* application_name */
     uint32_t statement_ms;
-    /* Borrowed. A statement that is sent so often that parsing and planning it each time would count: it is
-     * prepared whenever a connection is made, and pg_send knows it by its address. NULL: none. */
-    const char *prepared;
+    /* Borrowed. Statements that are sent so often that parsing and planning them each time would count: they
+     * are prepared whenever a connection is made, and pg_send knows them by their address. NULL: no more. */
+    const char *prepared[PG_PREPARED_MAX];
     void *ctx;
     void (*on_up)(void *ctx);
     /* The connection went, or could not be made; why it is so is also told by pg_error. Its jobs were

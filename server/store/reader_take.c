@@ -1,5 +1,6 @@
 #include "server/base/check.h"
 #include "server/core/quality.h"
+#include "server/history/bundle.h"
 #include "server/store/reader_priv.h"
 #include "server/store/reader_rolled.h"
 #include "server/store/reader_sql.h"
@@ -23,7 +24,7 @@ static void gather(struct reader_job *job, const struct chunk_sample *s, int64_t
 
 static bool unpack(struct reader_job *job, struct slice bytes, uint32_t *ret_n) {
     struct error err;
-    if (chunk_read(bytes, &job->work, job->chunk, ret_n, &err) != OK) {
+    if (bundle_read(bytes, &job->work, job->chunk, ret_n, &err) != OK) {
         job->step = JOB_FAILED;
         (void)error_set(&job->error, ERR_INTERNAL, "history",
                         "a chunk of the database cannot be read: %s: %s", err.where, err.text);

@@ -153,3 +153,44 @@ uint64_t settle_report(struct settle *s, const struct store_host *host, const st
     }
     return 0;
 }
+
+void settle_line_init(struct settle_line *l) {
+    *l = (struct settle_line){.end = &l->first};
+}
+
+void settle_line_add(struct settle_line *l, struct settle *s) {
+    *l->end = s;
+    l->end = &s->next;
+    l->n++;
+}
+
+void settle_line_add_first(struct settle_line *l, struct settle *s) {
+    s->next = l->first;
+    l->end = l->first == NULL ? &s->next : l->end;
+    l->first = s;
+    l->n++;
+}
+
+struct settle *settle_line_take(struct settle_line *l) {
+    struct settle *s = l->first;
+    l->first = s->next;
+    if (l->first == NULL) {
+        l->end = &l->first;
+    }
+    s->next = NULL;
+    return s;
+}
+
+void settle_line_done(struct settle_line *l, struct settle *s) {
+    l->n--;
+    free(s);
+}
+
+void settle_line_refuse(struct settle_line *l, const struct store_host *host, uint64_t now_ms,
+                        const struct error *why) {
+    while (l->first != NULL && now_ms >= l->first->deadline_ms) {
+        struct settle *s = settle_line_take(l);
+        settle_refuse(s, host, why);
+        settle_line_done(l, s);
+    }
+}

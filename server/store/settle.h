@@ -19,6 +19,13 @@ struct settle {
     struct msg_epoch *epochs; /* in the same block, like the name's bytes */
 };
 
+/* Those that wait, in order of their deadlines as long as each has equally long. */
+struct settle_line {
+    struct settle *first;
+    struct settle **end;
+    uint32_t n; /* waiting or under way */
+};
+
 /* NULL without memory. */
 struct settle *settle_new(uint64_t token, struct slice name, const struct msg_epoch *epochs, uint32_t n);
 void settle_send(struct settle *s, struct pg *pg, pg_on_done on_done);
@@ -27,5 +34,17 @@ void settle_send(struct settle *s, struct pg *pg, pg_on_done on_done);
 uint64_t settle_report(struct settle *s, const struct store_host *host, const struct pg_answer *answer,
                        int64_t *ret_gateway_key);
 void settle_refuse(const struct settle *s, const struct store_host *host, const struct error *why);
+
+void settle_line_init(struct settle_line *l);
+void settle_line_add(struct settle_line *l, struct settle *s);
+/* Before all others. */
+void settle_line_add_first(struct settle_line *l, struct settle *s);
+/* The first one, which is under way from now on. */
+struct settle *settle_line_take(struct settle_line *l);
+/* One that was under way has its answer. */
+void settle_line_done(struct settle_line *l, struct settle *s);
+/* Refuses those that are due by now_ms, from the first one on. */
+void settle_line_refuse(struct settle_line *l, const struct store_host *host, uint64_t now_ms,
+                        const struct error *why);
 
 #endif

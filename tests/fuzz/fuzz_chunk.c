@@ -1,6 +1,7 @@
-/* A chunk of history with its CRC made right. What can be read comes back from its own chunk, bit by bit. */
+/* A chunk of history, or a bundle, with its last CRC made right. What can be read comes back from its own
+ * chunk, bit by bit. */
 #include "server/base/crc32c.h"
-#include "server/history/chunk.h"
+#include "server/history/bundle.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -45,8 +46,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     uint32_t crc = crc32c(0, bytes, n);
     memcpy(bytes + n, &crc, sizeof crc);
     uint32_t count = 0;
-    if (chunk_read(slice_of(bytes, n + sizeof crc), &work, first, &count, NULL) == OK) {
-        check_again(count, bytes[0] == CHUNK_MIXED_VERSION);
+    struct slice all = slice_of((const char *)bytes, n + sizeof crc);
+    if (bundle_read(all, &work, first, &count, NULL) == OK) {
+        check_again(count, bundle_is_mixed(all));
     }
     free(bytes);
     return 0;

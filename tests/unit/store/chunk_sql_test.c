@@ -1,7 +1,7 @@
 /* The chunks of server/history, as SQL reads them (migrations/0010): the same samples, however they were
  * packed. */
 #include "server/base/rand.h"
-#include "server/history/chunk.h"
+#include "server/history/bundle.h"
 #include "tests/unit/store/rig.h"
 
 #include <math.h>
@@ -36,11 +36,28 @@ static void same_sample(const PGresult *r, int row, const struct chunk_sample *s
     assert_int_equal(strtol(PQgetvalue(r, row, 4), NULL, 10), s->quality);
 }
 
-static void read_by_sql(uint32_t n, struct chunk_scale scale, bool mixed) {
+/* Mixed chunks of `each` samples, together if there are several. */
+static void write_mixed(struct buf *b, uint32_t n, uint32_t each) {
+    if (n <= each) {
+        chunk_write_mixed(b, in, n, &work);
+        return;
+    }
+    bundle_begin(b);
+    for (uint32_t i = 0; i < n; i += each) {
+        struct buf chunk;
+        buf_init(&chunk, 1 << 20);
+        chunk_write_mixed(&chunk, in + i, n - i < each ? n - i : each, &work);
+        bundle_add(b, buf_slice(&chunk));
+        buf_done(&chunk);
+    }
+}
+
+/* each: 0 is not mixed. */
+static void read_by_sql(uint32_t n, struct chunk_scale scale, uint32_t each) {
     struct buf b;
     buf_init(&b, 1 << 20);
-    if (mixed) {
-        chunk_write_mixed(&b, in, n, &work);
+    if (each > 0) {
+        write_mixed(&b, n, each);
     } else {
         chunk_write(&b, in, n, scale, &work);
     }
@@ -125,19 +142,20 @@ static void sql_reads_what_was_packed(void **state) {
     for (int round = 0; round < 300; round++) {
         uint32_t n = 1 + (uint32_t)rand_below(&r, round % 30 == 0 ? 1000 : 80);
         make_chunk(&r, n);
-        read_by_sql(n, (struct chunk_scale){.scale = round % 2 == 0 ? 0.0123456789 : 0, .offset = -40},
-                    false);
+        read_by_sql(n, (struct chunk_scale){.scale = round % 2 == 0 ? 0.0123456789 : 0, .offset = -40}, 0);
         for (uint32_t i = 0; i < n; i++) {
             in[i].tag_key = 1 + (int64_t)rand_below(&r, 50);
             in[i].t_us -= (int64_t)rand_below(&r, 1000);
         }
-        read_by_sql(n, (struct chunk_scale){.scale = 0}, true);
+        read_by_sql(n, (struct chunk_scale){0}, n);
+        read_by_sql(n, (struct chunk_scale){0}, 1 + (uint32_t)rand_below(&r, n));
     }
 }
 
 static void what_is_no_chunk_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"'\\x0900'", "'\\x01'", "'\\x0101ff000100'"};
+    static const char *const bad[] = {"'\\x0900'",       "'\\x01'",           "'\\x0101ff000100'", "'\\x03'",
+                                      "'\\x0300000000'", "'\\x030100000002'", "'\\x03ffffffff02'"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         char sql[128];
         (void)snprintf(sql, sizeof sql, "select * from chunk_read(%s::bytea)", bad[i]);
@@ -147,28 +165,36 @@ static void what_is_no_chunk_is_refused(void **state) {
     }
 }
 
+/* Every byte but the first, which says what it is, with one of its bits turned round. */
+static void expect_each_damage(struct rand *rand, struct buf *b, const char *told) {
+    static const char sql[] = "select * from chunk_read($1::bytea, 'this one')";
+    const char *values[] = {(const char *)b->p};
+    const int lengths[] = {(int)b->n};
+    const int formats[] = {1};
+    for (size_t i = 1; i < b->n; i++) {
+        uint8_t bit = (uint8_t)(1U << rand_below(rand, 8));
+        b->p[i] ^= bit;
+        PGresult *r = PQexecParams(conn, sql, 1, NULL, values, lengths, formats, 0);
+        assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
+        assert_string_equal(PQresultErrorField(r, PG_DIAG_SQLSTATE), "XX001");
+        assert_non_null(strstr(PQresultErrorMessage(r), told));
+        PQclear(r);
+        b->p[i] ^= bit;
+    }
+}
+
 static void a_damaged_chunk_is_refused_by_name(void **state) {
     (void)state;
-    static const char sql[] = "select * from chunk_read($1::bytea, 'this one')";
     struct rand rand;
     struct buf b;
     rand_seed(&rand, unit_seed());
     make_chunk(&rand, 40);
     buf_init(&b, 1 << 20);
     chunk_write(&b, in, 40, (struct chunk_scale){0}, &work);
-    const char *values[] = {(const char *)b.p};
-    const int lengths[] = {(int)b.n};
-    const int formats[] = {1};
-    for (size_t i = 1; i < b.n; i++) {
-        uint8_t bit = (uint8_t)(1U << rand_below(&rand, 8));
-        b.p[i] ^= bit;
-        PGresult *r = PQexecParams(conn, sql, 1, NULL, values, lengths, formats, 0);
-        assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
-        assert_string_equal(PQresultErrorField(r, PG_DIAG_SQLSTATE), "XX001");
-        assert_non_null(strstr(PQresultErrorMessage(r), "this one is damaged: its CRC is"));
-        PQclear(r);
-        b.p[i] ^= bit;
-    }
+    expect_each_damage(&rand, &b, "this one is damaged: its CRC is");
+    buf_clear(&b);
+    write_mixed(&b, 40, 8);
+    expect_each_damage(&rand, &b, "this one is damaged: ");
     buf_done(&b);
 }
 

@@ -1,4 +1,5 @@
-/* Covers: hot.c, ingest_sql.c, record_sql.c */
+/* Covers: hot.c, hot_bundle.c, fresh_sql.c, ingest.c, ingest_batch.c, ingest_record.c, ingest_sql.c,
+ * record_sql.c */
 #include "server/base/rand.h"
 #include "server/history/chunk.h"
 #include "tests/unit/store/rig.h"
@@ -388,6 +389,233 @@ static void records_in_doubt_are_submitted_again_and_reported_once(void **state)
     rig_stop(&r, 5000);
 }
 
+/* --- a batch whose numbers are all new, and what becomes of one where that is not so -------------------- */
+
+enum { BATCH = 20, MIDDLE = 9 };
+
+/* Keeps by which statement the rows of each writing came. */
+static void watch_statements(void) {
+    rig_migrate(&pg);
+    pgtest_do(&pg, "create table said (id bigint generated always as identity, general boolean, n bigint)");
+    pgtest_do(&pg,
+              "create function say() returns trigger language plpgsql as $$ begin"
+              " insert into said (general, n) select current_query() like '%%quarantine%%', count(*) from"
+              " new_row having count(*) > 0; return null; end $$");
+    pgtest_do(&pg, "create trigger say after insert on ingest_batch referencing new table as new_row"
+                   " for each statement execute function say()");
+}
+
+/* One batch of records 0 to BATCH - 1 of two gateways in turn, each with one sample. */
+static void put_batch(struct rig *r, uint32_t forked) {
+    for (uint32_t i = 0; i < BATCH; i++) {
+        struct stored_sample v = {.tag_key = 11 + i % 2, .t_us = at(i), .value = i};
+        struct store_record rec = record(i / 2, &v, 1);
+        rec.gateway_key = 7 + i % 2;
+        rec.crc += i == forked;
+        put(r, &rec);
+    }
+}
+
+/* The ledger's counts and ranges are those of the rows, and it finds nothing wrong. */
+static void assert_ledger_is_right(void) {
+    assert_int_equal(pgtest_number(&pg, "select count(*) from ledger_check(true)"), 0);
+    assert_int_equal(
+        pgtest_number(
+            &pg,
+            "select count(*) from (select gateway_key, epoch, day, next, stored + quarantined as n from"
+            " gateway_day where stored + quarantined > 0) d full join (select gateway_key, epoch,"
+            " ledger_day(received_us) as day, max(seq) + 1 as next, count(*) as n from ingest_batch group by"
+            " 1, 2, 3) b using (gateway_key, epoch, day, next, n) where d.n is null or b.n is null"),
+        0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from (select gateway_key, epoch, ranges from"
+                                        " gateway_epoch) e full join (select gateway_key, epoch,"
+                                        " range_agg(int8range(seq, seq + 1)) as ranges from ingest_batch"
+                                        " group by 1, 2) b using (gateway_key, epoch, ranges)"
+                                        " where e.ranges is null or b.ranges is null"),
+                     0);
+    assert_int_equal(pgtest_number(&pg, "select sum(samples) from gateway_day"),
+                     pgtest_number(&pg, "select sum(n) from sample_hot"));
+}
+
+static void a_batch_of_new_numbers_needs_the_small_statement_only(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    put_batch(r, BATCH);
+    RIG_UNTIL(r, r->n_ingested == BATCH);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where not general and n = 20"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_day where stored = 10 and next = 10"
+                                        " and samples = 10 and repeated + quarantined + conflicts = 0"),
+                     2);
+    assert_int_equal(pgtest_number(&pg, "select sum(tag_key * 1000 + value) from sample"),
+                     11500 * BATCH + BATCH * (BATCH - 1) / 2);
+    assert_int_equal(pgtest_number(&pg,
+                                   "select count(*) from sample_hot where n = 10 and received_us = "
+                                   "1800000000000000 and (gateway_key, tag_min, tag_max, from_us, to_us) in"
+                                   " ((7, 11, 11, %lld, %lld), (8, 12, 12, %lld, %lld))",
+                                   (long long)at(0), (long long)at(BATCH - 2), (long long)at(1),
+                                   (long long)at(BATCH - 1)),
+                     2);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+/* Days, starts and gateways are counted apart, ranges with gaps are joined with what is there. */
+static void new_numbers_are_counted_by_their_days_and_starts(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    static const uint64_t seqs[][6] = {{4, 0, 1, 9, 2, 8}, {3, 20, 6, 5, 7, 21}};
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 24; i++) {
+            struct stored_sample v[] = {{.tag_key = 11, .t_us = at(round)},
+                                        {.tag_key = 12, .t_us = at(i), .value = i}};
+            struct store_record rec = record(seqs[round][i % 6], v, i % 3);
+            rec.gateway_key = i < 12 ? 7 : -8;
+            rec.epoch -= i / 6 % 2;
+            rec.received_us += i % 2 * TM_DAY_US;
+            put(r, &rec);
+        }
+        RIG_UNTIL(r, r->n_ingested == (uint64_t)round * 24 + 24);
+    }
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where general"), 0);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_epoch where ranges ="
+                                        " '{[0,10),[20,22)}'"),
+                     4);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from gateway_day"), 8);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+/* Rows are shared as far as they stay small, and by one gateway. */
+static void records_share_rows_as_far_as_these_stay_small(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    char text[LINK_STRING_MAX];
+    memset(text, 'x', sizeof text);
+    static const size_t sizes[] = {400, 400, 400, 1400, 4000, 10, 0, 900, 800};
+    uint64_t samples = 0;
+    for (uint32_t i = 0; i < COUNT(sizes); i++) {
+        struct stored_sample v[] = {
+            {.tag_key = 11, .t_us = at(i), .value = i},
+            {.tag_key = i == 1 ? 19 : 12, .t_us = at(0), .text = slice_of(text, sizes[i])}};
+        struct store_record rec = record(i, v, sizes[i] == 0 ? 0 : 2);
+        rec.received_us -= i;
+        samples += rec.n_samples;
+        put(r, &rec);
+    }
+    RIG_UNTIL(r, r->n_ingested == COUNT(sizes));
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where not general and n = 9"), 1);
+    assert_int_equal(
+        pgtest_number(&pg,
+                      "select count(*) from sample_hot where (id, n, 1800000000000000 - received_us, tag_min,"
+                      " tag_max, (from_us - %lld) / 1000, (to_us - %lld) / 1000) in ((1, 6, 2, 11, 19, 0, 2),"
+                      " (2, 2, 3, 11, 12, 0, 3), (3, 2, 4, 11, 12, 0, 4), (4, 6, 8, 11, 12, 0, 8))",
+                      (long long)at(0), (long long)at(0)),
+        4);
+    assert_int_equal(pgtest_number(&pg, "select sum(n) from sample_hot"), samples);
+    assert_int_equal(
+        pgtest_number(&pg, "select max(octet_length(data)) from sample_hot where id <> 3") <= 1900, true);
+    assert_int_equal(pgtest_number(&pg, "select length(bytes) from sample where tag_key = 12"), 800);
+    assert_int_equal(pgtest_number(&pg, "select sum(value) from sample where tag_key = 11"), 36 - 6);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+static void a_number_that_is_stored_already_leaves_the_rest_of_its_batch_alone(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    struct store_record there = record(MIDDLE / 2, NULL, 0);
+    there.gateway_key = 8;
+    put(r, &there);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    uint32_t away = r->away;
+    put_batch(r, BATCH);
+    RIG_UNTIL(r, r->n_ingested == 1 + BATCH);
+    assert_int_equal(r->n_forked, 0);
+    assert_int_equal(r->away, away);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where general and n = 19"), 1);
+    assert_int_equal(pgtest_number(&pg, "select sum(stored) * 100 + sum(repeated) from gateway_day"),
+                     BATCH * 100 + 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample where value <> 9"), BATCH - 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+static void a_forked_number_amid_new_ones_goes_to_quarantine_alone(void **state) {
+    (void)state;
+    watch_statements();
+    struct rig *r = rig_new(&pg);
+    struct store_record there = record(MIDDLE / 2, NULL, 0);
+    there.gateway_key = 8;
+    put(r, &there);
+    RIG_UNTIL(r, r->n_ingested == 1);
+    put_batch(r, MIDDLE);
+    RIG_UNTIL(r, r->n_ingested + r->n_forked == 1 + BATCH);
+    assert_true(r->n_forked == 1 && r->forked.gateway_key == 8 && r->forked.seq == MIDDLE / 2);
+    assert_int_equal(pgtest_number(&pg, "select sum(stored) * 100 + sum(conflicts) * 10 + sum(repeated)"
+                                        " from gateway_day"),
+                     BATCH * 100 + 10);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample where value <> 9"), BATCH - 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine where code = 11 and seq = 4"), 1);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+static void a_batch_in_doubt_is_counted_once(void **state) {
+    (void)state;
+    watch_statements();
+    pgtest_doubt_first_commit(&pg, "ingest_batch");
+    struct rig *r = rig_new(&pg);
+    RIG_UNTIL(r, r->loaded == 1 && r->state == STORE_OK);
+    uint32_t away = r->away;
+    put_batch(r, BATCH);
+    RIG_UNTIL(r, r->n_ingested == BATCH);
+    assert_true(r->away > away);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said where not general and n = 20"), 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from said"), 1);
+    assert_int_equal(pgtest_number(&pg, "select sum(stored) * 100 + sum(repeated) from gateway_day"),
+                     BATCH * 100);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), BATCH);
+    assert_ledger_is_right();
+    rig_stop(&r, 5000);
+}
+
+/* As another server's, started by mistake: a batch waits for the transaction that stores one of its numbers,
+ * and whatever becomes of that, each is there once. */
+static void a_number_that_somebody_else_is_storing_is_waited_for(void **state) {
+    (void)state;
+    static const char *const ends[] = {"commit", "rollback"};
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        watch_statements();
+        PGconn *other = PQconnectdb(pg.conninfo);
+        PQclear(PQexec(other, "begin; insert into ingest_batch values (8, -81985529216486896, 4, 3, 17, 1, "
+                              "3735928559, 1800000000000000, 'as received')"));
+        assert_int_equal(PQtransactionStatus(other), PQTRANS_INTRANS);
+        struct rig *r = rig_new(&pg);
+        put_batch(r, BATCH);
+        RIG_UNTIL(r, pgtest_number(&pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                        " and application_name = 'penstock ingest'"
+                                        " and datname = current_database()") == 1);
+        assert_int_equal(r->n_ingested, 0);
+        PQclear(PQexec(other, ends[i]));
+        PQfinish(other);
+        RIG_UNTIL(r, r->n_ingested == BATCH);
+        bool stored = i == 0;
+        assert_int_equal(pgtest_number(&pg, "select count(*) from said where general and n = 19"), stored);
+        assert_int_equal(pgtest_number(&pg, "select sum(stored) * 100 + sum(repeated) from gateway_day"),
+                         stored ? (BATCH - 1) * 100 + 1 : BATCH * 100);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), stored ? BATCH - 1 : BATCH);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from ingest_batch"), BATCH);
+        assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
+        rig_stop(&r, 5000);
+    }
+}
+
 /* --- the main promise, under fire ---------------------------------------------------------------------- */
 
 enum { CHAOS_GATEWAYS = 3, CHAOS_RECORDS = 400, CHAOS_SAMPLES = 5 };
@@ -500,6 +728,13 @@ int main(void) {
         cmocka_unit_test(without_room_records_are_refused_until_the_host_is_told),
         cmocka_unit_test(a_record_waits_for_the_alarms_that_it_caused),
         cmocka_unit_test(records_in_doubt_are_submitted_again_and_reported_once),
+        cmocka_unit_test(a_batch_of_new_numbers_needs_the_small_statement_only),
+        cmocka_unit_test(new_numbers_are_counted_by_their_days_and_starts),
+        cmocka_unit_test(records_share_rows_as_far_as_these_stay_small),
+        cmocka_unit_test(a_number_that_is_stored_already_leaves_the_rest_of_its_batch_alone),
+        cmocka_unit_test(a_forked_number_amid_new_ones_goes_to_quarantine_alone),
+        cmocka_unit_test(a_batch_in_doubt_is_counted_once),
+        cmocka_unit_test(a_number_that_somebody_else_is_storing_is_waited_for),
         cmocka_unit_test(each_record_has_its_effect_once_however_often_the_connection_dies),
         cmocka_unit_test(what_waits_is_committed_by_a_stop),
     };

@@ -2,6 +2,7 @@
  * what a map from tag and time to the newest sample says. */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
+#include "server/history/bundle.h"
 #include "server/history/pack.h"
 #include "server/store/hot.h"
 #include "server/store/packing.h"
@@ -155,25 +156,44 @@ static void put(PGconn *conn, const char *sql, const struct pg_args *a) {
     PQclear(r);
 }
 
-static void put_hot(PGconn *conn, struct hot *hot, const struct stored_sample *v, uint32_t n) {
+static void put_row(PGconn *conn, const struct hot_row *row) {
     struct pg_args args;
     pg_args_init(&args, 1 << 22);
+    pg_arg_i32(&args, (int32_t)row->n);
+    pg_arg_i64(&args, row->tag_min);
+    pg_arg_i64(&args, row->tag_max);
+    pg_arg_i64(&args, row->from_us);
+    pg_arg_i64(&args, row->to_us);
+    pg_arg_bytes(&args, row->data.p, row->data.n);
+    put(conn,
+        "insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)"
+        " values (1, 5, $1, $2, $3, $4, $5, $6)",
+        &args);
+    pg_args_done(&args);
+}
+
+static void put_hot(PGconn *conn, struct hot *hot, const struct stored_sample *v, uint32_t n) {
     assert_true(hot_write(hot, v, n));
     for (uint32_t i = 0; i < hot->n_rows; i++) {
-        const struct hot_row *row = &hot->rows[i];
-        pg_args_clear(&args);
-        pg_arg_i32(&args, (int32_t)row->n);
-        pg_arg_i64(&args, row->tag_min);
-        pg_arg_i64(&args, row->tag_max);
-        pg_arg_i64(&args, row->from_us);
-        pg_arg_i64(&args, row->to_us);
-        pg_arg_bytes(&args, row->data.p, row->data.n);
-        put(conn,
-            "insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)"
-            " values (1, 5, $1, $2, $3, $4, $5, $6)",
-            &args);
+        put_row(conn, &hot->rows[i]);
     }
-    pg_args_done(&args);
+}
+
+/* The same in one row of several chunks. */
+static void put_bundle(PGconn *conn, struct hot *hot, const struct stored_sample *v, uint32_t n,
+                       uint32_t each) {
+    struct buf b;
+    buf_init(&b, 1 << 22);
+    assert_true(hot_write(hot, v, n));
+    struct hot_row row = hot->rows[0];
+    bundle_begin(&b);
+    for (uint32_t i = 0; i < n; i += each) {
+        assert_true(hot_write(hot, v + i, n - i < each ? n - i : each));
+        bundle_add(&b, hot->rows[0].data);
+    }
+    row.data = buf_slice(&b);
+    put_row(conn, &row);
+    buf_done(&b);
 }
 
 static void put_loose(PGconn *conn, const struct stored_sample *s) {
@@ -244,7 +264,11 @@ static void some_arrive(struct world *w) {
         struct entry *e = &w->model.v[w->model.n - n + i];
         v[i].text.p = e->kind == CHUNK_TEXT ? e->text : NULL;
     }
-    put_hot(w->conn, w->hot, v, n);
+    if (rand_below(&w->rand, 2) == 0) {
+        put_bundle(w->conn, w->hot, v, n, 1 + (uint32_t)rand_below(&w->rand, n));
+    } else {
+        put_hot(w->conn, w->hot, v, n);
+    }
     for (uint64_t more = rand_below(&w->rand, 8); more > 0; more--) {
         struct stored_sample s = sample_of(&w->rand, &w->model, true);
         put_loose(w->conn, &s);

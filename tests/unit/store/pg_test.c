@@ -94,7 +94,7 @@ static struct rig *rig_with(const char *conninfo, const char *prepared) {
     struct pg_config cfg = {.loop = &r->loop,
                             .conninfo = conninfo,
                             .name = "pg test",
-                            .prepared = prepared,
+                            .prepared = {prepared},
                             .ctx = r,
                             .on_up = on_up,
                             .on_down = on_down,
