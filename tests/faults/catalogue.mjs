@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, chainBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, historyBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
 import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
-import { random } from './kill.mjs';
+import { children, killAll, random } from './kill.mjs';
 import { Proxy } from './proxy.mjs';
 
 const LIAR = 'gw-s4'; // what it says to have is not what it has: its ledger must balance, but what it calls lost is its own affair
@@ -17,8 +17,9 @@ const us = () => BigInt(Date.now()) * 1000n;
 
 /** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
 export class Bench {
-  /** before(p), between(p): done before there is anything, and before the server starts. */
-  async start({ build = 'asan', before, between } = {}) {
+  /** before(p), between(p): done before there is anything, and before the server starts. journal: settings of the gateways' journals. */
+  async start({ build = 'asan', before, between, journal = {} } = {}) {
+    this.journal = journal;
     const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
     for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
     this.p = new Penstock({ config, build });
@@ -46,7 +47,7 @@ export class Bench {
       speed: 1800,
       patch: {
         server: { host: '127.0.0.1', port: this.proxy.port, name: 'localhost' },
-        ledger: this.ledger(name), flush_ms: 50, exit_when_done: true, source: { loop: false, rows },
+        ledger: this.ledger(name), flush_ms: 50, exit_when_done: true, source: { loop: false, rows }, journal: this.journal,
       },
     });
   }
@@ -88,7 +89,7 @@ export class Bench {
     let now;
     await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
     assert.deepEqual(now, this.accepted);
-    const breaches = [...(await alarmJournalBreaches(this.p)), ...chainBreaches(this.p)];
+    const breaches = [...(await alarmJournalBreaches(this.p)), ...(await historyBreaches(this.p)), ...chainBreaches(this.p)];
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
       `select k.name, e.epoch, e.ranges::text from gateway_epoch e join config_key k on k.key = e.gateway_key
@@ -164,8 +165,8 @@ async function killAtSend(b, call, n) {
   let ended;
   tracer.ended.then(() => (ended = true));
   await until('the kill, or enough of waiting for it', () => ended || performance.now() - begin > 10000);
-  if (!ended) for (const pid of readFileSync(`/proc/${tracer.pid}/task/${tracer.pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
   const struck = ended === true;
+  if (!struck) killAll(children(tracer.pid));
   await tracer.ended;
   await p.startServer({}, { wait: false });
   return struck;
