@@ -22,7 +22,12 @@ function declare(list, b) {
   for (const f of list) {
     test(`${f.id}: ${f.what}`, { skip: whyNot(f) }, async () => {
       const begin = performance.now();
-      await f.run(b, seed);
+      try {
+        await f.run(b, seed);
+      } catch (e) {
+        await b?.renew(); // what went wrong here is not to be found again by the next one
+        throw e;
+      }
       console.log(`${f.id}: ${((performance.now() - begin) / 1000).toFixed(1)} s`);
     });
   }
