@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alarmJournalBreaches, chainBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
+import { alarmJournalBreaches, chainBreaches, historyBreaches, ledgerBreaches, sampleBreaches } from '../lib/invariants.mjs';
 import { CODE, FLAG, TYPE, data, dict, frame, hello, peer, ping, randomEpoch, welcomed } from '../lib/link.mjs';
 import { Penstock, root, sleep, until } from '../lib/penstock.mjs';
-import { random } from './kill.mjs';
+import { children, killAll, random } from './kill.mjs';
 import { Proxy } from './proxy.mjs';
 
 const LIAR = 'gw-s4'; // what it says to have is not what it has: its ledger must balance, but what it calls lost is its own affair
@@ -17,11 +17,13 @@ const us = () => BigInt(Date.now()) * 1000n;
 
 /** Two gateways of the demo behind a proxy; two more identities for peers of the test's own: gw-s2 behaves, gw-s4 does not. */
 export class Bench {
-  /** before(p), between(p): done before there is anything, and before the server starts. */
-  async start({ build = 'asan', before, between } = {}) {
+  /** before(p), between(p): done before there is anything, and before the server starts. journal: settings of the gateways' journals. */
+  async start({ build = 'asan', before, between, journal = {} } = {}) {
+    this.journal = journal;
     const config = JSON.parse(readFileSync(join(root, 'deploy/demo-config.json'), 'utf8'));
     for (const alarm of config.alarms) Object.assign(alarm, { on_delay_s: 0, off_delay_s: 0 });
     this.p = new Penstock({ config, build });
+    this.p.settings = { pack_after_s: 1 }; // faults strike the packer, too, and samples lie in both places when the books are made
     await before?.(this.p);
     await this.p.prepare({ gateways: ['gw-s1', 'gw-s2', 'gw-s3', 'gw-s4'] });
     await between?.(this.p);
@@ -33,8 +35,16 @@ export class Bench {
   }
 
   async stop() {
-    await this.p.stop();
-    await this.proxy?.close();
+    try {
+      await this.p.stop();
+    } finally {
+      await this.proxy?.close();
+    }
+  }
+
+  async renew() {
+    await this.stop().catch(() => {});
+    await this.start();
   }
 
   ledger(name) {
@@ -46,7 +56,7 @@ export class Bench {
       speed: 1800,
       patch: {
         server: { host: '127.0.0.1', port: this.proxy.port, name: 'localhost' },
-        ledger: this.ledger(name), flush_ms: 50, exit_when_done: true, source: { loop: false, rows },
+        ledger: this.ledger(name), flush_ms: 50, exit_when_done: true, source: { loop: false, rows }, journal: this.journal,
       },
     });
   }
@@ -88,7 +98,7 @@ export class Bench {
     let now;
     await until('the notes of the ledger are written', async () => { now = await this.ledgerNow(); return JSON.stringify(now) === JSON.stringify(this.accepted); }, 5).catch(() => {});
     assert.deepEqual(now, this.accepted);
-    const breaches = [...(await alarmJournalBreaches(this.p)), ...chainBreaches(this.p)];
+    const breaches = [...(await alarmJournalBreaches(this.p)), ...(await historyBreaches(this.p)), ...chainBreaches(this.p)];
     for (const [name, site] of Object.entries(SITES)) breaches.push(...(await sampleBreaches(this.p, site, name, this.ledger(name))));
     breaches.push(...(await this.p.sql(
       `select k.name, e.epoch, e.ranges::text from gateway_epoch e join config_key k on k.key = e.gateway_key
@@ -164,8 +174,8 @@ async function killAtSend(b, call, n) {
   let ended;
   tracer.ended.then(() => (ended = true));
   await until('the kill, or enough of waiting for it', () => ended || performance.now() - begin > 10000);
-  if (!ended) for (const pid of readFileSync(`/proc/${tracer.pid}/task/${tracer.pid}/children`, 'utf8').trim().split(' ')) process.kill(Number(pid), 'SIGKILL');
   const struck = ended === true;
+  if (!struck) killAll(children(tracer.pid));
   await tracer.ended;
   await p.startServer({}, { wait: false });
   return struck;
@@ -523,7 +533,10 @@ export const faults = [
            insert into gateway_day as d (gateway_key, epoch, day, next, stored) select gateway_key, epoch, ledger_day(received_us), seq + 1, 1 from r
             on conflict (gateway_key, epoch, day) do update set next = greatest(d.next, excluded.next), stored = d.stored + 1`, [key, epoch, seq, us()]);
         await until('the fork is found', async () => (conflicts = (await b.ledgerNow())['gw-s1'].conflicts) > 0, 60);
-        const told = await b.p.sql(`select object, detail from audit where action = 'link.journal_fork'`);
+        const told = await until('the audit tells it', async () => { // a moment later
+          const rows = await b.p.sql(`select object, detail from audit where action = 'link.journal_fork'`);
+          return rows.length > 0 && rows;
+        });
         assert.ok(told.length === conflicts && told.every((r) => r.object === 'gw-s1' && /journal fork/.test(r.detail)), JSON.stringify(told));
         const rows = await b.quarantined(BigInt.asUintN(64, epoch));
         assert.deepEqual(rows.map((r) => [BigInt(r.seq), Number(r.code)]), [[seq, CODE.SEQ_CONFLICT]]);

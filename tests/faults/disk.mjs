@@ -3,7 +3,7 @@
 // be slow. And one that is merely small. Both need root; without, or without the programs, `why` says what is missing and the test is skipped.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, rmdirSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, until } from '../lib/penstock.mjs';
@@ -19,17 +19,23 @@ const tried = (...words) => {
 const open = new Set(); // disks that a test that broke off would leave behind
 process.on('exit', () => { for (const disk of open) disk.closeNow(); });
 
-/** What is missing for a small disk; false if nothing is. */
+/** What is missing for a small disk; false if nothing is. It is tried: root in a container may not mount anything. */
 export function whyNoMount() {
-  return process.getuid() === 0 ? false : 'mounting needs root';
+  if (process.getuid() !== 0) return 'mounting needs root';
+  const dir = mkdtempSync(join(tmpdir(), 'penstock-disk-'));
+  const mounted = tried('mount', '-t', 'tmpfs', 'none', dir) !== null && tried('umount', dir) !== null;
+  rmdirSync(dir);
+  return mounted ? false : 'nothing can be mounted here: a container needs CAP_SYS_ADMIN for that';
 }
 
 /** … for a disk that can fail. */
 export function whyNoDisk() {
-  const missing = ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4'].filter((name) => !tried('sh', '-c', `command -v ${name}`));
-  if (whyNoMount()) return whyNoMount();
-  if (missing.length > 0) return `${missing.join(', ')} is not installed`;
-  if (!existsSync('/dev/fuse') || !existsSync('/dev/loop-control')) return 'there is no FUSE or no loop device here';
+  const why = whyNoMount();
+  if (why) return why;
+  const missing = ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4'].filter((name) => tried('sh', '-c', `command -v ${name}`) === null);
+  if (missing.length > 0) return `not installed: ${missing.join(', ')}`;
+  const devices = ['/dev/fuse', '/dev/loop-control'].filter((path) => !existsSync(path));
+  if (devices.length > 0) return `not here: ${devices.join(', ')}`;
   return false;
 }
 
@@ -124,16 +130,21 @@ export class Disk extends Mounted {
 
   /** All that was not flushed is gone, at this instant. Who has files open on it is to be ended before `again`. */
   async cut() {
+    await this.endServer('SIGKILL');
+  }
+
+  /** It has ended before another one takes the image. */
+  async endServer(signal) {
+    if (this.nbdkit.exitCode !== null || this.nbdkit.signalCode !== null) return;
     const ended = new Promise((done) => this.nbdkit.on('exit', done));
-    this.nbdkit.kill('SIGKILL');
+    this.nbdkit.kill(signal);
     await ended;
   }
 
   /** The machine is there again, with what was on the disk. */
   async again({ slowMs = 0 } = {}) {
     this.detach();
-    this.nbdkit.kill('SIGTERM');
-    await sleep(100);
+    await this.endServer('SIGTERM');
     await this.attach(slowMs);
     this.mount();
   }
@@ -144,10 +155,8 @@ export class Disk extends Mounted {
     run('losetup', '-d', this.loop);
     this.loop = undefined;
     await sleep(100);
-    const ended = new Promise((done) => this.nbdkit.on('exit', done));
     this.nbdfuse.kill('SIGTERM');
-    this.nbdkit.kill('SIGTERM');
-    await ended;
+    await this.endServer('SIGTERM');
     tried('umount', '-l', this.fuse);
     await this.attach(slowMs);
     this.mount();

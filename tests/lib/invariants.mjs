@@ -74,6 +74,15 @@ export function chainBreaches(p) {
   }
 }
 
+/** History in chunks: those of a tag do not overlap, and no row was put aside as unreadable. Returns breaches. */
+export function historyBreaches(p) {
+  return breachesOf(p, {
+    'chunks of a tag do not overlap':
+      `select tag_key, from_us from (select tag_key, from_us, lag(to_us) over (partition by tag_key order by from_us) as before from sample_chunk) c where from_us <= before`,
+    'nothing was put aside': 'select * from sample_damaged',
+  });
+}
+
 /** What an alarm's list entry and the journal's state of a moment must have in common; `then` has no value for what the room alone knows. */
 const durable = (a) => ({
   letter: a.letter, base: a.base, occ: a.occ, call: a.call, since_ack: a.since_ack, priority: a.priority, raised: a.raised, changed: a.changed, acked_by: a.acked_by,

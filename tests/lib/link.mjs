@@ -154,7 +154,7 @@ export class Peer {
   send(...frames) { this.socket.write(Buffer.concat(frames)); }
   async find(what, condition) {
     const found = () => this.frames.find(condition);
-    await until(what, () => found() || this.closed, 30).catch((e) => { throw new Error(`${e.message}; ${this.heard()}`); });
+    await until(what, () => found() || this.closed).catch((e) => { throw new Error(`${e.message}; ${this.heard()}`); });
     return found() ?? assert.fail(`${what}: the connection is closed; ${this.heard()}`);
   }
   heard() { return `heard ${this.frames.map((f) => `${f.name} ${f.text ?? ''}`).join(' ')}; ${this.error ?? 'no error'}`; }

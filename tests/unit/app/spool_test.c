@@ -369,6 +369,7 @@ static void a_folder_that_is_not_there_is_told(void **state) {
 static void without_room_nothing_is_promised(void **state) {
     const struct place *p = *state;
     if (mount("none", p->dir, "tmpfs", 0, "size=64k") != 0) {
+        print_message("nothing can be mounted here (that needs root and CAP_SYS_ADMIN); skipped\n");
         skip();
     }
     struct spool *s = open_spool(p);
