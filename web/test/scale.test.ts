@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fraction, limitsByTag, normalBand } from '../src/model/scale.ts';
+import { fraction, labelSides, limitsByTag, normalBand } from '../src/model/scale.ts';
 import type { AlarmSetting } from '../src/model/types.ts';
 
 const setting = (part: Partial<AlarmSetting>): AlarmSetting => ({
@@ -43,4 +43,17 @@ test('the normal band lies between the innermost limits', () => {
   ]);
   assert.deepEqual(normalBand(limits.get('S1/L') ?? [], 0, 10), [1, 8]);
   assert.deepEqual(normalBand([], 0, 10), [0, 10]);
+});
+
+test('labels of limits lie within the plot and over no other', () => {
+  const at = (y: number, above: boolean) => ({ y, above });
+  assert.deepEqual(labelSides([at(50, true), at(80, false)], 0, 100, 16), [true, false], 'as they want to');
+  assert.deepEqual(labelSides([at(5, true), at(95, false)], 0, 100, 16), [false, true], 'within the plot');
+  assert.deepEqual(
+    labelSides([at(70, false), at(95, false)], 0, 100, 16),
+    [true, true],
+    'the one without a choice first',
+  );
+  assert.deepEqual(labelSides([at(50, true), at(50, true)], 0, 100, 16), [true, false]);
+  assert.deepEqual(labelSides([at(5, true)], 0, 10, 16), [true], 'no room at all');
 });

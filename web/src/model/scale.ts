@@ -31,6 +31,40 @@ export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
   return limits;
 }
 
+export interface LabelWish {
+  /** Where its line is; downwards is more. */
+  readonly y: number;
+  /** On which side of it the label is wanted. */
+  readonly above: boolean;
+}
+
+/** On which side of its line each label goes (true: above), so that it is within the plot and over no other; those without a choice come first. */
+export function labelSides(
+  wishes: readonly LabelWish[],
+  top: number,
+  bottom: number,
+  size: number,
+): readonly boolean[] {
+  const spanOf = (y: number, above: boolean) => (above ? [y - size, y] : [y, y + size]) as [number, number];
+  const within = ([from, to]: [number, number]) => from >= top && to <= bottom;
+  const sidesOf = ({ y, above }: LabelWish) => [above, !above].filter((side) => within(spanOf(y, side)));
+  const order = wishes
+    .map((wish, i) => ({ wish, i, sides: sidesOf(wish) }))
+    .sort((a, b) => a.sides.length - b.sides.length);
+  const taken: [number, number][] = [];
+  const chosen = wishes.map((wish) => wish.above);
+  for (const { wish, i, sides } of order) {
+    const free = sides.find((side) => {
+      const [from, to] = spanOf(wish.y, side);
+      return taken.every(([a, b]) => to <= a || from >= b);
+    });
+    const side = free ?? sides[0] ?? wish.above;
+    chosen[i] = side;
+    taken.push(spanOf(wish.y, side));
+  }
+  return chosen;
+}
+
 /** The band between the innermost low and high limit; the range where there is none. */
 export function normalBand(limits: readonly Limit[], low: number, high: number): readonly [number, number] {
   const lows = limits.filter((l) => l.kind === 'low').map((l) => l.value);

@@ -190,7 +190,8 @@ export type TagRole = '' | 'level' | 'flow' | 'power' | 'run' | 'suction_pressur
 export interface Tag {
   readonly name: string;
   readonly site: string;
-  readonly gateway: string;
+  /** null: calculated. */
+  readonly gateway: string | null;
   readonly title: Text;
   readonly type: TagType;
   readonly unit: string;

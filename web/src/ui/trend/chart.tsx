@@ -2,7 +2,7 @@ import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { type AxisPen, axesOf, axisOf, endsOf } from '../../model/axes.ts';
+import { type AxisPen, axesOf, axisOf, endsOf, tickLabels } from '../../model/axes.ts';
 import type { Mark, Standing } from '../../model/marks.ts';
 import type { Limit } from '../../model/scale.ts';
 import type { Tag } from '../../model/types.ts';
@@ -102,6 +102,7 @@ function valueAxis(props: Props, palette: Palette, axis: string, i: number, alon
     space: 24,
     grid: { ...line, show: i === 0 },
     ticks: { ...line, size: 4 },
+    values: (_u, splits, _axis, _space, increment) => tickLabels(splits, increment),
   };
 }
 
