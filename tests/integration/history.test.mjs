@@ -277,6 +277,8 @@ describe('history', { concurrency: false }, () => {
     const psql = (...args) => spawnSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', p.conninfo, ...args], { encoding: 'utf8', env, cwd: p.dir });
     const run = psql('-f', file);
     assert.equal(run.status, 0, run.stderr);
+    const hours = /^with span as[^;]*/m.exec(blocks[0])[0];
+    assert.match(psql('-At', '-c', hours.replaceAll('S1/L_T1', 'S1/X0')).stdout, /^([^|]*\|\|0\.0\n){24}$/, 'of a tag without samples nothing is known');
     const last = psql('-At', '-c', `select value, quality from sample_before('S1/L_T1', now())`);
     assert.equal(last.stdout.trim(), '6|0');
     const text = psql('-At', '-c', `select text from sample('S1/TEXT', to_timestamp(${at(0)} / 1e6), to_timestamp(${at(60)} / 1e6))`);
@@ -285,6 +287,8 @@ describe('history', { concurrency: false }, () => {
     assert.equal(whole.stdout.trim(), '5|6', whole.stderr);
     assert.match(psql('-c', `select * from sample('S1/NONE', '-infinity', now())`).stderr, /there is no tag "S1\/NONE"[^]*config_key/);
     assert.match(psql('-c', `select * from sample_before('S1/NONE', now())`).stderr, /there is no tag "S1\/NONE"/);
+    assert.match(psql('-c', `select * from sample('l_t1', '-infinity', now())`).stderr, /there is no tag "l_t1"[^]*There is S1\/L_T1\./);
+    assert.match(psql('-c', `select * from sample('S1/L_T1', now(), now() - interval '1 hour')`).stderr, /the span ends \(.*\) before it begins[^]*the earlier moment comes first/i);
     const denied = psql('-c', 'delete from sample_row');
     assert.notEqual(denied.status, 0);
     assert.match(denied.stderr, /permission denied/);
