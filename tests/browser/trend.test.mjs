@@ -223,6 +223,21 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await until('the cursor by keys', async () => (await text('trend-time')) !== '', 10);
   });
 
+  test('a key that comes as soon as the address has followed is not lost', async () => {
+    await go(hour('S1/LEVEL'));
+    await id('trend-charts').focus();
+    await page.evaluate(() => {
+      const push = history.pushState;
+      history.pushState = (...to) => {
+        history.pushState = push;
+        push.apply(history, to);
+        setTimeout(() => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true })), 0);
+      };
+    });
+    await page.keyboard.press('Shift+ArrowLeft');
+    await addressed('to', null);
+  });
+
   test('Shift and drag show a stretch', async () => {
     await go(hour('S1/LEVEL'));
     const box = await plot();

@@ -47,6 +47,7 @@ export const en = {
   tables: 'Tables',
   table: 'Table',
   others: 'All others',
+  total: 'Together',
   rows: 'Rows',
   beside: 'What became of each record that gateways numbered is in the ledger; what could not be used, in quarantine.',
   toLedger: 'Ledger',

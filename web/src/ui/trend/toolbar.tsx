@@ -10,6 +10,7 @@ import { tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { csvAddress } from '../../state/samples.ts';
 import { Icon } from '../icons.tsx';
+import { fileName } from './picture.ts';
 import { w } from './words.ts';
 
 interface MoveProps {
@@ -239,7 +240,7 @@ export function Tools({ at, from, to, cursor, marks, change, go, onPicture }: To
         <a
           class="button"
           href={csvAddress(tagsOf(at.panes), from * 1000, to * 1000)}
-          download="trend.csv"
+          download={`${fileName(to)}.csv`}
           title={w('csvTitle')}
           data-testid="trend-csv"
         >
