@@ -767,34 +767,67 @@ end
 $$;
 comment on function sample_chunk_after(bigint, bigint) is 'The chunk of a tag that begins first at or after a time.';
 
+-- The records that end last come first; what ends before the sample that was found cannot have a newer one, and is not read:
+-- of a backlog many wait.
+create function sample_hot_before(p_tag_key bigint, p_t_us bigint)
+    returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
+    language plpgsql stable parallel safe rows 1 as
+$$
+declare
+    v_id  bigint;
+    v_hot record;
+    v     record;
+begin
+    for v_hot in
+        select h.id, h.to_us, h.data
+          from sample_hot h
+         where h.tag_min <= p_tag_key and h.tag_max >= p_tag_key and h.from_us < p_t_us
+         order by h.to_us desc
+    loop
+        exit when v_hot.to_us < t_us;
+        select r.t_us, r.value, r.quality, r.bytes into v
+          from chunk_read(v_hot.data, 'sample_hot ' || v_hot.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
+         where r.tag_key = p_tag_key and r.t_us < p_t_us
+         order by r.t_us desc, r.place desc
+         limit 1;
+        if found and (t_us is null or (v.t_us, v_hot.id) > (t_us, v_id)) then
+            v_id := v_hot.id;
+            t_us := v.t_us;
+            value := v.value;
+            quality := v.quality;
+            bytes := v.bytes;
+        end if;
+    end loop;
+    if t_us is not null then
+        return next;
+    end if;
+end
+$$;
+comment on function sample_hot_before(bigint, bigint) is 'The newest sample of a tag before a time, of those that are not packed yet.';
+
 create function sample_before(p_tag_key bigint, p_t_us bigint)
     returns table (t_us bigint, value double precision, quality smallint, bytes bytea)
     language sql stable parallel safe rows 1 as
 $$
     select s.t_us, s.value, s.quality, s.bytes
-      from (select r.t_us, r.value, r.quality, r.bytes, 2 as tier, h.id, r.place
-              from sample_hot h
-             cross join lateral chunk_read(h.data, 'sample_hot ' || h.id) with ordinality as r(tag_key, t_us, value, bytes, quality, place)
-             where h.tag_min <= p_tag_key
-               and h.tag_max >= p_tag_key
-               and h.from_us < p_t_us
-               and r.tag_key = p_tag_key
+      from (select h.t_us, h.value, h.quality, h.bytes, 2 as tier
+              from sample_hot_before(p_tag_key, p_t_us) h
              union all
-            select r.t_us, r.value, r.quality, r.bytes, 1, 0, 0
+            select r.t_us, r.value, r.quality, r.bytes, 1
               from chunk_read(sample_chunk_before(p_tag_key, p_t_us), 'the last chunk of tag key ' || p_tag_key || ' before ' || p_t_us)
                    as r(chunk_tag_key, t_us, value, bytes, quality)
              union all
-            (select w.t_us, w.value, w.quality, null, 0, 0, 0
+            (select w.t_us, w.value, w.quality, w.bytes, 0
                from sample_row w
               where w.tag_key = p_tag_key
                 and w.t_us < p_t_us
               order by w.t_us desc
               limit 1)) s
      where s.t_us < p_t_us
-     order by s.t_us desc, s.tier desc, s.id desc, s.place desc
+     order by s.t_us desc, s.tier desc
      limit 1
 $$;
-comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';
+comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk, and of what is not packed yet no more than it must.';
 
 create function sample_tag(p_tag text) returns bigint
     language plpgsql stable strict parallel safe as

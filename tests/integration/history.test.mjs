@@ -294,6 +294,22 @@ describe('history', { concurrency: false }, () => {
     assert.match(denied.stderr, /permission denied/);
   });
 
+  test('… the newest sample before a moment is the last of all before it, and older records are not read for it', async () => {
+    const k = await key('S1/X1');
+    const hot = (s, bytes) => p.sql(`insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)
+      values (1, 1, 1, $1, $1, $2, $2, $3) returning id`, [k, at(s), bytes]);
+    for (const [s, text] of [[5, 'a'], [9, 'b'], [7, 'c'], [9, 'd'], [1, 'e']]) await hot(s, await sealed(textRecord(k, at(s), text)));
+    await p.sql(`insert into sample_row values ($1, $2, null, 0, 'loose')`, [k, at(8)]);
+    for (let s = 0; s <= 11; s++) {
+      const [before] = await p.sql('select * from sample_before($1::bigint, $2)', [k, at(s)]);
+      const [last] = await p.sql('select * from sample($1::bigint, 0, $2) order by t_us desc limit 1', [k, at(s)]);
+      assert.deepEqual(before, last, `before ${s}`);
+    }
+    const [{ id }] = await hot(8, Buffer.from([0]));
+    assert.equal((await p.sql(`select text from sample_before('S1/X1', 'infinity')`))[0].text, 'd');
+    await p.sql('delete from sample_hot where id = $1', [id]);
+  });
+
   test('… and with another client, the same as by REST', async () => {
     const o = Object.fromEntries(p.conninfo.trim().split(/\s+/).map((pair) => pair.split('=')));
     const client = new pg.Client({ host: o.host, port: Number(o.port ?? 5432), database: o.dbname, user: o.user, options: '-c role=penstock_ro' });
