@@ -48,7 +48,7 @@ export const en = {
   table: 'Table',
   others: 'All others',
   total: 'Together',
-  rows: 'Rows',
+  rows: 'Rows, about',
   beside: 'What became of each record that gateways numbered is in the ledger; what could not be used, in quarantine.',
   toLedger: 'Ledger',
 } as const;

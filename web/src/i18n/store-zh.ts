@@ -49,7 +49,7 @@ export const zh: Readonly<Record<StoreKey, string>> = {
   table: '表',
   others: '其余各表',
   total: '合计',
-  rows: '行数',
+  rows: '行数（约）',
   beside: '网关编号的每条记录的去向见数据账；无法使用的记录见隔离。',
   toLedger: '数据账',
 };

@@ -38,29 +38,38 @@ export interface LabelWish {
   readonly above: boolean;
 }
 
-/** On which side of its line each label goes (true: above), so that it is within the plot and over no other; those without a choice come first. */
-export function labelSides(
+export interface LabelPlace {
+  readonly above: boolean;
+  /** 0 at the edge, 1 beside it, where lines are too close to each other. */
+  readonly column: number;
+}
+
+const COLUMNS = [0, 1, 2];
+
+/** Where the label of each line goes, so that it is within the plot and over no other; those without a choice come first. */
+export function labelPlaces(
   wishes: readonly LabelWish[],
   top: number,
   bottom: number,
   size: number,
-): readonly boolean[] {
+): readonly LabelPlace[] {
   const spanOf = (y: number, above: boolean) => (above ? [y - size, y] : [y, y + size]) as [number, number];
   const within = ([from, to]: [number, number]) => from >= top && to <= bottom;
   const sidesOf = ({ y, above }: LabelWish) => [above, !above].filter((side) => within(spanOf(y, side)));
   const order = wishes
     .map((wish, i) => ({ wish, i, sides: sidesOf(wish) }))
     .sort((a, b) => a.sides.length - b.sides.length);
-  const taken: [number, number][] = [];
-  const chosen = wishes.map((wish) => wish.above);
+  const taken: { readonly column: number; readonly span: [number, number] }[] = [];
+  const chosen: LabelPlace[] = wishes.map(({ above }) => ({ above, column: 0 }));
   for (const { wish, i, sides } of order) {
-    const free = sides.find((side) => {
-      const [from, to] = spanOf(wish.y, side);
-      return taken.every(([a, b]) => to <= a || from >= b);
+    const places = COLUMNS.flatMap((column) => sides.map((above) => ({ above, column })));
+    const free = places.find(({ above, column }) => {
+      const [from, to] = spanOf(wish.y, above);
+      return taken.every((other) => other.column !== column || to <= other.span[0] || from >= other.span[1]);
     });
-    const side = free ?? sides[0] ?? wish.above;
-    chosen[i] = side;
-    taken.push(spanOf(wish.y, side));
+    const place = free ?? places[0] ?? { above: wish.above, column: 0 };
+    chosen[i] = place;
+    taken.push({ column: place.column, span: spanOf(wish.y, place.above) });
   }
   return chosen;
 }

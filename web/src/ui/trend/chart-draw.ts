@@ -2,7 +2,7 @@
 import type uPlot from 'uplot';
 import { formatClock, formatDate, formatNumber } from '../../model/format.ts';
 import { clustersOf, type Mark, type Standing } from '../../model/marks.ts';
-import { type Limit, labelSides } from '../../model/scale.ts';
+import { type Limit, labelPlaces } from '../../model/scale.ts';
 import type { Box } from '../../model/station.ts';
 import { type Hole, type Pen, type Stroke, strokesOf } from '../../model/trend.ts';
 import type { Priority } from '../../model/types.ts';
@@ -184,6 +184,7 @@ const colorOf = (palette: Palette, priority: Priority | undefined): string =>
   (priority === undefined ? undefined : palette.priorities[priority - 1]) ?? palette.text;
 
 const LABEL_PX = 16;
+const LABEL_WIDE_PX = 64;
 
 /** Limits of a pen: a line, and at its end what it means. */
 export function drawLimits(
@@ -203,7 +204,7 @@ export function drawLimits(
     .map((limit) => ({ limit, y: u.valToPos(limit.value, scale, true), above: limit.kind === 'high' }))
     .filter(({ y }) => y >= top && y <= top + height);
   // Beyond the limit, or within it where there is no room.
-  const sides = labelSides(seen, top, top + height, LABEL_PX * px);
+  const places = labelPlaces(seen, top, top + height, LABEL_PX * px);
   seen.forEach(({ limit, y }, i) => {
     ctx.strokeStyle = palette.outline;
     ctx.lineWidth = px;
@@ -214,14 +215,15 @@ export function drawLimits(
     ctx.stroke();
     ctx.setLineDash([]);
     const label = `${limit.priority ?? ''} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
-    const above = sides[i] ?? false;
+    const { above, column } = places[i] ?? { above: false, column: 0 };
+    const right = left + width - (8 + column * LABEL_WIDE_PX) * px;
     ctx.textBaseline = above ? 'bottom' : 'top';
     const at = above ? y - 2 * px : y + 4 * px;
     ctx.strokeStyle = palette.paper;
     ctx.lineWidth = 3 * px;
-    ctx.strokeText(label, left + width - 8 * px, at);
+    ctx.strokeText(label, right, at);
     ctx.fillStyle = palette.text;
-    ctx.fillText(label, left + width - 8 * px, at);
+    ctx.fillText(label, right, at);
     ctx.fillStyle = colorOf(palette, limit.priority);
     ctx.fillRect(left + width - 4 * px, y - 3 * px, 4 * px, 6 * px);
   });
