@@ -406,6 +406,19 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     page.removeAllListeners('requestfailed');
   });
 
+  test('what is too much for one answer is asked for in parts', async () => {
+    await page.route('**/api/samples?**', (route) => {
+      if (new URL(route.request().url()).searchParams.getAll('tag').length === 1) return route.continue();
+      return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'too many samples wait', code: 'busy' }) });
+    });
+    await page.goto(url('/trend?tags=S1/LEVEL,S1/FLOW,S1/RUN&span=2h'));
+    await loaded();
+    assert.equal(await id('trend-failed').count(), 0);
+    for (const tag of ['LEVEL', 'FLOW', 'RUN']) assert.notEqual(await text(`pen-max-S1/${tag}`), '—');
+    await page.unroute('**/api/samples?**');
+    complaints.splice(0, complaints.length, ...complaints.filter((c) => !/status of 503/.test(c)));
+  });
+
   test('what cannot be loaded is said, and tried again', async () => {
     await page.route('**/api/samples?**', (route) => route.abort());
     await page.goto(url('/trend?tags=S1/LEVEL&span=3d'));
