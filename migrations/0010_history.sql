@@ -852,7 +852,7 @@ $$
               from chunk_read(sample_chunk_before(p_tag_key, p_t_us), 'the last chunk of tag key ' || p_tag_key || ' before ' || p_t_us)
                    as r(chunk_tag_key, t_us, value, bytes, quality)
              union all
-            (select w.t_us, w.value, w.quality, null, 0
+            (select w.t_us, w.value, w.quality, w.bytes, 0
                from sample_row w
               where w.tag_key = p_tag_key
                 and w.t_us < p_t_us
@@ -862,18 +862,25 @@ $$
      order by s.t_us desc, s.tier desc
      limit 1
 $$;
-comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk and what is not packed yet.';
+comment on function sample_before(bigint, bigint) is 'The newest sample of a tag (by its key) before a time; no row if there is none. It reads one chunk, and of what is not packed yet no more than it must.';
 
 create function sample_tag(p_tag text) returns bigint
     language plpgsql stable strict parallel safe as
 $$
 declare
-    v_key bigint;
+    v_key  bigint;
+    v_like text;
 begin
     select k.key into v_key from config_key k where k.kind = 'tag' and k.name = p_tag;
     if not found then
+        select string_agg(x.name, ', ' order by x.name) into v_like
+          from (select k.name from config_key k
+                 where k.kind = 'tag' and position(lower(p_tag) in lower(k.name)) > 0
+                 order by k.name
+                 limit 3) x;
         raise exception 'there is no tag "%"', p_tag
-            using errcode = 'no_data_found', hint = 'Names are those of config_key where kind = ''tag'', as in S1/L_T1.';
+            using errcode = 'no_data_found',
+                  hint = coalesce('There is ' || v_like || '. ', '') || 'All names: select name from config_key where kind = ''tag''.';
     end if;
     return v_key;
 end
@@ -887,23 +894,42 @@ $$
 $$;
 comment on function sample_us(timestamptz) is 'Microseconds since 1970; what is before, or infinite, is the first or the last moment at which there may be samples.';
 
+-- In plpgsql, so that key and times are found once: a function in SQL becomes part of the question, which then asks for
+-- them at each sample.
 create function sample_before(p_tag text, p_t timestamptz)
     returns table (t timestamptz, value double precision, text text, quality smallint)
-    language sql stable parallel safe rows 1 as
+    language plpgsql stable parallel safe rows 1 as
 $$
+declare
+    v_key bigint := sample_tag(p_tag);
+    v_us  bigint := sample_us(p_t);
+begin
+    return query
     select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
-      from sample_before(sample_tag(p_tag), sample_us(p_t)) s
+      from sample_before(v_key, v_us) s;
+end
 $$;
 comment on function sample_before(text, timestamptz) is
     'The newest sample of a tag before a moment: select * from sample_before(''S1/L_T1'', now()).';
 
 create function sample(p_tag text, p_from timestamptz, p_to timestamptz)
     returns table (t timestamptz, value double precision, text text, quality smallint)
-    language sql stable parallel safe rows 10000 as
+    language plpgsql stable parallel safe rows 10000 as
 $$
+declare
+    v_key  bigint := sample_tag(p_tag);
+    v_from bigint := sample_us(p_from);
+    v_to   bigint := sample_us(p_to);
+begin
+    if p_to < p_from then
+        raise exception 'the span ends (%) before it begins (%)', p_to, p_from
+            using errcode = 'invalid_parameter_value', hint = 'The earlier moment comes first: sample(tag, from, to), from included, to not.';
+    end if;
+    return query
     select to_timestamp(0) + s.t_us * interval '1 microsecond', s.value, sample_text(s.bytes), s.quality
-      from sample(sample_tag(p_tag), sample_us(p_from), sample_us(p_to)) s
-     order by s.t_us
+      from sample(v_key, v_from, v_to) s
+     order by s.t_us;
+end
 $$;
 comment on function sample(text, timestamptz, timestamptz) is
     'History of a tag by its name: select * from sample(''S1/L_T1'', now() - interval ''1 day'', now()). quality: 0 = good; 128 and more = bad.';

@@ -254,6 +254,21 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await until('the cursor by keys', async () => (await text('trend-time')) !== '', 10);
   });
 
+  test('a key that comes as soon as the address has followed is not lost', async () => {
+    await go(hour('S1/LEVEL'));
+    await id('trend-charts').focus();
+    await page.evaluate(() => {
+      const push = history.pushState;
+      history.pushState = (...to) => {
+        history.pushState = push;
+        push.apply(history, to);
+        setTimeout(() => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true })), 0);
+      };
+    });
+    await page.keyboard.press('Shift+ArrowLeft');
+    await addressed('to', null);
+  });
+
   test('Shift and drag show a stretch', async () => {
     await go(hour('S1/LEVEL'));
     const box = await plot();
@@ -420,6 +435,19 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await loaded();
     await page.unroute('**/api/samples?**');
     page.removeAllListeners('requestfailed');
+  });
+
+  test('what is too much for one answer is asked for in parts', async () => {
+    await page.route('**/api/samples?**', (route) => {
+      if (new URL(route.request().url()).searchParams.getAll('tag').length === 1) return route.continue();
+      return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'too many samples wait', code: 'busy' }) });
+    });
+    await page.goto(url('/trend?tags=S1/LEVEL,S1/FLOW,S1/RUN&span=2h'));
+    await loaded();
+    assert.equal(await id('trend-failed').count(), 0);
+    for (const tag of ['LEVEL', 'FLOW', 'RUN']) assert.notEqual(await text(`pen-max-S1/${tag}`), '—');
+    await page.unroute('**/api/samples?**');
+    complaints.splice(0, complaints.length, ...complaints.filter((c) => !/status of 503/.test(c)));
   });
 
   test('what cannot be loaded is said, and tried again', async () => {

@@ -317,6 +317,8 @@ describe('history', { concurrency: false }, () => {
     const psql = (...args) => spawnSync('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', p.conninfo, ...args], { encoding: 'utf8', env, cwd: p.dir });
     const run = psql('-f', file);
     assert.equal(run.status, 0, run.stderr);
+    const hours = /^with span as[^;]*/m.exec(blocks[0])[0];
+    assert.match(psql('-At', '-c', hours.replaceAll('S1/L_T1', 'S1/X0')).stdout, /^([^|]*\|\|0\.0\n){24}$/, 'of a tag without samples nothing is known');
     const last = psql('-At', '-c', `select value, quality from sample_before('S1/L_T1', now())`);
     assert.equal(last.stdout.trim(), '6|0');
     const text = psql('-At', '-c', `select text from sample('S1/TEXT', to_timestamp(${at(0)} / 1e6), to_timestamp(${at(60)} / 1e6))`);
@@ -325,9 +327,27 @@ describe('history', { concurrency: false }, () => {
     assert.equal(whole.stdout.trim(), '5|6', whole.stderr);
     assert.match(psql('-c', `select * from sample('S1/NONE', '-infinity', now())`).stderr, /there is no tag "S1\/NONE"[^]*config_key/);
     assert.match(psql('-c', `select * from sample_before('S1/NONE', now())`).stderr, /there is no tag "S1\/NONE"/);
+    assert.match(psql('-c', `select * from sample('l_t1', '-infinity', now())`).stderr, /there is no tag "l_t1"[^]*There is S1\/L_T1\./);
+    assert.match(psql('-c', `select * from sample('S1/L_T1', now(), now() - interval '1 hour')`).stderr, /the span ends \(.*\) before it begins[^]*the earlier moment comes first/i);
     const denied = psql('-c', 'delete from sample_row');
     assert.notEqual(denied.status, 0);
     assert.match(denied.stderr, /permission denied/);
+  });
+
+  test('… the newest sample before a moment is the last of all before it, and older records are not read for it', async () => {
+    const k = await key('S1/X1');
+    const hot = (s, bytes) => p.sql(`insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)
+      values (1, 1, 1, $1, $1, $2, $2, $3) returning id`, [k, at(s), bytes]);
+    for (const [s, text] of [[5, 'a'], [9, 'b'], [7, 'c'], [9, 'd'], [1, 'e']]) await hot(s, await sealed(textRecord(k, at(s), text)));
+    await p.sql(`insert into sample_row values ($1, $2, null, 0, 'loose')`, [k, at(8)]);
+    for (let s = 0; s <= 11; s++) {
+      const [before] = await p.sql('select * from sample_before($1::bigint, $2)', [k, at(s)]);
+      const [last] = await p.sql('select * from sample($1::bigint, 0, $2) order by t_us desc limit 1', [k, at(s)]);
+      assert.deepEqual(before, last, `before ${s}`);
+    }
+    const [{ id }] = await hot(8, Buffer.from([0]));
+    assert.equal((await p.sql(`select text from sample_before('S1/X1', 'infinity')`))[0].text, 'd');
+    await p.sql('delete from sample_hot where id = $1', [id]);
   });
 
   test('… and with another client, the same as by REST', async () => {

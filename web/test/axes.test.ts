@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type AxisPen, axesOf, drawsSteps, endsOf, nothingOf } from '../src/model/axes.ts';
+import { type AxisPen, axesOf, drawsSteps, endsOf, nothingOf, tickLabels } from '../src/model/axes.ts';
 import type { Pen } from '../src/model/trend.ts';
 import { penOfTag, type SetPen } from '../src/model/trend-set.ts';
 import type { Tag } from '../src/model/types.ts';
@@ -69,6 +69,24 @@ test('an axis of nothing is from 0 to 1, and states have lanes at the foot', () 
   const q = endsOf(pens, 'lane S/q', SHOWN);
   const place = ([low, high]: readonly [number, number]) => (1 - low) / (high - low);
   assert.ok(place(r) < place(q) && place(q) < 0.25, 'one above the other, below the lines');
+});
+
+test('where there are only states, their lanes share the whole height', () => {
+  const pens = [pen('S/r', { type: 'bool' }), pen('S/q', { type: 'bool' })];
+  const spanOf = (axis: string): readonly [number, number] => {
+    const [low, high] = endsOf(pens, axis, SHOWN);
+    return [-low / (high - low), (1 - low) / (high - low)];
+  };
+  const [r, q] = [spanOf('lane S/r'), spanOf('lane S/q')];
+  assert.ok(r[0] > 0 && r[1] < 0.5 && r[1] - r[0] > 0.3, `${r}`);
+  assert.ok(q[0] > 0.5 && q[1] < 1, `${q}`);
+});
+
+test('the numbers of an axis have as many decimals as its steps', () => {
+  assert.deepEqual(tickLabels([2.9, 2.92, 3], 0.02), ['2.90', '2.92', '3.00']);
+  assert.deepEqual(tickLabels([0, 0.25, 0.5], 0.25), ['0.00', '0.25', '0.50']);
+  assert.deepEqual(tickLabels([0, 50, 100], 50), ['0', '50', '100']);
+  assert.deepEqual(tickLabels([0.1, 0.2, 0.30000000000000004], 0.1), ['0.1', '0.2', '0.3']);
 });
 
 test('states and counts are drawn as steps, measured values are not, unless somebody chose', () => {

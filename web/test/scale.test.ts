@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { fraction, limitsByTag, normalBand } from '../src/model/scale.ts';
+import { fraction, labelPlaces, limitsByTag, normalBand } from '../src/model/scale.ts';
 import type { AlarmSetting } from '../src/model/types.ts';
 
 const setting = (part: Partial<AlarmSetting>): AlarmSetting => ({
@@ -43,4 +43,16 @@ test('the normal band lies between the innermost limits', () => {
   ]);
   assert.deepEqual(normalBand(limits.get('S1/L') ?? [], 0, 10), [1, 8]);
   assert.deepEqual(normalBand([], 0, 10), [0, 10]);
+});
+
+test('labels of limits lie within the plot and over no other', () => {
+  const at = (y: number, above: boolean) => ({ y, above });
+  const places = (...of: Parameters<typeof labelPlaces>) =>
+    labelPlaces(...of).map(({ above, column }) => `${above ? 'above' : 'below'} ${column}`);
+  assert.deepEqual(places([at(50, true), at(80, false)], 0, 100, 16), ['above 0', 'below 0'], 'as they want to');
+  assert.deepEqual(places([at(5, true), at(95, false)], 0, 100, 16), ['below 0', 'above 0'], 'within the plot');
+  assert.deepEqual(places([at(70, false), at(95, false)], 0, 100, 16), ['above 0', 'above 0'], 'no choice: first');
+  assert.deepEqual(places([at(50, true), at(50, true)], 0, 100, 16), ['above 0', 'below 0']);
+  assert.deepEqual(places([at(3, true), at(11, true)], 0, 100, 16), ['below 0', 'below 1'], 'beside each other');
+  assert.deepEqual(places([at(5, true)], 0, 10, 16), ['above 0'], 'no room at all');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bySize, bytesPerSample, type StoreHealth, verdictsOf } from '../src/model/store-health.ts';
+import { bySize, bytesPerSample, oldestOf, type StoreHealth, totalOf, verdictsOf } from '../src/model/store-health.ts';
 
 const NOW = 1_764_000_000e6;
 const DAY = 86_400e6;
@@ -83,6 +83,16 @@ test('the largest table is first', () => {
   const many = bySize(Array.from({ length: 20 }, (_, i) => table(`t${i}`, i)));
   assert.equal(many.length, 12);
   assert.deepEqual(many.at(-1), { name: '', bytes: (8 * 9) / 2, rows: 0 }, 'the small ones together');
+  assert.equal(totalOf(many), (19 * 20) / 2);
+});
+
+test('what is kept is no older than the first sample, although its period may be', () => {
+  const row = { class: 1, name: 'standard', keep_days: null, from_us: 100, bytes: 1 };
+  const history = { from_us: 150, chunks: 1, samples: 1, bytes: 1 };
+  assert.equal(oldestOf(row, history), 150);
+  assert.equal(oldestOf({ ...row, from_us: 200 }, history), 200);
+  assert.equal(oldestOf({ ...row, from_us: null }, history), null);
+  assert.equal(oldestOf(row, null), 100);
 });
 
 function packer() {

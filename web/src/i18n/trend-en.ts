@@ -40,6 +40,7 @@ export const en = {
   'over.none': 'nothing',
   'over.day': 'yesterday',
   'over.week': 'last week',
+  pale: 'pale: {over}',
   limits: 'Limits',
   alarms: 'Alarms',
   csv: 'CSV',

@@ -40,6 +40,7 @@ export const zh: Readonly<Record<TrendKey, string>> = {
   'over.none': '无',
   'over.day': '昨天',
   'over.week': '上周',
+  pale: '浅色：{over}',
   limits: '限值',
   alarms: '报警',
   csv: 'CSV 文件',

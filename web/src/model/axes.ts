@@ -1,4 +1,5 @@
 /** Which pens of a pane share an axis, and from where to where it goes. */
+import { formatNumber } from './format.ts';
 import { extentOf, type Pen } from './trend.ts';
 import type { SetPen } from './trend-set.ts';
 import type { Tag } from './types.ts';
@@ -44,11 +45,14 @@ const SPARE = 0.06;
 const LEAST = 0.02;
 const LANE = 0.07;
 
-/** Off and on of the n-th lane, counted from the foot: above the others, never over the lines' whole height. */
-function laneEnds(lane: number, alone: boolean): Ends {
-  if (alone) return [-0.1, 1.1];
-  const high = 1 / (LANE * 0.7);
-  const low = -(lane * LANE + 0.06) * high;
+/**
+ * Off and on of the n-th lane, counted from the foot: above the others. Beside lines they stay below them; where there are only lanes, they
+ * share the whole height.
+ */
+function laneEnds(lane: number, lanes: number, alone: boolean): Ends {
+  const height = alone ? 1 / lanes : LANE;
+  const high = 1 / (height * (alone ? 0.8 : 0.7));
+  const low = -(lane * height + (alone ? height * 0.1 : 0.06)) * high;
   return [low, low + high];
 }
 
@@ -97,7 +101,11 @@ export function endsOf(pens: readonly AxisPen[], axis: string, shown: Shown): En
   if (first === undefined) return [0, 1];
   if (isLane(first.tag)) {
     const lanes = axesOf(pens, shown.oneAxis).filter((other) => other.startsWith('lane '));
-    return laneEnds(lanes.indexOf(axis), pens.length === 1);
+    return laneEnds(
+      lanes.indexOf(axis),
+      lanes.length,
+      pens.every((pen) => isLane(pen.tag)),
+    );
   }
   const scale = mine.map((pen) => pen.set.scale).find((s) => s === 'range' || typeof s === 'object');
   if (typeof scale === 'object') return [scale.low, scale.high];
@@ -107,6 +115,16 @@ export function endsOf(pens: readonly AxisPen[], axis: string, shown: Shown): En
   if (ends === null) return [0, 1];
   const [low, high] = atLeast(...ends, (first.tag.high - first.tag.low) * LEAST);
   return spared(...withNear(shown.limits, low, high, first.tag.high));
+}
+
+const DECIMALS_MAX = 10;
+
+/** The numbers at an axis, all with as many decimals as its steps need. */
+export function tickLabels(ticks: readonly number[], step: number): string[] {
+  let decimals = 0;
+  for (let units = step; decimals < DECIMALS_MAX && Math.abs(units - Math.round(units)) > 1e-6 * units; units *= 10)
+    decimals++;
+  return ticks.map((tick) => formatNumber(tick, decimals));
 }
 
 function spared(low: number, high: number): Ends {

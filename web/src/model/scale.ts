@@ -31,6 +31,49 @@ export function limitsByTag(settings: readonly AlarmSetting[]): LimitsByTag {
   return limits;
 }
 
+export interface LabelWish {
+  /** Where its line is; downwards is more. */
+  readonly y: number;
+  /** On which side of it the label is wanted. */
+  readonly above: boolean;
+}
+
+export interface LabelPlace {
+  readonly above: boolean;
+  /** 0 at the edge, 1 beside it, where lines are too close to each other. */
+  readonly column: number;
+}
+
+const COLUMNS = [0, 1, 2];
+
+/** Where the label of each line goes, so that it is within the plot and over no other; those without a choice come first. */
+export function labelPlaces(
+  wishes: readonly LabelWish[],
+  top: number,
+  bottom: number,
+  size: number,
+): readonly LabelPlace[] {
+  const spanOf = (y: number, above: boolean) => (above ? [y - size, y] : [y, y + size]) as [number, number];
+  const within = ([from, to]: [number, number]) => from >= top && to <= bottom;
+  const sidesOf = ({ y, above }: LabelWish) => [above, !above].filter((side) => within(spanOf(y, side)));
+  const order = wishes
+    .map((wish, i) => ({ wish, i, sides: sidesOf(wish) }))
+    .sort((a, b) => a.sides.length - b.sides.length);
+  const taken: { readonly column: number; readonly span: [number, number] }[] = [];
+  const chosen: LabelPlace[] = wishes.map(({ above }) => ({ above, column: 0 }));
+  for (const { wish, i, sides } of order) {
+    const places = COLUMNS.flatMap((column) => sides.map((above) => ({ above, column })));
+    const free = places.find(({ above, column }) => {
+      const [from, to] = spanOf(wish.y, above);
+      return taken.every((other) => other.column !== column || to <= other.span[0] || from >= other.span[1]);
+    });
+    const place = free ?? places[0] ?? { above: wish.above, column: 0 };
+    chosen[i] = place;
+    taken.push({ column: place.column, span: spanOf(wish.y, place.above) });
+  }
+  return chosen;
+}
+
 /** The band between the innermost low and high limit; the range where there is none. */
 export function normalBand(limits: readonly Limit[], low: number, high: number): readonly [number, number] {
   const lows = limits.filter((l) => l.kind === 'low').map((l) => l.value);

@@ -1,7 +1,7 @@
 /** Brings the tiles of a view that moves: asks for what is missing, and lets go of what was asked for a view that was left. */
 import { type Range, type Tile, type Wanted, wantedOf } from '../model/tiles.ts';
 import { wordsOf } from './action.ts';
-import { isAbort } from './http.ts';
+import { isAbort, Problem } from './http.ts';
 import { loadTiles, tileAt, useTiles } from './samples.ts';
 
 export interface Need {
@@ -113,6 +113,11 @@ export class TileLoader {
       this.failed = '';
     } catch (error) {
       if (isAbort(error) || flight.abort.signal.aborted) return;
+      // More than one answer may gather, as while a long backlog of these tags waits to be packed: the half of it may do.
+      if (error instanceof Problem && error.code === 'busy' && wanted.tags.length > 1) {
+        for (const half of halvesOf(wanted)) void this.fly(half, length);
+        return;
+      }
       this.failed = wordsOf(error);
       this.retryMs = performance.now() + RETRY_MS;
     } finally {
@@ -120,6 +125,11 @@ export class TileLoader {
     }
     if (this.need !== null) this.changed();
   }
+}
+
+function halvesOf({ tags, range }: Wanted): readonly Wanted[] {
+  const half = Math.ceil(tags.length / 2);
+  return [tags.slice(0, half), tags.slice(half)].map((some) => ({ tags: some, range }));
 }
 
 function isOld(need: Need, tile: Tile, endUs: number): boolean {

@@ -1,4 +1,4 @@
-import { formatCount, formatDateTime, NONE, parseTime } from '../model/format.ts';
+import { formatCount, formatDateTime, formatNumber, NONE, parseTime } from '../model/format.ts';
 import type { GatewayLedger, LedgerBalance, LedgerClock, LedgerGap, LedgerRow } from '../model/types.ts';
 import { get } from '../state/http.ts';
 import { t } from '../state/prefs.ts';
@@ -155,7 +155,7 @@ function Clocks({ clock }: { readonly clock: readonly LedgerClock[] }) {
             <td class="num">{c.epoch ?? NONE}</td>
             <td class="cell-number num">{c.first === null ? NONE : formatCount(c.first)}</td>
             <td class="cell-number num">{c.last === null ? NONE : formatCount(c.last)}</td>
-            <td class="cell-number num">{c.offset_ms === null ? NONE : `${c.offset_ms.toFixed(0)} ms`}</td>
+            <td class="cell-number num">{c.offset_ms === null ? NONE : `${formatNumber(c.offset_ms, 0)} ms`}</td>
             <td>{c.source === null ? NONE : t(`clockSource.${c.source}`)}</td>
           </tr>
         ))}

@@ -6,7 +6,9 @@ import {
   bySize,
   bytesPerSample,
   type Level,
+  oldestOf,
   type StoreHealth,
+  totalOf,
   type Verdict,
   verdictsOf,
 } from '../model/store-health.ts';
@@ -122,7 +124,7 @@ function Facts({ health }: { readonly health: StoreHealth }) {
   );
 }
 
-function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
+function Kept({ retention, history }: Pick<StoreHealth, 'retention' | 'history'>) {
   return (
     <section class="panel scroll">
       <h2>{w('retention')}</h2>
@@ -153,7 +155,7 @@ function Kept({ retention }: { readonly retention: StoreHealth['retention'] }) {
                 <td class="cell-number num">
                   {row.keep_days === null ? w('forever') : w('days', { n: formatCount(row.keep_days) })}
                 </td>
-                <td class="num">{moment(row.from_us)}</td>
+                <td class="num">{moment(oldestOf(row, history))}</td>
                 <td class="cell-number num">{formatBytes(row.bytes)}</td>
                 <td class="num">{moment(row.dropped_before_us)}</td>
                 <td class="cell-number num">{formatCount(row.expired_samples)}</td>
@@ -191,6 +193,13 @@ function Tables({ tables }: { readonly tables: StoreHealth['tables'] }) {
             </tr>
           ))}
         </tbody>
+        <tfoot>
+          <tr>
+            <th scope="row">{w('total')}</th>
+            <td class="cell-number num">{formatBytes(totalOf(tables))}</td>
+            <td />
+          </tr>
+        </tfoot>
       </table>
     </section>
   );
@@ -220,7 +229,7 @@ export function StoreScreen() {
         <div class="store-parts">
           <div>
             <Verdicts health={value} />
-            <Kept retention={value.retention} />
+            <Kept retention={value.retention} history={value.history} />
           </div>
           <div>
             <Facts health={value} />

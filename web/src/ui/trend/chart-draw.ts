@@ -2,7 +2,7 @@
 import type uPlot from 'uplot';
 import { formatClock, formatDate, formatNumber } from '../../model/format.ts';
 import { clustersOf, type Mark, type Standing } from '../../model/marks.ts';
-import type { Limit } from '../../model/scale.ts';
+import { type Limit, labelPlaces } from '../../model/scale.ts';
 import type { Box } from '../../model/station.ts';
 import { type Hole, type Pen, type Stroke, strokesOf } from '../../model/trend.ts';
 import type { Priority } from '../../model/types.ts';
@@ -88,16 +88,24 @@ function hatch(ctx: CanvasRenderingContext2D, { x, y, w, h }: Box, color: string
 }
 
 const STRIP_PX = 7;
+const STRIP_LEAST_PX = 3;
+/** Of the plot's height, for all strips together: where a pane is low, they are. */
+const STRIPS = 0.3;
 const HATCH_PX = 7;
 const HATCH_WIDE_PX = 18;
 
 /** One pen: the whole height. Several: a strip for each at the foot, in its colour. */
 export function drawHoles(u: uPlot, holes: readonly (readonly Hole[])[], palette: Palette): void {
   const { left, top, width, height } = u.bbox;
-  const strip = STRIP_PX * devicePixelRatio;
+  const strip = Math.round(
+    Math.max(
+      STRIP_LEAST_PX * devicePixelRatio,
+      Math.min(STRIP_PX * devicePixelRatio, (height * STRIPS) / holes.length),
+    ),
+  );
   holes.forEach((list, pen) => {
     const y = holes.length === 1 ? top : top + height - (pen + 1) * strip;
-    const h = holes.length === 1 ? height : strip - 2 * devicePixelRatio;
+    const h = holes.length === 1 ? height : strip - Math.min(2, strip / 3 / devicePixelRatio) * devicePixelRatio;
     const color = holes.length === 1 ? palette.hatch : (palette.pens[pen] ?? palette.hatch);
     for (const hole of list) {
       const from = Math.max(left, u.valToPos(hole.from, 'x', true));
@@ -176,6 +184,7 @@ const colorOf = (palette: Palette, priority: Priority | undefined): string =>
   (priority === undefined ? undefined : palette.priorities[priority - 1]) ?? palette.text;
 
 const LABEL_PX = 16;
+const LABEL_WIDE_PX = 64;
 
 /** Limits of a pen: a line, and at its end what it means. */
 export function drawLimits(
@@ -191,9 +200,12 @@ export function drawLimits(
   ctx.save();
   ctx.font = fontOf(palette, 12);
   ctx.textAlign = 'right';
-  for (const limit of limits) {
-    const y = u.valToPos(limit.value, scale, true);
-    if (!(y >= top && y <= top + height)) continue;
+  const seen = limits
+    .map((limit) => ({ limit, y: u.valToPos(limit.value, scale, true), above: limit.kind === 'high' }))
+    .filter(({ y }) => y >= top && y <= top + height);
+  // Beyond the limit, or within it where there is no room.
+  const places = labelPlaces(seen, top, top + height, LABEL_PX * px);
+  seen.forEach(({ limit, y }, i) => {
     ctx.strokeStyle = palette.outline;
     ctx.lineWidth = px;
     ctx.setLineDash([6 * px, 4 * px]);
@@ -203,18 +215,18 @@ export function drawLimits(
     ctx.stroke();
     ctx.setLineDash([]);
     const label = `${limit.priority ?? ''} ${limit.kind === 'low' ? '<' : '>'} ${formatNumber(limit.value, decimals)}`;
-    // Beyond the limit, or within it where there is no room.
-    const above = limit.kind === 'high' ? y - LABEL_PX * px > top : y + LABEL_PX * px > top + height;
+    const { above, column } = places[i] ?? { above: false, column: 0 };
+    const right = left + width - (8 + column * LABEL_WIDE_PX) * px;
     ctx.textBaseline = above ? 'bottom' : 'top';
     const at = above ? y - 2 * px : y + 4 * px;
     ctx.strokeStyle = palette.paper;
     ctx.lineWidth = 3 * px;
-    ctx.strokeText(label, left + width - 8 * px, at);
+    ctx.strokeText(label, right, at);
     ctx.fillStyle = palette.text;
-    ctx.fillText(label, left + width - 8 * px, at);
+    ctx.fillText(label, right, at);
     ctx.fillStyle = colorOf(palette, limit.priority);
     ctx.fillRect(left + width - 4 * px, y - 3 * px, 4 * px, 6 * px);
-  }
+  });
   ctx.restore();
 }
 

@@ -2,7 +2,7 @@ import type { ReadonlySignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { type AxisPen, axesOf, axisOf, endsOf } from '../../model/axes.ts';
+import { type AxisPen, axesOf, axisOf, endsOf, tickLabels } from '../../model/axes.ts';
 import type { Mark, Standing } from '../../model/marks.ts';
 import type { Limit } from '../../model/scale.ts';
 import type { Tag } from '../../model/types.ts';
@@ -59,6 +59,7 @@ const LABEL_PX = 16;
 const TIMES_PX = 44;
 const FOOT_PX = 10;
 const SPARE_PX = 10;
+const LOW_PX = 120;
 
 /** Those of lines; lanes have no axis. */
 const lineAxes = (axes: readonly string[]): readonly string[] => axes.filter((axis) => axis.startsWith('y '));
@@ -99,9 +100,11 @@ function valueAxis(props: Props, palette: Palette, axis: string, i: number, alon
     labelFont: palette.font,
     labelSize: LABEL_PX,
     labelGap: 0,
-    space: 24,
+    // In a low pane closer to each other: one number alone is no scale.
+    space: (_u, _axis, _low, _high, height) => (height < LOW_PX ? 15 : 24),
     grid: { ...line, show: i === 0 },
     ticks: { ...line, size: 4 },
+    values: (_u, splits, _axis, _space, increment) => tickLabels(splits, increment),
   };
 }
 

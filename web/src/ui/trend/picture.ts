@@ -22,13 +22,11 @@ function heightOf(panes: readonly PicturePane[], px: number): number {
   return 2 * EDGE + TITLE + LINE + each.reduce((sum, height) => sum + height, 0);
 }
 
-/** In the colours that are on the screen. */
-export function drawPicture(
-  title: string,
-  fromMs: number,
-  toMs: number,
-  panes: readonly PicturePane[],
-): HTMLCanvasElement {
+/** Of what is taken away, by the right edge of the view (in seconds); its kind comes behind it. */
+export const fileName = (to: number): string => `trend-${formatDateTime(to * 1000).replace(/[: ]/g, '-')}`;
+
+/** In the colours that are on the screen. `time`: of what, in words. */
+export function drawPicture(title: string, time: string, panes: readonly PicturePane[]): HTMLCanvasElement {
   const px = devicePixelRatio;
   const palette = readPalette();
   const family = palette.font.slice(palette.font.indexOf(' ') + 1);
@@ -45,7 +43,7 @@ export function drawPicture(
   ctx.font = `600 18px ${family}`;
   ctx.fillText(title, EDGE, EDGE);
   ctx.font = `13px ${family}`;
-  ctx.fillText(`${formatDateTime(fromMs)} – ${formatDateTime(toMs)}`, EDGE, EDGE + TITLE - 8);
+  ctx.fillText(time, EDGE, EDGE + TITLE - 8);
   let y = EDGE + TITLE + LINE;
   for (const { canvas, lines } of panes) {
     ctx.drawImage(canvas, EDGE, y, canvas.width / px, canvas.height / px);

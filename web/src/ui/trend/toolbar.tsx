@@ -10,6 +10,7 @@ import { tags } from '../../state/plant.ts';
 import { t } from '../../state/prefs.ts';
 import { csvAddress } from '../../state/samples.ts';
 import { Icon } from '../icons.tsx';
+import { fileName } from './picture.ts';
 import { w } from './words.ts';
 
 interface MoveProps {
@@ -142,9 +143,10 @@ function CursorTime({ cursor, marks, from, to }: Pick<ToolsProps, 'cursor' | 'ma
   const at = cursor.value;
   const near = at === null ? [] : marksNear(marks, at, (to - from) * NEAR).slice(-NEAR_MAX);
   const words = near.map((mark) => `${mark.record.alarm ?? ''} ${w(`mark.${mark.kind}`)}`);
+  const text = at === null ? '' : [`${w('atCursor')} ${formatDateTime(at * 1000)}`, ...words].join(' · ');
   return (
-    <span class="num trend-time" data-testid="trend-time" aria-live="polite">
-      {at === null ? '' : [`${w('atCursor')} ${formatDateTime(at * 1000)}`, ...words].join(' · ')}
+    <span class="num trend-time" title={text} data-testid="trend-time" aria-live="polite">
+      {text}
     </span>
   );
 }
@@ -189,6 +191,29 @@ function OneAxis({ at, change }: Pick<ToolsProps, 'at' | 'change'>) {
   );
 }
 
+/** The other time that is laid over. */
+function Overlay({ at, change }: Pick<ToolsProps, 'at' | 'change'>) {
+  return (
+    <label class="inline">
+      {w('over')}
+      <select
+        data-testid="trend-over"
+        value={at.overlay}
+        onChange={(event) =>
+          change({ overlay: OVERLAYS.find((overlay) => overlay === event.currentTarget.value) ?? '' })
+        }
+      >
+        <option value="">{w('over.none')}</option>
+        {OVERLAYS.map((overlay) => (
+          <option key={overlay} value={overlay}>
+            {w(`over.${overlay}`)}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
 /** What is drawn beside the pens, and what can be taken away. */
 export function Tools({ at, from, to, cursor, marks, change, go, onPicture }: ToolsProps) {
   const edge = (a: number, b: number) => go(viewOf(a, b, serverNow()));
@@ -197,49 +222,34 @@ export function Tools({ at, from, to, cursor, marks, change, go, onPicture }: To
       <EdgeField name="from" ms={from * 1000} onTime={(ms) => edge(ms, to * 1000)} />
       <EdgeField name="to" ms={to * 1000} onTime={(ms) => edge(from * 1000, ms)} />
       <CursorTime cursor={cursor} marks={marks} from={from} to={to} />
-      <span class="spread" />
-      <Key />
-      <label class="inline">
-        {w('over')}
-        <select
-          data-testid="trend-over"
-          value={at.overlay}
-          onChange={(event) =>
-            change({ overlay: OVERLAYS.find((overlay) => overlay === event.currentTarget.value) ?? '' })
-          }
+      <div class="trend-does">
+        <Key />
+        <Overlay at={at} change={change} />
+        <OneAxis at={at} change={change} />
+        {TREND_LAYERS.map((layer) => (
+          <label key={layer} class="inline">
+            <input
+              type="checkbox"
+              data-testid={`trend-show-${layer}`}
+              checked={!at.hide.includes(layer)}
+              onChange={() => change({ hide: TREND_LAYERS.filter((l) => at.hide.includes(l) !== (l === layer)) })}
+            />
+            {w(layer)}
+          </label>
+        ))}
+        <a
+          class="button"
+          href={csvAddress(tagsOf(at.panes), from * 1000, to * 1000)}
+          download={`${fileName(to)}.csv`}
+          title={w('csvTitle')}
+          data-testid="trend-csv"
         >
-          <option value="">{w('over.none')}</option>
-          {OVERLAYS.map((overlay) => (
-            <option key={overlay} value={overlay}>
-              {w(`over.${overlay}`)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <OneAxis at={at} change={change} />
-      {TREND_LAYERS.map((layer) => (
-        <label key={layer} class="inline">
-          <input
-            type="checkbox"
-            data-testid={`trend-show-${layer}`}
-            checked={!at.hide.includes(layer)}
-            onChange={() => change({ hide: TREND_LAYERS.filter((l) => at.hide.includes(l) !== (l === layer)) })}
-          />
-          {w(layer)}
-        </label>
-      ))}
-      <a
-        class="button"
-        href={csvAddress(tagsOf(at.panes), from * 1000, to * 1000)}
-        download="trend.csv"
-        title={w('csvTitle')}
-        data-testid="trend-csv"
-      >
-        {w('csv')}
-      </a>
-      <button type="button" title={w('pngTitle')} data-testid="trend-png" onClick={onPicture}>
-        {w('png')}
-      </button>
+          {w('csv')}
+        </a>
+        <button type="button" title={w('pngTitle')} data-testid="trend-png" onClick={onPicture}>
+          {w('png')}
+        </button>
+      </div>
     </div>
   );
 }

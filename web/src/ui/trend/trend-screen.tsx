@@ -6,7 +6,7 @@ import type { TrendRoute } from '../../model/route.ts';
 import type { Limit } from '../../model/scale.ts';
 import { tileLength, tilesOf } from '../../model/tiles.ts';
 import { addPen, hasRoom, PANES_MAX, penOfTag, type SetPane, tagsOf } from '../../model/trend-set.ts';
-import type { View } from '../../model/trend-view.ts';
+import type { Overlay, View } from '../../model/trend-view.ts';
 import type { Tag } from '../../model/types.ts';
 import { say } from '../../state/action.ts';
 import { serverNow } from '../../state/clock.ts';
@@ -17,7 +17,7 @@ import { Chart, type ChartAlarms, type ChartLimits, slotsOf } from './chart.tsx'
 import { EventList } from './event-list.tsx';
 import { MySets } from './my-sets.tsx';
 import { type PenRow, PenTable } from './pen-table.tsx';
-import { drawPicture, savePicture } from './picture.ts';
+import { drawPicture, fileName, savePicture } from './picture.ts';
 import { TagSearch } from './tag-search.tsx';
 import { Moves, Tools } from './toolbar.tsx';
 import { useAlarmMarks } from './use-alarm-marks.ts';
@@ -196,7 +196,7 @@ function Bench({ at, change, moves, cursor, go }: BenchProps) {
     ? null
     : { ...marks, now: Math.min(to, serverNow() / 1000) };
   const setPanes = (next: readonly SetPane[]) => change({ panes: next });
-  const onPicture = () => void takePicture(charts.current, panes, from, to);
+  const onPicture = () => void takePicture(charts.current, panes, { from, to, overlay: at.overlay });
   return (
     <section class="panel trend" aria-busy={data.loading}>
       <Tools
@@ -269,8 +269,7 @@ function Bench({ at, change, moves, cursor, go }: BenchProps) {
 async function takePicture(
   charts: HTMLElement | null,
   panes: readonly (readonly AxisPen[])[],
-  from: number,
-  to: number,
+  { from, to, overlay }: { readonly from: number; readonly to: number; readonly overlay: Overlay | '' },
 ): Promise<void> {
   const canvases = [...(charts?.querySelectorAll('canvas') ?? [])];
   const drawn = canvases.map((canvas, i) => ({
@@ -281,8 +280,9 @@ async function takePicture(
     })),
   }));
   const title = `${t('app.name')} · ${w('title')}`;
-  const name = `trend-${formatDateTime(to * 1000).replace(/[: ]/g, '-')}.png`;
-  const saved = await savePicture(drawPicture(title, from * 1000, to * 1000, drawn), name).catch(() => false);
+  const span = `${formatDateTime(from * 1000)} – ${formatDateTime(to * 1000)}`;
+  const time = overlay === '' ? span : `${span}  (${w('pale', { over: w(`over.${overlay}`) })})`;
+  const saved = await savePicture(drawPicture(title, time, drawn), `${fileName(to)}.png`).catch(() => false);
   if (!saved) say('bad', w('pngFailed'));
 }
 

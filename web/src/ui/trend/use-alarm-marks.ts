@@ -8,8 +8,9 @@ import { serverNow } from '../../state/clock.ts';
 import { whenFree } from '../../state/history.ts';
 import { get, isAbort } from '../../state/http.ts';
 
-const RECORDS_MAX = 500;
-/** More of them would be asked for one by one, and could not be told apart. */
+/** As many as one answer may have. */
+const RECORDS_MAX = 1000;
+/** Of a site, where they have to be asked for one by one. */
 const ALARMS_MAX = 32;
 /** What just happened may not be stored yet. */
 const AGAIN_MS = 2_000;
@@ -31,19 +32,42 @@ interface Loaded {
 
 const NONE: Loaded = { records: [], cut: false, failed: '' };
 
-async function loadOf(
-  alarm: string,
-  fromUs: number,
-  toUs: number,
-  signal: AbortSignal,
-): Promise<readonly AlarmRecord[]> {
-  const query = new URLSearchParams({ alarm, kind: MARK_KINDS, order: 'src', limit: String(RECORDS_MAX) });
-  query.set('from', String(fromUs));
-  query.set('to', String(toUs));
-  return whenFree(async () => {
-    signal.throwIfAborted();
-    return (await get<{ records: readonly AlarmRecord[] }>(`/alarms/history?${query}`, signal)).records;
-  });
+type Question = { readonly site: string } | { readonly alarm: string };
+type Asker = (of: Question) => Promise<readonly AlarmRecord[]>;
+
+const askerOf =
+  (fromUs: number, toUs: number, signal: AbortSignal): Asker =>
+  (of) => {
+    const query = new URLSearchParams({ ...of, kind: MARK_KINDS, order: 'src', limit: String(RECORDS_MAX) });
+    query.set('from', String(fromUs));
+    query.set('to', String(toUs));
+    return whenFree(async () => {
+      signal.throwIfAborted();
+      return (await get<{ records: readonly AlarmRecord[] }>(`/alarms/history?${query}`, signal)).records;
+    });
+  };
+
+/** One question for a site; where more happened there than one answer holds, one for each of the alarms. */
+async function loadSite(site: string, alarms: readonly string[], ask: Asker): Promise<Omit<Loaded, 'failed'>> {
+  if (alarms.length > 1) {
+    const all = await ask({ site });
+    if (all.length < RECORDS_MAX)
+      return { records: all.filter((record) => alarms.includes(record.alarm ?? '')), cut: false };
+  }
+  const asked = alarms.slice(0, ALARMS_MAX);
+  const lists = await Promise.all(asked.map((alarm) => ask({ alarm })));
+  const cut = asked.length < alarms.length || lists.some((list) => list.length === RECORDS_MAX);
+  return { records: lists.flat(), cut };
+}
+
+/** Alarms by the site that their names begin with. */
+function bySite(alarms: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const sites = new Map<string, string[]>();
+  for (const alarm of alarms) {
+    const [site = ''] = alarm.split('/');
+    sites.set(site, [...(sites.get(site) ?? []), alarm]);
+  }
+  return sites;
 }
 
 /** What the alarms of some tags did within tiles of time; asked again when one of them does something. */
@@ -53,8 +77,7 @@ export function useAlarmMarks(
   range: Range,
   length: number,
 ): AlarmMarks {
-  const mine = settings.filter((s) => s.tag !== undefined && tags.includes(s.tag)).map((s) => s.name);
-  const alarms = mine.slice(0, ALARMS_MAX);
+  const alarms = settings.filter((s) => s.tag !== undefined && tags.includes(s.tag)).map((s) => s.name);
   const news = alarms.map((name) => {
     const alarm = alarmNow(name);
     return alarm === undefined ? '' : `${alarm.letter}${alarm.occ}.${alarm.call}`;
@@ -65,12 +88,10 @@ export function useAlarmMarks(
     const gone = new AbortController();
     const load = async () => {
       try {
-        const lists = await Promise.all(
-          alarms.map((alarm) => loadOf(alarm, range.first * length, range.end * length, gone.signal)),
-        );
+        const ask = askerOf(range.first * length, range.end * length, gone.signal);
+        const parts = await Promise.all([...bySite(alarms)].map(([site, names]) => loadSite(site, names, ask)));
         if (gone.signal.aborted) return;
-        const cut = mine.length > ALARMS_MAX || lists.some((list) => list.length === RECORDS_MAX);
-        setLoaded({ records: lists.flat(), cut, failed: '' });
+        setLoaded({ records: parts.flatMap((part) => part.records), cut: parts.some((part) => part.cut), failed: '' });
       } catch (error) {
         if (!isAbort(error) && !gone.signal.aborted) setLoaded((before) => ({ ...before, failed: wordsOf(error) }));
       }

@@ -1,5 +1,5 @@
 import type { Signal } from '@preact/signals';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { pan, type View, viewOf, zoom } from '../../model/trend-view.ts';
 import { serverNow } from '../../state/clock.ts';
 import type { Hands } from './chart-hands.ts';
@@ -33,8 +33,8 @@ export function useMoves(settled: View, cursor: Signal<number | null>, go: (view
   const pinned = useRef<number | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
-  // Another address, by whatever way, is where we are.
-  useEffect(() => {
+  // Another address, by whatever way, is where we are: before a hand can have begun to move on from there.
+  useLayoutEffect(() => {
     clearTimeout(timer.current);
     setMoving(null);
   }, [settled.spanMs, settled.until]);
