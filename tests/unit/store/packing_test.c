@@ -1,5 +1,6 @@
-/* Covers: packing_db.c, packing_plan.c, packing_sql.c. What is stored after all of it must be, bit by bit,
- * what a map from tag and time to the newest sample says. */
+/* Covers: packing_chunks.c, packing_db.c, packing_plan.c, packing_sql.c.
+ * What is stored after all of it must be, bit by bit, what a map from tag and time to the newest sample says.
+ */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
 #include "server/history/pack.h"
