@@ -11,9 +11,12 @@
 #include "server/store/store.h"
 
 enum {
-    PACKER_AFTER_S = 600, /* so old become samples before they are packed, if few wait */
-    PACKER_KEEP_H = 48,   /* so old become records as received */
-    PACKER_ROWS_MUCH = 150000,
+    /* So old become samples before they are packed, if few wait: those of a tag that has one each second are
+     * a full chunk then (PACK_SAMPLES), which is never written anew. Who reads a tag looks through all that
+     * wait. */
+    PACKER_AFTER_S = 600,
+    PACKER_ROWS_MUCH = 150000, /* 50 000 samples a second in that time, 200 in a record */
+    PACKER_KEEP_H = 48,        /* so old become records as received */
     PACKER_LOOK_MS = 2000,
     PACKER_LOOK_MIN_MS = 50,
     PACKER_PRUNE_MS = 60000,

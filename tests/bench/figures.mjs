@@ -87,13 +87,11 @@ const figures = {
     what: 'samples into history, durable, then into chunks; each record all tags of a gateway', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
     prepare: startDatabase,
     pair: () => storePair('limit_copy', 200),
-    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
   },
   store_small: {
     what: 'the same, each record 28 samples', limit: 'limit_copy', measured: 'store_ingest', unit: 'rows',
     prepare: startDatabase,
     pair: () => storePair('limit_copy', 28),
-    more: (m, l) => ({ rows_per_s: m.items / m.wall_s, limit_rows_per_s: l.items / l.wall_s }),
   },
   chunks: {
     what: 'as store, against chunks that are there', limit: 'limit_chunks', measured: 'store_ingest', unit: 'rows',

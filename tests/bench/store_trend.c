@@ -44,6 +44,12 @@ static const char tables_sql[] =
     "do $$ begin for i in 0 .. 30 loop perform sample_chunk_prepare(1::smallint, "
     "1728000000000000 + i * 2419200000000::bigint); end loop; end $$";
 
+/* As the packer does with what it writes. */
+static const char mark_sql[] =
+    "do $$ begin perform rollup_mark(array_agg(d.tag_key), array_agg(d.day_us)) from ("
+    "select distinct c.tag_key, d.day_us from sample_chunk c cross join lateral"
+    " generate_series(c.from_us - c.from_us % 86400000000, c.to_us, 86400000000) as d(day_us)) d; end $$";
+
 struct fill {
     struct buf out;
     int64_t tag_key;
@@ -109,6 +115,7 @@ static void fill_all(const char *conninfo, int64_t pens, int64_t span_us, bool r
         fill(pg, tag_key, span_us / PENS_STEP_US);
     }
     if (rolled) {
+        copy_do(pg, mark_sql);
         roll_all(conninfo, pens, PENS_FROM_US + span_us);
     }
     copy_do(pg, "vacuum analyze");

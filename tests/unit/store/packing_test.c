@@ -1,5 +1,5 @@
-/* Covers: packing.c, packing_plan.c, packing_sql.c. What is stored after all of it must be, bit by bit,
- * what a map from tag and time to the newest sample says. */
+/* Covers: packing.c, packing_chunks.c, packing_plan.c, packing_sql.c. What is stored after all of it must be,
+ * bit by bit, what a map from tag and time to the newest sample says. */
 #include "server/base/rand.h"
 #include "server/core/quality.h"
 #include "server/history/bundle.h"
