@@ -1,9 +1,9 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
 import { alarms, silenceHere, sounding } from '../../state/alarms.ts';
 import { sites } from '../../state/plant.ts';
 import { NO_SOUND, position, t } from '../../state/prefs.ts';
 import { playTest, soundState } from '../../state/sound.ts';
 import { Icon } from '../icons.tsx';
+import { useMenu } from '../use-menu.ts';
 
 /** A browser that plays nothing yet is not a quiet plant. It lies over the foot of the screen: the press that ends it must not move what it meant. */
 export function SoundOff() {
@@ -55,22 +55,7 @@ function SoundMenu() {
 
 /** Silence stops what sounds now; it acknowledges nothing. Beside it, whether this workstation can be heard at all. */
 export function SoundControl() {
-  const [open, setOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    const close = (event: Event) => {
-      const outside =
-        event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
-      if (outside) setOpen(false);
-    };
-    document.addEventListener('pointerdown', close);
-    document.addEventListener('keydown', close);
-    return () => {
-      document.removeEventListener('pointerdown', close);
-      document.removeEventListener('keydown', close);
-    };
-  }, [open]);
+  const { open, setOpen, root } = useMenu();
   const rings = sounding.value;
   const state = soundState.value;
   return (

@@ -1,27 +1,12 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Session } from '../../model/types.ts';
 import { say, wordsOf } from '../../state/action.ts';
 import { t } from '../../state/prefs.ts';
 import { changingPassword, logOut } from '../../state/session.ts';
 import { Icon } from '../icons.tsx';
+import { useMenu } from '../use-menu.ts';
 
 export function UserMenu({ session }: { readonly session: Session }) {
-  const [open, setOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    const close = (event: Event) => {
-      const outside =
-        event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
-      if (outside) setOpen(false);
-    };
-    document.addEventListener('pointerdown', close);
-    document.addEventListener('keydown', close);
-    return () => {
-      document.removeEventListener('pointerdown', close);
-      document.removeEventListener('keydown', close);
-    };
-  }, [open]);
+  const { open, setOpen, root } = useMenu();
   return (
     <div class="user" ref={root}>
       {/* On a narrow screen the name is not shown. */}

@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import { say } from '../../state/action.ts';
 import { keepSets, mySets } from '../../state/my-sets.ts';
 import { Go } from '../go.tsx';
 import { Icon } from '../icons.tsx';
+import { useMenu } from '../use-menu.ts';
 import { w } from './words.ts';
 
 /** Gives the set that is shown a name, under which it is found again. */
@@ -64,22 +65,7 @@ function List({ onGone }: { readonly onGone: () => void }) {
 
 /** The sets that this person has named, and the way to name one. */
 export function MySets({ at }: { readonly at: TrendRoute }) {
-  const [open, setOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return undefined;
-    const close = (event: Event) => {
-      const outside =
-        event instanceof KeyboardEvent ? event.key === 'Escape' : !root.current?.contains(event.target as Node);
-      if (outside) setOpen(false);
-    };
-    document.addEventListener('pointerdown', close);
-    document.addEventListener('keydown', close);
-    return () => {
-      document.removeEventListener('pointerdown', close);
-      document.removeEventListener('keydown', close);
-    };
-  }, [open]);
+  const { open, setOpen, root } = useMenu();
   return (
     <div class="my-sets" ref={root}>
       <button type="button" data-testid="my-sets" aria-expanded={open} onClick={() => setOpen(!open)}>
