@@ -449,7 +449,7 @@ begin
         size := get_byte(p_bytes, at)::bigint | (get_byte(p_bytes, at + 1)::bigint << 8)
               | (get_byte(p_bytes, at + 2)::bigint << 16) | (get_byte(p_bytes, at + 3)::bigint << 24);
         at := at + 4;
-        if size < 1 or at + size > length(p_bytes) or get_byte(p_bytes, at) <> 2 then
+        if size <= 4 or at + size > length(p_bytes) or get_byte(p_bytes, at) <> 2 then
             raise exception '% is damaged: a chunk of its bundle is no mixed one of % bytes', p_name, size using errcode = 'data_corrupted';
         end if;
         return query select * from chunk_read(substr(p_bytes, at + 1, size::integer), p_name, p_tag_key);
