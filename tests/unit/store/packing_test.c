@@ -494,6 +494,35 @@ static void a_killed_packer_loses_and_repeats_nothing(void **state) {
     world_free(w);
 }
 
+/* A crash of PostgreSQL takes back a packing whose commit was not on the disk yet: its rows are there again,
+ * older than the rest of their round. */
+static void rows_that_a_crash_brings_back_are_packed_before_younger_ones(void **state) {
+    (void)state;
+    struct world *w = world_new(__func__);
+    struct packing *p = packing_new(pg.server, 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        const struct stored_sample s = {.tag_key = 1, .t_us = T0, .value = i};
+        put_hot(w->conn, w->hot, &s, 1);
+    }
+    pgtest_do(&pg, "create table before as select * from sample_hot where id = 1");
+    struct packing_done done;
+    struct packing_waiting waiting;
+    struct error err;
+    assert_int_equal(packing_step(p, &done, &err), OK);
+    assert_int_equal(done.rows, 1);
+    assert_true(packing_is_begun(p));
+    pgtest_do(&pg, "delete from sample_chunk");
+    pgtest_do(&pg, "insert into sample_hot overriding system value select * from before");
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+                   " where application_name = 'penstock packer'");
+    assert_int_equal(packing_look(p, &waiting, &err), ERR_UNAVAILABLE);
+    pack_all(p);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from sample_hot"), 0);
+    assert_int_equal(pgtest_number(&pg, "select value::bigint from sample"), 2);
+    packing_free(&p);
+    world_free(w);
+}
+
 /* Small chunks behind each other become one, however many there are: a sample is written again as often as
  * its chunk doubles. */
 static void samples_that_come_one_by_one_lie_in_few_chunks(void **state) {
@@ -677,6 +706,7 @@ int main(void) {
         cmocka_unit_test(whatever_comes_in_whatever_order_is_stored_as_it_is),
         cmocka_unit_test(a_connection_that_ends_at_any_statement_leaves_nothing_half),
         cmocka_unit_test(a_killed_packer_loses_and_repeats_nothing),
+        cmocka_unit_test(rows_that_a_crash_brings_back_are_packed_before_younger_ones),
         cmocka_unit_test(samples_that_come_one_by_one_lie_in_few_chunks),
         cmocka_unit_test(what_is_damaged_is_put_aside_and_the_rest_goes_on),
         cmocka_unit_test(a_row_that_nothing_can_be_done_with_is_skipped_in_the_end),
