@@ -701,6 +701,33 @@ static void old_records_are_deleted_when_their_samples_are_packed(void **state) 
     world_free(w);
 }
 
+/* What they contain is nowhere else. */
+static void records_of_samples_that_were_put_aside_are_kept(void **state) {
+    (void)state;
+    struct world *w = world_new(__func__);
+    struct packing *p = packing_new(pg.server, 0, NULL);
+    pgtest_do(&pg, "insert into ingest_batch select g, 9, i, 1, 17, 1, 1, 1000 + i, 'x'"
+                   " from generate_series(1, 2) g cross join generate_series(0, 9) i");
+    pgtest_do(&pg,
+              "insert into sample_hot (gateway_key, received_us, n, tag_min, tag_max, from_us, to_us, data)"
+              " values (1, 1004, 1, 1, 1, %lld, %lld, 'x')",
+              (long long)T0, (long long)T0);
+    struct packing_done done;
+    struct error err;
+    int64_t n = 0;
+    assert_int_equal(packing_step(p, &done, &err), OK);
+    assert_int_equal(done.damaged, 1);
+    assert_int_equal(packing_prune(p, 1010, &n, &err), OK);
+    assert_int_equal(n, 14);
+    assert_int_equal(
+        pgtest_number(&pg, "select count(*) from ingest_batch where gateway_key = 1 and seq >= 4"), 6);
+    pgtest_do(&pg, "delete from sample_damaged");
+    assert_int_equal(packing_prune(p, 1010, &n, &err), OK);
+    assert_int_equal(n, 6);
+    packing_free(&p);
+    world_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whatever_comes_in_whatever_order_is_stored_as_it_is),
@@ -713,6 +740,7 @@ int main(void) {
         cmocka_unit_test(what_takes_too_long_is_done_in_smaller_steps),
         cmocka_unit_test(there_is_one_packer_at_a_time),
         cmocka_unit_test(old_records_are_deleted_when_their_samples_are_packed),
+        cmocka_unit_test(records_of_samples_that_were_put_aside_are_kept),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
