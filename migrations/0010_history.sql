@@ -632,6 +632,12 @@ with old as materialized (
                                  (extract(epoch from now() - interval '1 hour') * 1000000)::bigint)
        and not exists (select from quarantine q
                         where (q.gateway_key, q.epoch, q.seq, q.crc) = (b.gateway_key, b.epoch, b.seq, b.crc))
+       -- Records that shared a row waited for the database together: no longer than an hour, or until it was put aside.
+       and not exists (select from sample_damaged d
+                        where d.source = 'hot'
+                          and d.gateway_key = b.gateway_key
+                          and d.received_us <= b.received_us
+                          and b.received_us <= greatest(d.received_us + 3600000000, (extract(epoch from d.at) * 1000000)::bigint))
      limit p_most
 ), gone as (
     delete from ingest_batch where ctid = any(array(select ctid from old)) returning gateway_key, epoch
@@ -643,8 +649,8 @@ with old as materialized (
 select count(*) from gone
 $$;
 comment on function ingest_prune(bigint, bigint) is
-    'Deletes some records that were received before p_before_us and more than an hour ago, if all their samples are packed and they are not in '
-    'quarantine; how many.';
+    'Deletes some records that were received before p_before_us and more than an hour ago, if all their samples are packed (not put aside in '
+    'sample_damaged, which nobody can read) and they are not in quarantine; how many.';
 do $$
 begin
     execute format('alter function ingest_prune(bigint, bigint) set search_path = %I, pg_temp', current_schema());

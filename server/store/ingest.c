@@ -8,6 +8,7 @@
 #include "server/store/hot.h"
 #include "server/store/ingest_sql.h"
 #include "server/store/notes.h"
+#include "server/store/order_sql.h"
 #include "server/store/settle.h"
 
 #include <stdlib.h>
@@ -224,6 +225,18 @@ static void isolate(struct ingest *g, struct ingest_batch *b, const struct error
     }
 }
 
+/* A batch's number is that of its first record. 0: all before it are stored. */
+static uint64_t number_before(const struct ingest *g, const struct ingest_batch *b) {
+    uint64_t number = 0;
+    for (const struct ingest_batch *at = g->batches; at != b; at = at->next) {
+        number = at->first->number;
+    }
+    return number;
+}
+
+/* Of the statements of a batch the one that stores it. */
+enum { STORED = 1 };
+
 static void on_batch_done(void *ctx, struct pg_answer *answer) {
     struct ingest_batch *b = ctx;
     struct ingest *g = b->owner;
@@ -231,13 +244,16 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
     g->in_flight--;
     switch (answer->outcome) {
     case PG_DONE:
-        on_batch_stored(g, b, answer->results[0]);
+        on_batch_stored(g, b, answer->results[STORED]);
         break;
     case PG_UNKNOWN: /* the same again: what is there already will not be applied twice */
         b->tried = true;
         retry_later(g, &answer->error);
         break;
     case PG_REFUSED:
+        if (number_before(g, b) != 0 && strcmp(answer->sqlstate, ORDER_SQL_EARLY) == 0) {
+            break; /* it goes behind that one, which goes again */
+        }
         if (!b->twice && strcmp(answer->sqlstate, FRESH_SQL_TWICE) == 0) {
             b->twice = true; /* at once, by the statement that sorts them out */
             break;
@@ -262,11 +278,14 @@ static void on_batch_done(void *ctx, struct pg_answer *answer) {
 static void send_batch(struct ingest *g, struct ingest_batch *b) {
     struct pg_args args;
     pg_args_init(&args, INGEST_ARGS_BYTES(b->n_records, b->bytes));
+    pg_begin(g->pg, PG_WRITE, on_batch_done, b);
+    order_sql_args(&args, number_before(g, b), b->first->number);
+    pg_send(g->pg, order_sql(), &args);
+    pg_args_clear(&args);
     bool fresh = !b->tried && !b->twice && fresh_sql_args(&args, b->first, b->n_records);
     if (!fresh) {
         ingest_sql_args(&args, b->first, b->tried);
     }
-    pg_begin(g->pg, PG_WRITE, on_batch_done, b);
     pg_send(g->pg, fresh ? fresh_sql() : ingest_sql(), &args);
     if (doubt_sql_has(b->first)) {
         pg_args_clear(&args);
@@ -497,7 +516,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
     struct pg_config pg = {.loop = cfg->loop,
                            .conninfo = cfg->conninfo,
                            .name = "penstock ingest",
-                           .prepared = {fresh_sql(), ingest_sql()},
+                           .prepared = {fresh_sql(), ingest_sql(), order_sql()},
                            .ctx = g,
                            .on_up = on_up,
                            .on_down = on_down};

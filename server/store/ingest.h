@@ -1,10 +1,10 @@
 /* The gateways' records on their way into PostgreSQL. They wait in order of arrival, travel in batches (one
  * transaction each, two under way at most) and are reported when their COMMIT was answered. Each record's
  * effect is bound to its row in ingest_batch: submitting it again changes nothing, so after an unknown
- * outcome that is what happens. A batch goes by the statement of fresh_sql.h as long as all in it may be new,
- * then by that of ingest_sql.h. One that PostgreSQL refuses for its content is halved until the guilty
- * record is alone, which then goes to quarantine. Questions of what is committed (settle) stand in the same
- * line. */
+ * outcome that is what happens. Nothing is stored before what came before it (order_sql.h). A batch goes by
+ * the statement of fresh_sql.h as long as all in it may be new, then by that of ingest_sql.h. One that
+ * PostgreSQL refuses for its content is halved until the guilty record is alone, which then goes to
+ * quarantine. Questions of what is committed (settle) stand in the same line. */
 #ifndef PENSTOCK_STORE_INGEST_H
 #define PENSTOCK_STORE_INGEST_H
 

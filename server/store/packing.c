@@ -74,10 +74,20 @@ enum status packing_ask(struct packing *p, enum packing_sql statement, PGresult 
     return blocking_ask_prepared(&p->db, s->name, s->sql, &p->args, ret, err);
 }
 
-/* The same outside a transaction; connects if need be. */
+/* If need be. With a connection that went PostgreSQL may have crashed, and taken back commits that nobody
+ * waited for: then rows that were packed are there again, and come before the rest of their round. */
+static enum status open_db(struct packing *p, struct error *err) {
+    if (blocking_is_open(&p->db)) {
+        return OK;
+    }
+    round_clear(&p->round);
+    return blocking_open(&p->db, &p->cfg, err);
+}
+
+/* The same outside a transaction. */
 static enum status ask_alone(struct packing *p, enum packing_sql statement, PGresult **ret,
                              struct error *err) {
-    enum status status = blocking_is_open(&p->db) ? OK : blocking_open(&p->db, &p->cfg, err);
+    enum status status = open_db(p, err);
     status = status == OK ? packing_ask(p, statement, ret, err) : status;
     if (status != OK) {
         blocking_rollback(&p->db);
@@ -254,7 +264,7 @@ static enum status come_around(struct packing *p, const struct error *why, struc
 /* Where all that waited when it began is packed, it begins again. */
 static enum status begin(struct packing *p, struct error *err) {
     PGresult *r = NULL;
-    enum status status = blocking_is_open(&p->db) ? OK : blocking_open(&p->db, &p->cfg, err);
+    enum status status = open_db(p, err);
     if (status != OK || !round_is_over(&p->round)) {
         return status;
     }

@@ -55,7 +55,7 @@ bool packing_is_begun(const struct packing *p);
 MUSTCHECK enum status packing_look(struct packing *p, struct packing_waiting *ret, struct error *err);
 MUSTCHECK enum status packing_step(struct packing *p, struct packing_done *ret, struct error *err);
 /* Deletes up to PACKING_PRUNE records as received that came before that (and more than an hour ago), if all
- * their samples are packed and they are not in quarantine. */
+ * their samples are packed, not put aside, and they are not in quarantine. */
 MUSTCHECK enum status packing_prune(struct packing *p, int64_t before_us, int64_t *ret_n, struct error *err);
 
 #endif

@@ -10,7 +10,7 @@ enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSE
 enum { WATCHDOG_MS = 5000, CANCELS_MAX = 3 };
 #define READ_ONLY "25006"
 
-static const char *const prepared_names[PG_PREPARED_MAX] = {"penstock", "penstock_2"};
+static const char *const prepared_names[PG_PREPARED_MAX] = {"penstock", "penstock_2", "penstock_3"};
 
 struct job {
     enum pg_mode mode;

@@ -23,7 +23,7 @@
 enum {
     PG_JOBS_MAX = 64,      /* under way on one connection */
     PG_STATEMENTS_MAX = 8, /* of one job */
-    PG_PREPARED_MAX = 2,
+    PG_PREPARED_MAX = 3,
     PG_CONNECT_MS = 15000, /* for all hosts together */
     PG_BACKOFF_MIN_MS = 100,
     PG_BACKOFF_MAX_MS = 2000,

@@ -184,7 +184,7 @@ describe('the ledger', { concurrency: false }, () => {
     assert.deepEqual(await child.ended, { code: 0, signal: null });
     await balanced();
     const [now] = await p.sql(`select * from ledger_now('gw-b')`);
-    assert.ok(now.produced > 100n, `${now.produced} records`);
+    assert.ok(now.produced > 30n, `${now.produced} records`); // a slow machine has fewer, larger ones
     assert.equal(now.stored, now.produced);
     const [{ n }] = await p.sql(`select sum(samples)::bigint as n from ledger('2000-01-01', '9999-01-01', 'gw-b')`);
     assert.ok(n >= 1500n, `${n} samples`);

@@ -1,7 +1,8 @@
-/* Covers: hot.c, hot_bundle.c, fresh_sql.c, ingest.c, ingest_batch.c, ingest_record.c, ingest_sql.c,
- * record_sql.c */
+/* Covers: hot.c, hot_bundle.c, fresh_sql.c, ingest_batch.c, ingest_record.c, ingest_sql.c, order_sql.c
+ * and record_sql.c */
 #include "server/base/rand.h"
 #include "server/history/chunk.h"
+#include "server/store/ingest_batch.h"
 #include "tests/unit/store/rig.h"
 
 #include <math.h>
@@ -566,6 +567,52 @@ static void a_forked_number_amid_new_ones_goes_to_quarantine_alone(void **state)
     rig_stop(&r, 5000);
 }
 
+/* Two batches under way, and the first one has to go again: of two samples of one moment that of the second
+ * one stays, for it came later. refusal: the first batch is refused by this trigger, or, if NULL, for a
+ * number that is stored already. */
+static void expect_order_of_arrival(const char *refusal, uint32_t n_again) {
+    enum { N = INGEST_BATCH_RECORDS, MARK = 500 };
+    rig_migrate(&pg);
+    if (refusal != NULL) {
+        pgtest_do(&pg, "create sequence tries");
+        pgtest_do(&pg, "%s", refusal);
+        pgtest_do(&pg, "create trigger refuse after insert on ingest_batch for each row when (new.seq = 5)"
+                       " execute function refuse()");
+    }
+    struct rig *r = rig_new(&pg);
+    struct store_record there = record(5, NULL, 0);
+    for (uint32_t i = 0; i < n_again; i++) {
+        put(r, &there);
+        RIG_UNTIL(r, r->n_ingested == i + 1);
+    }
+    for (uint64_t i = 0; i < 2 * (uint64_t)N; i++) {
+        struct stored_sample v = {
+            .tag_key = 11, .t_us = at(i % N == MARK ? 0 : (int64_t)i + 1), .value = (double)i};
+        struct store_record rec = record(i, &v, i == 5 ? 0 : 1);
+        put(r, &rec);
+    }
+    RIG_UNTIL(r, r->n_ingested == 2 * (uint64_t)N + n_again);
+    assert_int_equal(
+        pgtest_number(&pg, "select value::bigint from sample where t_us = %lld", (long long)at(0)), N + MARK);
+    assert_int_equal(pgtest_number(&pg, "select sum(n) from sample_hot"), 2 * N - 1);
+    assert_int_equal(pgtest_number(&pg, "select count(*) from quarantine"), 0);
+    assert_false(r->fatal);
+    rig_stop(&r, 5000);
+}
+
+static void what_comes_later_stays_when_a_batch_has_a_number_that_is_stored(void **state) {
+    (void)state;
+    expect_order_of_arrival(NULL, 1);
+}
+
+static void what_comes_later_stays_when_a_batch_is_to_be_tried_again(void **state) {
+    (void)state;
+    expect_order_of_arrival("create function refuse() returns trigger language plpgsql security definer as $$"
+                            " begin if nextval('tries') < 3 then raise exception 'later' using errcode ="
+                            " '40001'; end if; return null; end $$",
+                            0);
+}
+
 static void a_batch_in_doubt_is_counted_once(void **state) {
     (void)state;
     watch_statements();
@@ -733,6 +780,8 @@ int main(void) {
         cmocka_unit_test(records_share_rows_as_far_as_these_stay_small),
         cmocka_unit_test(a_number_that_is_stored_already_leaves_the_rest_of_its_batch_alone),
         cmocka_unit_test(a_forked_number_amid_new_ones_goes_to_quarantine_alone),
+        cmocka_unit_test(what_comes_later_stays_when_a_batch_has_a_number_that_is_stored),
+        cmocka_unit_test(what_comes_later_stays_when_a_batch_is_to_be_tried_again),
         cmocka_unit_test(a_batch_in_doubt_is_counted_once),
         cmocka_unit_test(a_number_that_somebody_else_is_storing_is_waited_for),
         cmocka_unit_test(each_record_has_its_effect_once_however_often_the_connection_dies),
