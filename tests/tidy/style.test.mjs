@@ -85,10 +85,12 @@ const banned = [
   'gmtime', 'localtime', 'rand', 'srand', 'random', 'alloca', 'system', 'popen', 'strerror', 'sleep', 'usleep', 'PQescapeLiteral', 'PQescapeString',
   'PQescapeStringConn', 'PQescapeIdentifier', 'PQreset', 'PQcancel',
 ];
+/** PQcancel connects, and waits: there it does so on a thread of the pool. */
+const allowed = { 'server/store/pg.c': ['PQcancel'] };
 export function bannedCalls(name, code) {
   const calls = [];
   for (const [, word] of withoutStrings(code).matchAll(/\b([A-Za-z_]\w*)\s*\(/g)) {
-    if (banned.includes(word)) calls.push(`${name} calls ${word}()`);
+    if (banned.includes(word) && !allowed[name]?.includes(word)) calls.push(`${name} calls ${word}()`);
     if (word === 'getenv' && layerOf(name) !== 'app' && !name.startsWith('tests/')) calls.push(`${name} calls getenv(): only app may`);
   }
   return calls;
@@ -100,6 +102,7 @@ test('no banned function is called', () => {
 
 test('the check of banned functions finds one, and not in a comment or a text', () => {
   assert.equal(bannedCalls('server/core/x.c', 'x = atoi(y);').length, 1);
+  assert.equal(bannedCalls('server/store/x.c', 'PQcancel(x);').length, 1);
   assert.equal(bannedCalls('server/core/x.c', '/* atoi(y) */ "atoi(y)" my_atoi(y)').length, 0);
 });
 

@@ -87,7 +87,7 @@ test('the largest table is first', () => {
 });
 
 test('what is kept is no older than the first sample, although its period may be', () => {
-  const row = { class: 1, name: 'standard', keep_days: null, from_us: 100, bytes: 1 };
+  const row = { from_us: 100 };
   const history = { from_us: 150, chunks: 1, samples: 1, bytes: 1 };
   assert.equal(oldestOf(row, history), 150);
   assert.equal(oldestOf({ ...row, from_us: 200 }, history), 200);
