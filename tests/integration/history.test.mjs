@@ -107,7 +107,7 @@ describe('history', { concurrency: false }, () => {
     assert.equal(level[0].average, 7);
     assert.deepEqual([level[0].min, level[0].min_time, level[0].max, level[0].max_time], [4, at(0), 8, at(10)]);
     assert.deepEqual([level[0].count, level[0].bad, Math.round(level[0].percent_good)], [3, 1, 67]);
-    assert.deepEqual([level[0].start, level[0].end, level[1].start], [4, null, 6]);
+    assert.deepEqual([level[0].start, level[0].end, level[1].start], [4, 6, 6]);
     const pump = (await viewer.get(`/api/aggregates?tag=S1/PUMP&${url}&every=1m&fn=states,transitions,nonzero`)).json.tags[0].intervals;
     assert.equal(pump.length, 1);
     assert.deepEqual(pump[0].states_s.slice(0, 2), [15, 30]);
