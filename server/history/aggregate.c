@@ -201,6 +201,15 @@ static void add_sample(struct aggregator *g, const struct aggregate_sample *s) {
     }
 }
 
+/* A sample right at the end is the bounding value there, as it is the next interval's at its start. */
+static void close_with(struct aggregator *g, const struct aggregate_sample *s) {
+    g->closed = true;
+    if (s->t_us == g->sum.to_us) {
+        g->sum.end = is_usable(&g->rule, s) ? s->value : (double)NAN;
+        g->sum.end_quality = s->quality;
+    }
+}
+
 void aggregate_add(struct aggregator *g, const struct aggregate_sample *s) {
     if (g->closed) {
         return;
@@ -209,7 +218,7 @@ void aggregate_add(struct aggregator *g, const struct aggregate_sample *s) {
         pass_time(g, s, s->t_us);
     }
     if (s->t_us >= g->sum.to_us) {
-        g->closed = true;
+        close_with(g, s);
         return;
     }
     if (s->t_us >= g->sum.from_us) {
@@ -230,9 +239,9 @@ void aggregate_end(struct aggregator *g, int64_t complete_us) {
     /* The newest sample is known, whatever the rest of the world says. */
     int64_t known_us = g->has_before ? later(complete_us, g->before.t_us) : complete_us;
     sum->partial = known_us < sum->to_us;
-    known_us = later(earlier(known_us, sum->to_us), sum->from_us);
+    known_us = later(known_us, sum->from_us);
     pass_time(g, NULL, known_us);
-    sum->gap_us += sum->to_us - known_us;
+    sum->gap_us += sum->to_us - earlier(known_us, sum->to_us);
 }
 
 /* --- neighbours --- */

@@ -64,7 +64,7 @@ struct aggregate {
     double delta; /* of a counter: what was counted from the value before the interval to its last one */
     int64_t rollovers;
     int64_t resets; /* it fell by more than half: counted from there on anew */
-    double start;   /* bounding values at from_us and to_us; NaN: not known there */
+    double start;   /* bounding values at from_us and to_us, a sample's own if one is there; NaN: not known */
     double end;
     uint8_t start_quality;
     uint8_t end_quality;

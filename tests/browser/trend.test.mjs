@@ -23,6 +23,7 @@ const config = {
   sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }],
   tags: [
     tag('LEVEL', { title: { en: 'Level of the tank', zh: '水池液位' } }), tag('FLOW', { unit: 'L/s' }), tag('QUIET', { unit: 'kW' }),
+    ...Array.from({ length: 30 }, (_, i) => tag(`PEN${i}`)),
     { name: 'S1/RUN', gateway: 'gw-a', type: 'bool', stale_s: 120 }, { name: 'S1/TWICE', expr: 'LEVEL * 2', unit: 'm' },
   ],
   alarms: [
@@ -148,6 +149,21 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await addressed('tags', 'S1/LEVEL;S1/RUN');
   });
 
+  test('four panes of eight pens are drawn, and no more are taken', async () => {
+    const panes = [['LEVEL', 'FLOW'], [], [], []].map((pens, i) => [...pens, ...Array.from({ length: 8 - pens.length }, (_, k) => `PEN${i * 8 + k - (i > 0 ? 2 : 0)}`)]);
+    const asText = (all) => all.map((pens) => pens.map((name) => `S1/${name}`).join(',')).join(';');
+    await go(hour(asText(panes)));
+    await id('pane-4').locator('canvas').first().waitFor();
+    assert.equal(await page.locator('.trend-pane').count(), 4);
+    assert.equal(await page.locator('[data-testid^=pen-cursor-]').count(), 32);
+    await pointAt(40.5);
+    await until('the value at the cursor', async () => (await text('pen-cursor-S1/FLOW')) === '41.0');
+    assert.match(await id('trend-search').getAttribute('placeholder'), /full: 8 pens/);
+    assert.ok(await id('trend-search').isDisabled());
+    assert.equal(await id('trend-into-5').count(), 0);
+    await accessible('trend-full');
+  });
+
   test('a calculated tag is said to have no history, where it is chosen and where nothing is drawn', async () => {
     await go(hour('S1/LEVEL'));
     await id('trend-search').fill('twice');
@@ -223,6 +239,38 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     assert.equal(await ink(15, 12), 0, 'bad');
     const [uncertain, certain] = [await ink(9.8, 8.2), await ink(7.8, 6.2)];
     assert.ok(uncertain > 0 && uncertain < certain * 0.8, `${uncertain} dotted, ${certain} whole`);
+  });
+
+  /** The colour of the paper at a value, on a scale of 0 to 100, where no line is. */
+  async function paper(value) {
+    await page.mouse.move(1, 1);
+    const area = await plot();
+    return id('pane-1').locator('canvas').evaluate((canvas, { left, width, top, height }) => {
+      const px = devicePixelRatio;
+      const rect = canvas.getBoundingClientRect();
+      const { data: pixels } = canvas.getContext('2d').getImageData((left - rect.left + width * 0.2) * px, (top - rect.top + height) * px, 20 * px, 3 * px);
+      const seen = new Map();
+      for (let i = 0; i < pixels.length; i += 4) {
+        const colour = pixels.slice(i, i + 4).join();
+        seen.set(colour, (seen.get(colour) ?? 0) + 1);
+      }
+      return [...seen].sort((a, b) => b[1] - a[1])[0][0];
+    }, { left: area.x, width: area.width, top: area.y, height: area.height * (1 - value / 100) });
+  }
+
+  test('beyond the limits of the pen that stands out the paper is tinted', async () => {
+    await go(hour('S1/LEVEL~0..100,S1/FLOW~0..100', '&pen=S1/LEVEL&hide=alarms'));
+    const within = await paper(75);
+    await until('the band above', async () => (await paper(95)) !== within, 10);
+    assert.notEqual(await paper(5), within, 'and the one below');
+    assert.notEqual(await paper(5), await paper(95), 'each in the colour of its priority');
+    assert.equal(await paper(85), within, 'up to the limit nothing');
+    await id('trend-show-limits').uncheck();
+    await until('no band', async () => (await paper(95)) === within && (await paper(5)) === within, 10);
+    await addressed('hide', 'limits,alarms');
+    await id('trend-show-limits').check();
+    await id('pen-focus-S1/FLOW').click();
+    await until('another pen has no limits', async () => (await paper(95)) === within, 10);
   });
 
   test('wheel, drag and keys move the view; the address follows, and back goes back', async () => {

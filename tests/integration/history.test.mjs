@@ -107,7 +107,7 @@ describe('history', { concurrency: false }, () => {
     assert.equal(level[0].average, 7);
     assert.deepEqual([level[0].min, level[0].min_time, level[0].max, level[0].max_time], [4, at(0), 8, at(10)]);
     assert.deepEqual([level[0].count, level[0].bad, Math.round(level[0].percent_good)], [3, 1, 67]);
-    assert.deepEqual([level[0].start, level[0].end, level[1].start], [4, null, 6]);
+    assert.deepEqual([level[0].start, level[0].end, level[1].start], [4, 6, 6]);
     const pump = (await viewer.get(`/api/aggregates?tag=S1/PUMP&${url}&every=1m&fn=states,transitions,nonzero`)).json.tags[0].intervals;
     assert.equal(pump.length, 1);
     assert.deepEqual(pump[0].states_s.slice(0, 2), [15, 30]);
@@ -172,6 +172,11 @@ describe('history', { concurrency: false }, () => {
     await refused('/api/samples?tag=S1/L_T1&from=5&to=5', 400, /from must be before to/);
     await refused('/api/samples?tag=S1/L_T1&points=0', 400, /points is 1 to 10000/);
     await refused('/api/samples?tag=S1/X1,S1/X2,S1/X3,S1/X4,S1/X5,S1/X6,S1/X7&points=9500', 400, /points is 1 to 9142 for 7 tags/);
+    await refused('/api/samples?tag=S1/L_T1&format=csv', 400, /"format" is no parameter here; right would be some of tag, from, to, points/);
+    await refused('/api/tags/S1/L_T1/samples?tag=S1/X1', 400, /"tag" is no parameter here/);
+    await refused('/api/samples/raw?tag=S1/L_T1&form=0', 400, /"form" is no parameter here; right would be some of tag, from, to, format/);
+    await refused('/api/aggregates?tag=S1/L_T1&every=1h&fro=0', 400, /"fro" is no parameter here/);
+    await refused('/api/aggregates?tag=S1/L_T1&every=1h&=0', 400, /"" is no parameter here/);
     await refused('/api/samples/raw?tag=S1/NONE', 404, /"S1\/NONE"/);
     await refused('/api/samples/raw?tag=S1/L_T1&format=xml', 400, /csv or json/);
     await refused('/api/aggregates?tag=S1/L_T1', 400, /every is the length/);

@@ -1,7 +1,11 @@
-// How the store is (GET /api/store): for everybody who may look, also while the database is away.
+// How the store is (GET /api/store): for everybody who may look, also while the database is away. Alarms that come before its disk is full.
 // Covers: api/rest_store.c, store/store_sql.c, app/disk.c
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { SmallDisk, whyNoMount } from '../faults/disk.mjs';
 import { data, dict, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
 
@@ -87,5 +91,54 @@ describe('the store tells how it is', { concurrency: false }, () => {
     assert.deepEqual([s.tables, s.retention, s.packer, s.audit], [[], null, null, null]);
     await p.startDatabase();
     await until('it is there again', async () => (await store()).history !== null);
+  });
+});
+
+describe('before the disk is full', { concurrency: false, skip: whyNoMount() }, () => {
+  const p = new Penstock({ config });
+  let disk, operator;
+  before(async () => {
+    disk = new SmallDisk(100);
+    await p.prepare({ gateways: ['gw-s1'] });
+    // 10 MiB a day, for a day, up to what is used now.
+    await p.sql(`insert into store_figure (at_us, database_bytes, disk_bytes, disk_free)
+                 select n - i * 900000000::bigint, 5, 100 << 20, (90 << 20) + i * (10 << 20) / 96
+                   from generate_series(1, 96) i, (select (extract(epoch from now()) * 1e6)::bigint as n) x`);
+    await p.startServer({ store_path: disk.path });
+    operator = await p.login('operator');
+  });
+  after(async () => {
+    await p.stop();
+    disk?.close();
+  });
+
+  const fill = (mib) => execFileSync('fallocate', ['-l', `${mib}MiB`, join(disk.path, 'filler')]);
+  const alarm = (name, letter, priority) => until(`${name} is ${letter}, of priority ${priority}`, async () => {
+    const a = (await operator.get('/api/alarms?state=all')).json.alarms.find((x) => x.name === `_server/${name}`);
+    return a?.letter === letter && a.priority === priority && a;
+  });
+
+  test('a week and a day before it an alarm says so, the second one more urgent', async () => {
+    await alarm('disk.forecast', 'A', 3);
+    fill(60);
+    const week = await alarm('disk.forecast', 'B', 3);
+    assert.deepEqual([week.kind, week.limit, week.unit], ['server', 7, 'd']);
+    assert.ok(week.value > 3 && week.value < 5, `${week.value} days`);
+    await alarm('disk.free', 'A', 3);
+    fill(94);
+    const day = await alarm('disk.forecast', 'B', 2);
+    assert.equal(day.limit, 1);
+  });
+
+  test('little room is an alarm of its own, and returns when there is room', async () => {
+    const little = await alarm('disk.free', 'B', 3);
+    assert.deepEqual([little.kind, little.limit, little.unit, Math.round(little.value)], ['server', 10, '%', 6]);
+    fill(97);
+    const less = await alarm('disk.free', 'B', 2);
+    assert.equal(less.limit, 5);
+    assert.equal((await operator.get('/api/store')).json.state, 'ok', 'all is stored');
+    rmSync(join(disk.path, 'filler'));
+    await alarm('disk.free', 'D', 2);
+    await alarm('disk.forecast', 'D', 2);
   });
 });

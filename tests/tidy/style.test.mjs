@@ -85,7 +85,7 @@ const banned = [
   'gmtime', 'localtime', 'rand', 'srand', 'random', 'alloca', 'system', 'popen', 'strerror', 'sleep', 'usleep', 'PQescapeLiteral', 'PQescapeString',
   'PQescapeStringConn', 'PQescapeIdentifier', 'PQreset', 'PQcancel',
 ];
-/** PQcancel connects, and waits: there it does so on a thread of the pool. */
+/** PQcancel connects and waits: it is called on one of uv's threads. */
 const allowed = { 'server/store/pg.c': ['PQcancel'] };
 export function bannedCalls(name, code) {
   const calls = [];

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 60, TICK_US = 1000, SPAN = 400 };
+enum { MANY = 60, TICK_US = 1000, SPAN = 400, NOTHING_KNOWN = 0xA7 };
 
 static struct aggregate_sample v[MANY];
 static uint32_t n;
@@ -47,12 +47,13 @@ static int at_or_before(int64_t t_us) {
 
 enum known { KNOWN, KNOWN_BAD, UNKNOWN };
 
-static enum known value_at(const struct aggregate_rule *rule, int64_t t_us, int64_t complete_us,
-                           double *ret) {
+/* At t_us < known_us; what goes on from the last sample does so until complete_us. */
+static enum known value_within(const struct aggregate_rule *rule, int64_t t_us, int64_t known_us,
+                               int64_t complete_us, double *ret) {
     int i = at_or_before(t_us);
     bool last = i + 1 == (int)n;
     *ret = NAN;
-    if (i < 0 || (last && t_us >= complete_us && t_us != v[i].t_us)) {
+    if (i < 0 || (last && t_us >= known_us && t_us != v[i].t_us)) {
         return UNKNOWN;
     }
     const struct aggregate_sample *a = &v[i];
@@ -71,6 +72,11 @@ static enum known value_at(const struct aggregate_rule *rule, int64_t t_us, int6
     return KNOWN;
 }
 
+static enum known value_at(const struct aggregate_rule *rule, int64_t t_us, int64_t complete_us,
+                           double *ret) {
+    return value_within(rule, t_us, complete_us, complete_us, ret);
+}
+
 static void close_to(double a, double b) {
     if (isnan(a) || isnan(b)) {
         assert_true(isnan(a) && isnan(b));
@@ -84,6 +90,7 @@ static void check_time(const struct aggregate_rule *rule, const struct aggregate
     double integral = 0;
     int64_t us[3] = {0};
     int64_t good = 0;
+    int64_t nonzero = 0;
     int64_t states[AGGREGATE_STATES_MAX] = {0};
     for (int64_t t = a->from_us; t < a->to_us; t += TICK_US) {
         double value;
@@ -92,6 +99,7 @@ static void check_time(const struct aggregate_rule *rule, const struct aggregate
         if (k == KNOWN) {
             integral += value * TICK_US / 1e6;
             good += v[at_or_before(t)].quality < 64 ? TICK_US : 0;
+            nonzero += value != 0 ? TICK_US : 0;
             for (uint32_t s = 0; s < rule->n_states && rule->stepped; s++) {
                 states[s] += value == s ? TICK_US : 0;
             }
@@ -101,6 +109,7 @@ static void check_time(const struct aggregate_rule *rule, const struct aggregate
     assert_int_equal(a->gap_us, us[UNKNOWN]);
     assert_int_equal(a->good_us, good);
     assert_int_equal(a->uncertain_us, us[KNOWN] - good);
+    assert_int_equal(a->nonzero_us, nonzero);
     close_to(a->integral, integral);
     assert_memory_equal(a->state_us, states, sizeof states);
     close_to(aggregate_average(a), us[KNOWN] == 0 ? NAN : integral / ((double)us[KNOWN] / 1e6));
@@ -108,15 +117,57 @@ static void check_time(const struct aggregate_rule *rule, const struct aggregate
 }
 
 static void check_counts(const struct aggregate *a) {
-    int64_t count = 0;
-    int64_t bad = 0;
+    int64_t classes[3] = {0}; /* good, uncertain, bad */
     for (uint32_t i = 0; i < n; i++) {
         bool in = v[i].t_us >= a->from_us && v[i].t_us < a->to_us;
-        count += in;
-        bad += in && v[i].quality >= 128;
+        classes[v[i].quality >= 128 ? 2 : v[i].quality / 64] += in;
     }
-    assert_int_equal(a->count, count);
-    assert_int_equal(a->bad, bad);
+    assert_int_equal(a->count, classes[0] + classes[1] + classes[2]);
+    assert_int_equal(a->bad, classes[2]);
+    assert_int_equal(a->uncertain, classes[1]);
+    if (a->count > 0) {
+        assert_int_equal(a->worst / 64, classes[2] > 0 ? 2 : classes[1] > 0);
+    }
+}
+
+/* The sums over each usable sample and the one before it. */
+static void check_counter(const struct aggregate_rule *rule, const struct aggregate *a) {
+    double delta = 0;
+    int64_t rollovers = 0;
+    int64_t resets = 0;
+    const struct aggregate_sample *before = NULL;
+    for (uint32_t i = 0; i < n && v[i].t_us < a->to_us; i++) {
+        if (!usable(rule, &v[i])) {
+            continue;
+        }
+        if (before != NULL && v[i].t_us >= a->from_us) {
+            double more = v[i].value - before->value;
+            double over = rule->modulus - before->value + v[i].value;
+            bool fell = rule->counter && more < 0;
+            bool rolled = fell && before->value < rule->modulus && over < rule->modulus / 2;
+            bool reset = fell && !rolled && v[i].value < before->value / 2;
+            rollovers += rolled;
+            resets += reset;
+            delta += rolled ? over : reset ? 0 : more;
+        }
+        before = &v[i];
+    }
+    close_to(a->delta, delta);
+    assert_int_equal(a->rollovers, rollovers);
+    assert_int_equal(a->resets, resets);
+}
+
+/* What is known up to an end holds there, too. */
+static void check_bounds(const struct aggregate_rule *rule, const struct aggregate *a, int64_t complete_us) {
+    double start;
+    double end;
+    enum known at_start = value_at(rule, a->from_us, complete_us, &start);
+    enum known at_end = value_within(rule, a->to_us, complete_us + 1, complete_us, &end);
+    close_to(a->start, start);
+    close_to(a->end, end);
+    assert_int_equal(a->start_quality,
+                     at_start == UNKNOWN ? NOTHING_KNOWN : v[at_or_before(a->from_us)].quality);
+    assert_int_equal(a->end_quality, at_end == UNKNOWN ? NOTHING_KNOWN : v[at_or_before(a->to_us)].quality);
 }
 
 static void check_values(const struct aggregate_rule *rule, const struct aggregate *a) {
@@ -179,6 +230,8 @@ static void make_history(struct rand *r) {
 static struct aggregate_rule any_rule(struct rand *r) {
     return (struct aggregate_rule){.stepped = rand_below(r, 2) == 0,
                                    .uncertain_is_bad = rand_below(r, 3) == 0,
+                                   .counter = rand_below(r, 2) == 0,
+                                   .modulus = rand_below(r, 2) == 0 ? 0 : 5,
                                    .stale_us =
                                        rand_below(r, 2) == 0 ? 0 : (1 + (int64_t)rand_below(r, 30)) * TICK_US,
                                    .n_states = (uint32_t)rand_below(r, 5)};
@@ -257,9 +310,10 @@ static void random_histories_are_what_the_oracle_sees(void **state) {
         check_time(&rule, &a, complete_us);
         check_counts(&a);
         check_values(&rule, &a);
-        double value;
-        value_at(&rule, from_us, complete_us, &value);
-        close_to(a.start, value);
+        check_counter(&rule, &a);
+        check_bounds(&rule, &a, complete_us);
+        assert_int_equal(a.partial,
+                         n == 0 ? complete_us < to_us : (complete_us < to_us && v[n - 1].t_us < to_us));
         check_halves(&rule, &a,
                      from_us +
                          (1 + (int64_t)rand_below(&r, (uint64_t)((to_us - from_us) / TICK_US - 1))) * TICK_US,
@@ -309,6 +363,19 @@ static void nothing_is_drawn_across_a_gap_or_a_bad_sample(void **state) {
     assert_int_equal(a.count, 0);
 }
 
+static void a_step_right_at_an_end_is_the_bounding_value_on_both_sides(void **state) {
+    (void)state;
+    static const struct aggregate_sample steps[] = {{.t_us = 0, .value = 3}, {.t_us = 10000000, .value = 5}};
+    static const struct aggregate_rule rule = {.stepped = true};
+    given(steps, 2);
+    struct aggregate a = of(&rule, 0, 10000000, 20000000);
+    struct aggregate b = of(&rule, 10000000, 20000000, 20000000);
+    close_to(a.end, 5);
+    close_to(b.start, 5);
+    close_to(a.end - a.start + (b.end - b.start), 2);
+    close_to(aggregate_average(&a), 3);
+}
+
 static void a_counter_counts_over_its_rollover_and_its_reset(void **state) {
     (void)state;
     static const struct aggregate_sample meter[] = {{.t_us = 1, .value = 9990}, {.t_us = 2, .value = 9998},
@@ -334,6 +401,7 @@ int main(void) {
         cmocka_unit_test(random_histories_are_what_the_oracle_sees),
         cmocka_unit_test(a_straight_line_and_steps_weigh_time),
         cmocka_unit_test(nothing_is_drawn_across_a_gap_or_a_bad_sample),
+        cmocka_unit_test(a_step_right_at_an_end_is_the_bounding_value_on_both_sides),
         cmocka_unit_test(a_counter_counts_over_its_rollover_and_its_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -462,16 +462,28 @@ static void check_trend(struct seen *seen, const struct reply *reply) {
     }
 }
 
-static void check_aggregate(const struct aggregate *a, const struct aggregate *b) {
+/* What rollups keep, too. */
+static void check_kept(const struct aggregate *a, const struct aggregate *b) {
     assert_true(a->from_us == b->from_us && a->to_us == b->to_us && a->partial == b->partial);
     assert_true(a->count == b->count && a->bad == b->bad && a->usable == b->usable);
-    assert_true(same(a->integral, b->integral) && same(a->mean, b->mean) && same(a->m2, b->m2));
+    assert_true(a->uncertain == b->uncertain && a->worst == b->worst);
     assert_true(a->good_us == b->good_us && a->uncertain_us == b->uncertain_us);
-    assert_true(a->bad_us == b->bad_us && a->gap_us == b->gap_us);
+    assert_true(a->bad_us == b->bad_us && a->gap_us == b->gap_us && a->nonzero_us == b->nonzero_us);
     assert_true(same(a->start, b->start) && same(a->end, b->end));
-    assert_true(same(a->min, b->min) && same(a->max, b->max) && a->min_us == b->min_us);
-    assert_true(a->transitions == b->transitions && same(a->delta, b->delta));
+    assert_true(a->start_quality == b->start_quality && a->end_quality == b->end_quality);
+    assert_true(same(a->first, b->first) && same(a->last, b->last));
+    assert_true(same(a->min, b->min) && same(a->max, b->max));
+    assert_true(a->first_us == b->first_us && a->last_us == b->last_us);
+    assert_true(a->min_us == b->min_us && a->max_us == b->max_us);
+    assert_true(a->transitions == b->transitions);
+    assert_true(a->rollovers == b->rollovers && a->resets == b->resets);
     assert_memory_equal(a->state_us, b->state_us, sizeof a->state_us);
+}
+
+static void check_aggregate(const struct aggregate *a, const struct aggregate *b) {
+    check_kept(a, b);
+    assert_true(same(a->integral, b->integral) && same(a->mean, b->mean) && same(a->m2, b->m2));
+    assert_true(same(a->delta, b->delta));
 }
 
 static void model_interval(const struct request *ask, uint32_t tag, uint32_t i, struct aggregator *g) {
@@ -708,14 +720,7 @@ static void nearly(double a, double b, double most) {
 /* Averages and squares are rounded in rollups; the rest is as it was. */
 static void check_rolled(const struct aggregate *a, const struct aggregate *b) {
     double span_s = (double)(b->to_us - b->from_us) / 1e6;
-    assert_true(a->from_us == b->from_us && a->to_us == b->to_us && a->partial == b->partial);
-    assert_true(a->count == b->count && a->bad == b->bad && a->usable == b->usable);
-    assert_true(a->good_us == b->good_us && a->uncertain_us == b->uncertain_us);
-    assert_true(a->bad_us == b->bad_us && a->gap_us == b->gap_us);
-    assert_true(same(a->start, b->start) && same(a->end, b->end));
-    assert_true(same(a->min, b->min) && same(a->max, b->max) && a->min_us == b->min_us);
-    assert_true(a->transitions == b->transitions);
-    assert_memory_equal(a->state_us, b->state_us, sizeof a->state_us);
+    check_kept(a, b);
     nearly(a->delta, b->delta, 1e-6);
     nearly(a->integral, b->integral, 1e-5 * span_s);
     nearly(a->mean, b->mean, 1e-4);
