@@ -108,6 +108,13 @@ static bool tail_is_true(const struct answer *a, int row) {
            !changed(a, number(a, row, DAY) + ROLLUP_DAY_US, to_us);
 }
 
+/* Behind the last sample of the day: the next one tells how it goes on, however much of what lies between may
+ * still come; without one it goes on for as long as everything has come. */
+static bool is_known(const struct answer *a, int row, int64_t to_us) {
+    return to_us <= number(a, row, LAST) ||
+           (tail_is_true(a, row) && (to_us <= a->q->complete_us || number(a, row, AFTER) != INT64_MAX));
+}
+
 static enum status tell_day(struct rollup_reader *r, const struct answer *a, int row, rollup_on_day on_day,
                             void *ctx, struct error *err) {
     int64_t day_us = number(a, row, DAY);
@@ -120,7 +127,7 @@ static enum status tell_day(struct rollup_reader *r, const struct answer *a, int
                     &n, err) != OK) {
         return OK;
     }
-    while (n > 0 && r->v[n - 1].to_us > number(a, row, LAST) && !tail_is_true(a, row)) {
+    while (n > 0 && !is_known(a, row, r->v[n - 1].to_us)) {
         n--;
     }
     return n > 0 ? on_day(ctx, r->v, n) : OK;
