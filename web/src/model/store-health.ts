@@ -193,7 +193,6 @@ export function bytesPerSample({ history }: StoreHealth): number | null {
 
 const TABLES_MAX = 12;
 
-/** The largest first; many small ones as one without a name. */
 /** A period is kept and dropped as a whole, so it may begin before the first sample that is in it. */
 export function oldestOf(row: Retention, history: HistorySize | null): number | null {
   if (row.from_us === null) return null;
@@ -204,6 +203,7 @@ export function totalOf(tables: readonly TableSize[]): number {
   return tables.reduce((sum, table) => sum + table.bytes, 0);
 }
 
+/** The largest first; many small ones as one without a name. */
 export function bySize(tables: readonly TableSize[]): readonly TableSize[] {
   const sorted = [...tables].sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name, 'en'));
   if (sorted.length <= TABLES_MAX) return sorted;
