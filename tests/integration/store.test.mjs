@@ -1,5 +1,5 @@
 // How the store is (GET /api/store): for everybody who may look, also while the database is away.
-// Covers: api/rest_store.c, store/store_sql.c, app/disk.c
+// Covers: api/rest_store.c, store/store_sql.c, app/disk.c, app/shown.c
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { data, dict, welcomed } from '../lib/link.mjs';
