@@ -183,8 +183,8 @@ describe('the trend workbench in the browser', { concurrency: false }, () => {
     await go('/trend?tags=S1/LEVEL&span=4h');
     const other = await page.context().newPage();
     await other.goto(url('/trend?tags=S1/FLOW&span=8h'));
+    for (const window of [page, other]) await window.getByTestId('my-sets').click(); // both have looked before one keeps something
     for (const [window, name] of [[other, 'Of the other'], [page, 'Of this']]) {
-      await window.getByTestId('my-sets').click();
       await window.getByTestId('set-name').fill(name);
       await window.getByTestId('set-save').click();
     }
