@@ -54,6 +54,7 @@ create table rollup (
     rule      bigint   not null,
     n         bigint   not null,
     before_us bigint   not null,
+    number_us bigint   not null,
     first_us  bigint   not null,
     last_us   bigint   not null,
     after_us  bigint   not null,
@@ -74,6 +75,9 @@ comment on column rollup.rule is 'How the tag''s values go on between samples (r
 comment on column rollup.before_us is
     'Source times: the newest sample before the day (lowest bigint: none), its first and last one, the first one behind the day '
     '(highest bigint: none).';
+comment on column rollup.number_us is
+    'Source time of the newest sample before the day that has a usable value (lowest bigint: none), from which the day''s transitions '
+    'and what it counted begin; it may lie days before before_us.';
 comment on column rollup.before is 'Digests of the sample before the day and of the one behind it, with which its values go on; 0: none.';
 comment on column rollup.digest is 'Digest of all that it was made from: the same digest, the same rollup.';
 

@@ -136,6 +136,15 @@ struct link_host route_link_host(struct app *a);
 struct store_host route_store_host(struct app *a);
 struct api_host route_api_host(struct app *a);
 
+/* shown.c: what the API shows of this process (api.h). */
+void shown_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret);
+void shown_health(void *ctx, struct api_health *ret);
+void shown_store(void *ctx, struct api_store *ret);
+/* Its name in the API and in the log. */
+const char *shown_store_state(enum store_state state);
+/* Why nothing can be stored or asked, for everybody: ERR_NO_SPACE, or all else. */
+const char *shown_store_reason(enum status why);
+
 /* Keeps a record for the end of the turn, when it goes to the journal and the screens. */
 void app_keep_record(struct app *a, const struct alarm_record *r);
 

@@ -229,9 +229,9 @@ static const char *error_of(const struct job *j) {
     if (j->state != BACKTEST_FAILED) {
         return "";
     }
-    return j->status == ERR_UNAVAILABLE || j->status == ERR_INTERNAL
-               ? "the database does not answer; the server's log says more"
-               : j->err.text;
+    return j->status == ERR_UNAVAILABLE ? "the database does not answer; the server's log says more"
+           : j->status == ERR_INTERNAL  ? "the database refuses to be read; the server's log says more"
+                                        : j->err.text;
 }
 
 static struct backtest_status row_of(const struct backtest_jobs *jobs, const struct job *j) {

@@ -1,9 +1,7 @@
 #include "protocol/enrol.h"
 #include "server/app/app.h"
 #include "server/base/check.h"
-#include "server/base/clock.h"
 #include "server/base/log.h"
-#include "server/base/tm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -223,8 +221,6 @@ static void on_store_loaded(void *ctx, struct store_boot *boot) {
     auditor_start(a->auditor);
 }
 
-static const char *const store_names[] = {[STORE_OK] = "ok", [STORE_SLOW] = "slow", [STORE_AWAY] = "away"};
-
 static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, const struct error *error) {
     static const enum server_state told[] = {
         [STORE_OK] = SERVER_STORING, [STORE_SLOW] = SERVER_SLOW, [STORE_AWAY] = SERVER_NOT_STORING};
@@ -240,7 +236,7 @@ static void on_store_state(void *ctx, enum store_state state, int64_t lag_us, co
     link_set_store(a->link, told[state], (uint64_t)(lag_us / 1000));
     if (changed) {
         log_event(state == STORE_AWAY ? LOG_WARN : LOG_INFO, "store.state", "state=%s text=%s",
-                  store_names[state], LOG_Q(slice_str(a->store_error.text)));
+                  shown_store_state(state), LOG_Q(slice_str(a->store_error.text)));
         api_status_changed(a->api);
     }
     if (changed && state == STORE_AWAY) {
@@ -318,22 +314,17 @@ static void on_store_settled(void *ctx, uint64_t token, const struct store_settl
     free(gone);
 }
 
-/* What PostgreSQL's library says may name sockets, hosts and accounts: that is for the log, not for everybody
- * who asks. */
-static const char away[] = "the database does not answer; the server's log says more";
-static const char full[] = "the database's disk is full: nothing is stored until there is room";
-
 static void on_store_reply(void *ctx, uint64_t token, const struct reply *r) {
     struct app *a = ctx;
     struct reply told = *r;
     if (told.status == ERR_UNAVAILABLE && strcmp(told.error.where, "database") != 0) {
-        (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", away);
+        (void)error_set(&told.error, ERR_UNAVAILABLE, "database", "%s", shown_store_reason(ERR_UNAVAILABLE));
     }
     if (told.status == ERR_UNAVAILABLE && disk_is_full(a)) {
         told.status = told.error.code = ERR_NO_SPACE;
         (void)error_wrap(&told.error, "the database's disk is full");
     } else if (told.status == ERR_NO_SPACE) {
-        (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", full);
+        (void)error_set(&told.error, ERR_NO_SPACE, "database", "%s", shown_store_reason(ERR_NO_SPACE));
     }
     if (r->kind == REQ_CERTIFICATE) {
         link_certified(a->link, token, told.status, told.error.text);
@@ -486,151 +477,6 @@ static void on_api_request(void *ctx, uint64_t token, const struct request *r) {
     }
 }
 
-/* What HELLO said of the journal is as old as the session; a gateway that tells of itself knows better. */
-static void take_health(const struct gateway_health *h, struct api_gateway *ret) {
-    if (h->known[GATEWAY_BUFFER_BYTES]) {
-        ret->backlog_bytes = (uint64_t)h->figures[GATEWAY_BUFFER_BYTES];
-    }
-    if (h->known[GATEWAY_OLDEST_S]) {
-        ret->oldest_sample_us = gateway_health_oldest_us(h);
-    }
-    if (h->known[GATEWAY_LOST]) {
-        ret->dropped_total = (uint64_t)h->figures[GATEWAY_LOST];
-    }
-    ret->health = h;
-}
-
-static const char *const clock_names[] = {
-    [CLOCK_NONE] = "none", [CLOCK_NTP] = "ntp", [CLOCK_PTP] = "ptp", [CLOCK_GNSS] = "gnss"};
-
-static void on_api_gateway(void *ctx, uint32_t gateway, struct api_gateway *ret) {
-    struct app *a = ctx;
-    /* The texts are lent until the next turn: they live in the link's own status. */
-    const struct link_status *s = link_borrow_status(a->link, gateway);
-    if (s == NULL) {
-        *ret = (struct api_gateway){
-            .peer = "", .software = "", .fault = "", .clock_source = clock_names[CLOCK_NONE]};
-        return;
-    }
-    struct link_trouble t = link_trouble(a->link, gateway);
-    *ret = (struct api_gateway){.up = s->up,
-                                .since_us = s->since_us,
-                                .peer = s->peer,
-                                .software = s->software,
-                                .records = s->records,
-                                .duplicates = s->duplicates,
-                                .quarantined = s->quarantined,
-                                .unknown_tags = s->unknown_tags,
-                                .backlog_bytes = s->backlog_bytes,
-                                .oldest_sample_us = s->oldest_sample_us,
-                                .dropped_total = s->dropped_total,
-                                .clock_offset_us = s->clock_offset_us,
-                                .clock_measure_us = s->clock_measure_us,
-                                .clock_said_us = s->clock_said_us,
-                                .clock_source = clock_names[s->clock_source],
-                                .clock_unsynced = s->clock_unsynced,
-                                .clock_off = s->clock_off,
-                                .last_seen_us = s->last_seen_us,
-                                .complete_us = link_complete_us(a->link, gateway),
-                                .certificate = s->certificate,
-                                .certificate_ends_us = s->certificate_ends_us,
-                                .fault = s->fault,
-                                .suspended_until_us = t.suspended_until_us,
-                                .duplicate_until_us = t.duplicate_until_us};
-    take_health(&s->health, ret);
-    (void)snprintf(ret->suspended_why, sizeof ret->suspended_why, "%s", t.suspended_why);
-    (void)snprintf(ret->duplicate_why, sizeof ret->duplicate_why, "%s", t.duplicate_why);
-}
-
-/* Likewise for the log. */
-static const char not_packed[] = "samples cannot be packed now; the server's log says more";
-
-static const char *store_text(const struct app *a) {
-    if (a->store_state != STORE_AWAY) {
-        return "";
-    }
-    return a->store_error.code == ERR_NO_SPACE ? full : away;
-}
-
-_Static_assert((int)API_EXPORTS_MAX == (int)AUDITOR_EXPORTS_MAX, "every export is shown");
-
-static struct api_audit audit_health(const struct app *a) {
-    struct auditor_status s;
-    auditor_status(a->auditor, &s);
-    struct api_audit ret = {.sealing = s.seal.err.code == OK,
-                            .sealed = s.seal.pos,
-                            .sealed_us = s.seal.sealed_us,
-                            .signs = s.signs,
-                            .checkpoint = s.seal.point_pos,
-                            .checkpoint_us = s.seal.point_us,
-                            .broken_us = s.seal.broken_us,
-                            .n_exports = s.n_exports};
-    int64_t now_us = clock_wall_us();
-    for (uint32_t i = 0; i < s.n_exports; i++) {
-        const struct audit_report *r = &s.exports[i].report;
-        int64_t waiting_us = r->waiting_since_us == 0 ? 0 : now_us - r->waiting_since_us;
-        ret.exports[i].name = s.exports[i].name;
-        ret.exports[i].state = r->err.code != OK                ? "failing"
-                               : waiting_us > AUDITOR_BEHIND_US ? "behind"
-                                                                : "ok";
-        ret.exports[i].pos = r->pos;
-        ret.exports[i].waiting_us = waiting_us > 0 ? waiting_us : 0;
-    }
-    return ret;
-}
-
-static void on_api_health(void *ctx, struct api_health *ret) {
-    struct app *a = ctx;
-    bool crl_due = false;
-    int64_t crl_ends_us = link_crl_ends_us(a->link, &crl_due);
-    *ret = (struct api_health){.store = store_names[a->store_state],
-                               .store_text = store_text(a),
-                               .store_full = a->store_error.code == ERR_NO_SPACE,
-                               .store_lag_us = a->store_lag_us,
-                               .started_us = a->started_us,
-                               .packing = {.lag_us = packing_lag_us(a),
-                                           .rows = a->packing.rows,
-                                           .samples = a->packing.samples,
-                                           .chunks = a->packing.chunks,
-                                           .pruned = a->packing.pruned,
-                                           .damaged = a->packing.damaged,
-                                           .text = a->packing.error.code == OK ? "" : not_packed},
-                               .loop_lag_us =
-                                   a->lag_shown_us > a->lag_worst_us ? a->lag_shown_us : a->lag_worst_us,
-                               .journal_seq = a->core == NULL ? 0 : core_journal_seq(a->core),
-                               .journaled_seq = a->journaled_seq,
-                               .crl_ends_us = crl_ends_us,
-                               .crl_due = crl_due,
-                               .expired = keeping_expired(a->keeping),
-                               .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
-                               .spool_room = a->spool == NULL ? 0 : spool_room(a->spool),
-                               .audit = audit_health(a)};
-}
-
-static void on_api_store(void *ctx, struct api_store *ret) {
-    const struct app *a = ctx;
-    struct store_pending pending = store_pending(a->store);
-    struct auditor_status audit;
-    auditor_status(a->auditor, &audit);
-    *ret = (struct api_store){.state = store_names[a->store_state],
-                              .text = store_text(a),
-                              .lag_us = a->store_lag_us,
-                              .pending_records = pending.records,
-                              .pending_bytes = pending.bytes,
-                              .disk_known = a->disk.known,
-                              .disk_path = a->disk.path,
-                              .disk_bytes = a->disk.bytes,
-                              .disk_free = a->disk.free,
-                              .grow_bytes_day = a->disk.grow_bytes_day,
-                              .full_at_us = a->disk.full_at_us,
-                              .packed_us = a->packing.at_us,
-                              .packing_error = a->packing.error.code == OK ? "" : not_packed,
-                              .has_spool = a->spool != NULL,
-                              .spool_asides = a->spool == NULL ? 0 : spool_asides(a->spool),
-                              .spool_room = a->spool == NULL ? 0 : spool_room(a->spool),
-                              .audit_broken_us = audit.seal.broken_us};
-}
-
 _Static_assert((int)IDENTITY_SECRET_SIZE == (int)ENROL_SECRET_SIZE, "one secret");
 _Static_assert((int)IDENTITY_TOKEN_TEXT_SIZE >= (int)ENROL_TOKEN_TEXT_SIZE, "every token fits");
 
@@ -664,9 +510,9 @@ struct api_host route_api_host(struct app *a) {
     return (struct api_host){.ctx = a,
                              .request = on_api_request,
                              .forget = on_api_forget,
-                             .gateway = on_api_gateway,
-                             .health = on_api_health,
-                             .store = on_api_store,
+                             .gateway = shown_gateway,
+                             .health = shown_health,
+                             .store = shown_store,
                              .token = on_api_token,
                              .explain = on_api_explain};
 }

@@ -177,8 +177,9 @@ uint32_t session_gateway(const struct session *s);
 const struct link_status *session_status(const struct session *s);
 /* A gateway collects samples for so long, at most, before it sends them. */
 #define SESSION_COLLECTS_US INT64_C(2000000)
-/* All samples of its gateway that are older than this have come: as it was heard last, and as the oldest is
- * that waits at the site, by what it has told. 0: nothing is certain. */
+/* All samples of its gateway that are older than this have come: as it was heard last (or sent its last
+ * record, while such wait for their acknowledgement), and as the oldest is that waits at the site, by what it
+ * has told. 0: nothing is certain. */
 int64_t session_complete_us(const struct session *s);
 /* How far its gateway's samples were complete before: what waits of a gateway that does not tell is newer. */
 void session_complete_before(struct session *s, int64_t complete_us);

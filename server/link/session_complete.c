@@ -17,12 +17,22 @@ static int64_t waiting_us(const struct session *s) {
     return oldest_us == 0 || usual ? INT64_MAX : oldest_us;
 }
 
+/* When it was heard last and could say all that it had: while records wait for their acknowledgement its
+ * window may be full, and what it measured since the last of them waits there, however often it answers;
+ * unless it has told what waits since then, by a snapshot, which needs no window. */
+static int64_t free_us(const struct session *s) {
+    const struct gateway_health *h = &s->status.health;
+    int64_t seen_us = s->status.last_seen_us;
+    bool told = h->known[GATEWAY_OLDEST_S] && h->at_us > s->receipt_us;
+    return s->n_flights > 0 && !told && s->receipt_us < seen_us ? s->receipt_us : seen_us;
+}
+
 /* Its next sample cannot be older, as far as its clock is known. */
 static int64_t heard_us(const struct session *s) {
     const struct link_status *status = &s->status;
     int64_t error_us = status->clock_measure_us > 0 ? status->clock_measure_us : 0;
     int64_t behind_us = 0;
-    int64_t ret_us = status->last_seen_us - SESSION_COLLECTS_US;
+    int64_t ret_us = free_us(s) - SESSION_COLLECTS_US;
     if (__builtin_sub_overflow(error_us, status->clock_offset_us, &behind_us) ||
         (behind_us > 0 && __builtin_sub_overflow(ret_us, behind_us, &ret_us))) {
         return 0;

@@ -195,6 +195,7 @@ static void fill_row(const struct tag_roll *t, const struct day *d, struct rollu
                                .rule = rollup_rule_id(&t->tag.rule),
                                .n = (int64_t)(d->end - d->first),
                                .before_us = d->first > 0 ? r->v[d->first - 1].t_us : INT64_MIN,
+                               .number_us = d->number >= 0 ? r->v[d->number].t_us : INT64_MIN,
                                .first_us = r->v[d->first].t_us,
                                .last_us = r->v[d->end - 1].t_us,
                                .after_us = d->end < r->n ? r->v[d->end].t_us : INT64_MAX,

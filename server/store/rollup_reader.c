@@ -5,7 +5,7 @@
 /* By rollup_pk: days of hours are all days; the level that is asked for may be missing. One more day on both
  * sides. */
 static const char rows_sql[] =
-    "select x.day_us, x.rule, x.before_us, x.first_us, x.last_us, x.after_us, d.data from ("
+    "select x.day_us, x.rule, x.before_us, x.number_us, x.first_us, x.last_us, x.after_us, d.data from ("
     " (select * from rollup r where r.tag_key = $1 and r.level = 2 and r.day_us < $3 order by r.day_us desc"
     "   limit 1)"
     " union all"
@@ -29,7 +29,7 @@ static const char dirty_sql[] =
     "  order by d.day_us limit 1)"
     " order by 1";
 
-enum { DAY, RULE, BEFORE, FIRST, LAST, AFTER, DATA }; /* columns */
+enum { DAY, RULE, BEFORE, NUMBER, FIRST, LAST, AFTER, DATA }; /* columns */
 
 struct rollup_reader {
     struct chunk_work work;
@@ -86,11 +86,16 @@ static int64_t number(const struct answer *a, int row, int column) {
     return pg_get_i64(a->rows, row, column);
 }
 
-/* The day before goes on into this one as it did when this one was rolled up. */
+/* The day before goes on into this one as it did when this one was rolled up; and so does the last usable
+ * value before, which may lie behind days that have none. Of days that changed before the time that is asked
+ * for the nearest one is enough. */
 static bool head_is_true(const struct answer *a, int row) {
     int64_t before_us = number(a, row, BEFORE);
+    int64_t number_us = number(a, row, NUMBER);
+    int64_t number_day_us = number_us == INT64_MIN ? INT64_MIN : rollup_day_us(number_us);
     bool there = is_row(a, row - 1);
     int64_t from_us = there ? number(a, row - 1, DAY) : INT64_MIN;
+    from_us = number_day_us < from_us ? number_day_us : from_us;
     return before_us == (there ? number(a, row - 1, LAST) : INT64_MIN) &&
            !changed(a, from_us, number(a, row, DAY));
 }
@@ -101,6 +106,13 @@ static bool tail_is_true(const struct answer *a, int row) {
     int64_t to_us = there ? number(a, row + 1, DAY) + ROLLUP_DAY_US : INT64_MAX;
     return after_us == (there ? number(a, row + 1, FIRST) : INT64_MAX) &&
            !changed(a, number(a, row, DAY) + ROLLUP_DAY_US, to_us);
+}
+
+/* Behind the last sample of the day: the next one tells how it goes on, however much of what lies between may
+ * still come; without one it goes on for as long as everything has come. */
+static bool is_known(const struct answer *a, int row, int64_t to_us) {
+    return to_us <= number(a, row, LAST) ||
+           (tail_is_true(a, row) && (to_us <= a->q->complete_us || number(a, row, AFTER) != INT64_MAX));
 }
 
 static enum status tell_day(struct rollup_reader *r, const struct answer *a, int row, rollup_on_day on_day,
@@ -115,7 +127,7 @@ static enum status tell_day(struct rollup_reader *r, const struct answer *a, int
                     &n, err) != OK) {
         return OK;
     }
-    while (n > 0 && r->v[n - 1].to_us > number(a, row, LAST) && !tail_is_true(a, row)) {
+    while (n > 0 && !is_known(a, row, r->v[n - 1].to_us)) {
         n--;
     }
     return n > 0 ? on_day(ctx, r->v, n) : OK;

@@ -17,6 +17,7 @@ struct rollup_question {
     enum rollup_level level;
     int64_t from_us;
     int64_t to_us;
+    int64_t complete_us; /* behind the last sample of all, what is known ends here: as aggregate_end's */
     const int64_t *fresh_days; /* ascending: with samples of the tag that are not packed yet (in sample_hot or
                                   sample_row, also outside of the time that is asked for); rollup_day_us */
     size_t n_fresh;

@@ -35,11 +35,13 @@ static const char digest_sql[] =
     "select r.digest from rollup r where r.tag_key = $1 and r.level = 2 and r.day_us = $2";
 static const char n_sql[] = "select r.n from rollup r where r.tag_key = $1 and r.level = 2 and r.day_us = $2";
 static const char put_sql[] =
-    "insert into rollup (tag_key, level, day_us, until_us, rule, n, before_us, first_us, last_us, after_us,"
+    "insert into rollup (tag_key, level, day_us, until_us, rule, n, before_us, number_us, first_us, last_us, "
+    "after_us,"
     "                    before, after, digest, data)"
-    " values ($1, $2::integer, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    " values ($1, $2::integer, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     " on conflict (tag_key, level, day_us) do update set until_us = excluded.until_us, rule = excluded.rule,"
-    " n = excluded.n, before_us = excluded.before_us, first_us = excluded.first_us, last_us = "
+    " n = excluded.n, before_us = excluded.before_us, number_us = excluded.number_us, first_us = "
+    "excluded.first_us, last_us = "
     "excluded.last_us,"
     " after_us = excluded.after_us, before = excluded.before, after = excluded.after, digest = "
     "excluded.digest,"
@@ -144,6 +146,7 @@ enum status rollup_put(struct blocking *b, const struct rollup_row *row, enum ro
     pg_arg_i64(a, row->rule);
     pg_arg_i64(a, row->n);
     pg_arg_i64(a, row->before_us);
+    pg_arg_i64(a, row->number_us);
     pg_arg_i64(a, row->first_us);
     pg_arg_i64(a, row->last_us);
     pg_arg_i64(a, row->after_us);

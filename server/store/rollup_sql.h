@@ -14,6 +14,7 @@ struct rollup_row {
     int64_t rule;
     int64_t n;
     int64_t before_us; /* INT64_MIN: none */
+    int64_t number_us; /* of the newest one before the day that is usable; INT64_MIN: none */
     int64_t first_us;
     int64_t last_us;
     int64_t after_us; /* INT64_MAX: none */

@@ -88,6 +88,10 @@ describe('the command line', { concurrency: false }, () => {
       }
     }
     fails(['user', 'list'], /Run: penstock migrate/);
+    const joined = run(['--db=host=/nowhere password=hush', 'user', 'list']);
+    assert.equal(joined.code, 2);
+    assert.match(joined.err, /value is a word of its own: --db CONNINFO/);
+    assert.doesNotMatch(joined.err, /hush/);
   });
 
   test('the schema is made once', () => {

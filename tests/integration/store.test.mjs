@@ -1,5 +1,5 @@
 // How the store is (GET /api/store): for everybody who may look, also while the database is away. Alarms that come before its disk is full.
-// Covers: api/rest_store.c, store/store_sql.c, app/disk.c
+// Covers: api/rest_store.c, store/store_sql.c, app/disk.c, app/shown.c
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';

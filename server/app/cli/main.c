@@ -377,6 +377,9 @@ static enum cli_exit penstock(int argc, char *const *argv) {
             (void)printf("penstock %s\n", PENSTOCK_VERSION);
             return CLI_DONE;
         }
+        if (strncmp(argv[at], "--db=", 5) == 0) { /* it is not shown: it may have a password in it */
+            return wrong_usage(NULL, "this option's value is a word of its own", "--db CONNINFO");
+        }
         if (strcmp(argv[at], "--db") != 0 || at + 1 >= argc) {
             return wrong_usage(NULL, "unknown option, or one without its value", argv[at]);
         }

@@ -332,6 +332,7 @@ static void a_failure_is_kept_with_its_reason(void **state) {
         enum status status;
         const char *says;
     } cases[] = {{ERR_UNAVAILABLE, "the database does not answer; the server's log says more"},
+                 {ERR_INTERNAL, "the database refuses to be read; the server's log says more"},
                  {ERR_CONFLICT, "is away"}}; /* nobody called it off */
     struct rig *g = rig_open();
     for (size_t i = 0; i < COUNT(cases); i++) {

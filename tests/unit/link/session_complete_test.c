@@ -103,6 +103,27 @@ static void what_has_come_counts_before_it_is_committed(void **state) {
     assert_int_equal(complete(r), T0 - COLLECTS);
 }
 
+/* Its window may be full, and it answers to PING all the same. */
+static void what_may_wait_for_an_acknowledgement_is_not_certain(void **state) {
+    struct rig *r = *state;
+    struct session *s = here(r, T0);
+    rig_send_dict(r, s, 0, 0, 1);
+    commit(r, RIG_EPOCH, 0);
+    send_at(r, s, 0, 1, T0);
+    rig_advance(r, 20 * TM_SECOND_US);
+    struct link_sample v = rig_level(1.5);
+    struct buf body;
+    v.t_us = T0 + 20 * TM_SECOND_US;
+    rig_data_body(&body, false, 0, 0, 1, &v, 1);
+    rig_send(r, s, MSG_DATA, FRAME_SNAPSHOT, buf_slice(&body));
+    buf_done(&body);
+    assert_int_equal(s->status.last_seen_us, T0 + 20 * TM_SECOND_US);
+    assert_in_range(complete(r), T0 - COLLECTS, T0 - COLLECTS + 1000);
+    commit(r, RIG_EPOCH, 1);
+    assert_int_equal(complete(r), T0 + 20 * TM_SECOND_US - COLLECTS);
+    rig_end(r, s);
+}
+
 static void a_backlog_counts_from_its_oldest_sample_until_it_has_come(void **state) {
     struct rig *r = *state;
     const int64_t oldest_us = T0 - 5 * TM_HOUR_US;
@@ -193,6 +214,7 @@ int main(void) {
         IN_RIG(nothing_is_certain_of_a_gateway_that_was_never_here),
         IN_RIG(a_gateway_that_is_here_is_complete_until_it_was_heard),
         IN_RIG(what_has_come_counts_before_it_is_committed),
+        IN_RIG(what_may_wait_for_an_acknowledgement_is_not_certain),
         IN_RIG(a_backlog_counts_from_its_oldest_sample_until_it_has_come),
         IN_RIG(a_gateway_that_goes_in_the_middle_of_its_backlog_is_complete_up_to_it),
         IN_RIG(what_it_tells_of_what_waits_counts_more_than_its_hello),

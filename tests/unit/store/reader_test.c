@@ -757,7 +757,8 @@ static void ask_rolled(struct rig *rig, struct rand *r, struct seen *seen) {
     }
     q.samples.to_us = edges[n - 1];
     for (int i = 0; i < TAGS; i++) {
-        complete_us[i] = rand_below(r, 3) == 0 ? q.samples.to_us - TM_DAY_US : INT64_MAX;
+        const int64_t ends_us[] = {0, q.samples.to_us - TM_DAY_US, INT64_MAX};
+        complete_us[i] = ends_us[rand_below(r, COUNT(ends_us))];
         for (int k = 0; k < TAGS; k++) {
             rules[i] = rolled[k].tag_key == KEYS[i] ? rolled[k].rule : rules[i];
         }
@@ -778,10 +779,10 @@ static void on_counts(void *ctx, const struct reply *reply) {
     }
 }
 
-/* Samples in the first days, as aggregates tell. */
+/* Samples in the first days, as aggregates tell, also where nothing is certain of the gateway. */
 static int64_t count_days(struct rig *rig) {
     int64_t edges[EDGES];
-    const int64_t complete_us[1] = {INT64_MAX};
+    const int64_t complete_us[1] = {0};
     int64_t sum = 0;
     for (int i = 0; i < EDGES; i++) {
         edges[i] = (START_US / TM_DAY_US + i) * TM_DAY_US;

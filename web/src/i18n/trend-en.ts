@@ -24,7 +24,6 @@ export const en = {
   area: 'Charts. Left and right move the cursor, with Shift the view; + and − zoom; End follows the present.',
   nothing: 'No samples here.',
   calculated: 'calculated, not stored',
-  calculatedTitle: 'A rule makes its value, which is not stored: only what came since this view was opened is shown',
   bad: 'bad',
   partly: 'partly bad',
   uncertain: 'uncertain',

@@ -24,7 +24,6 @@ export const zh: Readonly<Record<TrendKey, string>> = {
   area: '图表区。左右键移动光标，按住 Shift 移动时间；+ 和 − 缩放；End 跟随当前时间。',
   nothing: '此处没有数据。',
   calculated: '计算值，不存储',
-  calculatedTitle: '由规则计算，不存入历史；只显示打开本页以来的值',
   bad: '坏值',
   partly: '部分坏值',
   uncertain: '可疑',

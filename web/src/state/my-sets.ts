@@ -14,6 +14,10 @@ function stored(user: string): readonly NamedSet[] {
 }
 
 const written = signal(0);
+// Another window of this workstation, or of its other screen, may keep one, too: what is kept next must not undo that.
+addEventListener('storage', (event) => {
+  if (event.key === null || event.key.startsWith(keyOf(''))) written.value += 1;
+});
 const user = computed(() => (login.value.state === 'in' ? login.value.session.user : ''));
 
 export const mySets = computed<readonly NamedSet[]>(() => {

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
+import { type NamedSet, putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import { say } from '../../state/action.ts';
 import { keepSets, mySets } from '../../state/my-sets.ts';
@@ -8,15 +8,20 @@ import { Icon } from '../icons.tsx';
 import { useMenu } from '../use-menu.ts';
 import { w } from './words.ts';
 
+/** False: it was not kept, and that was said. */
+function keep(sets: readonly NamedSet[] | null): boolean {
+  if (sets === null) say('bad', w('setsFull'));
+  else if (keepSets(sets)) return true;
+  else say('bad', w('setsRefused'));
+  return false;
+}
+
 /** Gives the set that is shown a name, under which it is found again. */
 function Save({ at, onSaved }: { readonly at: TrendRoute; readonly onSaved: () => void }) {
   const [name, setName] = useState('');
   const save = (event: Event) => {
     event.preventDefault();
-    const sets = putSet(mySets.value, name, at);
-    if (sets === null) say('bad', w('setsFull'));
-    else if (!keepSets(sets)) say('bad', w('setsRefused'));
-    else onSaved();
+    if (keep(putSet(mySets.value, name, at))) onSaved();
   };
   return (
     <form class="set-save" onSubmit={save}>
@@ -53,7 +58,7 @@ function List({ onGone }: { readonly onGone: () => void }) {
             data-testid={`set-remove-${name}`}
             aria-label={w('setRemove', { name })}
             title={w('setRemove', { name })}
-            onClick={() => keepSets(withoutSet(sets, name))}
+            onClick={() => keep(withoutSet(sets, name))}
           >
             <Icon name="close" size={14} />
           </button>

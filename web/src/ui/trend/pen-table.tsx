@@ -148,8 +148,8 @@ function Row({ row, ...props }: { readonly row: PenRow } & Omit<Props, 'rows'>) 
       <th scope="row">
         <Go to={{ page: 'site', site: tag.site }}>{tag.name}</Go>
       </th>
-      <td class="cell-text pen-title" title={tag.gateway === null ? w('calculatedTitle') : undefined}>
-        {tt(tag.title)} {tag.gateway === null ? <span class="hint">({w('calculated')})</span> : null}
+      <td class="cell-text pen-title" title={tag.stored ? undefined : w('notStored')}>
+        {tt(tag.title)} {tag.stored ? null : <span class="hint">({w('calculated')})</span>}
       </td>
       <CursorCells row={row} cursor={props.cursor} overlaid={props.overlaid !== ''} />
       <SpanCells row={row} from={props.from} to={props.to} />
