@@ -75,6 +75,12 @@ struct fresh {
     struct hot_bundles hot;
 };
 
+/* Whether s is what comes right behind last. */
+static bool goes_on(const struct span *last, const struct span *s) {
+    return last->gateway_key == s->gateway_key && last->epoch == s->epoch && last->day == s->day &&
+           last->next == s->seq;
+}
+
 static void add_span(struct fresh *f, const struct store_record *r) {
     struct span s = {.gateway_key = r->gateway_key,
                      .epoch = (int64_t)r->epoch,
@@ -82,11 +88,9 @@ static void add_span(struct fresh *f, const struct store_record *r) {
                      .seq = (int64_t)r->seq, /* below LINK_SEQ_MAX */
                      .next = (int64_t)r->seq + 1,
                      .samples = r->n_samples};
-    struct span *last = f->n_spans == 0 ? NULL : &f->spans[f->n_spans - 1];
-    if (last != NULL && last->gateway_key == s.gateway_key && last->epoch == s.epoch && last->day == s.day &&
-        last->next == s.seq) {
-        last->next = s.next;
-        last->samples += s.samples;
+    if (f->n_spans > 0 && goes_on(&f->spans[f->n_spans - 1], &s)) {
+        f->spans[f->n_spans - 1].next = s.next;
+        f->spans[f->n_spans - 1].samples += s.samples;
     } else {
         f->spans[f->n_spans++] = s;
     }

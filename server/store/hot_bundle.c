@@ -52,10 +52,9 @@ static void join(struct hot_shared *s, int64_t received_us, const struct hot_row
 
 void hot_bundles_add(struct hot_bundles *b, int64_t gateway_key, int64_t received_us,
                      const struct hot_row *row) {
-    struct hot_shared *last = b->n == 0 ? NULL : &b->v[b->n - 1];
     b->parts[b->n_parts++] = row->data;
-    if (last != NULL && has_room(last, gateway_key, row)) {
-        join(last, received_us, row);
+    if (b->n > 0 && has_room(&b->v[b->n - 1], gateway_key, row)) {
+        join(&b->v[b->n - 1], received_us, row);
     } else {
         b->v[b->n++] = (struct hot_shared){
             .gateway_key = gateway_key, .received_us = received_us, .n_parts = 1, .row = *row};
