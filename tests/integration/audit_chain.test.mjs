@@ -144,7 +144,7 @@ describe('the audit chain', { concurrency: false }, () => {
     await addRows(5);
     const all = await sealed();
     await until('the export fails', async () => (await exported('file')).state === 'failing');
-    assert.match(p.log('penstockd'), /audit\.not_exported name=file/);
+    await until('the log says so', () => /audit\.not_exported name=file/.test(p.log('penstockd')));
     rmdirSync(file);
     await arrived('file', all);
     const positions = lines(file).filter((l) => l.pos).map((l) => l.pos);
