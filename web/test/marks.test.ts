@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { clustersOf, MARK_KINDS, marksNear, marksOf, standingsOf } from '../src/model/marks.ts';
+import { clustersOf, MARK_KINDS, marksNear, marksOf, marksWithin, standingsOf } from '../src/model/marks.ts';
 import type { AlarmRecord, AlarmRecordKind, Priority } from '../src/model/types.ts';
 
 let seq = 0;
@@ -78,4 +78,12 @@ test('marks that cannot be told apart are one, with the most urgent of them', ()
     marksNear(marks, 11.5, 1).map((mark) => mark.at),
     [11, 12],
   );
+});
+
+test('a view that follows the present hides nothing behind a right edge that ticks later', () => {
+  const marks = marksOf([record('a', 'raise', 5), record('a', 'rtn', 10.4)]);
+  const within = (from: number, to: number | null) => marksWithin(marks, from, to).map((mark) => mark.at);
+  assert.deepEqual(within(0, 10), [5]);
+  assert.deepEqual(within(0, null), [5, 10.4]);
+  assert.deepEqual(within(6, null), [10.4]);
 });

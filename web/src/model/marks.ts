@@ -90,3 +90,8 @@ export function clustersOf(marks: readonly Mark[], apart: number): readonly Clus
 export function marksNear(marks: readonly Mark[], at: number, within: number): readonly Mark[] {
   return marks.filter((mark) => Math.abs(mark.at - at) <= within);
 }
+
+/** Those from one time to another; no `to`: to the present, however late the clock of the right edge ticks. */
+export function marksWithin(marks: readonly Mark[], from: number, to: number | null): readonly Mark[] {
+  return marks.filter((mark) => mark.at >= from && (to === null || mark.at <= to));
+}

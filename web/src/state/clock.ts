@@ -4,8 +4,10 @@ import { signal } from '@preact/signals';
 let serverMs = Date.now();
 let monoMs = performance.now();
 
+const wholeSecond = (ms: number): number => Math.floor(ms / 1000) * 1000;
+
 /** Server time, once a second. */
-export const second = signal(serverMs);
+export const second = signal(wholeSecond(serverMs));
 
 export function serverNow(): number {
   return serverMs + (performance.now() - monoMs);
@@ -22,6 +24,6 @@ export function lastServerTime(): number {
 }
 
 export function tickClock(): void {
-  const now = Math.floor(serverNow() / 1000) * 1000;
+  const now = wholeSecond(serverNow());
   if (now !== second.peek()) second.value = now;
 }

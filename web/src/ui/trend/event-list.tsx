@@ -1,5 +1,5 @@
 import { formatDateTime, formatNumber } from '../../model/format.ts';
-import type { Mark } from '../../model/marks.ts';
+import { type Mark, marksWithin } from '../../model/marks.ts';
 import type { AlarmLetter } from '../../model/types.ts';
 import { openDetail } from '../../state/dock.ts';
 import { settings, tags } from '../../state/plant.ts';
@@ -15,9 +15,9 @@ const LETTERS: Readonly<Record<Mark['kind'], AlarmLetter>> = { raise: 'B', ack: 
 
 interface Props {
   readonly alarms: AlarmMarks;
-  /** Seconds. */
+  /** Seconds; no `to`: the view follows the present. */
   readonly from: number;
-  readonly to: number;
+  readonly to: number | null;
   readonly onPick: (at: number) => void;
 }
 
@@ -30,7 +30,7 @@ function measured({ record }: Mark): string {
 
 /** What the marks over the charts say, in words; a press puts the cursor there. */
 export function EventList({ alarms, from, to, onPick }: Props) {
-  const seen = alarms.marks.filter((mark) => mark.at >= from && mark.at <= to);
+  const seen = marksWithin(alarms.marks, from, to);
   const shown = seen.slice(-SHOWN_MAX).reverse();
   return (
     <details class="trend-events" data-testid="trend-events">

@@ -260,7 +260,9 @@ function Bench({ at, change, moves, cursor, go }: BenchProps) {
           change={setPanes}
           onFocus={(focus) => change({ focus })}
         />
-        {alarms === null ? null : <EventList alarms={marks} from={from} to={to} onPick={moves.pointAt} />}
+        {alarms === null ? null : (
+          <EventList alarms={marks} from={from} to={moves.view.until === null ? null : to} onPick={moves.pointAt} />
+        )}
       </div>
     </section>
   );
