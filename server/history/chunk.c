@@ -45,8 +45,7 @@ static void write_texts(struct buf *out, const struct slice *texts, uint32_t n, 
     column_write(out, work->integers, n);
 }
 
-static void write_all(struct buf *out, uint8_t version, struct chunk_scale declared,
-                      struct chunk_work *work) {
+static void write_all(struct buf *out, uint8_t version, struct chunk_work *work) {
     const struct chunk_columns *c = &work->columns;
     size_t begin = out->n;
     CHECK(c->n > 0);
@@ -59,7 +58,7 @@ static void write_all(struct buf *out, uint8_t version, struct chunk_scale decla
     runs_write(out, c->qualities, c->n);
     runs_write(out, c->kinds, c->n);
     if (c->n_numbers > 0) {
-        numbers_write(out, c->numbers, c->n_numbers, declared, work);
+        numbers_write(out, c->numbers, c->n_numbers, work);
     }
     if (c->n_texts > 0) {
         write_texts(out, c->texts, c->n_texts, work);
@@ -69,7 +68,7 @@ static void write_all(struct buf *out, uint8_t version, struct chunk_scale decla
     }
 }
 
-static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_columns *c) {
+void chunk_put_columns(struct chunk_columns *c, const struct chunk_sample *v, uint32_t n) {
     uint32_t numbers = 0;
     uint32_t texts = 0;
     CHECK(n <= CHUNK_SAMPLES_MAX);
@@ -90,27 +89,21 @@ static void put_all(const struct chunk_sample *v, uint32_t n, struct chunk_colum
     c->n_texts = texts;
 }
 
-void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work) {
+void chunk_write_columns(struct buf *out, struct chunk_work *work) {
     const int64_t *times = work->columns.times;
     for (uint32_t i = 1; i < work->columns.n; i++) {
         CHECK(times[i] > times[i - 1]);
     }
-    write_all(out, CHUNK_VERSION, declared, work);
+    write_all(out, CHUNK_VERSION, work);
 }
 
 void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work) {
-    write_all(out, CHUNK_MIXED_VERSION, (struct chunk_scale){.scale = 0}, work);
+    write_all(out, CHUNK_MIXED_VERSION, work);
 }
 
-void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
-                 struct chunk_work *work) {
-    put_all(v, n, &work->columns);
-    chunk_write_columns(out, declared, work);
-}
-
-void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
-    put_all(v, n, &work->columns);
-    chunk_write_columns_mixed(out, work);
+void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work) {
+    chunk_put_columns(&work->columns, v, n);
+    chunk_write_columns(out, work);
 }
 
 /* --- reading --- */

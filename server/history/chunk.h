@@ -74,21 +74,12 @@ struct chunk_work {
     uint8_t bytes[CHUNK_SAMPLES_MAX];
 };
 
-/* What a chunk's numbers are likely to be steps of: the tag's declared resolution. scale 0: nothing is
- * declared. */
-struct chunk_scale {
-    double scale;
-    double offset;
-};
-
 /* Appends the chunk of v[0..n), ascending in time, each time once, 1 to CHUNK_SAMPLES_MAX. Marks out as
  * failed if it does not fit. */
-void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_scale declared,
-                 struct chunk_work *work);
-/* The same of several tags, in any order. */
-void chunk_write_mixed(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work);
-/* Both of work->columns, which the caller has filled. */
-void chunk_write_columns(struct buf *out, struct chunk_scale declared, struct chunk_work *work);
+void chunk_write(struct buf *out, const struct chunk_sample *v, uint32_t n, struct chunk_work *work);
+/* The same of work->columns, which the caller has filled. */
+void chunk_write_columns(struct buf *out, struct chunk_work *work);
+/* The chunk of several tags, in any order, of work->columns. */
 void chunk_write_columns_mixed(struct buf *out, struct chunk_work *work);
 /* All of bytes is one chunk, of either version. ret_v has room for CHUNK_SAMPLES_MAX; texts point into bytes.
  * ERR_UNSUPPORTED: a later version; ERR_INVALID: damaged (err says where). */
@@ -97,6 +88,7 @@ MUSTCHECK enum status chunk_read(struct slice bytes, struct chunk_work *work, st
 /* The same into work->columns, behind the samples that are there: those of several chunks, if they are not
  * too many. Where it fails they are as they were. Tags are 0 if the chunk is of one. */
 MUSTCHECK enum status chunk_read_columns(struct slice bytes, struct chunk_work *work, struct error *err);
+void chunk_put_columns(struct chunk_columns *c, const struct chunk_sample *v, uint32_t n);
 void chunk_take_columns(const struct chunk_columns *c, struct chunk_sample *ret_v);
 
 static inline void chunk_columns_clear(struct chunk_columns *c) {

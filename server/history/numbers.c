@@ -10,9 +10,9 @@
 
 /* How a whole number becomes a double. */
 enum form {
-    FORM_DECIMAL,  /* i / 10^digits */
-    FORM_SINGLE,   /* the same, rounded to a float */
-    FORM_DECLARED, /* i * scale + offset */
+    FORM_DECIMAL, /* i / 10^digits */
+    FORM_SINGLE,  /* the same, rounded to a float */
+    FORM_SCALE,   /* i * step + offset (scale.h) */
     FORM_MAX,
 };
 
@@ -26,7 +26,7 @@ struct steps {
     enum form form;
     uint8_t digits;
     uint32_t strangers;
-    struct chunk_scale declared;
+    struct scale scale;
 };
 
 static const double powers[DIGITS_MAX + 1] = {1e0, 1e1, 1e2, 1e3,  1e4,  1e5, 1e6,
@@ -57,20 +57,19 @@ static inline double step_value(const struct steps *s, int64_t i) {
         return (double)i / powers[s->digits];
     case FORM_SINGLE:
         return (double)(float)((double)i / powers[s->digits]);
-    case FORM_DECLARED:
+    case FORM_SCALE:
         break;
     case FORM_MAX:
         return 0;
     }
     /* Two statements, which no compiler may round once: the same bits on every machine. */
-    double scaled = (double)i * s->declared.scale;
-    return scaled + s->declared.offset;
+    double scaled = (double)i * s->scale.step;
+    return scaled + s->scale.offset;
 }
 
 /* The step next to v; false if there is none that a double can count. */
 static inline bool nearest_step(const struct steps *s, double v, int64_t *ret_i) {
-    double i =
-        s->form == FORM_DECLARED ? (v - s->declared.offset) / s->declared.scale : v * powers[s->digits];
+    double i = s->form == FORM_SCALE ? (v - s->scale.offset) / s->scale.step : v * powers[s->digits];
     if (!(fabs(i) <= (s->form == FORM_DECIMAL && s->digits == 0 ? WHOLE_MAX : STEPS_MAX))) {
         return false;
     }
@@ -128,12 +127,7 @@ static bool all_single(const double *v, uint32_t n) {
     return true;
 }
 
-static bool find_steps(const double *v, uint32_t n, struct chunk_scale declared, struct steps *ret,
-                       struct chunk_work *work) {
-    *ret = (struct steps){.form = FORM_DECLARED, .declared = declared};
-    if (declared.scale != 0 && fits(ret, v, n, work)) {
-        return true;
-    }
+static bool find_steps(const double *v, uint32_t n, struct steps *ret, struct chunk_work *work) {
     *ret = (struct steps){.form = FORM_DECIMAL};
     if (find_digits(ret, v, n, work)) {
         return true;
@@ -142,8 +136,8 @@ static bool find_steps(const double *v, uint32_t n, struct chunk_scale declared,
     if (all_single(v, n)) {
         return find_digits(ret, v, n, work);
     }
-    *ret = (struct steps){.form = FORM_DECLARED, .declared = scale_guess(v, n)};
-    return ret->declared.scale != 0 && fits(ret, v, n, work);
+    *ret = (struct steps){.form = FORM_SCALE, .scale = scale_guess(v, n)};
+    return ret->scale.step != 0 && fits(ret, v, n, work);
 }
 
 /* How many places lie between it and the one before, and the number as it is. */
@@ -158,17 +152,16 @@ static void write_strangers(struct buf *out, const struct steps *s, const double
     }
 }
 
-static bool write_scaled(struct buf *out, const double *v, uint32_t n, struct chunk_scale declared,
-                         struct chunk_work *work) {
+static bool write_scaled(struct buf *out, const double *v, uint32_t n, struct chunk_work *work) {
     struct steps s;
-    if (!find_steps(v, n, declared, &s, work)) {
+    if (!find_steps(v, n, &s, work)) {
         return false;
     }
     buf_byte(out, CHUNK_SCALED);
     buf_byte(out, (uint8_t)s.form);
-    if (s.form == FORM_DECLARED) {
-        write_f64(out, s.declared.scale);
-        write_f64(out, s.declared.offset);
+    if (s.form == FORM_SCALE) {
+        write_f64(out, s.scale.step);
+        write_f64(out, s.scale.offset);
     } else {
         buf_byte(out, s.digits);
     }
@@ -180,9 +173,9 @@ static bool write_scaled(struct buf *out, const double *v, uint32_t n, struct ch
 
 static bool read_steps(struct reader *r, struct steps *ret) {
     uint8_t form = reader_u8(r, "form");
-    if (form == FORM_DECLARED) {
-        ret->declared.scale = reader_f64(r, "scale");
-        ret->declared.offset = reader_f64(r, "offset");
+    if (form == FORM_SCALE) {
+        ret->scale.step = reader_f64(r, "scale");
+        ret->scale.offset = reader_f64(r, "offset");
     } else {
         ret->digits = reader_u8(r, "digits");
     }
@@ -319,8 +312,7 @@ static void write_raw(struct buf *out, const double *v, uint32_t n) {
     buf_append(out, v, n * sizeof *v);
 }
 
-void numbers_write(struct buf *out, const double *v, uint32_t n, struct chunk_scale declared,
-                   struct chunk_work *work) {
+void numbers_write(struct buf *out, const double *v, uint32_t n, struct chunk_work *work) {
     CHECK(n > 0 && n <= CHUNK_SAMPLES_MAX);
     if (all_same(v, n)) {
         buf_byte(out, CHUNK_CONSTANT);
@@ -328,7 +320,7 @@ void numbers_write(struct buf *out, const double *v, uint32_t n, struct chunk_sc
         return;
     }
     size_t begin = out->n;
-    if (write_scaled(out, v, n, declared, work) && out->n - begin <= (size_t)n * 4 + 24) {
+    if (write_scaled(out, v, n, work) && out->n - begin <= (size_t)n * 4 + 24) {
         return;
     }
     /* Not a number of steps, or of so many that the bits themselves may be fewer. */

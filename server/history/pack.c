@@ -208,12 +208,11 @@ static void fill(struct chunk_columns *c, const struct pack_sample *v, uint32_t 
 
 /* The chunk of the first samples: of n, or of so many that their bytes are few enough. *ret_n: how many it
  * has. */
-static enum status write_chunk(struct pack *p, const struct pack_sample *v, uint32_t n,
-                               struct chunk_scale declared, uint32_t *ret_n) {
+static enum status write_chunk(struct pack *p, const struct pack_sample *v, uint32_t n, uint32_t *ret_n) {
     for (;;) {
         buf_clear(&p->bytes);
         fill(&p->work->columns, v, n);
-        chunk_write_columns(&p->bytes, declared, p->work);
+        chunk_write_columns(&p->bytes, p->work);
         if (p->bytes.failed) {
             return ERR_NOMEM;
         }
@@ -227,12 +226,11 @@ static enum status write_chunk(struct pack *p, const struct pack_sample *v, uint
 
 /* Samples of one period. */
 static enum status write_period(struct pack *p, const struct pack_sample *v, uint32_t n,
-                                struct chunk_scale declared,
                                 enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx) {
     enum status status = OK;
     for (uint32_t at = 0, took = 0; at < n && status == OK; at += took) {
         uint32_t left = n - at;
-        status = write_chunk(p, v + at, left <= PACK_SAMPLES_MOST ? left : PACK_SAMPLES, declared, &took);
+        status = write_chunk(p, v + at, left <= PACK_SAMPLES_MOST ? left : PACK_SAMPLES, &took);
         if (status == OK) {
             struct pack_chunk c = describe(v + at, took);
             c.bytes = buf_slice(&p->bytes);
@@ -243,8 +241,7 @@ static enum status write_period(struct pack *p, const struct pack_sample *v, uin
     return status;
 }
 
-enum status pack_out(struct pack *p, struct chunk_scale declared,
-                     enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx) {
+enum status pack_out(struct pack *p, enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx) {
     enum status status = OK;
     sort(p);
     for (uint32_t at = 0, end = 0; at < p->n && status == OK; at = end) {
@@ -252,7 +249,7 @@ enum status pack_out(struct pack *p, struct chunk_scale declared,
         while (end < p->n && (uint64_t)p->v[end].t_us - (uint64_t)period_us < PACK_PERIOD_US) {
             end++;
         }
-        status = write_period(p, p->v + at, end - at, declared, emit, ctx);
+        status = write_period(p, p->v + at, end - at, emit, ctx);
     }
     return status;
 }

@@ -107,7 +107,7 @@ MUSTCHECK enum status pack_sample_in(struct pack *p, const struct chunk_sample *
 /* For qsort: of one moment, weak ones and those of chunks come first. */
 int pack_by_time_and_order(const void *a, const void *b);
 /* Sorts and tells of each chunk, in order of time. */
-MUSTCHECK enum status pack_out(struct pack *p, struct chunk_scale declared,
-                               enum status (*emit)(void *ctx, const struct pack_chunk *c), void *ctx);
+MUSTCHECK enum status pack_out(struct pack *p, enum status (*emit)(void *ctx, const struct pack_chunk *c),
+                               void *ctx);
 
 #endif

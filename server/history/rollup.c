@@ -152,7 +152,7 @@ static void write_numbers(const struct writer *w, size_t offset, uint32_t usable
         v = offset == offsetof(struct aggregate, mean) ? shortened(v - a->first) : v;
         w->work->numbers[n++] = offset == offsetof(struct aggregate, m2) ? shortened(v) : v;
     }
-    numbers_write(w->out, w->work->numbers, usable, (struct chunk_scale){0}, w->work);
+    numbers_write(w->out, w->work->numbers, usable, w->work);
 }
 
 static void write_states(const struct writer *w, uint32_t n_states) {
@@ -166,11 +166,11 @@ static void write_averages(const struct writer *w) {
         double s = valued_s(&w->v[i]);
         w->work->numbers[i] = s > 0 ? shortened(w->v[i].integral / s - base_of(&w->v[i])) : 0;
     }
-    numbers_write(w->out, w->work->numbers, w->n, (struct chunk_scale){0}, w->work);
+    numbers_write(w->out, w->work->numbers, w->n, w->work);
     for (uint32_t i = 0; i < w->n; i++) {
         w->work->numbers[i] = w->v[i].delta;
     }
-    numbers_write(w->out, w->work->numbers, w->n, (struct chunk_scale){0}, w->work);
+    numbers_write(w->out, w->work->numbers, w->n, w->work);
 }
 
 /* An interval mostly begins as the one before it ended: only other beginnings are written. */
@@ -183,7 +183,7 @@ static void write_bounds(const struct writer *w) {
     for (uint32_t i = 0; i < w->n; i++) {
         w->work->numbers[i] = w->v[i].end;
     }
-    numbers_write(w->out, w->work->numbers, w->n, (struct chunk_scale){0}, w->work);
+    numbers_write(w->out, w->work->numbers, w->n, w->work);
     for (uint32_t i = 0; i < w->n; i++) {
         w->work->bytes[i] = begins_anew(w->v, i);
     }
@@ -193,7 +193,7 @@ static void write_bounds(const struct writer *w) {
             w->work->numbers[n++] = w->v[i].start;
         }
     }
-    numbers_write(w->out, w->work->numbers, n, (struct chunk_scale){0}, w->work);
+    numbers_write(w->out, w->work->numbers, n, w->work);
 }
 
 static uint8_t byte_of(const struct aggregate *a, uint32_t which) {

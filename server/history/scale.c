@@ -1,6 +1,7 @@
 #include "server/history/scale.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 /* As a part of the largest number: by how much a difference may be wrong, and the least step that is
  * believed. A double resolves 2^-53. */
@@ -69,8 +70,8 @@ static double anchor_of(const double *v, uint32_t n, double *ret_most) {
     return anchor;
 }
 
-struct chunk_scale scale_guess(const double *v, uint32_t n) {
-    static const struct chunk_scale none = {.scale = 0};
+struct scale scale_guess(const double *v, uint32_t n) {
+    static const struct scale none = {.step = 0};
     double most = 0;
     if (n < SCALE_NUMBERS_MIN) {
         return none;
@@ -92,5 +93,5 @@ struct chunk_scale scale_guess(const double *v, uint32_t n) {
             return none;
         }
     }
-    return (struct chunk_scale){.scale = s.size, .offset = anchor};
+    return (struct scale){.step = s.size, .offset = anchor};
 }

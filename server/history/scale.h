@@ -7,11 +7,16 @@
 #ifndef PENSTOCK_HISTORY_SCALE_H
 #define PENSTOCK_HISTORY_SCALE_H
 
-#include "server/history/chunk.h"
+#include <stdint.h>
 
 enum { SCALE_NUMBERS_MIN = 32 }; /* of fewer it is not worth its bytes */
 
-/* scale 0: there is none. */
-struct chunk_scale scale_guess(const double *v, uint32_t n);
+/* Numbers that are i * step + offset, i whole. */
+struct scale {
+    double step; /* 0: there is none */
+    double offset;
+};
+
+struct scale scale_guess(const double *v, uint32_t n);
 
 #endif

@@ -221,7 +221,7 @@ static enum status write_group(struct packing *p, uint32_t group, int *row, stru
         return status;
     }
     status = pack_samples_in(&p->pack, p->plan.taken.v + g->first, g->n);
-    status = status == OK ? pack_out(&p->pack, (struct chunk_scale){.scale = 0}, on_chunk, &w) : status;
+    status = status == OK ? pack_out(&p->pack, on_chunk, &w) : status;
     return status == OK ? OK : error_set(err, status, "packer", "no memory for the chunks of a tag");
 }
 

@@ -89,7 +89,7 @@ static struct chunk_sample sample_of(const PGresult *r, int row) {
 static enum status write_chunk(const struct snapshot *s, int64_t tag_key, uint32_t n, struct error *err) {
     struct buf out;
     buf_init(&out, SNAPSHOT_BYTES_MAX);
-    chunk_write(&out, s->w->v, n, (struct chunk_scale){0}, &s->w->work);
+    chunk_write(&out, s->w->v, n, &s->w->work);
     enum status status = buf_status(&out, err);
     if (status == OK) {
         struct pg_args *a = two(s->b, s->seq, tag_key);

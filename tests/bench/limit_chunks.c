@@ -62,7 +62,7 @@ static void pack_all(struct rows *rows, struct stored_sample *v, uint64_t n, uin
                 .t_us = v[i].t_us, .number = v[i].value, .quality = v[i].quality, .kind = CHUNK_NUMBER};
             bench_need(pack_sample_in(&p, &s, false) == OK, "memory");
         }
-        bench_need(pack_out(&p, (struct chunk_scale){0}, on_chunk, rows) == OK, "packing");
+        bench_need(pack_out(&p, on_chunk, rows) == OK, "packing");
     }
     pack_done(&p);
 }

@@ -75,7 +75,7 @@ static void fill(PGconn *pg, int64_t tag_key, int64_t n) {
             .t_us = PENS_FROM_US + i * PENS_STEP_US, .number = pen_next(&pen), .kind = CHUNK_NUMBER};
         bench_need(pack_sample_in(&p, &s, false) == OK, "memory");
     }
-    bench_need(pack_out(&p, (struct chunk_scale){0}, on_chunk, &f) == OK, "packing");
+    bench_need(pack_out(&p, on_chunk, &f) == OK, "packing");
     copy_send(pg, packing_copy_sql, &f.out);
     pack_done(&p);
     buf_done(&f.out);

@@ -26,9 +26,10 @@ static void check_again(uint32_t n, bool mixed) {
     uint32_t back = 0;
     buf_init(&b, (size_t)64 << 20);
     if (mixed) {
-        chunk_write_mixed(&b, first, n, &work);
+        chunk_put_columns(&work.columns, first, n);
+        chunk_write_columns_mixed(&b, &work);
     } else {
-        chunk_write(&b, first, n, (struct chunk_scale){.scale = 0.1}, &work);
+        chunk_write(&b, first, n, &work);
     }
     CHECK(buf_status(&b, NULL) == OK);
     CHECK(chunk_read(buf_slice(&b), &work, again, &back, NULL) == OK);

@@ -29,7 +29,8 @@ static void write(struct buf *b, uint32_t n, uint32_t each) {
     for (uint32_t i = 0; i < n; i += each) {
         struct buf chunk;
         buf_init(&chunk, 1 << 20);
-        chunk_write_mixed(&chunk, in + i, n - i < each ? n - i : each, &work);
+        chunk_put_columns(&work.columns, in + i, n - i < each ? n - i : each);
+        chunk_write_columns_mixed(&chunk, &work);
         bundle_add(b, buf_slice(&chunk));
         buf_done(&chunk);
     }
@@ -67,14 +68,15 @@ static void a_chunk_alone_is_read_too(void **state) {
     struct buf b;
     fill(N);
     buf_init(&b, 1 << 20);
-    chunk_write_mixed(&b, in, N, &work);
+    chunk_put_columns(&work.columns, in, N);
+    chunk_write_columns_mixed(&b, &work);
     assert_true(bundle_is_mixed(buf_slice(&b)));
     assert_read(buf_slice(&b), N);
     buf_clear(&b);
     for (uint32_t i = 0; i < N; i++) {
         in[i].tag_key = 0;
     }
-    chunk_write(&b, in, N, (struct chunk_scale){0}, &work);
+    chunk_write(&b, in, N, &work);
     assert_false(bundle_is_mixed(buf_slice(&b)));
     assert_read(buf_slice(&b), N);
     buf_done(&b);
@@ -91,7 +93,8 @@ static void more_than_a_chunk_may_have_is_refused(void **state) {
     assert_read(buf_slice(&b), CHUNK_SAMPLES_MAX);
     struct buf chunk;
     buf_init(&chunk, 1 << 20);
-    chunk_write_mixed(&chunk, in, 1, &work);
+    chunk_put_columns(&work.columns, in, 1);
+    chunk_write_columns_mixed(&chunk, &work);
     bundle_add(&b, buf_slice(&chunk));
     assert_int_equal(bundle_read(buf_slice(&b), &work, out, &n, &err), ERR_TOO_BIG);
     assert_int_equal(n, 77);

@@ -11,8 +11,6 @@ static struct chunk_work work;
 static struct chunk_sample in[CHUNK_SAMPLES_MAX];
 static struct chunk_sample out[CHUNK_SAMPLES_MAX];
 
-static const struct chunk_scale none = {.scale = 0};
-
 static void same(const struct chunk_sample *a, const struct chunk_sample *b) {
     assert_true(a->t_us == b->t_us);
     assert_true(a->tag_key == b->tag_key);
@@ -32,9 +30,10 @@ static size_t packed_as(uint32_t n, bool mixed) {
     uint32_t ret_n = 0;
     buf_init(&b, 64 << 20);
     if (mixed) {
-        chunk_write_mixed(&b, in, n, &work);
+        chunk_put_columns(&work.columns, in, n);
+        chunk_write_columns_mixed(&b, &work);
     } else {
-        chunk_write(&b, in, n, none, &work);
+        chunk_write(&b, in, n, &work);
     }
     assert_false(b.failed);
     memset(&work, 0x77, sizeof work);
@@ -176,7 +175,7 @@ static void damage_is_told(void **state) {
     in[20].kind = CHUNK_TEXT;
     in[20].text = slice_str("text");
     in[21].quality = 3;
-    chunk_write(&b, in, 50, none, &work);
+    chunk_write(&b, in, 50, &work);
     for (size_t bit = 0; bit < b.n * 8; bit++) {
         b.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
         enum status status = chunk_read(buf_slice(&b), &work, out, &n, &err);
@@ -211,9 +210,10 @@ static void chunks_are_read_behind_each_other(void **state) {
         in[i].text = slice_str(i % 2 == 0 ? "open" : "shut");
         in[i].tag_key = i < 30 ? 0 : 7 + i % 5;
     }
-    chunk_write(&b, in, 30, none, &work);
+    chunk_write(&b, in, 30, &work);
     size_t first = b.n;
-    chunk_write_mixed(&b, in + 30, 60, &work);
+    chunk_put_columns(&work.columns, in + 30, 60);
+    chunk_write_columns_mixed(&b, &work);
     struct slice parts[] = {slice_of(b.p, first), slice_of(b.p + first, b.n - first)};
     memset(&work, 0x77, sizeof work);
     chunk_columns_clear(&work.columns);
@@ -247,7 +247,7 @@ static void a_full_buffer_is_marked(void **state) {
     pressure(600);
     for (size_t max = 1; max < 200; max += 7) {
         buf_init(&b, max);
-        chunk_write(&b, in, 600, none, &work);
+        chunk_write(&b, in, 600, &work);
         assert_true(b.failed);
         buf_done(&b);
     }

@@ -80,7 +80,7 @@ static void pack_batch(const struct chunk_sample *v, uint32_t n, bool weak) {
     memcpy(old, &rows[base + first], n_old * sizeof old[0]);
     memmove(&rows[base + first], &rows[base + n_heads], (n_rows - base - n_heads) * sizeof rows[0]);
     n_rows -= n_old;
-    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0}, keep, NULL), OK);
+    assert_int_equal(pack_out(&p, keep, NULL), OK);
     for (uint32_t i = 0; i < n_old; i++) {
         free(old[i].bytes);
     }
@@ -283,7 +283,7 @@ static void no_chunk_crosses_a_period(void **state) {
         assert_int_equal(pack_sample_in(&p, &s, false), OK);
     }
     uint32_t before = n_rows;
-    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0}, keep, NULL), OK);
+    assert_int_equal(pack_out(&p, keep, NULL), OK);
     assert_int_equal(n_rows - before, PERIODS);
     while (n_rows > before) {
         const struct pack_head *h = &rows[n_rows - 1].c.head;

@@ -24,10 +24,10 @@ static void measure(struct rand *r, uint64_t most, double scale, double offset) 
 }
 
 /* How many of the numbers are whole steps. */
-static uint32_t steps_of(struct chunk_scale s) {
+static uint32_t steps_of(struct scale s) {
     uint32_t whole = 0;
     for (int i = 0; i < N; i++) {
-        double steps = (v[i] - s.offset) / s.scale;
+        double steps = (v[i] - s.offset) / s.step;
         whole += fabs(steps - rint(steps)) < 1e-2;
     }
     return whole;
@@ -48,9 +48,9 @@ static void a_scale_is_found_that_nobody_told(void **state) {
     seed(&r);
     for (size_t i = 0; i < COUNT(rows); i++) {
         measure(&r, rows[i].most, rows[i].scale, rows[i].offset);
-        struct chunk_scale s = scale_guess(v, N);
-        if (s.scale == 0 || steps_of(s) != N || fabs(s.scale / rows[i].scale) < 0.999) {
-            fail_msg("row %zu: scale %.17g for %.17g", i, s.scale, rows[i].scale);
+        struct scale s = scale_guess(v, N);
+        if (s.step == 0 || steps_of(s) != N || fabs(s.step / rows[i].scale) < 0.999) {
+            fail_msg("row %zu: scale %.17g for %.17g", i, s.step, rows[i].scale);
         }
     }
 }
@@ -62,9 +62,9 @@ static void the_step_may_be_smaller_than_every_difference(void **state) {
     for (int i = 0; i < N; i++) {
         v[i] = (i % 2 == 0 ? 6 * (i / 2 % 5) : 6 * (i / 2 % 5) + 10 + i % 3 * 15) * scale + 1;
     }
-    struct chunk_scale s = scale_guess(v, N);
+    struct scale s = scale_guess(v, N);
     assert_int_equal(steps_of(s), N);
-    assert_true(s.scale > scale * 0.999);
+    assert_true(s.step > scale * 0.999);
 }
 
 static void what_has_no_scale_gets_none(void **state) {
@@ -75,19 +75,19 @@ static void what_has_no_scale_gets_none(void **state) {
         for (int i = 0; i < N; i++) {
             v[i] = ldexp((double)(rand_u64(&r) >> 11), -40 - round % 20) * (round % 3 == 0 ? -1 : 1);
         }
-        assert_true(scale_guess(v, N).scale == 0);
+        assert_true(scale_guess(v, N).step == 0);
     }
     for (int i = 0; i < N; i++) {
         v[i] = 7.25;
     }
-    assert_true(scale_guess(v, N).scale == 0);
+    assert_true(scale_guess(v, N).step == 0);
     measure(&r, 1000, 0.037, 0);
-    assert_true(scale_guess(v, SCALE_NUMBERS_MIN - 1).scale == 0);
+    assert_true(scale_guess(v, SCALE_NUMBERS_MIN - 1).step == 0);
     static const double odd[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, 1.7e308};
     for (size_t i = 0; i < COUNT(odd); i++) {
         measure(&r, 1000, 0.037, 0);
         v[N / 2] = odd[i];
-        assert_true(scale_guess(v, N).scale == 0);
+        assert_true(scale_guess(v, N).step == 0);
     }
 }
 

@@ -43,7 +43,7 @@ static void make_history(struct rand *r) {
         for (uint32_t i = 0; i < n; i++) {
             assert_int_equal(pack_sample_in(&p, &v[at + i], false), OK);
         }
-        assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0}, note, NULL), OK);
+        assert_int_equal(pack_out(&p, note, NULL), OK);
     }
     pack_done(&p);
 }

@@ -39,27 +39,29 @@ static void same_sample(const PGresult *r, int row, const struct chunk_sample *s
 /* Mixed chunks of `each` samples, together if there are several. */
 static void write_mixed(struct buf *b, uint32_t n, uint32_t each) {
     if (n <= each) {
-        chunk_write_mixed(b, in, n, &work);
+        chunk_put_columns(&work.columns, in, n);
+        chunk_write_columns_mixed(b, &work);
         return;
     }
     bundle_begin(b);
     for (uint32_t i = 0; i < n; i += each) {
         struct buf chunk;
         buf_init(&chunk, 1 << 20);
-        chunk_write_mixed(&chunk, in + i, n - i < each ? n - i : each, &work);
+        chunk_put_columns(&work.columns, in + i, n - i < each ? n - i : each);
+        chunk_write_columns_mixed(&chunk, &work);
         bundle_add(b, buf_slice(&chunk));
         buf_done(&chunk);
     }
 }
 
 /* each: 0 is not mixed. */
-static void read_by_sql(uint32_t n, struct chunk_scale scale, uint32_t each) {
+static void read_by_sql(uint32_t n, uint32_t each) {
     struct buf b;
     buf_init(&b, 1 << 20);
     if (each > 0) {
         write_mixed(&b, n, each);
     } else {
-        chunk_write(&b, in, n, scale, &work);
+        chunk_write(&b, in, n, &work);
     }
     assert_false(b.failed);
     const char *values[] = {(const char *)b.p};
@@ -142,13 +144,13 @@ static void sql_reads_what_was_packed(void **state) {
     for (int round = 0; round < 300; round++) {
         uint32_t n = 1 + (uint32_t)rand_below(&r, round % 30 == 0 ? 1000 : 80);
         make_chunk(&r, n);
-        read_by_sql(n, (struct chunk_scale){.scale = round % 2 == 0 ? 0.0123456789 : 0, .offset = -40}, 0);
+        read_by_sql(n, 0);
         for (uint32_t i = 0; i < n; i++) {
             in[i].tag_key = 1 + (int64_t)rand_below(&r, 50);
             in[i].t_us -= (int64_t)rand_below(&r, 1000);
         }
-        read_by_sql(n, (struct chunk_scale){0}, n);
-        read_by_sql(n, (struct chunk_scale){0}, 1 + (uint32_t)rand_below(&r, n));
+        read_by_sql(n, n);
+        read_by_sql(n, 1 + (uint32_t)rand_below(&r, n));
     }
 }
 
@@ -190,7 +192,7 @@ static void a_damaged_chunk_is_refused_by_name(void **state) {
     rand_seed(&rand, unit_seed());
     make_chunk(&rand, 40);
     buf_init(&b, 1 << 20);
-    chunk_write(&b, in, 40, (struct chunk_scale){0}, &work);
+    chunk_write(&b, in, 40, &work);
     expect_each_damage(&rand, &b, "this one is damaged: its CRC is");
     buf_clear(&b);
     write_mixed(&b, 40, 8);

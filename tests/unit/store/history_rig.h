@@ -74,7 +74,7 @@ static inline void history_write(struct blocking *b, const struct history_tag *t
             usable += !isnan(s->value) && s->quality < 128;
         }
         buf_clear(&out);
-        chunk_write(&out, v, n, (struct chunk_scale){0}, &work);
+        chunk_write(&out, v, n, &work);
         history_tell(b,
                      "select sample_chunk_prepare(coalesce((select class from tag_class where tag_key = $1),"
                      " 1::smallint), $2)",

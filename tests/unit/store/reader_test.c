@@ -186,14 +186,14 @@ static void store_chunks(struct rand *r, int64_t tag_key) {
         }
         bool again = p.n > 0 && p.v[p.n - 1].t_us == facts[i].s.t_us;
         if (left == 0 && !again) {
-            assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0.25}, store_chunk, &err), OK);
+            assert_int_equal(pack_out(&p, store_chunk, &err), OK);
             pack_clear(&p);
             left = 1 + (uint32_t)rand_below(r, 40);
         }
         assert_int_equal(pack_sample_in(&p, &facts[i].s, false), OK);
         left -= left > 0;
     }
-    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 0.25}, store_chunk, &err), OK);
+    assert_int_equal(pack_out(&p, store_chunk, &err), OK);
     pack_done(&p);
 }
 
@@ -210,7 +210,8 @@ static void store_hot_record(const struct chunk_sample *v, uint32_t n) {
         }
     }
     buf_init(&b, 1 << 20);
-    chunk_write_mixed(&b, v, n, &work);
+    chunk_put_columns(&work.columns, v, n);
+    chunk_write_columns_mixed(&b, &work);
     assert_false(b.failed);
     const int64_t numbers[] = {n, low[0], high[0], low[1], high[1]};
     const char *values[6];
@@ -1062,7 +1063,7 @@ static void what_is_packed_meanwhile_is_read_once(void **state) {
     for (int i = 0; i < 40000; i++) {
         assert_int_equal(pack_sample_in(&p, &v[i], false), OK);
     }
-    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 1}, store_chunk, &err), OK);
+    assert_int_equal(pack_out(&p, store_chunk, &err), OK);
     for (int i = 40000; i < 50000; i += 100) {
         store_hot_record(&v[i], 100);
     }
@@ -1078,7 +1079,7 @@ static void what_is_packed_meanwhile_is_read_once(void **state) {
     for (int i = 40000; i < 50000; i++) {
         assert_int_equal(pack_sample_in(&p, &v[i], false), OK);
     }
-    assert_int_equal(pack_out(&p, (struct chunk_scale){.scale = 1}, store_chunk, &err), OK);
+    assert_int_equal(pack_out(&p, store_chunk, &err), OK);
     PQclear(PQexec(conn, "commit"));
     read_on(rig, &c);
     assert_int_equal(c.n, 50000);
