@@ -173,13 +173,25 @@ static void on_head(void *ctx, struct http_request *r) {
     }
 }
 
+static void call(struct api *a, struct http_request *r) {
+    const struct http_param *odd = route_odd_param(r->route, r);
+    if (odd == NULL) {
+        r->route->handler(a, r);
+    } else if (r->route->query[0] == '\0') {
+        http_problem(r, 400, "query", "\"%.*s\" is no parameter here; there are none", SLICE_ARG(odd->name));
+    } else {
+        http_problem(r, 400, "query", "\"%.*s\" is no parameter here; right would be some of %s",
+                     SLICE_ARG(odd->name), r->route->query);
+    }
+}
+
 static void run_handler(struct api *a, struct http_request *r) {
     if (r->route->access > ACCESS_SESSION && r->who.user.must_change_password) {
         http_problem(r, 403, "must_change_password", "set a password first: PUT /api/session/password");
     } else if (!route_allows(r->route->access, r->who.user.role)) {
         http_problem(r, 403, "denied", "the role %s may not do this", role_name(r->who.user.role));
     } else {
-        r->route->handler(a, r);
+        call(a, r);
     }
 }
 
@@ -191,7 +203,7 @@ static void on_request(void *ctx, struct http_request *r) {
         http_header(r, "Retry-After: 1");
         http_problem(r, 503, "starting", "the configuration is not loaded yet");
     } else if (r->route->access == ACCESS_ANYONE) {
-        r->route->handler(a, r);
+        call(a, r);
     } else {
         login_resolve(a->login, r, run_handler);
     }

@@ -421,8 +421,7 @@ static bool ask(struct api *a, struct asked *q, bool uncertain_is_bad) {
 }
 
 static bool read_span(struct api *a, struct http_request *r, struct span *s) {
-    if (!span_only(r, "tag, from, to, every, fn, uncertain, format") ||
-        !span_read_tags(a, r, SAMPLES_TAGS_MAX, s) || !span_read_time(r, s)) {
+    if (!span_read_tags(a, r, SAMPLES_TAGS_MAX, s) || !span_read_time(r, s)) {
         return false;
     }
     if (s->from_us < 0) {

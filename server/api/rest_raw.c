@@ -248,8 +248,7 @@ static void keep_tags(struct export *x, const struct span *s) {
 void rest_raw(struct api *a, struct http_request *r) {
     struct span s;
     bool csv = false;
-    if (!span_only(r, "tag, from, to, format") || !span_read_tags(a, r, SPAN_TAGS_MAX, &s) ||
-        !span_read_time(r, &s) || !read_format(r, &csv)) {
+    if (!span_read_tags(a, r, SPAN_TAGS_MAX, &s) || !span_read_time(r, &s) || !read_format(r, &csv)) {
         return;
     }
     if (r->method == HTTP_HEAD) {

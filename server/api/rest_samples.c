@@ -148,14 +148,13 @@ void rest_samples(struct api *a, struct http_request *r) {
     struct asked *q = asked_new(r, true);
     if (q != NULL) {
         q->span.tags[q->span.n_tags++] = tag;
-        ask_or_free(a, q, span_only(r, "from, to, points"));
+        ask_or_free(a, q, true);
     }
 }
 
 void rest_samples_many(struct api *a, struct http_request *r) {
     struct asked *q = asked_new(r, false);
     if (q != NULL) {
-        ask_or_free(
-            a, q, span_only(r, "tag, from, to, points") && span_read_tags(a, r, SAMPLES_TAGS_MAX, &q->span));
+        ask_or_free(a, q, span_read_tags(a, r, SAMPLES_TAGS_MAX, &q->span));
     }
 }

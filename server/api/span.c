@@ -6,29 +6,6 @@
 
 #include <string.h>
 
-static bool is_among(struct slice name, const char *names) {
-    while (*names != 0) {
-        size_t n = strcspn(names, ",");
-        if (slice_eq(name, slice_of(names, n))) {
-            return true;
-        }
-        names += n;
-        names += strspn(names, ", ");
-    }
-    return false;
-}
-
-bool span_only(struct http_request *r, const char *names) {
-    for (uint32_t i = 0; i < r->n_params; i++) {
-        if (!is_among(r->params[i].name, names)) {
-            http_problem(r, 400, "query", "\"%.*s\" is no parameter here; right would be some of %s",
-                         SLICE_ARG(r->params[i].name), names);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool read_time(struct http_request *r, const char *name, int64_t *ret_us) {
     if (http_param_time(r, name, ret_us)) {
         return true;

@@ -1,5 +1,5 @@
 /* Which tags and which time a question to history is about: the parameters tag, from and to that its routes
- * share, which there are, and until when what they answer is complete. */
+ * share, and until when what they answer is complete. */
 #ifndef PENSTOCK_API_SPAN_H
 #define PENSTOCK_API_SPAN_H
 
@@ -14,9 +14,6 @@ struct span {
     uint32_t tags[SPAN_TAGS_MAX]; /* indexes in the present model, each once */
 };
 
-/* names: all parameters of the route, as "tag, from, to". Whoever mistypes one would get the answer to
- * another question. False: answered with 400. */
-bool span_only(struct http_request *r, const char *names);
 /* from and to; the last 8 hours by default. False: answered with 400. */
 bool span_read_time(struct http_request *r, struct span *s);
 /* tag=S1/A, repeated, or with commas between them; 1 to max. False: answered with 400 or 404. */

@@ -54,8 +54,11 @@ static bool read_query(struct lws *wsi, struct http_request *r) {
         if (n <= 0) {
             return true;
         }
-        if (lws_hdr_copy_fragment(wsi, text, (int)sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i) != n ||
-            !http_add_param(r, text, (size_t)n)) {
+        if (lws_hdr_copy_fragment(wsi, text, (int)sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i) != n) {
+            return false;
+        }
+        bool nothing = n == 1 && text[0] == '/'; /* how libwebsockets gives what is behind a "?" at the end */
+        if (!nothing && !http_add_param(r, text, (size_t)n)) {
             return false;
         }
     }

@@ -177,6 +177,9 @@ describe('history', { concurrency: false }, () => {
     await refused('/api/samples/raw?tag=S1/L_T1&form=0', 400, /"form" is no parameter here; right would be some of tag, from, to, format/);
     await refused('/api/aggregates?tag=S1/L_T1&every=1h&fro=0', 400, /"fro" is no parameter here/);
     await refused('/api/aggregates?tag=S1/L_T1&every=1h&=0', 400, /"" is no parameter here/);
+    await refused('/api/alarms?sites=S1', 400, /"sites" is no parameter here; right would be some of state, site, area, position, priority/);
+    await refused('/api/sites?site=S1', 400, /"site" is no parameter here; there are none/);
+    await refused('/api/health?verbose=1', 400, /"verbose" is no parameter here; there are none/);
     await refused('/api/samples/raw?tag=S1/NONE', 404, /"S1\/NONE"/);
     await refused('/api/samples/raw?tag=S1/L_T1&format=xml', 400, /csv or json/);
     await refused('/api/aggregates?tag=S1/L_T1', 400, /every is the length/);

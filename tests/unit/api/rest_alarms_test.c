@@ -127,12 +127,13 @@ static void a_filter_that_makes_no_sense_is_refused(void **state) {
                 {"priority=", 400, "1 to 4"},     {"priority=1,", 400, "1 to 4"},
                 {"priority=12", 400, "1 to 4"},   {"site=S9", 404, "S9"},
                 {"position=moon", 404, "moon"}};
-    static const char *const lists[] = {"/api/alarms?", "/api/alarms/history?", "/api/alarms/state_at?t=1&"};
+    /* The last one does not know the state. */
+    static const char *const lists[] = {"/api/alarms?", "/api/alarms/state_at?t=1&", "/api/alarms/history?"};
     struct rig *rig = *state;
     char path[256];
     log_in(rig, "vera");
     for (size_t i = 0; i < COUNT(rows); i++) {
-        for (size_t j = 0; j < COUNT(lists); j++) {
+        for (size_t j = 0; j < COUNT(lists) - (i == 0); j++) {
             (void)snprintf(path, sizeof path, "%s%s", lists[j], rows[i].query);
             json_t *json = must(rig, rows[i].status, "GET", path, NULL);
             assert_non_null(strstr(text_at(json, "detail"), rows[i].text));

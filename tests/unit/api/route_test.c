@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 static void a_part_in_braces_matches_one_part(void **state) {
@@ -71,6 +72,28 @@ static void a_higher_role_may_what_a_lower_one_may(void **state) {
         }
     }
     assert_false(route_allows(ACCESS_UNSET, ROLE_ADMIN));
+}
+
+static bool takes(enum http_method method, const char *path, const char *param) {
+    char allow[64];
+    const struct route *route = find(method, path, allow);
+    struct http_request *r = http_request_new();
+    assert_true(http_add_param(r, param, strlen(param)));
+    bool takes = route_odd_param(route, r) == NULL;
+    http_request_free(&r);
+    return takes;
+}
+
+static void a_parameter_that_a_route_does_not_take_is_told(void **state) {
+    (void)state;
+    assert_true(takes(HTTP_GET, "/api/samples", "tag=S1/A"));
+    assert_true(takes(HTTP_GET, "/api/samples", "points=3"));
+    static const char *const odd[] = {"ta=1", "tags=1", "tag,=1", "tag, from=1", "from,=1", "=1", "Tag=1"};
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        assert_false(takes(HTTP_GET, "/api/samples", odd[i]));
+    }
+    assert_false(takes(HTTP_GET, "/api/sites", "site=S1"));
+    assert_false(takes(HTTP_GET, "/api/sites", "=1"));
 }
 
 /* --- the document */
@@ -148,6 +171,43 @@ static void everything_in_the_document_is_a_route(void **state) {
     json_decref(root);
 }
 
+/* A parameter of the document, which may stand among those that operations share. */
+static const json_t *parameter(const json_t *root, const json_t *p) {
+    const char *ref = json_string_value(json_object_get(p, "$ref"));
+    const json_t *shared = json_object_get(json_object_get(root, "components"), "parameters");
+    return ref == NULL ? p : json_object_get(shared, strrchr(ref, '/') + 1);
+}
+
+static void write_query(const json_t *root, const json_t *op, struct buf *out) {
+    size_t i = 0;
+    json_t *item = NULL;
+    buf_clear(out);
+    json_array_foreach(json_object_get(op, "parameters"), i, item) {
+        const json_t *p = parameter(root, item);
+        if (strcmp(json_string_value(json_object_get(p, "in")), "query") == 0) {
+            buf_printf(out, "%s%s", out->n > 0 ? ", " : "", json_string_value(json_object_get(p, "name")));
+        }
+    }
+}
+
+static void each_operation_says_which_parameters_its_route_takes(void **state) {
+    (void)state;
+    json_t *root = document();
+    uint32_t n = 0;
+    struct buf query;
+    buf_init(&query, 1024);
+    const struct route *routes = route_table(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        write_query(root, operation(json_object_get(root, "paths"), &routes[i]), &query);
+        if (!slice_is(buf_slice(&query), routes[i].query)) {
+            fail_msg("%s %s takes \"%s\", the document says \"%.*s\"", http_method_name(routes[i].method),
+                     routes[i].path, routes[i].query, (int)query.n, (const char *)query.p);
+        }
+    }
+    buf_done(&query);
+    json_decref(root);
+}
+
 /* What a change may say is what the configuration reads. */
 static void every_field_of_the_configuration_is_in_the_document(void **state) {
     (void)state;
@@ -178,8 +238,10 @@ int main(void) {
         cmocka_unit_test(each_path_has_its_methods),
         cmocka_unit_test(only_login_and_health_are_open_to_anyone),
         cmocka_unit_test(a_higher_role_may_what_a_lower_one_may),
+        cmocka_unit_test(a_parameter_that_a_route_does_not_take_is_told),
         cmocka_unit_test(every_route_is_in_the_document_with_its_role),
         cmocka_unit_test(everything_in_the_document_is_a_route),
+        cmocka_unit_test(each_operation_says_which_parameters_its_route_takes),
         cmocka_unit_test(every_field_of_the_configuration_is_in_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
