@@ -181,7 +181,7 @@ static uint16_t record_flags(const struct core *core, uint32_t alarm) {
 }
 
 static uint8_t present_quality(const struct core *core, const struct model_alarm *m) {
-    if (m->kind == ALARM_CERTIFICATE || m->kind == ALARM_SERVER) {
+    if (alarm_kind_has_levels((enum alarm_kind)m->kind)) {
         return QUALITY_GOOD; /* the server knows it, whether the gateway is there or not */
     }
     if (m->tag != MODEL_NONE) {
@@ -323,6 +323,10 @@ static void commit(struct core *core, uint32_t alarm, const struct change *c,
               occurs ? occurrence_priority(core, alarm) : a->priority);
     if (occurs) {
         note_activation(core, alarm, c->src_us);
+    }
+    if (c->kind == RECORD_PRIO && alarm_kind_has_levels((enum alarm_kind)core->model->alarms[alarm].kind)) {
+        /* Another limit is the alarm's now: what stands beside it must be what passed it. */
+        core_detail(core, alarm)->value = core_alarm_numbers(core, alarm).value;
     }
     if ((c->ops & OP_CALL) != 0) {
         a->call++;

@@ -35,6 +35,9 @@ static void fold(struct core *core, uint32_t alarm, const struct alarm_record *r
     } else if (r->kind == RECORD_OOS_ON) {
         core_note_free(core, &d->service_note);
         d->service_note = core_note_new(core, r->at_us, r->actor, r->comment);
+    } else if (r->kind == RECORD_PRIO &&
+               alarm_kind_has_levels((enum alarm_kind)core->model->alarms[alarm].kind)) {
+        d->value = r->value;
     } else if (r->kind == RECORD_RAISE || r->kind == RECORD_RERAISE) {
         d->value = r->value;
         d->suspect = (r->flags & RECORD_SUSPECT) != 0;

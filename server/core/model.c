@@ -93,6 +93,10 @@ bool alarm_kind_has_limit(enum alarm_kind kind) {
     check_failed(__FILE__, __LINE__, "alarm kind is one of the enum");
 }
 
+bool alarm_kind_has_levels(enum alarm_kind kind) {
+    return kind == ALARM_CERTIFICATE || kind == ALARM_SERVER;
+}
+
 bool alarm_kind_of_gateway(enum alarm_kind kind) {
     return kind == ALARM_COMM || kind == ALARM_CLOCK || kind == ALARM_CERTIFICATE || kind == ALARM_DUPLICATE;
 }

@@ -283,6 +283,8 @@ extern const char *const alarm_kind_names[ALARM_KINDS + 1];
 const char *alarm_kind_name(enum alarm_kind kind);
 /* Has a limit to compare a number with (high, low, dev, roc, runtime, total, cusum, certificate, server). */
 bool alarm_kind_has_limit(enum alarm_kind kind);
+/* Told by the server itself, by levels: with each further limit it is more urgent (certificate, server). */
+bool alarm_kind_has_levels(enum alarm_kind kind);
 /* Watches no tag, but a gateway (comm, clock, duplicate, certificate), or the server (certificate). */
 bool alarm_kind_of_gateway(enum alarm_kind kind);
 /* Unit of the number that it tells: "d", "%", "min", "". */

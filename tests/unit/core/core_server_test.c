@@ -40,9 +40,11 @@ static void each_level_is_more_urgent_and_calls_anew(void **state) {
     tell(r, 2, 4.9, 5);
     rig_expect(r, "prio DISK C>B ring");
     assert_int_equal(rig_view(r, DISK).priority, 2);
+    assert_true(rig_view(r, DISK).value == 4.9 && rig_view(r, DISK).limit == 5);
     tell(r, 3, 1, 2);
     rig_expect(r, "prio DISK B>B ring");
     assert_int_equal(rig_view(r, DISK).priority, 1);
+    assert_true(rig_view(r, DISK).value == 1 && rig_view(r, DISK).limit == 2);
     tell(r, 2, 4, 5); /* better, but nobody is told less than he was */
     rig_expect(r, "");
     assert_int_equal(rig_view(r, DISK).priority, 1);
@@ -84,11 +86,14 @@ static void a_restart_leaves_it_standing_until_somebody_tells(void **state) {
     struct rig *r = begin(0);
     tell(r, 2, 4, 5);
     rig_expect(r, "raise DISK A>B ring");
+    tell(r, 3, 1, 2);
+    rig_expect(r, "prio DISK B>B ring");
     rig_restart(r, NULL, 0);
     rig_at(r, 10);
     rig_expect(r, "");
     assert_int_equal(rig_letter(r, DISK), 'B');
-    tell(r, 2, 4, 5);
+    assert_true(rig_view(r, DISK).value == 1);
+    tell(r, 3, 1, 2);
     rig_expect(r, "");
     tell(r, 0, 50, 10);
     rig_expect(r, "rtn DISK B>D");
