@@ -40,7 +40,7 @@ describe('installed', { concurrency: false }, () => {
 
   test('every program that a unit starts is there and knows its arguments', () => {
     const starts = units().flatMap(({ name, text }) => [...text.matchAll(/^ExecStart=(\S+) (.*)$/gm)].map(([, program, words]) => ({ name, program, words })));
-    assert.equal(starts.length, 3);
+    assert.equal(starts.length, 4);
     for (const { name, program, words } of starts) {
       accessSync(at(program), constants.X_OK);
       const usage = spawnSync(at(program), ['--help'], { encoding: 'utf8' }).stdout;
@@ -70,27 +70,34 @@ describe('installed', { concurrency: false }, () => {
     }
   });
 
-  test('the server makes no system call that its unit forbids', async (t) => {
+  test('server and gateway make no system call that their units forbid', async (t) => {
     const listed = spawnSync('systemd-analyze', ['syscall-filter'], { encoding: 'utf8', env: { ...process.env, SYSTEMD_COLORS: '0' } });
     if (listed.error) return t.skip('systemd-analyze is not installed');
-    const allowed = allowedBy(units().find(({ name }) => name === 'penstockd.service').text, listed.stdout);
     const p = new Penstock({ build: 'release' });
     t.after(() => p.stop());
-    await p.prepare({ gateways: [] });
-    const trace = join(p.dir, 'trace');
+    await p.prepare({ gateways: ['gw-s1'] });
     const start = p.spawn.bind(p);
-    p.spawn = (name, program, args) => start(name, 'strace', ['-f', '-qq', '-o', trace, program, ...args]);
+    const trace = (name) => join(p.dir, `${name}.trace`);
+    // What traces hears no signal; it ends with what it traces.
+    p.spawn = (name, program, args) => {
+      const child = start(name, 'strace', ['-f', '-qq', '-o', trace(name), program, ...args]);
+      child.kill = (signal) => process.kill(Number(/^\d+/.exec(readFileSync(trace(name), 'utf8'))[0]), signal);
+      return child;
+    };
     await p.startServer({ spool: join(p.dir, 'spool') });
     await p.login('operator');
+    const device = { name: 'plc1', host: '127.0.0.1', port: 1, tags: [{ name: 'RUN', table: 'coil', address: 0 }] };
+    const gateway = p.startGateway('gw-s1', { config: p.gatewayConfig('gw-s1', { sources: [{ kind: 'modbus', devices: [device] }] }) });
+    await until('a gateway that polls', () => /device\.down/.test(p.log('gw-s1')) && /link\.up/.test(p.log('gw-s1')));
     // What packs makes way for the rest: the last of what only a thread of the server does.
-    const made = await until('a packer', () => {
-      const calls = new Set([...readFileSync(trace, 'utf8').matchAll(/^\d+ +([a-z]\w*)\(/gm)].map((m) => m[1]));
-      return calls.has('setpriority') && calls;
-    });
-    // What traces it hears no signal; it ends with what it traces.
-    process.kill(Number(/^\d+/.exec(readFileSync(trace, 'utf8'))[0]), 'SIGTERM');
-    await p.server.ended;
-    assert.deepEqual([...made].filter((call) => !allowed.has(call) && call !== 'execve'), []);
+    await until('a packer', () => /^\d+ +setpriority\(/m.test(readFileSync(trace('penstockd'), 'utf8')));
+    for (const [name, child, unit] of [['gw-s1', gateway, 'penstock-gateway@.service'], ['penstockd', p.server, 'penstockd.service']]) {
+      await p.kill(child, 'SIGTERM');
+      const made = new Set([...readFileSync(trace(name), 'utf8').matchAll(/^\d+ +([a-z]\w*)\(/gm)].map((m) => m[1]));
+      const allowed = allowedBy(units().find((one) => one.name === unit).text, listed.stdout);
+      assert.ok(made.size > 20, `${name}: ${[...made]}`);
+      assert.deepEqual([...made].filter((call) => !allowed.has(call) && call !== 'execve'), [], unit);
+    }
   });
 
   test('what the documentation names of the installation is there', () => {
@@ -99,7 +106,7 @@ describe('installed', { concurrency: false }, () => {
     const named = [...section.matchAll(/\/usr\/(?:share|lib)\/[\w./-]+[\w/]/g)].map(([path]) => path);
     assert.ok(named.length > 1);
     for (const path of named) assert.ok(existsSync(at(path)), path);
-    for (const [, unit] of section.matchAll(/(penstock[\w-]*\.(?:service|timer))/g)) assert.ok(existsSync(at(`usr/lib/systemd/system/${unit}`)), unit);
+    for (const [, unit] of section.matchAll(/(penstock[\w@-]*\.(?:service|timer))/g)) assert.ok(existsSync(at(`usr/lib/systemd/system/${unit}`)), unit);
   });
 
   test('the migrations are whole, and the HMI has its first page', () => {
