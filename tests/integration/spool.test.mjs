@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Disk, SmallDisk, whyNoDisk, whyNoMount } from '../faults/disk.mjs';
+import { children, killAll } from '../faults/kill.mjs';
 import { alarmJournalBreaches } from '../lib/invariants.mjs';
 import { data, dict, welcomed } from '../lib/link.mjs';
 import { Penstock, until } from '../lib/penstock.mjs';
@@ -32,13 +33,22 @@ describe('the spool', { concurrency: false }, () => {
     await p.prepare({ gateways: ['gw-s1'] });
     await p.startServer();
     operator = await p.login('operator');
-    gateway = await welcomed(p, 'gw-s1');
+    gateway = await welcomed(p, 'gw-s1', { answers: true });
     gateway.send(dict({ seq: seq++, entries: [[1, 'L'], [2, 'F']] }));
     await gateway.acked(0);
+    await stores();
   });
   after(() => p.stop());
 
   const store = async () => (await p.get('/api/health')).json.store.state;
+  /** All connections are made: from now on what is done goes into the journal, and not to the spool. */
+  const stores = () => until('the server stores', async () => (await store()) === 'ok');
+  /** The server, and somebody who works with it. */
+  const enter = async (settings) => {
+    await p.startServer(settings);
+    await stores();
+    operator = await p.login('operator');
+  };
   const alarm = async (name) => (await operator.get('/api/alarms?state=all')).json.alarms.find((a) => a.name === name);
   const ringing = (name) => until(`${name} rings`, async () => {
     const a = await alarm(name);
@@ -70,7 +80,7 @@ describe('the spool', { concurrency: false }, () => {
     assert.match(readFileSync(spool, 'utf8'), /seen S1\/F\.high/);
     await p.startDatabase();
     await until('the spool is drained', () => statSync(spool).size === 0);
-    await until('the server stores again', async () => (await store()) === 'ok');
+    await stores();
     assert.deepEqual(await acks(), ['operator: seen S1/L.high', 'operator: seen S1/F.high']);
   });
 
@@ -101,6 +111,7 @@ describe('the spool', { concurrency: false }, () => {
     assert.deepEqual(answer.json.results.map((r) => r.result), items.map(() => 'OK'));
   };
   const away = async () => {
+    await stores();
     await p.stopDatabase();
     await until('the server notices', async () => (await store()) === 'away');
   };
@@ -120,6 +131,7 @@ describe('the spool', { concurrency: false }, () => {
     await until('it is in the journal', async () => (await p.sql(`select 1 from alarm_journal where kind = 'comment' and comment = 'ask Anna'`)).length === 1);
     await until('the spool is drained', () => statSync(spool).size === 0);
     assert.doesNotMatch(p.log('penstockd'), /spool\.aside/);
+    await stores();
     await requests({ alarm: 'S1/L.high', do: 'unshelve' });
     assert.deepEqual(await alarmJournalBreaches(p), []);
   });
@@ -142,7 +154,7 @@ describe('the spool', { concurrency: false }, () => {
       let ended;
       tracer.ended.then(() => (ended = true));
       await until('the kill, or that all is drained', () => ended || statSync(spool).size === 0);
-      if (!ended) for (const pid of readFileSync(`/proc/${tracer.pid}/task/${tracer.pid}/children`, 'utf8').split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+      if (!ended) killAll(children(tracer.pid));
       await tracer.ended;
     }
     assert.ok(struck > 5, `it was killed only ${struck} times`);
@@ -187,7 +199,7 @@ describe('the spool', { concurrency: false }, () => {
     writeFileSync(spool, 'not a spool\nat all\n');
     await p.startServer();
     assert.equal(readFileSync(`${spool}.aside`, 'utf8'), 'not a spool\nat all\n');
-    assert.match(p.log('penstockd'), /spool\.aside/);
+    await until('its log tells it', () => /spool\.aside/.test(p.log('penstockd')));
     assert.equal(statSync(spool).size, 0);
     const health = async () => (await p.get('/api/health')).json.spool_aside;
     assert.equal(await health(), 1);
@@ -203,15 +215,13 @@ describe('the spool', { concurrency: false }, () => {
   const note = (alarm, comment) => requests({ alarm, do: 'comment', comment });
   /** The database lives on without what is in the spool: another server writes these notes. */
   const another = async (notes) => {
-    await p.startServer({ spool: join(p.dir, 'another spool') });
-    operator = await p.login('operator');
+    await enter({ spool: join(p.dir, 'another spool') });
     for (const [alarm, comment] of notes) await note(alarm, comment);
     await p.kill(p.server, 'SIGKILL');
   };
   /** The first server comes back: what it confirmed is nowhere in the journal, and not gone without a trace. */
   const expectTraces = async (file, kept, actions) => {
-    await p.startServer();
-    operator = await p.login('operator');
+    await enter();
     assert.equal(readFileSync(file, 'utf8'), kept);
     assert.equal(statSync(spool).size, 0);
     assert.equal((await p.get('/api/health')).json.spool_aside, file.endsWith('.2') ? 2 : 1);
@@ -228,7 +238,6 @@ describe('the spool', { concurrency: false }, () => {
   };
 
   test('numbers that another server gave to other records meanwhile: what was confirmed is kept aside and in the audit', async () => {
-    gateway = await welcomed(p, 'gw-s1');
     await away();
     await note('S1/F.high', 'seen by night');
     await requests({ alarm: 'S1/F.high', do: 'shelve', duration_s: 3600, reason: 'pump is out' });
@@ -252,8 +261,7 @@ describe('the spool', { concurrency: false }, () => {
     await p.stopDatabase('fast');
     execFileSync('cp', ['-a', pg, `${pg}.before`]); // PostgreSQL's owner and rights, too
     await p.startDatabase();
-    await p.startServer();
-    operator = await p.login('operator');
+    await enter();
     await note('S1/F.high', 'of the former life');
     const last = await newest();
     await away();
@@ -281,7 +289,7 @@ describe('the spool on a full disk', { concurrency: false, skip: whyNoMount() },
       await p.prepare({ gateways: ['gw-s1'] });
       await p.startServer();
       const operator = await p.login('operator');
-      const gateway = await welcomed(p, 'gw-s1');
+      const gateway = await welcomed(p, 'gw-s1', { answers: true });
       gateway.send(dict({ seq: 0, entries: [[1, 'L']] }));
       await gateway.acked(0);
       const alarm = async () => (await operator.get('/api/alarms?state=all')).json.alarms.find((a) => a.name === 'S1/L.high');
@@ -319,7 +327,7 @@ describe('the spool on a full disk', { concurrency: false, skip: whyNoMount() },
       await p.prepare({ gateways: ['gw-s1'] });
       await p.startServer();
       const operator = await p.login('operator');
-      assert.ok((await p.get('/api/health')).json.spool_room >= 16 * 1024 * 1024);
+      await until('room is kept', async () => (await p.get('/api/health')).json.spool_room >= 16 * 1024 * 1024);
       assert.equal((await operator.get('/api/store')).json.spool.aside, 0);
       await p.stopDatabase();
       await until('the server notices', async () => (await p.get('/api/health')).json.store.state === 'away');
