@@ -130,7 +130,7 @@ class ControlRoom {
     id[6] = 0x70 | (id[6] & 0xf);
     id[8] = 0x80 | (id[8] & 0x3f);
     this.socket.write(frame(CMD, 0, Buffer.concat([
-      Buffer.from([DIRECT]), id, u64(SESSION), varint(tag.dict), varint(tag.alias), u32(crc32c(name)), Buffer.from([BOOL]), counted(svarint(value)), i64(now()), u32(10000),
+      Buffer.from([DIRECT]), id, u64(SESSION), varint(tag.dict), varint(tag.alias), u32(crc32c(name)), Buffer.from([BOOL]), counted(svarint(value)), i64(now()), u32(60000),
       Buffer.from([0]), counted('Ann'), counted('a test'),
     ])));
     return until(`what became of ${name}`, () => this.results.find((result) => result.id === id.toString('hex')));
@@ -148,7 +148,7 @@ describe('a command to the live plant', { concurrency: false }, () => {
     ports = await plant.listen();
     room = new ControlRoom(p);
     p.ports.link = await room.listen();
-    p.startGateway('gw-s3', { config: { ...p.gatewayConfig('gw-s3'), flush_ms: 100, sources: [{ kind: 'plant', name: 's3-plc', host: '127.0.0.1', port: ports.S3, poll_ms: 50, timeout_ms: 500 }] } });
+    p.startGateway('gw-s3', { config: { ...p.gatewayConfig('gw-s3'), flush_ms: 100, sources: [{ kind: 'plant', name: 's3-plc', host: '127.0.0.1', port: ports.S3, poll_ms: 50, timeout_ms: 3000 }] } });
     await until('the gateway knows the plant and the time', () => room.tags.has('PU6_CMD') && room.pongs > 1);
   });
   after(async () => {
