@@ -35,8 +35,8 @@ describe('five stations', { concurrency: false }, () => {
     const [{ key }] = await p.sql(`select key from config_key where kind = 'tag' and name = 'S1/L_T1'`);
     const rows = await p.sql('select t_us, value from sample where tag_key = $1 order by t_us', [key]);
     assert.ok(raw.json.points.length > 0 && rows.length >= raw.json.points.length);
-    assert.equal(BigInt(raw.json.points[0][0]), rows[0].t_us);
-    assert.equal(raw.json.points[0][2], rows[0].value);
+    const stored = new Map(rows.map((r) => [r.t_us, r.value])); // meanwhile more has come, perhaps of before
+    assert.deepEqual(raw.json.points.map((x) => x[2]), raw.json.points.map((x) => stored.get(BigInt(x[0]))));
     const few = await viewer.get(`/api/tags/S1/L_T1/samples?from=${from}&to=${to}&points=5`);
     assert.ok(few.json.points.length <= 5);
     const all = raw.json.points.map((x) => x[2]);
@@ -70,7 +70,7 @@ describe('five stations', { concurrency: false }, () => {
     const live = await p.live(viewer);
     const hello = await live.find('hello', (m) => m.op === 'hello');
     assert.equal(hello.user, 'viewer');
-    assert.equal((await live.find('status', (m) => m.op === 'status')).store, 'ok');
+    await live.find('that it stores', (m) => m.op === 'status' && m.store === 'ok'); // on a busy machine it may have been slow for a moment
     live.send({ op: 'sub', id: 1, view: 'site/S2', ms: 200 });
     const snap = await live.find('snapshot', (m) => m.op === 'snap' && m.id === 1);
     const names = new Map(snap.tags);
@@ -142,12 +142,12 @@ describe('five stations', { concurrency: false }, () => {
 
   test('a cut link is one alarm, and its tags are bad, not frozen', async () => {
     const child = [...p.processes].find((c) => c.label === 'gw-s5');
-    const before = (await viewer.get('/api/alarms?site=S5')).json.alarms.length;
     await p.kill(child);
+    const { since } = await until('the link is down', async () => (await viewer.get('/api/gateways')).json.gateways.find((g) => g.name === 'gw-s5' && !g.up));
     await until('the tags are bad', async () => (await viewer.get('/api/tags?site=S5')).json.tags.every((t) => t.quality >= 0x80));
     await until('the comm alarm', async () => (await viewer.get('/api/alarms?site=S5')).json.alarms.some((a) => a.kind === 'comm' && a.letter === 'B'), 90);
-    const after = (await viewer.get('/api/alarms?site=S5')).json.alarms;
-    assert.ok(after.length <= before + 1, `one alarm more, not ${after.length - before}`);
+    const rang = (await viewer.get('/api/alarms?site=S5')).json.alarms.filter((a) => Date.parse(a.raised) >= Date.parse(since)).map((a) => a.kind);
+    assert.deepEqual(rang, ['comm'], 'one alarm');
     p.startGateway('gw-s5', { speed: 600 });
     await until('the tags are good again', async () => (await viewer.get('/api/tags?site=S5')).json.tags.every((t) => t.quality < 0x80));
     await until('the comm alarm returned', async () => !(await viewer.get('/api/alarms?site=S5')).json.alarms.some((a) => a.kind === 'comm' && ['B', 'C'].includes(a.letter)));
