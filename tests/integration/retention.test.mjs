@@ -19,7 +19,7 @@ describe('retention', { concurrency: false }, () => {
   before(async () => {
     await p.prepare({ gateways: ['gw-a'] });
     await p.startServer();
-    gateway = await welcomed(p, 'gw-a');
+    gateway = await welcomed(p, 'gw-a', { answers: true });
     gateway.send(dict({ seq: 0, entries: [[1, 'A'], [2, 'B']] }));
     await gateway.acked(0);
   });
@@ -60,7 +60,7 @@ describe('retention', { concurrency: false }, () => {
     assert.equal(await samples('S1/B', t + 7000n), 1);
     await until('it is counted', async () => (await engineer.get('/api/store')).json.retention.find((c) => c.name === 'fast').expired_samples === 3);
     again.end();
-    gateway = await welcomed(p, 'gw-a');
+    gateway = await welcomed(p, 'gw-a', { answers: true });
     gateway.send(dict({ seq: 0, entries: [[1, 'A'], [2, 'B']] }));
     await gateway.acked(0);
   });

@@ -123,7 +123,7 @@ describe('TLS of the link', { concurrency: false }, () => {
   }
 
   const audited = (what, port, reason) => until(`an audit row about ${what}`, async () =>
-    (await p.sql(`select object, detail from audit where action = 'link.refused' and peer = $1`, [`127.0.0.1:${port}`]))[0], 20).then((row) => {
+    (await p.sql(`select object, detail from audit where action = 'link.refused' and peer = $1`, [`127.0.0.1:${port}`]))[0]).then((row) => {
     assert.match(row.detail, reason, what);
     return row;
   });

@@ -28,7 +28,7 @@ describe('what a gateway tells', { concurrency: false }, () => {
     await p.prepare({ gateways: ['gw-s1'] });
     await p.startServer();
     admin = await p.login('admin');
-    g = await welcomed(p, 'gw-s1');
+    g = await welcomed(p, 'gw-s1', { answers: true });
   });
   after(() => p.stop());
 
