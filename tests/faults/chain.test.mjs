@@ -29,7 +29,7 @@ describe('the chain of the audit, when the server is killed', { concurrency: fal
   const addRows = (n) => p.sql(`insert into audit (actor, action, detail) select 'test', 'test', 'row ' || i from generate_series(1, ${n}) i`);
   const verify = () => p.penstock('audit', 'verify', '--key', `${key}.pub`);
   const allSealed = () => until('all rows are sealed', async () => (await sealed()) === (await rows()));
-  const exported = () => readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line)).filter((l) => l.pos).map((l) => l.pos);
+  const exported = () => readFileSync(file, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line)).filter((l) => l.pos).map((l) => l.pos); // the last one may be half written
   const working = (name) => number(`select count(*) from pg_stat_activity where application_name = '${name}'`);
 
   /** What the server's sealing thread waits for as long as the body runs: nobody else can write into this table. */
@@ -52,17 +52,21 @@ describe('the chain of the audit, when the server is killed', { concurrency: fal
   /** Every row once, in one chain, signed; and outside, too. */
   const expectWhole = async () => {
     await allSealed();
-    const n = await sealed();
-    assert.equal(await number('select count(*) from (select distinct source, row_id from chain) c'), n);
-    assert.match(verify(), new RegExp(`positions 1 to ${n} are as they were sealed`));
-    await until('the export has it', () => new Set(exported()).size === n);
-    assert.deepEqual([...new Set(exported())], Array.from({ length: n }, (_, i) => i + 1), 'in order');
+    // The server may add rows of its own at any time: what is there at a moment is whole.
+    const [{ n, places }] = await p.sql('select coalesce(max(pos), 0)::integer as n, count(distinct (source, row_id))::integer as places from chain');
+    assert.equal(places, n);
+    assert.ok(Number(/positions 1 to (\d+) are as they were sealed/.exec(verify())?.[1]) >= n, verify());
+    await until('the export has it', () => new Set(exported()).size >= n);
+    const outside = [...new Set(exported())];
+    assert.deepEqual(outside, outside.map((_, i) => i + 1), 'in order');
     assert.doesNotMatch(p.log('penstockd'), /audit\.broken/);
   };
 
   test('between sealing and the checkpoint of what was sealed', async () => {
     await allSealed();
-    await until('a first checkpoint', async () => (await signed()) > 0);
+    const first = await signed();
+    await addRows(1000);
+    await until('a checkpoint, so that none is due by its age', async () => (await signed()) > first);
     await withLocked('chain_checkpoint', async (somethingWaits) => {
       const before = await signed();
       const n = (await rows()) + 1500; // enough for a checkpoint at once
