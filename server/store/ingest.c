@@ -21,6 +21,7 @@ struct ingest {
     uint32_t commit_every_ms;
     size_t pending_max;
     bool started;
+    bool coming; /* the first connection is being made: who asks can wait for it */
     bool hurry;
     bool full_told; /* the host waits for room */
     bool closing;
@@ -326,7 +327,8 @@ void ingest_settle(struct ingest *g, uint64_t token, struct slice gateway_name,
     CHECK(s != NULL);
     s->owner = g;
     s->after = g->numbers;
-    bool hopeless = !pg_is_up(g->pg) || g->closing || g->settles.n >= INGEST_SETTLES_MAX;
+    bool away = !pg_is_up(g->pg) && !g->coming;
+    bool hopeless = away || g->closing || g->settles.n >= INGEST_SETTLES_MAX;
     s->deadline_ms = uv_now(g->loop) + (hopeless ? 0 : INGEST_SETTLE_MS);
     if (hopeless) { /* answered by the loop, at once */
         settle_line_add_first(&g->settles, s);
@@ -480,6 +482,7 @@ const struct error *ingest_trouble(const struct ingest *g) {
 
 static void on_up(void *ctx) {
     struct ingest *g = ctx;
+    g->coming = false;
     g->retry_ms = 0; /* what failed with the old connection goes at once */
     submit(g);
     pg_flush(g->pg);
@@ -487,6 +490,7 @@ static void on_up(void *ctx) {
 
 static void on_down(void *ctx) {
     struct ingest *g = ctx;
+    g->coming = false;
     g->trouble = (struct error){0}; /* the connection says why */
     g->backoff_ms = INGEST_RETRY_MIN_MS;
     settle_line_refuse(&g->settles, &g->host, UINT64_MAX, pg_error(g->pg));
@@ -538,6 +542,7 @@ enum status ingest_new(const struct store_config *cfg, const struct store_host *
 void ingest_start(struct ingest *g) {
     CHECK(!g->started);
     g->started = true;
+    g->coming = true;
     pg_start(g->pg);
 }
 

@@ -100,6 +100,17 @@ static void without_a_database_gateways_are_asked_to_come_again(void **state) {
     rig_stop(&r, 5000);
 }
 
+/* A gateway that comes at once when the server is there again is not sent away for seconds. */
+static void who_comes_while_the_first_connection_is_made_waits_for_it(void **state) {
+    (void)state;
+    rig_stop(&(struct rig *){rig_with_gateway()}, 5000);
+    struct rig *r = rig_new_with(&pg, (struct store_config){0});
+    RIG_UNTIL(r, r->loaded == 1);
+    assert_int_equal(r->state, STORE_AWAY);
+    assert_int_equal(settle(r, "gw-s1")->settled.status, OK);
+    rig_stop(&r, 5000);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_answer_includes_everything_handed_over_before),
@@ -107,6 +118,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_gateway_is_not_found),
         cmocka_unit_test(all_ranges_are_told_however_many_there_are),
         cmocka_unit_test(without_a_database_gateways_are_asked_to_come_again),
+        cmocka_unit_test(who_comes_while_the_first_connection_is_made_waits_for_it),
     };
     pgtest_start(&pg);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
