@@ -64,6 +64,7 @@ describe('the chain of the audit, when the server is killed', { concurrency: fal
 
   test('between sealing and the checkpoint of what was sealed', async () => {
     await allSealed();
+    await until('a first checkpoint', async () => (await signed()) > 0);
     const first = await signed();
     await addRows(1000);
     await until('a checkpoint, so that none is due by its age', async () => (await signed()) > first);
