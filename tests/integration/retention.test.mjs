@@ -41,7 +41,8 @@ describe('retention', { concurrency: false }, () => {
     await gateway.acked(2);
     assert.equal(await samples('S1/A', t), 0);
     assert.equal(await samples('S1/B', t), 1);
-    await until('it is counted', () => number(`select count(*) as n from sample_expired e join config_key k on k.key = e.tag_key where k.name = 'S1/A' and e.n = 2 and e.from_us = $1 and e.to_us = $1 + 1000`, [t]));
+    await until('it is counted', () => number(`select count(*) as n from (select sum(e.n) as n, min(e.from_us) as from_us, max(e.to_us) as to_us from sample_expired e
+      join config_key k on k.key = e.tag_key where k.name = 'S1/A') x where x.n = 2 and x.from_us = $1 and x.to_us = $1 + 1000`, [t])); // by days: one may end between two records
     assert.equal((await p.get('/api/health')).json.expired_samples, 2);
   });
 
