@@ -41,8 +41,11 @@ describe('the spool', { concurrency: false }, () => {
   after(() => p.stop());
 
   const store = async () => (await p.get('/api/health')).json.store.state;
-  /** All connections are made: from now on what is done goes into the journal, and not to the spool. */
-  const stores = () => until('the server stores', async () => (await store()) === 'ok');
+  /** All connections are made, and the journal has what happened before: only what is done from now on can come into the spool. */
+  const stores = () => until('the server stores', async () => {
+    const { store: { state }, journal } = (await p.get('/api/health')).json;
+    return state === 'ok' && journal.durable === journal.seq;
+  });
   /** The server, and somebody who works with it. */
   const enter = async (settings) => {
     await p.startServer(settings);
