@@ -150,7 +150,7 @@ function Records({ at }: { readonly at: AlarmsRoute }) {
   }, [load]);
 
   return (
-    <section class="panel history">
+    <section class="panel history" aria-busy={busy}>
       <div class="toolbar">
         <TimeField label={t('history.from')} testid="history-from" value={from} onChange={setFrom} />
         <TimeField label={t('history.to')} testid="history-to" value={to} onChange={setTo} />
