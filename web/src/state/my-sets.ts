@@ -25,13 +25,21 @@ export const mySets = computed<readonly NamedSet[]>(() => {
   return user.value === '' ? [] : stored(user.value);
 });
 
-/** False: this workstation keeps nothing. */
-export function keepSets(sets: readonly NamedSet[]): boolean {
+/** refused: this workstation keeps nothing. */
+export type Keeping = 'kept' | 'full' | 'refused';
+
+/**
+ * Changes them as they are by now: what another window has just kept stays, also where its word of that is still on its way. The
+ * change may be null: there is no room for it.
+ */
+export function changeSets(change: (sets: readonly NamedSet[]) => readonly NamedSet[] | null): Keeping {
+  const sets = change(stored(user.peek()));
+  if (sets === null) return 'full';
   try {
     localStorage.setItem(keyOf(user.peek()), formatSets(sets));
   } catch {
-    return false;
+    return 'refused';
   }
   written.value += 1;
-  return true;
+  return 'kept';
 }

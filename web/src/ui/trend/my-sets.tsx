@@ -1,19 +1,18 @@
 import { useState } from 'preact/hooks';
-import { type NamedSet, putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
+import { putSet, SET_NAME_MAX, withoutSet } from '../../model/my-sets.ts';
 import type { TrendRoute } from '../../model/route.ts';
 import { say } from '../../state/action.ts';
-import { keepSets, mySets } from '../../state/my-sets.ts';
+import { changeSets, mySets } from '../../state/my-sets.ts';
 import { Go } from '../go.tsx';
 import { Icon } from '../icons.tsx';
 import { useMenu } from '../use-menu.ts';
 import { w } from './words.ts';
 
 /** False: it was not kept, and that was said. */
-function keep(sets: readonly NamedSet[] | null): boolean {
-  if (sets === null) say('bad', w('setsFull'));
-  else if (keepSets(sets)) return true;
-  else say('bad', w('setsRefused'));
-  return false;
+function keep(change: Parameters<typeof changeSets>[0]): boolean {
+  const how = changeSets(change);
+  if (how !== 'kept') say('bad', w(how === 'full' ? 'setsFull' : 'setsRefused'));
+  return how === 'kept';
 }
 
 /** Gives the set that is shown a name, under which it is found again. */
@@ -21,7 +20,7 @@ function Save({ at, onSaved }: { readonly at: TrendRoute; readonly onSaved: () =
   const [name, setName] = useState('');
   const save = (event: Event) => {
     event.preventDefault();
-    if (keep(putSet(mySets.value, name, at))) onSaved();
+    if (keep((sets) => putSet(sets, name, at))) onSaved();
   };
   return (
     <form class="set-save" onSubmit={save}>
@@ -58,7 +57,7 @@ function List({ onGone }: { readonly onGone: () => void }) {
             data-testid={`set-remove-${name}`}
             aria-label={w('setRemove', { name })}
             title={w('setRemove', { name })}
-            onClick={() => keep(withoutSet(sets, name))}
+            onClick={() => keep((now) => withoutSet(now, name))}
           >
             <Icon name="close" size={14} />
           </button>
