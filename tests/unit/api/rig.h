@@ -85,6 +85,7 @@ struct rig {
     char key[96];
     struct tls_client client;
     int status_in_vain; /* of a request that was cut off */
+    int64_t fed_us;     /* time of the newest sample of a test */
 };
 
 /* --- configuration */

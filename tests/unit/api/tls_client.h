@@ -22,7 +22,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { TLS_CLIENT_PATIENCE_S = 30 };
+enum { TLS_CLIENT_PATIENCE_S = 120 };
 
 struct tls_client {
     SSL_CTX *ctx;
@@ -122,7 +122,8 @@ static inline ssize_t tls_client_recv(int fd, void *p, size_t n) {
     return got;
 }
 
-static inline void stream_open(const struct tls_client *c, struct stream *s) {
+/* False: the server closed before its handshake was over. The stream is the caller's to close either way. */
+static inline bool stream_try_open(const struct tls_client *c, struct stream *s) {
     s->fd = tls_client_tcp(c);
     s->ssl = SSL_new(c->ctx);
     CHECK(s->ssl != NULL);
@@ -133,8 +134,13 @@ static inline void stream_open(const struct tls_client *c, struct stream *s) {
         ERR_clear_error();
         rc = SSL_connect(s->ssl);
     } while (rc != 1 && stream_interrupted(s, rc, begin));
-    CHECK(rc == 1);
     buf_init(&s->in, (size_t)64 << 20);
+    return rc == 1;
+}
+
+static inline void stream_open(const struct tls_client *c, struct stream *s) {
+    bool open = stream_try_open(c, s);
+    CHECK(open);
 }
 
 static inline void stream_close(struct stream *s) {
