@@ -643,7 +643,7 @@ static void a_step_of_the_clock_is_told_and_what_is_recorded_around_it_is_marked
     put(f, 2);
     until(f, has_step);
     until(f, has_more_data);
-    assert_true(f->step_us > 4900000 && f->step_us < 5100000);
+    assert_true(f->step_us > 4000000 && f->step_us < 6000000);
     assert_int_equal(f->unsure, FRAME_CLOCK_UNSYNCED);
     client_down(f);
     wall_ahead_us = 0;
@@ -841,8 +841,13 @@ static void a_gateway_without_a_hook_for_commands_refuses_them(void **state) {
 
 static void without_a_server_it_says_why_and_stops_all_the_same(void **state) {
     struct fixture *f = *state;
+    struct sockaddr_in a;
     uv_close((uv_handle_t *)&f->peer.listener, NULL);
     (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    /* Nobody listens, and no other program may begin to. */
+    assert_int_equal(uv_ip4_addr("127.0.0.1", f->port, &a), 0);
+    assert_int_equal(uv_tcp_init(&f->loop, &f->peer.listener), 0);
+    assert_int_equal(uv_tcp_bind(&f->peer.listener, (const struct sockaddr *)&a, 0), 0);
     client_up(f);
     put(f, 1);
     until(f, is_down);
