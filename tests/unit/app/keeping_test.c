@@ -5,6 +5,8 @@
 #include "tests/lib/config_rig.h"
 #include "tests/lib/pgtest.h"
 
+enum { PATIENCE_MS = 180000 };
+
 static struct pgtest pg;
 static uv_loop_t loop;
 static bool stopped;
@@ -35,7 +37,7 @@ static void on_tick(uv_timer_t *timer) {
 /* Runs the loop until the database gives that number. */
 static void run_until(const char *sql, int64_t number) {
     uv_timer_t tick;
-    uint64_t end_ms = uv_now(&loop) + 20000;
+    uint64_t end_ms = uv_now(&loop) + PATIENCE_MS;
     (void)uv_timer_init(&loop, &tick);
     (void)uv_timer_start(&tick, on_tick, 20, 20);
     while (pgtest_number(&pg, "%s", sql) != number && uv_now(&loop) < end_ms) {
@@ -108,7 +110,7 @@ static void time_goes_on_as_far_as_samples_came(void **state) {
     pgtest_do(&pg, "select sample_chunk_prepare(1::smallint, %lld)", (long long)(700 * period_us + 5));
     k = start(pg.server);
     keeping_plan(k, m);
-    uint64_t end_ms = uv_now(&loop) + 20000;
+    uint64_t end_ms = uv_now(&loop) + PATIENCE_MS;
     while (keeping_gone_us(k, 900 * period_us) != 701 * period_us && uv_now(&loop) < end_ms) {
         (void)uv_run(&loop, UV_RUN_ONCE);
     }

@@ -338,7 +338,8 @@ static void check_ended(struct blocking *b, const struct ending *e, pid_t pid, e
     }
     blocking_rollback(b);
     assert_false(blocking_is_open(b));
-    pgtest_do(&pg, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test'");
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+                   " where application_name = 'test'"); /* the next one sleeps, too */
 }
 
 static void a_question_that_is_cut_off_or_called_off_ends(void **state) {

@@ -77,7 +77,7 @@ static void a_server_that_loses_the_lock_while_it_was_away_stops(void **state) {
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    pgtest_do(&pg, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name = 'penstock events' and datname = current_database()");
     PGconn *other = PQconnectdb(pg.conninfo);
     PQclear(PQexec(other, "select pg_advisory_lock(1346719315, 1)"));
@@ -92,7 +92,7 @@ static void a_server_stops_when_its_database_was_restored_meanwhile(void **state
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    static const char cut[] = "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    static const char cut[] = "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                               " where application_name = 'penstock events' and datname = current_database()";
     pgtest_do(&pg, "%s", cut);
     RIG_UNTIL(r, r->state != STORE_OK);

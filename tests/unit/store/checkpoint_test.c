@@ -16,13 +16,13 @@ static void accumulators_come_back_at_the_next_start(void **state) {
     assert_int_equal(r->n_accumulators, 0);
     struct alarm_accumulator v[] = {{.alarm_key = 7, .amount = 1.5}, {.alarm_key = 5, .amount = -2}};
     store_checkpoint(r->store, v, 2, 100);
-    rig_stop(&r, 5000); /* the stop waits for it */
+    rig_stop(&r, RIG_PATIENCE_MS); /* the stop waits for it */
     r = rig_new(&pg);
     assert_int_equal(r->n_accumulators, 2);
     assert_true(r->accumulators[0].alarm_key == 5 && r->accumulators[0].amount == -2);
     assert_true(r->accumulators[1].alarm_key == 7 && r->accumulators[1].amount == 1.5);
     checkpoint(r, 7, 2.5, 200);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select count(*) from alarm_accumulator"), 2);
     assert_int_equal(pgtest_number(&pg, "select at_us from alarm_accumulator where amount = 2.5"), 200);
 }
@@ -33,7 +33,7 @@ static void an_older_checkpoint_never_replaces_a_newer_one(void **state) {
     pgtest_do(&pg, "insert into alarm_accumulator values (7, 3, 500)");
     struct rig *r = rig_new(&pg);
     checkpoint(r, 7, 1, 499);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select amount from alarm_accumulator"), 3);
 }
 
@@ -45,7 +45,7 @@ static void what_cannot_be_stored_is_left_out(void **state) {
                                     {.alarm_key = 2, .amount = (double)INFINITY},
                                     {.alarm_key = 3, .amount = 4}};
     store_checkpoint(r->store, v, 3, 1);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select sum(alarm_key)::bigint from alarm_accumulator"), 3);
 }
 
@@ -71,7 +71,7 @@ static void while_the_database_is_slow_only_the_newest_waits_and_alarms_pass(voi
     assert_int_equal(store_journal(r->store, &rec, slice_str("main")), OK);
     RIG_UNTIL(r, r->journaled == 1);
     PQfinish(other);
-    rig_stop(&r, 10000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select amount from alarm_accumulator"), 50);
     assert_true(pgtest_number(&pg, "select count(*) from seen") <= 2);
 }
@@ -95,7 +95,7 @@ static void many_are_stored_in_groups_however_often_the_connection_dies(void **s
     RIG_UNTIL(r, pgtest_number(
                      &pg, "select count(*) from alarm_accumulator where amount = 5 * (alarm_key - 1)") == N);
     assert_false(r->fatal);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
 }
 
 int main(void) {

@@ -175,7 +175,7 @@ static void a_revision_written_while_the_connection_was_away_is_announced_too(vo
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    pgtest_do(&pg, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name = 'penstock events' and datname = current_database()");
     pgtest_do(&pg, "select config_apply(gen_random_uuid(), 'cli', 'import', array['site'], array['S1'],"
                    " array['" BODY_S1 "'], array[-1::bigint])");

@@ -63,8 +63,8 @@ static void a_request_is_refused_with_the_reason_and_the_audit_waits(void **stat
     RIG_UNTIL(r, r->state == STORE_AWAY);
     assert_int_equal(r->state_error.code, ERR_NO_SPACE);
     make_room("audit");
-    RIG_UNTIL(r, r->state == STORE_OK);
-    assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'done'"), 1);
+    RIG_UNTIL(r, r->state == STORE_OK &&
+                     pgtest_number(&pg, "select count(*) from audit where action = 'done'") == 1);
     assert_int_equal(pgtest_number(&pg, "select count(*) from audit where action = 'asked'"), 0);
     rig_stop(&r, 5000);
 }

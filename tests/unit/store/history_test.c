@@ -188,7 +188,7 @@ static void no_database_and_a_lost_connection_are_told(void **state) {
     assert_non_null(strstr(err.text, "nowhere"));
     static const int64_t tags[] = {1};
     h = open_history(tags, 1, 0, 100);
-    pgtest_do(&pg, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name = 'penstock history' and datname = current_database()");
     const struct stored_sample *v = NULL;
     size_t n = 0;

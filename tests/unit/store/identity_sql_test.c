@@ -165,7 +165,7 @@ static void the_list_is_told_also_when_it_grew_while_the_connection_was_away(voi
              " select key, decode(repeat('01', 32), 'hex'), 'cli', 'x' from config_key where name = 'gw-s1'");
     RIG_UNTIL(r, r->n_revoked == 1);
     /* In one transaction with its death, so that nobody listens when it is committed. */
-    pgtest_do(&pg, "do $$ begin perform pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "do $$ begin perform pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name = 'penstock events' and datname = current_database();"
                    " insert into gateway_revocation (gateway_key, fingerprint, revoked_by, reason)"
                    " select key, decode(repeat('02', 32), 'hex'), 'cli', 'x' from config_key where name = "
@@ -180,7 +180,7 @@ static void until_when_gateways_have_good_certificates_is_told(void **state) {
     struct rig *r = rig_with_gateways();
     assert_int_equal(r->n_certificates, 0);
     struct request longer = issue_for("gw-s1", IDENTITY_RENEW, 2, 0);
-    longer.identity.issue.certificate.not_after_us += 7000000;
+    longer.identity.issue.certificate.not_after_us += TM_HOUR_US + 7 * TM_SECOND_US;
     expect(r, longer, NULL);
     RIG_UNTIL(r, r->n_certificates == 1);
     int64_t key = r->certificates[0].gateway_key;

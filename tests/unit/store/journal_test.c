@@ -310,12 +310,11 @@ static void alarms_do_not_wait_behind_requests_or_samples(void **state) {
     store_audit(r->store, &actor, "x", "", "");
     store_turn_end(r->store);
     journal(r, 1, 1, 1);
-    RIG_UNTIL(r, r->journaled == 1);
-    assert_int_equal(pgtest_number(&pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-                                        " and datname = current_database()"),
-                     1);
+    RIG_UNTIL(r, r->journaled == 1 &&
+                     pgtest_number(&pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                        " and datname = current_database()") == 1);
     PQfinish(other);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select count(*) from audit"), 1);
 }
 
@@ -354,7 +353,7 @@ static void nothing_is_written_before_the_database_is_known_to_be_this_servers(v
     (void)state;
     rig_migrate(&pg);
     struct rig *r = rig_new(&pg);
-    pgtest_do(&pg, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name in ('penstock events', 'penstock alarms')"
                    " and datname = current_database()");
     PGconn *other = PQconnectdb(pg.conninfo);

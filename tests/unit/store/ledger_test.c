@@ -342,7 +342,7 @@ static void repeats_that_wait_are_written_by_a_stop(void **state) {
     struct rig *r = rig_with_gateway();
     struct store_repeat repeat = {.gateway_key = 1, .session = 5, .day = DAY_1, .n = 3};
     store_repeated(r->store, &repeat);
-    rig_stop(&r, 5000);
+    rig_stop(&r, RIG_PATIENCE_MS);
     assert_int_equal(pgtest_number(&pg, "select sum(n)::bigint from gateway_repeat"), 3);
 }
 

@@ -236,7 +236,7 @@ static void ask_with_number(struct rig *r, enum pg_mode mode, const char *sql, i
 }
 
 static void kill_connection(void) {
-    pgtest_do(&server, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&server, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                        " where application_name = 'pg test' and datname = current_database()");
 }
 

@@ -99,7 +99,7 @@ static void a_question_under_way_when_the_connection_dies_is_answered_too(void *
     (void)state;
     struct rig *r = rig_with_history();
     struct request ask = {.kind = REQ_AUDIT_LIST, .list = {.limit = 1}};
-    pgtest_do(&pg, "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+    pgtest_do(&pg, "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
                    " where application_name like 'penstock %%' and datname = current_database()");
     uint32_t n = r->n_replies;
     for (uint64_t i = 0; i < 20; i++) {

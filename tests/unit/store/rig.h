@@ -9,7 +9,7 @@
 #include "tests/lib/pgtest.h"
 #include "tests/lib/unit.h"
 
-enum { RIG_PATIENCE_MS = 60000, RIG_REPLIES_MAX = 64, RIG_KEYS_MAX = 100000 };
+enum { RIG_PATIENCE_MS = 180000, RIG_REPLIES_MAX = 64, RIG_KEYS_MAX = 100000 };
 
 struct rig_reply {
     uint64_t token;
