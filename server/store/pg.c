@@ -21,7 +21,6 @@ struct job {
     bool exposed;     /* it was sent when a cancel request was under way, which may hit it */
     bool unwanted;    /* … is to hit it */
     uint32_t cancels; /* so many were sent for it */
-    uint64_t since_ms;
     pg_on_done on_done;
     void *ctx;
     struct pg_answer answer;
@@ -49,6 +48,7 @@ struct pg {
     struct job jobs[PG_JOBS_MAX]; /* a ring */
     uint32_t first;
     uint32_t n_jobs;
+    uint64_t first_since_ms; /* since when the first one is that: all before it has been answered */
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -119,6 +119,7 @@ static void finish_first(struct pg *pg, enum pg_outcome outcome) {
     struct job job = *job_at(pg, 0);
     pg->first = (pg->first + 1) % PG_JOBS_MAX;
     pg->n_jobs--;
+    pg->first_since_ms = uv_now(pg->cfg.loop);
     job.answer.outcome = outcome;
     job.answer.stray = outcome != PG_DONE && job.exposed && !job.unwanted &&
                        strcmp(job.answer.sqlstate, PGCONN_CANCELED) == 0;
@@ -503,7 +504,7 @@ static void on_timer(uv_timer_t *timer) {
         lose(pg);
         return;
     case STATE_UP:
-        if (pg->n_jobs > 0 && uv_now(pg->cfg.loop) - job_at(pg, 0)->since_ms > PG_ANSWER_MS) {
+        if (pg->n_jobs > 0 && uv_now(pg->cfg.loop) - pg->first_since_ms > PG_ANSWER_MS) {
             (void)error_set(&pg->error, ERR_UNAVAILABLE, "postgresql", "no answer for %d s",
                             PG_ANSWER_MS / 1000);
             lose(pg);
@@ -594,12 +595,11 @@ static void send_plain(struct pg *pg, const char *sql) {
 static void begin_job(struct pg *pg, enum pg_mode mode, pg_on_done on_done, void *ctx) {
     CHECK(!pg->composing);
     CHECK(pg->n_jobs < PG_JOBS_MAX);
+    if (pg->n_jobs == 0) {
+        pg->first_since_ms = uv_now(pg->cfg.loop);
+    }
     struct job *job = job_at(pg, pg->n_jobs++);
-    *job = (struct job){.mode = mode,
-                        .on_done = on_done,
-                        .ctx = ctx,
-                        .exposed = pg->target != NULL,
-                        .since_ms = uv_now(pg->cfg.loop)};
+    *job = (struct job){.mode = mode, .on_done = on_done, .ctx = ctx, .exposed = pg->target != NULL};
     pg->composing = true;
     if (mode == PG_WRITE) {
         send_plain(pg, "begin isolation level read committed read write");

@@ -28,7 +28,7 @@ enum {
     PG_BACKOFF_MIN_MS = 100,
     PG_BACKOFF_MAX_MS = 2000,
     PG_STATEMENT_MS = 30000, /* default limit of one statement, kept by PostgreSQL */
-    PG_ANSWER_MS = 45000,    /* no answer for so long: the connection is given up */
+    PG_ANSWER_MS = 45000,    /* no answer, of any job, for so long: the connection is given up */
 };
 
 struct pg;

@@ -6,7 +6,15 @@
 
 static struct pgtest server;
 
-enum { ANSWERS_MAX = 256, PATIENCE_MS = 60000 };
+enum { ANSWERS_MAX = 256, PATIENCE_MS = 180000 };
+
+/* The loop's time as pg.c sees it: a test may set it ahead. Timers go by the true one. */
+static uint64_t ahead_ms;
+
+uint64_t uv_now(const uv_loop_t *loop) {
+    (void)loop;
+    return uv_hrtime() / 1000000 + ahead_ms;
+}
 
 struct seen {
     enum pg_outcome outcome;
@@ -442,6 +450,54 @@ static void big_parameters_and_results_pass_while_both_sides_are_writing(void **
     rig_end(r);
 }
 
+static void hold(PGconn *conn, const char *sql) {
+    PGresult *r = PQexec(conn, sql);
+    assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);
+    PQclear(r);
+}
+
+static void on_looked(uv_timer_t *timer) {
+    *(bool *)timer->data = true;
+}
+
+/* Until the connection has been looked at for whether it still answers. */
+static void look(struct rig *r) {
+    enum { MORE_THAN_ITS_TURN_MS = 5100 };
+    uv_timer_t timer;
+    bool looked = false;
+    assert_int_equal(uv_timer_init(&r->loop, &timer), 0);
+    timer.data = &looked;
+    assert_int_equal(uv_timer_start(&timer, on_looked, MORE_THAN_ITS_TURN_MS, 0), 0);
+    UNTIL(r, looked);
+    uv_close((uv_handle_t *)&timer, NULL);
+    (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+}
+
+/* Each job waits for a lock. How long one waited behind others does not count. */
+static void a_connection_is_given_up_when_nothing_is_answered_and_not_when_much_waits(void **state) {
+    (void)state;
+    pgtest_fresh_database(&server);
+    PGconn *other = PQconnectdb(server.conninfo);
+    hold(other, "select pg_advisory_lock(1), pg_advisory_lock(2)");
+    struct rig *r = rig_up();
+    ask(r, PG_READ, "select pg_advisory_xact_lock(1)", NULL);
+    ask(r, PG_READ, "select pg_advisory_xact_lock(2)", NULL);
+    ahead_ms = PG_ANSWER_MS - 20000;
+    hold(other, "select pg_advisory_unlock(1)");
+    UNTIL(r, r->n == 1);
+    ahead_ms += 30000;
+    look(r);
+    assert_int_equal(r->downs, 0);
+    ahead_ms += PG_ANSWER_MS;
+    UNTIL(r, r->downs == 1);
+    assert_int_equal(r->answers[0].outcome, PG_DONE);
+    assert_int_equal(r->answers[1].outcome, PG_UNKNOWN);
+    assert_non_null(strstr(r->answers[1].text, "no answer for 45 s"));
+    ahead_ms = 0;
+    PQfinish(other);
+    rig_end(r);
+}
+
 static void values_keep_their_bits_on_the_way_there_and_back(void **state) {
     (void)state;
     struct rig *r = rig_up();
@@ -528,6 +584,7 @@ int main(void) {
         cmocka_unit_test(of_several_hosts_the_one_that_answers_is_taken),
         cmocka_unit_test(a_connection_that_cannot_be_made_says_why_and_is_tried_again),
         cmocka_unit_test(big_parameters_and_results_pass_while_both_sides_are_writing),
+        cmocka_unit_test(a_connection_is_given_up_when_nothing_is_answered_and_not_when_much_waits),
         cmocka_unit_test(values_keep_their_bits_on_the_way_there_and_back),
         cmocka_unit_test(parameters_over_their_limit_are_marked),
     };
