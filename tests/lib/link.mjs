@@ -159,7 +159,7 @@ export class Peer {
   }
   heard() { return `heard ${this.frames.map((f) => `${f.name} ${f.text ?? ''}`).join(' ')}; ${this.error ?? 'no error'}`; }
   frame(name) { return this.find(name, (f) => f.name === name); }
-  ended() { return until('the server closes', () => this.closed, 60); }
+  ended() { return until('the server closes', () => this.closed); }
   end() { this.socket.destroy(); }
 
   /** Is this record acknowledged? */

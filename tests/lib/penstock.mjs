@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,13 +22,36 @@ export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const within = (ms, promise) => Promise.race([promise, new Promise((done) => setTimeout(done, ms, null).unref())]);
 
 /** Waits until `condition` gives something true and returns it; fails with `what` after a generous time. */
-export async function until(what, condition, seconds = 60) {
+export async function until(what, condition, seconds = 120) {
   const end = performance.now() + seconds * 1000;
   for (;;) {
     const value = await condition();
     if (value) return value;
     if (performance.now() > end) assert.fail(`still waiting after ${seconds} s: ${what}`);
     await sleep(50);
+  }
+}
+
+/** Listens, or gives null where somebody listens already. It keeps no test from ending. */
+const listens = (where) => new Promise((done) => {
+  const server = net.createServer().unref();
+  server.once('error', () => done(null)).listen(where, () => done(server));
+});
+
+/**
+ * A port of loopback that stays this process's own until it ends, also while nobody listens there: it is below those that the system gives to
+ * whoever asks for any, and a name that others can see stands for it.
+ */
+export async function ownPort() {
+  for (;;) {
+    const port = 12000 + Math.floor(Math.random() * 20000);
+    const name = await listens({ path: `\0penstock test port ${port}` });
+    const free = name && await listens({ host: '127.0.0.1', port });
+    if (free) {
+      await new Promise((done) => free.close(done));
+      return port;
+    }
+    name?.close();
   }
 }
 
@@ -60,6 +84,11 @@ export class Penstock {
   log(name) {
     const file = join(this.dir, 'log', `${name}.log`);
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  /** Waits until a program has said this in its log, where it comes a moment after what it tells. */
+  says(name, pattern) {
+    return until(`${name} says ${pattern}`, () => pattern.exec(this.log(name)));
   }
 
   /** Database, schema, certificates, accounts and configuration, but no server yet. */
@@ -147,6 +176,7 @@ export class Penstock {
 
   /** Starts penstockd and waits until it listens; the ports stay the same over restarts. */
   async startServer(settings = {}, { wait = true } = {}) {
+    if (!this.ports.web) this.ports = { link: await ownPort(), web: await ownPort() };
     const file = join(this.dir, 'penstockd.json');
     writeFileSync(file, JSON.stringify(this.serverConfig(settings)));
     const ports = join(this.dir, 'ports.json');
@@ -220,9 +250,11 @@ export class Penstock {
   /** One statement on a connection of the test's own. */
   async sql(text, values) {
     if (!this.db) {
-      this.db = new pg.Client(pgOptions(this.conninfo));
-      this.db.on('error', () => (this.db = undefined));
-      await this.db.connect();
+      const db = new pg.Client(pgOptions(this.conninfo));
+      const forget = () => (this.db = this.db === db ? undefined : this.db);
+      this.db = db;
+      db.on('error', forget);
+      await db.connect().catch((e) => { forget(); throw e; });
     }
     return (await this.db.query(text, values)).rows;
   }
@@ -265,7 +297,7 @@ export class Penstock {
         },
       );
       request.on('error', failed);
-      request.setTimeout(30000, () => request.destroy(new Error('no answer within 30 s')));
+      request.setTimeout(120000, () => request.destroy(new Error('no answer within 120 s')));
       request.end(data);
     });
   }
@@ -316,7 +348,7 @@ export class Penstock {
     const children = [...this.processes];
     const ends = await Promise.all(children.map(async (child) => {
       child.kill('SIGTERM');
-      const how = await within(20000, child.ended);
+      const how = await within(120000, child.ended);
       if (!how) {
         child.kill('SIGKILL');
         await child.ended;
@@ -331,7 +363,7 @@ export class Penstock {
     if (bad) process.stderr.write(reports.slice(Math.max(0, bad.index - 200), bad.index + 5000));
     if (!keep) rmSync(this.dir, { recursive: true, force: true });
     assert.equal(bad, null, `a sanitizer or a check spoke; logs are kept in ${this.dir}/log`);
-    for (const { child, how } of ends) assert.ok(how, `${child.label} did not stop within 20 s of SIGTERM`);
+    for (const { child, how } of ends) assert.ok(how, `${child.label} did not stop within 120 s of SIGTERM`);
   }
 }
 
