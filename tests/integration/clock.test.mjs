@@ -30,15 +30,16 @@ describe('the clock of a gateway', { concurrency: false }, () => {
   test('is told when it is behind, raises its alarm, and is kept with the session', async () => {
     assert.deepEqual([(await gateway()).clock_source, (await gateway()).clock_synchronised], [null, null]);
     let g = await welcomed(p, 'gw-s1', { answers: true, offset: -BEHIND_US });
-    await until('the clock is told to be off', async () => (await gateway()).clock_off, 90);
+    await until('the clock is told to be off', async () => (await gateway()).clock_off);
     const shown = await gateway();
-    assert.ok(Math.abs(shown.clock_offset_ms + 5000) < 1000, `offset ${shown.clock_offset_ms}`);
-    assert.ok(shown.clock_error_ms >= 0 && shown.clock_error_ms < 1000, `error ${shown.clock_error_ms}`);
+    // However long the answer to a PING took: half of that is the error. We count whole milliseconds.
+    const right = (c) => c.error_ms >= 0 && Math.abs(c.offset_ms + 5000) <= c.error_ms + 3;
+    assert.ok(right({ offset_ms: shown.clock_offset_ms, error_ms: shown.clock_error_ms }), JSON.stringify(shown));
     await until('its alarm is raised', async () => ['B', 'C'].includes(await letter()));
     const [row] = await until('the audit has it', () => p.sql(`select object, detail from audit where action = 'gateway.clock_off'`).then((r) => r.length > 0 && r));
     assert.match(`${row.object} ${row.detail}`, /gw-s1.* s behind the server's/);
     const kept = await until('it is kept', async () => (await ledger()).clock.find((c) => c.kind === 'session' && c.off));
-    assert.ok(Math.abs(kept.offset_ms + 5000) < 1000);
+    assert.ok(right(kept), JSON.stringify(kept));
     assert.equal(kept.source, shown.clock_source);
     g.end();
     // It was set right: three measures in succession.
