@@ -51,15 +51,15 @@ static const char row_usable_sql[] =
     "                      and c.to_us >= w.t_us and r.t_us = w.t_us)"
     " order by t_us desc limit 1";
 
-/* By each period's key, and sample_row_pk. A chunk that reaches into the span began in its
- * period, $4. */
+/* By each period's key, and sample_row_pk. A chunk that reaches into the window began in its
+ * period, $4; of one from before it ($2) part was given already, perhaps as loose samples. */
 static const char chunks_sql[] =
     "with late as materialized ("
     " select min(t_us) as from_us, max(t_us) as to_us from sample_row"
     "  where tag_key = $1 and t_us >= $2 and t_us < $3)"
     " select c.from_us, c.to_us, c.n, c.usable, c.bad, c.first, c.last, c.min, c.max, c.min_us, c.max_us, "
     "c.worst,"
-    "        case when $6::integer <> 0 or c.from_us < $7 or c.to_us >= $9"
+    "        case when $6::integer <> 0 or c.from_us < $2 or c.to_us >= $9"
     "                  or (c.from_us - $7) / $8 <> (c.to_us - $7) / $8"
     "                  or (c.from_us <= $11 and c.to_us >= $10)"
     "                  or (c.from_us <= late.to_us and c.to_us >= late.from_us) then c.data end"

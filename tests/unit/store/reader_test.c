@@ -6,6 +6,8 @@
 #include "server/history/pack.h"
 #include "server/store/history.h"
 #include "server/store/reader.h"
+#include "server/store/reader_job.h"
+#include "server/store/reqcopy.h"
 #include "server/store/roller.h"
 #include "tests/unit/store/rig.h"
 
@@ -1088,6 +1090,126 @@ static void what_is_packed_meanwhile_is_read_once(void **state) {
     rig_stop(&rig, 5000);
 }
 
+/* --- a question step by step --------------------------------------------------------------------------- */
+
+struct line {
+    uv_loop_t loop;
+    struct pg *pg;
+    bool answered;
+    bool closed;
+    PGresult *results[PG_STATEMENTS_MAX];
+};
+
+static void on_line(void *ctx) {
+    (void)ctx; /* pg_is_up says it */
+}
+
+static void on_line_answer(void *ctx, struct pg_answer *answer) {
+    struct line *l = ctx;
+    assert_int_equal(answer->outcome, PG_DONE);
+    for (uint32_t i = 0; i < answer->n; i++) {
+        l->results[i] = answer->results[i];
+        answer->results[i] = NULL;
+    }
+    l->answered = true;
+}
+
+static void on_line_closed(void *ctx) {
+    struct line *l = ctx;
+    l->closed = true;
+}
+
+static void line_open(struct line *l) {
+    struct error err;
+    *l = (struct line){.answered = false};
+    assert_int_equal(uv_loop_init(&l->loop), 0);
+    const struct pg_config cfg = {.loop = &l->loop,
+                                  .conninfo = pg.conninfo,
+                                  .name = "test",
+                                  .ctx = l,
+                                  .on_up = on_line,
+                                  .on_down = on_line};
+    assert_int_equal(pg_new(&cfg, &l->pg, &err), OK);
+    pg_start(l->pg);
+    while (!pg_is_up(l->pg)) {
+        (void)uv_run(&l->loop, UV_RUN_ONCE);
+    }
+}
+
+static void line_close(struct line *l) {
+    pg_close(l->pg, on_line_closed, l);
+    while (!l->closed) {
+        (void)uv_run(&l->loop, UV_RUN_ONCE);
+    }
+    pg_free(&l->pg);
+    assert_int_equal(uv_loop_close(&l->loop), 0);
+}
+
+static void take_step(struct line *l, struct reader_job *job) {
+    l->answered = false;
+    job_send(job, l->pg, on_line_answer, l);
+    pg_flush(l->pg);
+    while (!l->answered) {
+        (void)uv_run(&l->loop, UV_RUN_ONCE);
+    }
+    job_take(job, l->results);
+    for (int i = 0; i < PG_STATEMENTS_MAX; i++) {
+        PQclear(l->results[i]);
+        l->results[i] = NULL;
+    }
+}
+
+/* Of the loose samples of [from, to), chunks. */
+static void pack_loose(int from, int to) {
+    struct error err;
+    struct pack p;
+    pack_init(&p, &work);
+    chunk_tag = 1;
+    for (int i = from; i < to; i++) {
+        const struct chunk_sample s = {.tag_key = 1, .t_us = START_US + i, .number = i, .kind = CHUNK_NUMBER};
+        assert_int_equal(pack_sample_in(&p, &s, false), OK);
+    }
+    PQclear(PQexec(conn, "begin"));
+    char sql[100];
+    (void)snprintf(sql, sizeof sql, "delete from sample_row where value >= %d and value < %d", from, to);
+    PQclear(PQexec(conn, sql));
+    assert_int_equal(pack_out(&p, store_chunk, &err), OK);
+    PQclear(PQexec(conn, "commit"));
+    pack_done(&p);
+}
+
+/* One window does not take all of them, and then a chunk lies on both sides of its end. */
+static void a_trend_counts_once_what_is_packed_between_two_windows(void **state) {
+    (void)state;
+    enum { SAMPLES = 45000, PACKED = 100 };
+    struct line l;
+    rig_migrate(&pg);
+    pgtest_do(&pg, "insert into sample_row select 1, 1700000000000000 + i, i, 0"
+                   " from generate_series(0, 45000 - 1) i");
+    conn = PQconnectdb(pg.conninfo);
+    pack_loose(0, PACKED);
+    line_open(&l);
+    const struct request q = whole(REQ_SAMPLES); /* pixels of years: no chunk is unpacked for one */
+    struct reader_job *job = job_new(request_copy(&q), START_US);
+    assert_non_null(job);
+    while (job->at_us <= START_US + PACKED) {
+        take_step(&l, job);
+    }
+    assert_int_equal(job->step, JOB_WINDOW);
+    pack_loose(PACKED, SAMPLES);
+    while (job->step != JOB_DONE) {
+        assert_int_not_equal(job->step, JOB_FAILED);
+        take_step(&l, job);
+    }
+    struct reply reply;
+    job_reply(job, &reply);
+    assert_int_equal(reply.samples.v[0].n, 1);
+    assert_int_equal(reply.samples.v[0].v[0].count, SAMPLES);
+    job_free(&job);
+    line_close(&l);
+    PQfinish(conn);
+}
+
 static void exports_are_counted_and_can_be_called_off(void **state) {
     (void)state;
     enum { MOST = 16 };
@@ -1183,6 +1305,7 @@ int main(void) {
         cmocka_unit_test(loose_samples_are_read_in_parts),
         cmocka_unit_test(chunks_within_a_pixel_are_not_read),
         cmocka_unit_test(what_is_packed_meanwhile_is_read_once),
+        cmocka_unit_test(a_trend_counts_once_what_is_packed_between_two_windows),
         cmocka_unit_test(exports_are_counted_and_can_be_called_off),
         cmocka_unit_test(who_leaves_holds_nobody_up),
     };
