@@ -279,6 +279,8 @@ static void on_done_poll(uv_timer_t *timer) {
     if (client_is_drained(g->client)) {
         log_event(LOG_INFO, "gateway.done", "committed=all");
         stop(g);
+    } else {
+        client_flush(g->client); /* nothing follows that would be worth waiting for */
     }
 }
 
