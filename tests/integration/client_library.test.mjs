@@ -82,7 +82,7 @@ describe('the client library', { concurrency: false }, () => {
     const stored = () => p.sql(`select s.value from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/level'`);
     const rows = await until('a sample is stored', async () => { const v = await stored(); return v.length > 0 && v; });
     assert.ok(rows[0].value >= 2 && rows[0].value <= 4, `${rows[0].value} m`);
-    assert.match(p.log('station'), /link up/);
+    await p.says('station', /link up/);
     child.kill('SIGTERM');
     assert.deepEqual(await child.ended, { code: 0, signal: null });
   });

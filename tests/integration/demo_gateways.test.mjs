@@ -35,11 +35,11 @@ describe('the demo\'s gateways on the live plant', { concurrency: false }, () =>
   });
 
   test('a station that tells its own map is waited for', async () => {
-    await until('the gateway says that it is not there', () => /device\.down device=s5-plc/.test(p.log('gw-s5')));
+    await p.says('gw-s5', /device\.down device=s5-plc/);
     await plant.stations.S5.device.listen(ports.S5);
     const names = (await complete('S5')).map((t) => t.name);
     assert.ok(names.includes('S5/PU10_RUN') && names.includes('S5/L_T7'), names.join());
-    assert.match(p.log('gw-s5'), /plant\.map device=s5-plc tags=10/);
+    await p.says('gw-s5', /plant\.map device=s5-plc tags=10/);
   });
 
   test('what the gateways tell of themselves and of their devices is known without configuration, and nothing is unknown', async () => {
@@ -78,8 +78,8 @@ describe('the demo\'s gateways on the live plant', { concurrency: false }, () =>
     s1.tables.input[50000] = 7;
     const config = { ...p.gatewayConfig('gw-s1'), sources: [{ kind: 'plant', name: 'x', host: '127.0.0.1', port: ports.S1 }] };
     p.startGateway('no-plant', { config: { ...config, server: { host: '127.0.0.1', port: 1, name: 'localhost' }, journal: { dir: `${p.dir}/journal-x` } } });
-    await until('it says so', () => /device\.down device=x reason=".*is this a simulated plant\?/.test(p.log('no-plant')));
+    await p.says('no-plant', /device\.down device=x reason=".*is this a simulated plant\?/);
     s1.tables.input[50000] = magic;
-    await until('it finds it at the next attempt', () => /plant\.map device=x/.test(p.log('no-plant')));
+    await p.says('no-plant', /plant\.map device=x/); // at the next attempt
   });
 });

@@ -72,7 +72,7 @@ describe('penstock-gateway', { concurrency: false }, () => {
 
   test('a second one on the same journal is refused', async () => {
     const first = p.startGateway('first', { config: whole({ sources: [source({ loop: true })], journal: { dir: join(dir, 'journal-lock') } }) });
-    await until('it is up', () => /link\.up/.test(p.log('first')));
+    await p.says('first', /link\.up/);
     const second = p.startGateway('second', { config: whole({ journal: { dir: join(dir, 'journal-lock') } }) });
     assert.notEqual((await second.ended).code, 0);
     assert.match(p.log('second'), /journal-lock/);
@@ -122,7 +122,7 @@ describe('penstock-gateway', { concurrency: false }, () => {
     try {
       other.pki('ca', 'Another CA');
       const child = p.startGateway('other-ca', { config: whole({ ca: other.pkiFile('ca.pem'), sources: [source({ loop: true })], journal: { dir: join(dir, 'journal-ca') } }) });
-      await until('it says why', () => /certificate|verify|issuer/i.test(p.log('other-ca')));
+      await p.says('other-ca', /certificate|verify|issuer/i);
       assert.equal(child.exitCode, null, 'it goes on trying');
       await p.kill(child, 'SIGTERM');
     } finally {
