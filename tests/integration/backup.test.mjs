@@ -59,6 +59,10 @@ describe('backup and restore', { concurrency: false }, () => {
 
   before(async () => {
     await p.startDatabase();
+    // It commits when it likes, and so moves the last moment that can be restored.
+    await p.sql('alter system set autovacuum = off');
+    await p.sql('select pg_reload_conf()');
+    await until('nothing is vacuumed', async () => (await p.sql(`select from pg_stat_activity where backend_type like 'autovacuum %'`)).length === 0);
     p.penstock('migrate', '--dir', join(root, 'migrations'));
     dir = join(p.dir, 'backups');
   });
@@ -314,6 +318,7 @@ describe('backup and restore', { concurrency: false }, () => {
 
   test('the WAL goes on after the follower and the database were killed', async () => {
     await p.kill(follow);
+    await until('PostgreSQL has noticed', async () => (await p.sql('select from pg_replication_slots where active')).length === 0);
     fails(['backup', dir], /nobody follows the WAL/);
     await note('three');
     await p.stopDatabase('immediate');
