@@ -5,7 +5,7 @@ import net from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { ledgerBreaches } from '../lib/invariants.mjs';
 import { counted, data, dict, frame, hello, i64, peer, randomEpoch, varint, welcomed } from '../lib/link.mjs';
-import { Penstock, until } from '../lib/penstock.mjs';
+import { Penstock, sleep, until } from '../lib/penstock.mjs';
 
 const config = {
   sites: [{ name: 'S1', title: 'Station 1' }], gateways: [{ name: 'gw-a', site: 'S1' }, { name: 'gw-b', site: 'S1' }, { name: 'gw-c', site: 'S1', certificate_of: 'gw-a', tags_max: 2 }],
@@ -23,6 +23,12 @@ describe('containment', { concurrency: false }, () => {
   });
   after(() => p.stop());
 
+  /** What a WINDOW says. */
+  const told = (f) => {
+    let at = 0;
+    const read = () => { let v = 0n, shift = 0n, b; do { b = f.body[at++]; v |= BigInt(b & 0x7f) << shift; shift += 7n; } while (b & 0x80); return Number(v); };
+    return { bytes: read(), frames: read(), rate: read() };
+  };
   const row = async (name) => (await engineer.get('/api/gateways')).json.gateways.find((g) => g.name === name);
   const t0 = BigInt(Date.now()) * 1000n;
 
@@ -70,7 +76,7 @@ describe('containment', { concurrency: false }, () => {
     assert.ok(narrow.body.length > 0);
     await g.acked(n);
     assert.match((await row('gw-a')).fault, /slowed down/);
-    assert.equal((await p.sql(`select count(*) as n from audit where action = 'link.too_many_samples' and object = 'gw-a'`))[0].n, 1n);
+    await until('the audit has it, once', async () => (await p.sql(`select count(*) as n from audit where action = 'link.too_many_samples' and object = 'gw-a'`))[0].n === 1n);
     assert.equal((await p.sql(`select count(*) as n from sample s join config_key k on k.key = s.tag_key where k.name = 'S1/A'`))[0].n, BigInt(n));
     g.end();
   });
@@ -93,15 +99,20 @@ describe('containment', { concurrency: false }, () => {
 
   test('the budget of backlogs is divided among the gateways that have one', async () => {
     const waiting = () => ({ next: 0, others: [{ epoch: randomEpoch(), oldest: 0, next: 5 }], answers: true });
-    const rate = (f) => { let v = 0n, shift = 0n, at = 0; const read = () => { v = 0n; shift = 0n; let b; do { b = f.body[at++]; v |= BigInt(b & 0x7f) << shift; shift += 7n; } while (b & 0x80); return Number(v); }; read(); read(); return read(); };
-    const a = await welcomed(p, 'gw-a', waiting());
-    assert.equal(Number(a.welcome.window.rate), 80000);
+    // While the database is slow there is less to divide, so the shares are known by what they are at most.
+    const whole = async () => {
+      const g = await welcomed(p, 'gw-a', waiting());
+      if (Number(g.welcome.window.rate) === 80000) return g;
+      g.end();
+      await sleep(1000); // it changes once a second
+      return null;
+    };
+    const a = await until('all of the budget is for one', whole);
     const b = await welcomed(p, 'gw-b', waiting());
     assert.ok(Number(b.welcome.window.rate) <= 80000);
-    const told = await a.find('the smaller share', (f) => f.name === 'WINDOW' && rate(f) === 50000);
-    assert.ok(told);
+    const smaller = await a.find('the smaller share', (f) => f.name === 'WINDOW' && told(f).rate <= 50000);
     b.end();
-    await a.find('its share is bigger again', (f) => f.name === 'WINDOW' && rate(f) === 80000);
+    await a.find('its share is bigger again', (f) => f.name === 'WINDOW' && told(f).rate > 50000 && a.frames.indexOf(f) > a.frames.indexOf(smaller));
     a.end();
   });
 
@@ -185,8 +196,9 @@ describe('containment', { concurrency: false }, () => {
     const shaking = await strangers(4, { from: () => '127.0.9.8', then: (s) => s.write(begin) });
     await until('the server has answered all of them', () => shaking.every((s) => s.bytesRead > 0));
     (await welcomed(p, 'gw-a')).end();
+    await until('one gave way', () => shaking.some((s) => s.over));
+    assert.equal(shaking.filter((s) => s.over).length, 1);
     assert.equal(few.filter((s) => s.over).length, 0);
-    assert.equal(shaking.filter((s) => s.over).length, 1, 'one gave way, at once');
   });
 
   test('who opens and closes connections without end uses up nobody\'s handshakes', async () => {
@@ -211,10 +223,10 @@ describe('containment', { concurrency: false }, () => {
   });
 
   test('those who come together wait to be let in, all get in, and the log says how many wait', async () => {
-    await p.restartServer({ link: { limits: { handshakes_per_s: 2 } } });
+    await p.restartServer({ link: { limits: { handshakes_per_s: 2, hello_ms: 600000 } } }); // the first ones wait for the last
     const together = Array.from({ length: 8 }, () => peer(p, 'gw-a'));
     await Promise.all(together.map((g) => g.connected));
-    const [, waiting] = /link\.crowded waiting=(\d+) handshakes_per_s=2 /.exec(p.log('penstockd')) ?? [];
+    const [, waiting] = await p.says('penstockd', /link\.crowded waiting=(\d+) handshakes_per_s=2 /);
     assert.ok(waiting >= 2 && waiting <= 7, `${waiting} wait`);
     assert.ok(together.every((g) => g.frames.length === 0), 'nothing is said to them');
     for (const g of together) g.end();
@@ -224,14 +236,15 @@ describe('containment', { concurrency: false }, () => {
     await p.restartServer(options);
     await until('it stores', async () => (await p.get('/api/health').catch(() => null))?.json?.store?.state === 'ok');
   };
-  /** Sends one record after the other, each when the one before is acknowledged, until it is not read any more. */
+  /** Sends one record after the other, each when the one before is acknowledged, until its window is narrow, as it is for who sends too much. */
   const until_held = async (g, record) => {
+    const narrow = (f) => f.name === 'WINDOW' && told(f).frames < Number(g.welcome.window.frames);
     let seq = 0;
-    for (; !g.closed && seq < 1000 && !g.frames.some((f) => f.name === 'WINDOW'); seq++) {
+    for (; !g.closed && seq < 1000 && !g.frames.some(narrow); seq++) {
       g.send(record(seq));
       await g.acked(seq);
     }
-    assert.ok(g.frames.some((f) => f.name === 'WINDOW'), 'it is slowed down');
+    assert.ok(g.frames.some(narrow), 'it is slowed down');
     return seq;
   };
   const audited = (action) => until(`${action} in the audit`, async () => (await p.sql('select detail from audit where action = $1 and object = $2', [action, 'gw-b']))[0]);
@@ -240,7 +253,8 @@ describe('containment', { concurrency: false }, () => {
     await restart({ link: { limits: { ...limits, bytes_per_s: 100000, samples_per_s: 5000 } } });
     const event = (seq) => frame(0x12, 1, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.from([99, 0, 0]), i64(t0), counted('x'), counted('y'.repeat(500))]));
     const g = await welcomed(p, 'gw-b', { answers: true });
-    await until_held(g, (seq) => Buffer.concat([event(seq), frame(0x70, 0, Buffer.alloc(50000))]));
+    const junk = Array.from({ length: 4 }, () => frame(0x70, 0, Buffer.alloc(50000)));
+    await until_held(g, (seq) => Buffer.concat([event(seq), ...junk]));
     assert.match((await row('gw-b')).fault, /more than 100000 bytes a second/);
     await audited('link.too_many_bytes');
     g.end();
@@ -250,8 +264,8 @@ describe('containment', { concurrency: false }, () => {
     await restart({ link: { backlog_rate: 65536, limits: { samples_per_s: 5000 } } });
     const g = await welcomed(p, 'gw-b', { answers: true, next: 100000 });
     const begin = performance.now();
-    const n = await until_held(g, (seq) => frame(0x6f, 3, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.alloc(120000, 7)])));
-    assert.ok(n * 120000 < 2_000_000 + (performance.now() - begin) * 100, `${n} records`);
+    const n = await until_held(g, (seq) => frame(0x6f, 3, Buffer.concat([varint(0), varint(seq), varint(0), Buffer.alloc(240000, 7)])));
+    assert.ok((n - 1) * 240000 < 2_000_000 + (performance.now() - begin) * 100, `${n} records`);
     await until('it is told to who looks at the gateway', async () => /of its backlog a second/.test((await row('gw-b')).fault));
     g.end();
   });
@@ -271,22 +285,26 @@ describe('containment', { concurrency: false }, () => {
 
   test('a gateway that connects again and again is asked to wait, and gets in then', async () => {
     await restart({ link: { limits: { sessions_per_min: 6 } } });
-    for (let i = 0; i < 6; i++) {
-      const g = await welcomed(p, 'gw-b');
-      g.send(frame(4, 0, Buffer.concat([Buffer.from([0, 0, 0, 0, 0]), counted('')])));
-      await g.ended();
+    const began = performance.now();
+    // Six at once, and one more for each ten seconds that this takes.
+    let let_in = 0;
+    let first;
+    while (first?.name !== 'BYE') {
+      const g = peer(p, 'gw-b');
+      await g.connected;
+      g.send(hello({ gateway: 'gw-b', epochs: [{ epoch: randomEpoch() }] }));
+      first = await g.find('an answer', (f) => f.name === 'BYE' || f.name === 'WELCOME');
+      if (first.name === 'WELCOME') {
+        let_in++;
+        g.send(frame(4, 0, Buffer.concat([Buffer.from([0, 0, 0, 0, 0]), counted('')])));
+        await g.ended();
+      }
+      assert.ok(let_in <= 6 + (performance.now() - began) / 10_000, `${let_in} were let in`);
     }
-    const g = peer(p, 'gw-b');
-    await g.connected;
-    g.send(hello({ gateway: 'gw-b', epochs: [{ epoch: randomEpoch() }] }));
-    const first = await g.find('an answer', (f) => f.name === 'BYE' || f.name === 'WELCOME');
-    if (first.name === 'BYE') {
-      assert.match(first.text, /more than 6 sessions a minute/);
-      assert.ok(first.after <= 10001, `${first.after} ms`);
-      await audited('link.too_many_sessions');
-    } else {
-      assert.fail('it was let in');
-    }
+    assert.ok(let_in >= 6, `${let_in} were let in`);
+    assert.match(first.text, /more than 6 sessions a minute/);
+    assert.ok(first.after <= 10001, `${first.after} ms`);
+    await audited('link.too_many_sessions');
     await new Promise((done) => setTimeout(done, first.after));
     (await welcomed(p, 'gw-b')).end();
   });
