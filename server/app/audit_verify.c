@@ -71,19 +71,33 @@ static enum status on_unsealed(void *ctx, int source, int64_t row_id, int64_t at
     return verify_unsealed(&w->verify, source, row_id, at_us, err);
 }
 
+static enum status look_at_waiting(struct walk *w, int source, struct error *err) {
+    struct chain_waiting first;
+    enum status status = chain_db_waiting(w->db, source, &first, err);
+    if (status != OK || first.row_id == 0) {
+        return status;
+    }
+    int64_t as_of_us = w->cfg->as_of_us;
+    struct error waits = {.code = OK};
+    status = verify_waiting(&w->verify, source, first.row_id, first.at_us,
+                            as_of_us != 0 ? as_of_us : first.now_us, as_of_us != 0 ? &waits : err);
+    if (as_of_us == 0) {
+        return status;
+    }
+    if (w->done.waits.code == OK) {
+        w->done.waits = waits;
+    }
+    return OK;
+}
+
 /* What the chain should have, and has not. */
 static enum status look_beyond(struct walk *w, struct error *err) {
     int64_t exported = 0;
     enum status status = chain_db_farthest(w->db, &exported, err);
     status = status == OK ? verify_exported(&w->verify, exported, err) : status;
     for (int source = CHAIN_REVISION; source <= CHAIN_JOURNAL && status == OK; source++) {
-        struct chain_waiting first;
         status = chain_db_unsealed(w->db, source, w->verify.newest[source], on_unsealed, w, err);
-        status = status == OK ? chain_db_waiting(w->db, source, &first, err) : status;
-        if (status == OK && first.row_id != 0) {
-            int64_t now_us = w->cfg->as_of_us != 0 ? w->cfg->as_of_us : first.now_us;
-            status = verify_waiting(&w->verify, source, first.row_id, first.at_us, now_us, err);
-        }
+        status = status == OK ? look_at_waiting(w, source, err) : status;
     }
     return status;
 }

@@ -7,8 +7,10 @@
 
 struct audit_verify {
     const char *conninfo;
-    int64_t from;                  /* first position; what comes before is believed */
-    int64_t as_of_us;              /* 0: now; else of a database that was restored, the moment it is of */
+    int64_t from; /* first position; what comes before is believed */
+    int64_t
+        as_of_us; /* 0: now; else of a database that was restored, the moment it is of: rows that had waited
+                   * for their places by then are told, not faults: perhaps no server was running */
     const struct point_keys *keys; /* NULL: signatures are not looked at */
     const struct point *anchors;   /* checkpoints that were exported, ascending */
     size_t n_anchors;
@@ -20,8 +22,9 @@ struct audit_verified {
     int64_t sealed_us;
     int64_t n_points;
     int64_t n_anchors;
-    int64_t point_pos; /* of the last checkpoint; 0: none */
-    int64_t point_us;  /* when the last place that it covers was sealed */
+    int64_t point_pos;  /* of the last checkpoint; 0: none */
+    int64_t point_us;   /* when the last place that it covers was sealed */
+    struct error waits; /* the first row that had waited for too long by then; code OK: none */
 };
 
 /* ERR_INVALID: err names the first fault. */

@@ -30,8 +30,8 @@ describe('backup and restore', { concurrency: false }, () => {
   };
   const backups = (d = dir) => readdirSync(join(d, 'base')).sort();
   const now = async () => (await p.sql(`select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as t`))[0].t;
-  // No server seals it into the chain. That would be a fault ten minutes later, and this may take longer.
-  const note = (text) => p.sql(`insert into audit (at, action, object) values (clock_timestamp() + interval '1 day', $1, $2)`, ['test', text]);
+  // As an hour ago, and no server was running since that would have sealed it into the chain.
+  const note = (text) => p.sql(`insert into audit (at, action, object) values (clock_timestamp() - interval '1 hour', $1, $2)`, ['test', text]);
   /** Starts PostgreSQL on a restored directory, runs the body, stops it. */
   const on = async (data, body) => {
     const cluster = `${data}.cluster`;
@@ -188,7 +188,9 @@ describe('backup and restore', { concurrency: false }, () => {
     await until('the WAL has arrived', async () => (await p.sql('select bool_or(flush_lsn >= $1::pg_lsn) as here from pg_stat_replication', [lsn]))[0].here);
     const sessions = (await p.sql('select last_value from gateway_session'))[0].last_value;
     const then = join(p.dir, 'then');
-    assert.match(done('restore', dir, then, '--to', at), /as of .*\nNext:/);
+    const said = done('restore', dir, then, '--to', at);
+    assert.match(said, /as of .*\nNext:/);
+    assert.match(said, /^note: audit \d+: has had no place in the chain since .*no server was running that could seal it/m);
     await on(then, async (q) => {
       assert.deepEqual(await noted(q), ['one']);
       const [restore] = await q.sql('select to_at <= $1 as before, actor, backup from store_restore', [at]);

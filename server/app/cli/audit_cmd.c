@@ -47,6 +47,9 @@ static enum status take_as_of(const struct cli *cli, int64_t *ret, struct error 
 
 static void print_verified(const struct audit_verified *v, bool with_keys) {
     char at[TM_TEXT_SIZE] = "";
+    if (v->waits.code != OK) {
+        (void)printf("note: %s: %s\n", v->waits.where, v->waits.text);
+    }
     if (v->pos < v->first_pos) {
         (void)printf("nothing is sealed%s\n", v->first_pos > 1 ? " from there on" : " yet");
         return;
