@@ -44,11 +44,12 @@ struct packer {
 
 /* --- the thread ----------------------------------------------------------------------------------------- */
 
-/* What was received in the future, by a clock that was set back since, waits for nothing. */
+/* What was received far in the future, by a clock that was set back since, waits for nothing; what came after
+ * the pass had begun is no such thing. */
 static bool is_due(const struct packer *p, const struct pass *x) {
     const struct packing_waiting *w = &x->waiting;
     return w->loose || w->rows >= PACKER_ROWS_MUCH ||
-           (w->oldest_us != 0 && (w->oldest_us > x->now_us || x->now_us - w->oldest_us >= p->cfg.after_us));
+           (w->oldest_us != 0 && llabs(x->now_us - w->oldest_us) >= p->cfg.after_us);
 }
 
 static enum status look(const struct packer *p, struct pass *x) {

@@ -1,3 +1,4 @@
+#include "server/base/clock.h"
 #include "server/base/rand.h"
 #include "server/store/packer.h"
 #include "tests/unit/store/rig.h"
@@ -6,7 +7,7 @@ static struct pgtest pg;
 
 enum { T0 = 1700000000, TAGS = 5 };
 
-static void put(struct rig *r, uint64_t seq) {
+static void put_at(struct rig *r, uint64_t seq, int64_t received_us) {
     struct stored_sample v[TAGS];
     for (uint32_t i = 0; i < TAGS; i++) {
         v[i] = (struct stored_sample){
@@ -19,11 +20,15 @@ static void put(struct rig *r, uint64_t seq) {
                                .type = MSG_DATA,
                                .flags = 1,
                                .body = slice_str("as received"),
-                               .received_us = T0 * INT64_C(1000000),
+                               .received_us = received_us,
                                .fault_text = "",
                                .samples = v,
                                .n_samples = TAGS};
     assert_int_equal(store_ingest(r->store, &rec), OK);
+}
+
+static void put(struct rig *r, uint64_t seq) {
+    put_at(r, seq, T0 * INT64_C(1000000));
 }
 
 static struct rig *rig_that_packs(int64_t after_us) {
@@ -71,6 +76,21 @@ static void what_is_young_waits_and_the_state_is_told(void **state) {
     RIG_UNTIL(r, r->packing.rows == 1);
     assert_true(r->packing.oldest_us == T0 * INT64_C(1000000) && r->packing.samples == 0);
     assert_int_equal(pgtest_number(&pg, "select count(*) from sample"), TAGS);
+    rig_stop(&r, 5000);
+}
+
+/* A moment ahead is what came while the packer looked; hours ahead was a clock that is right by now. */
+static void what_came_just_now_waits_and_what_comes_from_afar_does_not(void **state) {
+    (void)state;
+    int64_t hour_us = INT64_C(3600000000);
+    struct rig *r = rig_that_packs(hour_us);
+    put_at(r, 0, clock_wall_us() + hour_us / 2);
+    RIG_UNTIL(r, r->packing.rows == 1);
+    assert_int_equal(r->packing.samples, 0);
+    put_at(r, 1, clock_wall_us() + 3 * hour_us);
+    RIG_UNTIL(r, r->packing.rows == 2);
+    pgtest_do(&pg, "delete from sample_hot where id = (select min(id) from sample_hot)");
+    RIG_UNTIL(r, r->packing.samples == TAGS);
     rig_stop(&r, 5000);
 }
 
@@ -142,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(samples_become_chunks_by_themselves_and_old_records_go),
         cmocka_unit_test(what_is_young_waits_and_the_state_is_told),
+        cmocka_unit_test(what_came_just_now_waits_and_what_comes_from_afar_does_not),
         cmocka_unit_test(trouble_is_told_and_overcome),
         cmocka_unit_test(packing_beside_ingest_counts_each_sample_once),
         cmocka_unit_test(a_stop_does_not_wait_for_a_packing),
