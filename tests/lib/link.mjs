@@ -175,14 +175,23 @@ export function peer(p, gateway, options = {}) {
 
 export const randomEpoch = () => BigInt.asUintN(64, (BigInt(Math.floor(Math.random() * 2 ** 32)) << 32n) | BigInt(Math.floor(Math.random() * 2 ** 32)));
 
-/** Connects, says HELLO, waits for WELCOME. as: the gateway that it says to be, if its certificate is of another. */
-export async function welcomed(p, gateway, { epoch = randomEpoch(), next = 0, others = [], as = gateway, oldest, ...options } = {}) {
-  const g = peer(p, gateway, options);
+const cannotStore = (frame) => frame.name === 'ERROR' && /cannot store now/.test(frame.text);
+
+/**
+ * Connects, says HELLO, waits for WELCOME. as: the gateway that it says to be, if its certificate is of another. Where the server's
+ * connection to a database that has just started is not back yet, it comes again when it is, as gateways do.
+ */
+export async function welcomed(p, gateway, options = {}) {
+  const { epoch = randomEpoch(), next = 0, others = [], as = gateway, oldest, ...rest } = options;
+  const g = peer(p, gateway, rest);
   await g.connected;
   g.epoch = epoch;
   g.send(hello({ gateway: as, epochs: [{ epoch, next }, ...others], oldest }));
-  g.welcome = await g.frame('WELCOME');
-  return g;
+  g.welcome = await g.find('WELCOME', (frame) => frame.name === 'WELCOME' || cannotStore(frame));
+  if (!cannotStore(g.welcome)) return g;
+  g.end();
+  await until('the server can store again', async () => ['ok', 'slow'].includes((await p.get('/api/health')).json?.store.state));
+  return welcomed(p, gateway, { ...options, epoch });
 }
 
 /** RFC 4648 without padding, as in tokens. */
