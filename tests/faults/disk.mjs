@@ -18,6 +18,7 @@ const tried = (...words) => {
 };
 const open = new Set(); // disks that a test that broke off would leave behind
 process.on('exit', () => { for (const disk of open) disk.closeNow(); });
+for (const [signal, n] of [['SIGHUP', 1], ['SIGINT', 2], ['SIGTERM', 15]]) process.on(signal, () => process.exit(128 + n));
 
 /** What is missing for a small disk; false if nothing is. It is tried: root in a container may not mount anything. */
 export function whyNoMount() {

@@ -72,6 +72,11 @@ export class Penstock {
     this.bin = join(root, 'build', build);
     this.dir = mkdtempSync(join(tmpdir(), 'penstock-test-'));
     execFileSync('chmod', ['755', this.dir]);
+    // In a session of its own: what ends this process must not end who cleans up.
+    this.guardian = spawn(join(root, 'tests/lib/guardian'), [this.dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    this.guardian.unref();
+    this.guardian.stdin.unref();
+    this.guardian.stdin.on('error', () => {});
     this.config = config;
     this.web = web;
     this.processes = new Set();
@@ -149,10 +154,12 @@ export class Penstock {
     child.stderr.pipe(log, { end: false });
     child.ended = new Promise((done) => child.on('close', (code, signal) => {
       this.processes.delete(child);
+      this.guardian.stdin.write(`- ${child.pid}\n`);
       log.end(() => done({ code, signal })); // who waits for the end reads the whole log
     }));
     child.label = name;
     this.processes.add(child);
+    this.guardian.stdin.write(`+ ${child.pid}\n`);
     return child;
   }
 
@@ -362,6 +369,7 @@ export class Penstock {
     const keep = process.env.PENSTOCK_KEEP || bad;
     if (bad) process.stderr.write(reports.slice(Math.max(0, bad.index - 200), bad.index + 5000));
     if (!keep) rmSync(this.dir, { recursive: true, force: true });
+    this.guardian.stdin.end('done\n');
     assert.equal(bad, null, `a sanitizer or a check spoke; logs are kept in ${this.dir}/log`);
     for (const { child, how } of ends) assert.ok(how, `${child.label} did not stop within 120 s of SIGTERM`);
   }
