@@ -7,7 +7,7 @@
 
 enum pg_state { STATE_DOWN, STATE_CONNECTING, STATE_SETUP, STATE_UP, STATE_CLOSED };
 
-enum { WATCHDOG_MS = 5000, CANCELS_MAX = 3 };
+enum { WATCHDOG_MS = 5000, CANCEL_AGAIN_MS = 5, CANCEL_AGAIN_MAX_MS = 1000 };
 #define READ_ONLY "25006"
 
 static const char *const prepared_names[PG_PREPARED_MAX] = {"penstock", "penstock_2", "penstock_3"};
@@ -17,10 +17,10 @@ struct job {
     uint32_t sent; /* statements, without begin and commit */
     uint32_t got;  /* results before the first sync */
     uint32_t syncs;
-    bool doubt;       /* COMMIT came with a warning, or was answered by an error */
-    bool exposed;     /* it was sent when a cancel request was under way, which may hit it */
-    bool unwanted;    /* … is to hit it */
-    uint32_t cancels; /* so many were sent for it */
+    bool doubt;        /* COMMIT came with a warning, or was answered by an error */
+    bool exposed;      /* it was sent when a cancel request was under way, which may hit it */
+    bool unwanted;     /* … is to hit it */
+    uint64_t again_ms; /* it is called off anew so long after the last time; 0: it was not yet */
     pg_on_done on_done;
     void *ctx;
     struct pg_answer answer;
@@ -76,6 +76,7 @@ static void free_results(struct pg_answer *answer) {
 }
 
 static void cancel_first(struct pg *pg);
+static void cancel_later(struct pg *pg);
 
 static void on_cancel(uv_work_t *work) {
     const struct pg *pg = work->data;
@@ -89,23 +90,28 @@ static void on_canceled(uv_work_t *work, int status) {
     PQfreeCancel(pg->target);
     pg->target = NULL;
     pg->handles--;
-    cancel_first(pg);
+    if (pg->n_jobs > 0 && job_at(pg, 0)->again_ms == 0) {
+        cancel_first(pg);
+    } else {
+        cancel_later(pg);
+    }
     finish_closing(pg);
 }
 
 /* PostgreSQL ends whatever runs when it is told to, and that is the first job as far as we know; any that was
- * sent may be it by then. Told between two statements it does nothing: then it is told again. */
+ * sent may be it by then. Told between two statements it does nothing, and on a busy machine it may be there
+ * for long: then it is told again, after growing pauses, until the job has ended. */
 static void cancel_first(struct pg *pg) {
     struct job *job = job_at(pg, 0);
-    if (pg->n_jobs == 0 || !job->unwanted || job->cancels == CANCELS_MAX || pg->target != NULL ||
-        !pg_is_up(pg)) {
+    if (pg->n_jobs == 0 || !job->unwanted || pg->target != NULL || !pg_is_up(pg)) {
         return;
     }
     pg->target = PQgetCancel(pg->conn);
     if (pg->target == NULL) {
         return;
     }
-    job->cancels++;
+    job->again_ms = job->again_ms == 0 ? CANCEL_AGAIN_MS : job->again_ms * 2;
+    job->again_ms = job->again_ms < CANCEL_AGAIN_MAX_MS ? job->again_ms : CANCEL_AGAIN_MAX_MS;
     for (uint32_t i = 0; i < pg->n_jobs; i++) {
         job_at(pg, i)->exposed = true;
     }
@@ -113,6 +119,14 @@ static void cancel_first(struct pg *pg) {
     pg->handles++;
     int rc = uv_queue_work(pg->cfg.loop, &pg->cancel, on_cancel, on_canceled);
     CHECK(rc == 0);
+}
+
+/* The timer is the watchdog's, which may as well look earlier. */
+static void cancel_later(struct pg *pg) {
+    const struct job *job = job_at(pg, 0);
+    if (pg->n_jobs > 0 && job->unwanted && pg_is_up(pg) && !pg->closing && !pg->dropping) {
+        arm(pg, job->again_ms);
+    }
 }
 
 static void finish_first(struct pg *pg, enum pg_outcome outcome) {
@@ -511,6 +525,7 @@ static void on_timer(uv_timer_t *timer) {
             return;
         }
         arm(pg, WATCHDOG_MS);
+        cancel_first(pg);
         return;
     case STATE_CLOSED:
         return;

@@ -3,6 +3,7 @@
 #include "tests/lib/unit.h"
 
 #include <math.h>
+#include <signal.h>
 
 static struct pgtest server;
 
@@ -333,6 +334,27 @@ static void a_connection_that_dies_while_it_is_written_to_comes_back(void **stat
     rig_end(r);
 }
 
+/* Whoever is told between two statements does nothing: here many times while the process is held up. */
+static void what_is_called_off_ends_however_busy_the_machine_is(void **state) {
+    (void)state;
+    struct rig *r = rig_up();
+    ask(r, PG_READ, "select pg_backend_pid()::bigint", NULL);
+    UNTIL(r, r->n == 1);
+    pid_t backend = (pid_t)r->answers[0].value;
+    assert_int_equal(kill(backend, SIGSTOP), 0);
+    ask(r, PG_READ, "select pg_sleep(600)", NULL);
+    pg_cancel(r->pg, r);
+    for (uint64_t end = uv_hrtime() + 300000000; uv_hrtime() < end;) {
+        (void)uv_run(&r->loop, UV_RUN_NOWAIT);
+        (void)usleep(1000);
+    }
+    assert_int_equal(kill(backend, SIGCONT), 0);
+    UNTIL(r, r->n == 2);
+    assert_int_equal(r->answers[1].outcome, PG_REFUSED);
+    assert_non_null(strstr(r->answers[1].text, "user request"));
+    rig_end(r);
+}
+
 /* A warning while COMMIT is answered: here raised by a deferred trigger, in life by a cancelled wait for a
  * standby. */
 static void a_commit_with_a_warning_is_unknown(void **state) {
@@ -577,6 +599,7 @@ int main(void) {
         cmocka_unit_test(a_prepared_statement_is_prepared_anew_after_a_loss),
         cmocka_unit_test(a_statement_that_cannot_be_prepared_is_told_and_tried_again),
         cmocka_unit_test(a_connection_that_dies_while_it_is_written_to_comes_back),
+        cmocka_unit_test(what_is_called_off_ends_however_busy_the_machine_is),
         cmocka_unit_test(a_commit_with_a_warning_is_unknown),
         cmocka_unit_test(a_commit_that_fails_is_unknown),
         cmocka_unit_test(settings_that_would_endanger_data_are_raised),
